@@ -1,0 +1,69 @@
+"""handlens sees hands: the front door with lazy names only; it must not import numpy, cv2, av or onnxruntime itself.
+
+import handlens
+model = handlens.load("touch")
+result = model.predict(handlens.Frame(image))  # image: (H, W, 3) uint8 RGB
+result.value.touch                             # probability that a hand touches a face
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handlens.card import ModelCard
+    from handlens.errors import (
+        DeviceError,
+        FrameError,
+        HandlensError,
+        InputError,
+        ModelError,
+        NotYet,
+        OutputError,
+    )
+    from handlens.predictor import Predictor, load
+    from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Report, Result, Sample
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "types": ("Detections", "Event", "Frame", "Hand", "Label", "Mask", "Report", "Result", "Sample"),
+    "errors": ("DeviceError", "FrameError", "HandlensError", "InputError", "ModelError", "NotYet", "OutputError"),
+    "card": ("ModelCard",),
+    "predictor": ("Predictor", "load"),
+}
+_WHERE = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Detections",
+    "DeviceError",
+    "Event",
+    "Frame",
+    "FrameError",
+    "Hand",
+    "HandlensError",
+    "InputError",
+    "Label",
+    "Mask",
+    "ModelCard",
+    "ModelError",
+    "NotYet",
+    "OutputError",
+    "Predictor",
+    "Report",
+    "Result",
+    "Sample",
+    "__version__",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'handlens' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"handlens.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,83 @@
+"""Result -> the object of one JSON line, exactly as CONTRACT.md says; it must not know files or where lines go."""
+
+from typing import Any
+
+from handlens.types import Detections, Hand, Label, Mask, Result
+
+
+def to_json(result: Result, mask: str | None = None) -> dict[str, Any]:
+    """Return the object of one line. `mask`: the path its mask was written to, or None when none was written."""
+    return {
+        "source": result.source,
+        "frame": int(result.index),
+        "time": round(float(result.time), 6),
+        "width": int(result.width),
+        "height": int(result.height),
+        "model": result.model,
+        "task": result.task,
+        "value": _value(result, mask),
+    }
+
+
+def _value(result: Result, mask: str | None) -> dict[str, Any]:
+    value = result.value
+    if isinstance(value, Detections):
+        return _detections(value)
+    if isinstance(value, Mask):
+        return _mask(value, mask)
+    if isinstance(value, Label):  # said of the whole picture: it is the one hand
+        value = (Hand([0, 0, result.width, result.height], value, value.angle),)  # type: ignore[arg-type]
+    if result.task == "combined":
+        return {"hand_found": bool(value), "hands": [_combined(hand, mask) for hand in value]}
+    return {"hands": [_hand(hand, with_angle=result.task == "gesture") for hand in value]}
+
+
+def _score(value: float) -> float:
+    return round(float(value), 4)
+
+
+def _box(xyxy: Any) -> list[float]:
+    return [round(float(v), 2) for v in xyxy]
+
+
+def _angle(hand: Hand) -> float | None:
+    angle = hand.gesture.angle if hand.angle is None else hand.angle
+    return None if angle is None else round(float(angle), 2)
+
+
+def _detections(found: Detections) -> dict[str, Any]:
+    boxes: list[dict[str, Any]] = []
+    for row, name in enumerate(found.label_names):
+        box: dict[str, Any] = {"label": name, "score": _score(found.score[row]), "xyxy": _box(found.xyxy[row])}
+        if name in ("face", "hand"):
+            box["id"] = int(found.id[row])
+        else:
+            box["face"], box["hand"] = int(found.face[row]), int(found.hand[row])
+        boxes.append(box)
+    return {"touch": _score(found.best_touch), "boxes": boxes}
+
+
+def _mask(found: Mask, path: str | None) -> dict[str, Any]:
+    parts = [name for name in found.names if name != "background"]
+    boxes = [{"label": name, "xyxy": _box(xyxy)} for name in parts for xyxy in found.boxes(name)]
+    return {
+        "mask": path,
+        "names": list(found.names),
+        "fraction": {name: _score(found.fraction(name)) for name in parts},
+        "boxes": boxes,
+    }
+
+
+def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "xyxy": _box(hand.xyxy),
+        "label": hand.gesture.name,
+        "score": _score(hand.gesture.score),
+        "scores": {name: _score(score) for name, score in hand.gesture.scores.items()},
+    }
+    return {**told, "angle": _angle(hand)} if with_angle else told
+
+
+def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:
+    score = _score(hand.gesture.score)
+    return {"xyxy": _box(hand.xyxy), "label": hand.gesture.name, "score": score, "angle": _angle(hand), "mask": mask}
