@@ -1,0 +1,65 @@
+"""Per-pixel probabilities <-> Mask; it must not know what the classes stand for.
+
+Canonical array: "probabilities" (1, classes, h, w) in [0, 1] over the whole network input, at any resolution.
+"""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from handlens.card import ModelCard
+from handlens.kinds import expect
+from handlens.preprocess import Geometry
+from handlens.types import Floats, Image, Mask
+
+STRIP = 4_000_000  # pixels blown up at once, so that a picture of 400 megapixels needs no 5 GB
+
+
+def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -> Mask:
+    """Return the likeliest class of every source pixel.
+
+    Raises:
+        ModelError: an array of another shape.
+    """
+    maps = expect("probabilities", outputs["probabilities"], (1, len(card.names), None, None))[0]
+    classes = np.empty((geometry.height, geometry.width), np.uint8)
+    strip = max(1, STRIP // (geometry.width * len(maps)))
+    for top in range(0, geometry.height, strip):
+        rows = classes[top : top + strip]
+        matrix = _source_to_map(geometry, maps.shape[1:], top)
+        blown_up = [_warp(one, matrix, rows.shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) for one in maps]
+        rows[:] = np.argmax(blown_up, axis=0)
+    return Mask(classes, card.names)
+
+
+def encode(mask: Mask, geometry: Geometry) -> dict[str, Floats]:
+    """Return the canonical array that says exactly this mask, at network size: the inverse of `decode`.
+
+    Outside the picture everything is class 0; a pixel to be ignored (255) has no class at all.
+    """
+    shape = (geometry.net_height, geometry.net_width)
+    # cv2.resize with INTER_NEAREST samples pixel corners and shifts the mask (IoU 0.948); this samples centres.
+    to_source = cv2.invertAffineTransform(_source_to_map(geometry, shape))
+    classes = _warp(mask.classes, np.asarray(to_source), shape, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    one_hot = classes[None] == np.arange(len(mask.names), dtype=np.uint8)[:, None, None]
+    return {"probabilities": one_hot[None].astype(np.float32)}
+
+
+def _source_to_map(geometry: Geometry, shape: tuple[int, ...], top: int = 0) -> npt.NDArray[np.float64]:
+    """Return the matrix (2, 3) from source pixel centres, rows counted from `top`, to pixel centres of the map."""
+    per_x, per_y = shape[1] / geometry.net_width, shape[0] / geometry.net_height
+    scale_x, scale_y = geometry.scale_x * per_x, geometry.scale_y * per_y
+    shift_x = 0.5 * scale_x + geometry.pad_x * per_x - 0.5
+    shift_y = (top + 0.5) * scale_y + geometry.pad_y * per_y - 0.5
+    return np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
+
+
+def _warp(
+    array: Floats | Image, matrix: npt.NDArray[np.float64], shape: tuple[int, ...], method: int, border: int
+) -> npt.NDArray[np.float32 | np.uint8]:
+    """Return an array of `shape` that looks up each of its pixels at matrix x pixel in `array`."""
+    flags = method | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(array, matrix, (shape[1], shape[0]), flags=flags, borderMode=border)
+    return np.asarray(warped)

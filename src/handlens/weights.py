@@ -1,0 +1,77 @@
+"""A model's name -> a verified local file: shipped first, then cached; it must not open models or use the network."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from handlens.errors import ModelError, NotYet, unknown
+
+SHIPPED = Path(__file__).parent / "models"
+PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment", "combined")
+
+
+def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
+    """Return the file of a model: an .onnx that exists, a shipped name in any case, or a cached one.
+
+    beside: a folder that is looked into before; models that stand on others bring them along there.
+
+    Raises:
+        ModelError: no such file or name, or a shipped file that is damaged.
+        NotYet: a model that is planned but does not exist yet.
+    """
+    text = str(name_or_path)
+    path = Path(text).expanduser()
+    if path.is_file() or path.suffix.lower() == ".onnx":
+        if not path.is_file():
+            raise ModelError(f"no model file at '{text}'; give an .onnx that exists or one of: {_choices()}.")
+        if path.suffix.lower() != ".onnx":
+            raise ModelError(f"'{text}' is not a model: give a file that ends in .onnx or one of: {_choices()}.")
+        return path
+    name = text.lower()
+    places = [folder for folder in (beside, SHIPPED, cache_dir()) if folder is not None]
+    for folder in places:
+        file = folder / f"{name}.onnx"
+        if file.is_file():
+            if folder == SHIPPED:
+                verify(file)
+            return file
+    if name in PLANNED:
+        raise NotYet(f"the model '{name}' does not exist yet; there are: {_choices()}.")
+    raise ModelError(unknown("model", text, {*shipped(), *cached()}))
+
+
+def shipped() -> list[str]:
+    """Return the names of the models that come with the package, sorted."""
+    return _names(SHIPPED)
+
+
+def cached() -> list[str]:
+    """Return the names of the models in the cache folder, sorted."""
+    return _names(cache_dir())
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: HANDLENS_CACHE, else ~/.cache/handlens; it need not exist."""
+    given = os.environ.get("HANDLENS_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "handlens"
+
+
+def verify(file: Path) -> None:
+    """Hold a shipped file against the sha256.json beside it.
+
+    Raises:
+        ModelError: the file is damaged or not listed.
+    """
+    table = file.parent / "sha256.json"
+    known = json.loads(table.read_text("utf-8")) if table.is_file() else {}
+    if known.get(file.stem) != hashlib.sha256(file.read_bytes()).hexdigest():
+        raise ModelError(f"the shipped model '{file.stem}' is damaged (its sha256 differs); install handlens again.")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(file.stem for file in folder.glob("*.onnx"))
+
+
+def _choices() -> str:
+    return ", ".join(sorted({*shipped(), *cached()})) or "none"
