@@ -7,7 +7,8 @@ from handlens.types import Floats, Ints
 
 def area(boxes: Floats) -> Floats:
     """Return (n,): the area of each box, 0 for an inverted one."""
-    return np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
+    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
 
 
 def intersection(first: Floats, second: Floats) -> Floats:

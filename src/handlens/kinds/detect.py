@@ -33,7 +33,7 @@ def decode(
     scores = expect("scores", outputs["scores"], (1, len(boxes), len(card.names)))[0]
     floors = np.array([card.threshold(name) if min_score is None else min_score for name in card.names], np.float32)
     usable = np.isfinite(boxes).all(axis=1)
-    rows, labels = np.nonzero((scores >= floors) & usable[:, None])
+    rows, labels = np.nonzero((scores >= floors) & (scores > 0) & usable[:, None])
     score = scores[rows, labels]
     best = np.argsort(-score, kind="stable")[:CANDIDATES]
     rows, labels, score = rows[best], labels[best], np.clip(score[best], 0, 1)

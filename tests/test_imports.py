@@ -1,0 +1,70 @@
+"""The light side stays light: no torch outside train/, nothing heavy behind the front door, every name there."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_models import brightness_model
+
+import handlens
+
+PACKAGE = Path(handlens.__file__).parent
+LIGHT = sorted(file for file in PACKAGE.rglob("*.py") if "train" not in file.relative_to(PACKAGE).parts[:-1])
+TRAINING_ONLY = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib"}
+HEAVY = {"numpy", "cv2", "av", "onnxruntime", "typer", "rich", "torch"}
+
+
+def imported(file: Path) -> set[str]:
+    """The names of all modules that a file imports, at its top or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def loaded_after(code: str, *arguments: str) -> set[str]:
+    """The top-level modules that a fresh Python has loaded after running the code."""
+    script = f"import sys\n{code}\nimport json; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return {name.split(".")[0] for name in json.loads(run.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("file", LIGHT, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_no_light_file_imports_what_only_training_has(file):
+    tops = {name.split(".")[0] for name in imported(file)}
+    assert not tops & TRAINING_ONLY
+    if file.relative_to(PACKAGE).parts[0] != "cli":  # its verbs may ask for training when it is there
+        assert not {name for name in imported(file) if name.startswith("handlens.train")}
+
+
+def test_the_front_door_loads_nothing_heavy():
+    assert not loaded_after("import handlens; handlens.__version__; dir(handlens)") & HEAVY
+
+
+def test_an_answer_needs_no_torch(tmp_path):
+    model = brightness_model(tmp_path / "m.onnx")
+    code = (
+        "import handlens, numpy\n"
+        "frame = handlens.Frame(numpy.full((48, 64, 3), 255, numpy.uint8))\n"
+        "assert handlens.load(sys.argv[1]).predict(frame).value.best_touch > 0.9"
+    )
+    loaded = loaded_after(code, str(model))
+    assert "onnxruntime" in loaded
+    assert not loaded & TRAINING_ONLY
+
+
+def test_every_public_name_is_there():
+    for name in handlens.__all__:
+        assert getattr(handlens, name) is not None
+    assert set(dir(handlens)) == set(handlens.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Franme'"):
+        _ = handlens.Franme

@@ -1,0 +1,163 @@
+"""The kinds: encode and decode are each other's inverse, through every resize rule."""
+
+import numpy as np
+import pytest
+
+from handlens.boxes import iou
+from handlens.card import ModelCard
+from handlens.errors import ModelError
+from handlens.kinds import classify, detect, segment
+from handlens.preprocess import resize
+from handlens.types import Detections, Label, Mask
+
+RULES = ["stretch", "letterbox", "fit"]
+SOURCES = [(96, 96), (48, 64), (480, 640), (333, 191)]
+
+
+def card(kind, names, rule="fit", size=(96, 96), **fields):
+    return ModelCard("m", "touch", kind, names, size, rule, **fields)
+
+
+def geometry_of(height, width, the_card):
+    return resize(np.zeros((height, width, 3), np.uint8), the_card)[1]
+
+
+class TestDetect:
+    NAMES = ("face", "hand", "chin")
+
+    def asked(self, boxes, scores, min_score=None, **fields):
+        """What is decoded from these boxes and scores, one network pixel being one source pixel."""
+        the_card = card("detect", self.NAMES, "stretch", (100, 100), **fields)
+        outputs = {"boxes": np.array([boxes], np.float32), "scores": np.array([scores], np.float32)}
+        return detect.decode(outputs, the_card, geometry_of(100, 100, the_card), min_score)
+
+    @pytest.mark.parametrize("rule", RULES)
+    @pytest.mark.parametrize(("height", "width"), SOURCES)
+    def test_round_trip(self, rule, height, width):
+        the_card = card("detect", self.NAMES, rule)
+        geometry = geometry_of(height, width, the_card)
+        boxes = np.array([[0, 0, 0.5, 0.5], [0.4, 0.3, 0.9, 1.0], [0.1, 0.2, 0.3, 0.35]]) * ([width, height] * 2)
+        told = Detections(boxes, [0.9, 0.8, 0.7], [0, 1, 2], self.NAMES)
+        found = detect.decode(detect.encode(told, geometry), the_card, geometry)
+        assert np.allclose(found.xyxy, told.xyxy, atol=1e-2)
+        assert np.allclose(found.score, told.score)
+        assert found.label_names == told.label_names
+
+    def test_nothing_comes_back_as_nothing(self):
+        the_card = card("detect", self.NAMES)
+        geometry = geometry_of(50, 50, the_card)
+        assert len(detect.decode(detect.encode(Detections.empty(self.NAMES), geometry), the_card, geometry)) == 0
+
+    def test_of_two_boxes_of_one_label_on_one_place_the_better_stays(self):
+        found = self.asked([[10, 10, 50, 50], [12, 12, 52, 52]], [[0.6, 0, 0], [0.9, 0, 0]])
+        assert found.xyxy.tolist() == [[12, 12, 52, 52]]
+
+    def test_a_hand_right_over_a_face_keeps_both(self):
+        found = self.asked([[10, 10, 50, 50], [12, 12, 52, 52]], [[0.6, 0, 0], [0, 0.9, 0]])
+        assert found.label_names == ["hand", "face"]
+
+    def test_the_card_says_how_much_overlap_is_one_thing(self):
+        boxes, scores = [[10, 10, 50, 50], [12, 12, 52, 52]], [[0.6, 0, 0], [0.9, 0, 0]]
+        assert len(self.asked(boxes, scores, options={"nms": 0.95})) == 2
+
+    def test_each_label_has_its_threshold_and_a_flag_goes_before_all(self):
+        boxes, scores = [[10, 10, 50, 50], [60, 60, 90, 90]], [[0.5, 0, 0], [0, 0.5, 0]]
+        assert self.asked(boxes, scores, thresholds={"face": 0.6}).label_names == ["hand"]
+        assert self.asked(boxes, scores, thresholds={"score": 0.6}).label_names == []
+        assert len(self.asked(boxes, scores, min_score=0.4, thresholds={"score": 0.6})) == 2
+        assert len(self.asked(boxes, scores, min_score=0.0)) == 2  # a score of 0 is never a find
+
+    def test_boxes_are_clipped_and_those_outside_are_dropped(self):
+        found = self.asked([[-20, -20, 30, 30], [110, 110, 150, 150]], [[0.9, 0, 0], [0.9, 0, 0]])
+        assert found.xyxy.tolist() == [[0, 0, 30, 30]]
+
+    def test_numbers_that_are_none_are_dropped(self):
+        nan = float("nan")
+        found = self.asked([[nan, 0, 9, 9], [0, 0, 9, 9], [20, 20, 40, 40]], [[0.9, 0, 0], [nan, 0, 0], [0.9, 0, 0]])
+        assert found.xyxy.tolist() == [[20, 20, 40, 40]]
+
+    def test_arrays_of_another_shape_are_a_wrong_model(self):
+        with pytest.raises(ModelError, match=r"'scores' should have the shape \(1, 1, 3\), but has \(1, 1, 2\)"):
+            self.asked([[0, 0, 9, 9]], [[0.9, 0]])
+
+
+class TestClassify:
+    NAMES = ("fist", "palm", "3")
+
+    def test_round_trip_with_angles(self):
+        the_card = card("classify", self.NAMES)
+        told = [
+            Label("palm", 0.7, {"fist": 0.1, "palm": 0.7, "3": 0.2}, angle=-12.5),
+            Label("3", 0.8, {"fist": 0.1, "palm": 0.1, "3": 0.8}, angle=179.0),
+        ]
+        found = classify.decode(classify.encode(told, self.NAMES), the_card)
+        for label, back in zip(told, found, strict=True):
+            assert back.name == label.name
+            assert back.score == pytest.approx(label.score)
+            assert back.scores == pytest.approx(label.scores)
+            assert back.angle == pytest.approx(label.angle, abs=1e-3)
+
+    def test_a_truth_has_all_its_probability_on_its_name_and_no_angle_stays_none(self):
+        outputs = classify.encode([Label("3", 1.0)], self.NAMES)
+        assert outputs["probabilities"].tolist() == [[0, 0, 1]]
+        (back,) = classify.decode(outputs, card("classify", self.NAMES))
+        assert (back.name, back.angle) == ("3", None)
+
+    def test_arrays_of_another_shape_are_a_wrong_model(self):
+        with pytest.raises(ModelError, match=r"'probabilities' should have the shape \(n, 3\)"):
+            classify.decode({"probabilities": np.zeros((1, 2), np.float32)}, card("classify", self.NAMES))
+
+
+class TestSegment:
+    NAMES = ("background", "hand", "face")
+
+    def mask(self, height, width):
+        """An ellipse of a face with a box of a hand over it."""
+        y, x = np.mgrid[0:height, 0:width]
+        classes = np.zeros((height, width), np.uint8)
+        classes[((x / width - 0.5) / 0.3) ** 2 + ((y / height - 0.4) / 0.35) ** 2 < 1] = 2
+        classes[int(height * 0.5) : int(height * 0.9), int(width * 0.3) : int(width * 0.6)] = 1
+        return Mask(classes, self.NAMES)
+
+    def overlap(self, first, second, name):
+        a, b = (mask.classes == self.NAMES.index(name) for mask in (first, second))
+        return (a & b).sum() / (a | b).sum()
+
+    @pytest.mark.parametrize("rule", RULES)
+    @pytest.mark.parametrize(("height", "width"), SOURCES)
+    def test_round_trip(self, rule, height, width):
+        the_card = card("segment", self.NAMES, rule)
+        geometry = geometry_of(height, width, the_card)
+        told = self.mask(height, width)
+        back = segment.decode(segment.encode(told, geometry), the_card, geometry)
+        assert back.classes.shape == (height, width)
+        at_least = 1.0 if max(height, width) <= 96 else 0.95  # a picture shrunk fivefold loses its edges
+        assert self.overlap(told, back, "hand") >= at_least
+        assert self.overlap(told, back, "face") >= at_least
+
+    def test_a_map_at_half_the_resolution_is_blown_up_in_place(self):
+        the_card = card("segment", self.NAMES, "letterbox")
+        geometry = geometry_of(48, 96, the_card)
+        told = self.mask(48, 96)
+        full = segment.encode(told, geometry)["probabilities"]
+        half = full.reshape(1, 3, 48, 2, 48, 2).mean(axis=(3, 5))
+        back = segment.decode({"probabilities": np.ascontiguousarray(half)}, the_card, geometry)
+        assert self.overlap(told, back, "hand") >= 0.95
+
+    def test_strips_are_seamless(self, monkeypatch):
+        the_card = card("segment", self.NAMES)
+        geometry = geometry_of(333, 191, the_card)
+        outputs = segment.encode(self.mask(333, 191), geometry)
+        whole = segment.decode(outputs, the_card, geometry)
+        monkeypatch.setattr(segment, "STRIP", 10_000)
+        assert np.array_equal(segment.decode(outputs, the_card, geometry).classes, whole.classes)
+
+    def test_a_pixel_to_be_ignored_has_no_class(self):
+        the_card = card("segment", self.NAMES, "stretch")
+        mask = Mask(np.full((96, 96), 255, np.uint8), self.NAMES)
+        assert segment.encode(mask, geometry_of(96, 96, the_card))["probabilities"].max() == 0
+
+
+def test_iou_of_known_boxes():
+    boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], np.float32)
+    assert np.allclose(iou(boxes, boxes), [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]])
