@@ -200,7 +200,7 @@ class TestLoad:
 
 def test_tasks_that_do_not_exist_yet_say_so():
     assert find("Touch").name == "touch"
-    with pytest.raises(NotYet, match="'hold' .* does not exist yet"):
+    with pytest.raises(NotYet, match=r"'hold' .* does not exist yet"):
         find("hold")
     with pytest.raises(InputError, match="unknown task 'tuch': did you mean 'touch'"):
         find("tuch")

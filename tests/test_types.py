@@ -77,7 +77,7 @@ class TestDetections:
             Detections([[0, 0, 1, 1]], [1], [1], ("face",))
 
     def test_an_owner_that_is_no_row_is_refused(self):
-        with pytest.raises(ValueError, match="Detections.face: expected rows -1 to 0"):
+        with pytest.raises(ValueError, match=r"Detections\.face: expected rows -1 to 0"):
             Detections([[0, 0, 1, 1]], [1], [0], ("face",), face=[1])
 
     def test_a_touch_that_is_no_probability_is_refused(self):
