@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Report, Result, Row
+from handlens.report import Report, Row
+from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Result
 
 NAMES = ("face", "hand", "chin", "cheek")
 
@@ -89,6 +90,9 @@ class TestDetections:
         assert kept.label_names == ["chin", "face"]
         assert kept.face.tolist() == [1, -1]
         assert kept.hand.tolist() == [-1, -1]  # the hand was dropped
+
+    def test_select_of_nothing_is_nothing(self):
+        assert len(scene().select([])) == len(scene().select(np.zeros(3, bool))) == 0
 
     def test_select_takes_a_mask_of_rows(self):
         found = scene()

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
         OutputError,
     )
     from handlens.predictor import Predictor, load
-    from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Report, Result, Sample
+    from handlens.report import Report
+    from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Result, Sample
 
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "types": ("Detections", "Event", "Frame", "Hand", "Label", "Mask", "Report", "Result", "Sample"),
+    "types": ("Detections", "Event", "Frame", "Hand", "Label", "Mask", "Result", "Sample"),
     "errors": ("DeviceError", "FrameError", "HandlensError", "InputError", "ModelError", "NotYet", "OutputError"),
     "card": ("ModelCard",),
+    "report": ("Report",),
     "predictor": ("Predictor", "load"),
 }
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
