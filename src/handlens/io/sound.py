@@ -1,0 +1,167 @@
+"""The alarm: speaks or beeps in its own thread and never holds anyone up; it must not know events, models or frames."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from handlens.io.players import find_players, has_device, write_beep
+
+PATIENCE_S = 4.0  # longer than the sentence takes; a player that is still there hangs
+_POLL_S = 0.02
+
+Players = Callable[[str, Path], list[list[str]]]
+
+
+class Alarm:
+    """Says a sentence, or beeps, or rings the terminal bell: whatever works here.
+
+    `start` asks for it and returns at once; within `cooldown` seconds of the last time it does nothing, so it may be
+    called for every frame of a touch. A player that fails, hangs or is killed is followed by the next one; where none
+    works the terminal bell rings, and one line says so, once.
+
+    text: what is said. cooldown: seconds from one alarm to the next. sound=False: never makes a sound. last_started:
+    time.monotonic() when the last alarm began to sound, or None. say: takes the one line; stderr if left out. bell:
+    rings the terminal. players, device: what there is to play with, and whether there is a sound device; tests bring
+    their own.
+    """
+
+    def __init__(
+        self,
+        text: str = "Don't touch your face",
+        cooldown: float = 5.0,
+        sound: bool = True,
+        say: Callable[[str], None] | None = None,
+        bell: Callable[[], None] | None = None,
+        players: Players = find_players,
+        device: Callable[[], bool] = has_device,
+    ) -> None:
+        self.text, self.cooldown, self.sound = text, cooldown, sound
+        self.last_started: float | None = None
+        self._say, self._bell = say or _say, bell or _ring
+        self._find, self._device = players, device
+        self._players: list[list[str]] | None = None
+        self._asked: float | None = None
+        self._said = False
+        self._closing = False
+        self._wav: Path | None = None
+        self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="alarm", daemon=True)
+
+    def start(self) -> bool:
+        """Ask for the alarm and return at once; True if it will sound, False in the cool-down or without sound."""
+        now = time.monotonic()
+        if not self.sound or self._closing or (self._asked is not None and now - self._asked < self.cooldown):
+            return False
+        self._asked = now
+        if self._thread.ident is None:
+            self._thread.start()
+        self._calls.put(True)
+        return True
+
+    def close(self) -> None:
+        """End the thread and whatever is playing."""
+        self._closing = True
+        if self._thread.ident is not None:
+            self._calls.put(False)
+            self._thread.join(1.0)
+        if self._wav is not None:
+            self._wav.unlink(missing_ok=True)
+            self._wav = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        while self._calls.get() and not self._closing:
+            try:
+                self._sound()
+            except Exception as error:  # whatever breaks here, the watch goes on
+                self._ring(f"the sound failed ({type(error).__name__})")
+
+    def _sound(self) -> None:
+        if self._players is None:
+            self._players = self._find(self.text, self._beep())
+        for player in list(self._players):
+            worked = self._play(player)
+            if worked is None:  # closing, or the next alarm is due: neither is the time to ring for this one
+                return
+            if worked:
+                if not self._device():
+                    self._ring("there is no sound device")
+                return
+            self._players.remove(player)  # to the end: next time begin with one that may work
+            self._players.append(player)
+        names = ", ".join(Path(player[0]).name for player in self._players)
+        self._ring(f"{names} could not play" if names else "no sound player is installed (espeak-ng or aplay would do)")
+
+    def _play(self, command: list[str]) -> bool | None:
+        """Run one player to its end: True it played, False it failed, hung or was killed, None it was called off."""
+        quiet = subprocess.DEVNULL
+        try:
+            process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        except OSError:
+            return False
+        self.last_started = time.monotonic()
+        end = self.last_started + PATIENCE_S
+        while (code := process.poll()) is None:
+            called_off = self._closing or not self._calls.empty()
+            if called_off or time.monotonic() > end:
+                _kill(process)
+                return None if called_off else False
+            time.sleep(_POLL_S)
+        return code == 0
+
+    def _ring(self, why: str) -> None:
+        self._bell()
+        self.last_started = time.monotonic()
+        if not self._said:
+            self._said = True
+            self._say(f"handlens: {why}; the alarm is the terminal bell.")
+
+    def _beep(self) -> Path:
+        with tempfile.NamedTemporaryFile(prefix="handlens-", suffix=".wav", delete=False) as file:
+            self._wav = Path(file.name)
+            write_beep(file)  # type: ignore[arg-type]
+        return self._wav
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End the player and its children: it has a session of its own, so nobody else is hit."""
+    try:
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(1.0)
+    except (OSError, subprocess.TimeoutExpired):
+        pass  # it is gone, or stuck in the kernel: not worth the watch
+
+
+def _ring() -> None:
+    _put("\a")
+
+
+def _say(sentence: str) -> None:
+    _put(sentence + "\n")
+
+
+def _put(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # no terminal at all: nobody to tell

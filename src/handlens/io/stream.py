@@ -1,0 +1,129 @@
+"""Network streams, opened only because the user gave the address; it must not know cameras, models or sinks."""
+
+import math
+import re
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+from av.container import InputContainer
+
+from handlens.errors import DeviceError, FrameError
+from handlens.io.live import Live, play
+from handlens.io.sources import OnError, Source
+from handlens.io.video import Decoding, pick_stream, strerror
+from handlens.types import Frame
+
+OPEN_S = 5.0  # to connect, and again to recognise the format: together at most 10 s
+READ_S = 5.0
+_PATIENT = ("http://", "https://", "tcp://")  # the sender waits while we think
+_HASTY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000"}
+
+
+def open_stream(address: str, every: int = 1, live: bool = False) -> Source:
+    """Open rtsp://, http://, udp://, tcp:// or whatever else FFmpeg speaks.
+
+    A sender that waits for us (http, tcp) is read without loss when live=False; every other stream keeps only the
+    newest frame. A recording on a server, opened with live=True, is played at its own speed. A password in the address
+    is shown nowhere.
+
+    Raises:
+        DeviceError: nothing answers, or not within 10 s, or it sends no pictures.
+    """
+    name = public(address)
+    patient = address.lower().startswith(_PATIENT) and not live
+    container = _connect(address, name, {} if patient else _HASTY)
+    try:
+        source = Stream(name, container, every)
+    except FrameError as error:
+        container.close()
+        raise DeviceError(str(error)) from error
+    if patient:
+        return source
+    recorded = container.duration is not None
+    read = play(source) if recorded else lambda stopping: source.frames()
+    patience = math.inf if recorded else READ_S + 1  # its own timeout speaks first, and says more
+    return Live(name, "stream", read, source.close, source.fps, patience, patience)
+
+
+def public(address: str) -> str:
+    """Return the address without the name and password of a user."""
+    return re.sub(r"://[^/@]*@", "://", address)
+
+
+class Stream:
+    """A network stream read without loss: every frame, in order (see sources.Source).
+
+    Raises:
+        FrameError: it holds no pictures.
+    """
+
+    kind = "stream"
+    live = False
+    skipped = 0
+    total = None
+
+    def __init__(self, name: str, container: InputContainer, every: int = 1) -> None:
+        self.name = name
+        self.ended = ""
+        self._container = container
+        video = pick_stream(container, name)
+        video.thread_type = "SLICE"  # frame threads would hold frames back
+        self.fps = float(video.average_rate) if video.average_rate else None
+        self._decoding = Decoding(container, video, name, every)
+        self._stopped = threading.Event()
+
+    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
+        """Yield the frames; a stream that breaks off is a DeviceError at the end."""
+        complaint = None
+        try:
+            for frame in self._decoding:
+                yield frame
+                if self._stopped.is_set():
+                    return
+        except av.error.ExitError:
+            complaint = DeviceError(f"the stream '{self.name}' stopped: it sent nothing for {READ_S:.0f} s.")
+        except (av.error.FFmpegError, OSError) as error:
+            complaint = DeviceError(f"the stream '{self.name}' broke off: {strerror(error)}.")
+        if complaint is None and self._decoding.count == 0:
+            complaint = DeviceError(f"the stream '{self.name}' ended without a picture.")
+        if complaint is not None and on_error is None:
+            raise complaint
+        if complaint is not None and on_error is not None:
+            on_error(complaint)
+        else:
+            self.ended = f"the stream '{self.name}' ended after {self._decoding.seconds:.1f} s."
+
+    def stop(self) -> None:
+        """Make `frames` end after the current one."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _connect(address: str, name: str, options: dict[str, str]) -> InputContainer:
+    rtsp = {"rtsp_flags": "prefer_tcp"} if address.lower().startswith("rtsp") else {}
+    try:
+        return av.open(address, options={**options, **rtsp}, timeout=(OPEN_S, READ_S), metadata_errors="replace")
+    except av.error.ExitError as error:
+        why = f"nothing came within {OPEN_S:.0f} s"
+        raise DeviceError(f"the stream '{name}' cannot be opened: {why}. Is the sender running?") from error
+    except av.error.ProtocolNotFoundError as error:
+        known = "rtsp://, http://, https://, tcp://, udp://"
+        raise DeviceError(f"'{name}' begins with an unknown protocol; known are {known}.") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        why = strerror(error)
+        raise DeviceError(f"the stream '{name}' cannot be opened: {why}. Is the address right?") from error

@@ -1,0 +1,153 @@
+"""frames -> predictor -> events -> sinks and alarm; predict and watch are both this, and it knows no kind of any."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from handlens.errors import HandlensError
+from handlens.events import EventTracker
+from handlens.io.sinks import Sink
+from handlens.io.sources import OnError, Source
+from handlens.summary import Summary
+from handlens.types import Event, Frame, Result
+
+
+class Predicts(Protocol):
+    """Whatever answers a frame; handlens.Predictor does."""
+
+    def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
+        """Return what is said of one frame."""
+
+
+class Follows(Protocol):
+    """Whatever fills identities in; handlens.track.Tracker does."""
+
+    def update(self, result: Result) -> Result:
+        """Return the result with its identities."""
+
+
+class Sounds(Protocol):
+    """Whatever warns; handlens.io.sound.Alarm does."""
+
+    def start(self) -> bool:
+        """Ask for the alarm and return at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One turn of the loop, for whoever shows it: a progress bar, the terminal view, the page.
+
+    opened: events that opened at this frame (as far as they are known). closed: events that closed. active: whether one
+    is open. seconds: what the predictor took. moment: time.monotonic() when the result was there. total: how many
+    frames will come, or None. skipped: frames a live source dropped so far.
+    """
+
+    frame: Frame
+    result: Result
+    opened: tuple[Event, ...]
+    closed: tuple[Event, ...]
+    active: bool
+    seconds: float
+    moment: float
+    total: int | None
+    skipped: int
+
+
+Progress = Callable[[Step], None]
+
+
+def run(
+    source: Source,
+    predictor: Predicts,
+    tracker: Follows | None = None,
+    events: EventTracker | None = None,
+    sinks: Sequence[Sink] = (),
+    alarm: Sounds | None = None,
+    progress: Progress | None = None,
+    max_seconds: float | None = None,
+    on_error: OnError | None = None,
+    *,
+    min_score: float | None = None,
+    crop: str = "hand",
+    summary: Summary | None = None,
+) -> Summary:
+    """Run a source to its end, to Ctrl-C or for `max_seconds`, and return what was seen.
+
+    The caller opens and closes source, sinks and alarm. Sinks that draw or write belong in `Threaded`, so that the loop
+    never waits for them when live. The alarm is asked for at each frame within an event and keeps its own cool-down.
+    `progress` is called after each frame and must return at once. What cannot be read goes into `summary.errors` and to
+    `on_error`. `summary`: one to go on with, for several sources.
+
+    Raises:
+        HandlensError: the model fails, or an answer cannot be written. Ctrl-C is no error: see `summary.interrupted`.
+    """
+    summary = Summary(threshold=events.open if events else 0.5) if summary is None else summary
+    turn = _Turn(source, tracker, events, sinks, alarm, progress, summary)
+
+    def tell(error: HandlensError) -> None:
+        summary.errors.append(error)
+        if on_error is not None:
+            on_error(error)
+
+    timer = threading.Timer(max_seconds, source.stop) if max_seconds is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        for frame in source.frames(tell):
+            began = time.monotonic()
+            result = predictor.predict(frame, min_score=min_score, crop=crop)
+            turn.take(frame, result, time.monotonic() - began)
+    except KeyboardInterrupt:
+        summary.interrupted = True
+    finally:
+        source.stop()
+        if timer is not None:
+            timer.cancel()
+    turn.end()
+    return summary
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """Hands each result on to all who want it."""
+
+    source: Source
+    tracker: Follows | None
+    events: EventTracker | None
+    sinks: Sequence[Sink]
+    alarm: Sounds | None
+    progress: Progress | None
+    summary: Summary
+
+    def take(self, frame: Frame, result: Result, seconds: float) -> None:
+        """Pass one result on: the alarm first, as someone may be waiting for it."""
+        if self.tracker is not None:
+            result = self.tracker.update(result)
+        closed = self.events.update(result) if self.events else []
+        active = self.events.active if self.events else False
+        if active and self.alarm is not None:
+            self.alarm.start()
+        moment = time.monotonic()
+        self.summary.add(result)
+        for sink in self.sinks:
+            sink.write(frame, result)
+        self._note(closed)
+        if self.progress is not None:
+            opened = tuple(self.events.opened) if self.events else ()
+            total, skipped = self.source.total, self.source.skipped
+            self.progress(Step(frame, result, opened, tuple(closed), active, seconds, moment, total, skipped))
+
+    def end(self) -> None:
+        """Close what is open and count what was skipped."""
+        self._note(self.events.finish() if self.events else [])
+        self.summary.dropped += self.source.skipped
+        self.summary.ended = self.source.ended or self.summary.ended
+
+    def _note(self, closed: Sequence[Event]) -> None:
+        for event in closed:
+            self.summary.note(event)
+            for sink in self.sinks:
+                sink.note(event)
