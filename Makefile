@@ -1,0 +1,38 @@
+# make demo  sets up .venv with the light package and shows the main job on the clip that ships with it
+# make test  sets up .venv with the test tools and checks style, types and behaviour
+# make clean removes what these two made
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.light
+	$(VENV)/bin/handlens demo --out demo-out
+
+test: $(VENV)/.test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "handlens needs Python 3.11 or newer, and '$(PYTHON)' is not: name another one, e.g. make demo PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' does not work here: install it (Debian, Ubuntu: apt install python3-venv) and try again" >&2; exit 2; }
+	@touch $@
+
+$(VENV)/.light: $(VENV)/.python pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml
+	$(PIP) --editable '.[test]'
+	@touch $(VENV)/.light $@
+
+clean:
+	rm -rf $(VENV) demo-out build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,98 @@
+"""Turn whatever went wrong into one sentence on stderr and an exit code.
+
+It must not know what the verbs do; it knows only the error tree and typer's usage errors.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from handlens.errors import HandlensError, unknown
+
+DONE, OUR_FAULT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's usage error, wherever this release of typer keeps click
+
+
+class ReaderGone(Exception):
+    """Whoever read our stdout (`head`, `less`) has seen enough; no failure."""
+
+
+def guard(work: Callable[[], Any]) -> int:
+    """Run `work` and return the exit code: 0 done, 1 our fault, 2 the user's input was wrong, 130 interrupted.
+
+    `work` may return an exit code itself; None counts as done. With HANDLENS_DEBUG set, tracebacks are shown too.
+    """
+    try:
+        code = work()
+        sys.stdout.flush()
+        return int(code or DONE)
+    except BaseException as error:
+        if os.environ.get("HANDLENS_DEBUG"):
+            traceback.print_exc()
+        return _explain(error)
+
+
+def complain(sentence: str) -> None:
+    """Print one sentence to the person, on stderr, as one line."""
+    print("handlens:", " ".join(sentence.split()), file=sys.stderr, flush=True)
+
+
+def _explain(error: BaseException) -> int:
+    """Print the sentence for `error`, if it needs one, and return the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else OUR_FAULT
+    if isinstance(error, ReaderGone | BrokenPipeError):
+        _silence_stdout()
+        return DONE
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        sentence, code = "interrupted.", INTERRUPTED
+    elif isinstance(error, HandlensError):
+        sentence, code = str(error), error.exit_code
+    elif isinstance(error, _USAGE_ERROR):
+        sentence, code = _usage_sentence(error), WRONG_INPUT
+    elif isinstance(error, OSError):
+        _silence_stdout()
+        where = f" '{error.filename}'" if error.filename else " the output"
+        sentence, code = f"cannot read or write{where}: {error.strerror or error}.", WRONG_INPUT
+    elif isinstance(error, MemoryError):
+        sentence, code = "not enough memory: close other programs or give smaller pictures.", OUR_FAULT
+    else:
+        sentence = f"a fault of handlens, not of yours: {type(error).__name__}: {error} (HANDLENS_DEBUG=1 shows where)."
+        code = OUR_FAULT
+    complain(sentence)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush cannot fail a second time."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # stdout is no real file, as in tests
+        pass
+
+
+def _usage_sentence(error: Any) -> str:
+    """Say what was wrong on the command line, what is near it, what to type."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "handlens"
+    option = getattr(error, "option_name", None)
+    if option is None or context is None or not hasattr(error, "possibilities"):
+        said = str(error.format_message()).rstrip(".").replace(": Input should", ": it should")
+        return f"{said[:1].lower()}{said[1:]}. Type '{path} --help' to see what is allowed."
+    for verb, command in getattr(context.command, "commands", {}).items():
+        if option in _long(command):
+            return f"{option} belongs after the command: handlens {verb} ... {option} ..."
+    return unknown("option", option, _long(context.command))
+
+
+def _long(command: Any) -> list[str]:
+    """The options of a command that begin with two dashes."""
+    names = [name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]]
+    return ["--help", *(name for name in names if name.startswith("--"))]

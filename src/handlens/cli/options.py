@@ -1,0 +1,36 @@
+"""The options that several verbs share: one spelling, one help text, one allowed range; it must not act on them."""
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A shipped model or an .onnx file.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE|-", help="Write one JSON line per frame; - writes to stdout.")
+]
+Events = Annotated[
+    str | None,
+    typer.Option("--events", metavar="FILE", help="Write the events; the ending .csv or .jsonl decides how."),
+]
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="Write annotated pictures and videos to this folder.")
+]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes below this score.")
+]
+Every = Annotated[int, typer.Option("--every", min=1, metavar="N", help="Look at every N-th frame only.")]
+Open = Annotated[
+    float, typer.Option("--open", min=0, max=1, metavar="P", help="An event opens at or above this probability ...")
+]
+MinTime = Annotated[float, typer.Option("--min-time", min=0, metavar="SEC", help="... held for this many seconds,")]
+Close = Annotated[
+    float | None,
+    typer.Option("--close", min=0, max=1, metavar="P", help="and closes below this one (default 0.35) ..."),
+]
+Gap = Annotated[float, typer.Option("--gap", min=0, metavar="SEC", help="... held for this many seconds.")]
+Crop = Annotated[
+    str, typer.Option("--crop", metavar="hand|whole", help="For models of one hand: each hand found, or the picture.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
+]

@@ -1,0 +1,80 @@
+"""The verb `watch`: a camera, a stream or a file at its own speed, live, with the alarm."""
+
+from typing import Annotated
+
+import typer
+
+from handlens.cli import options
+from handlens.cli.failures import complain
+
+Where = Annotated[
+    str, typer.Argument(metavar="[SOURCE]", help="A camera's number, a stream's address, or a video to play.")
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", min=0, metavar="T", help="Stop after so many seconds.")
+]
+NoSound = Annotated[bool, typer.Option("--no-sound", help="Never make a sound.")]
+NoPage = Annotated[bool, typer.Option("--no-page", help="Show it in the terminal, not in the browser.")]
+Voice = Annotated[str, typer.Option("--voice", metavar="TEXT", help="What the alarm says.")]
+Cooldown = Annotated[
+    float, typer.Option("--cooldown", min=0, metavar="SEC", help="The least time from one alarm to the next.")
+]
+
+
+def watch(
+    source: Where = "0",
+    model: options.Model = "touch",
+    json: options.Json = None,
+    out: options.Out = None,
+    events: options.Events = None,
+    max_seconds: MaxSeconds = None,
+    no_sound: NoSound = False,
+    no_page: NoPage = False,
+    voice: Voice = "Don't touch your face",
+    cooldown: Cooldown = 5.0,
+    min_score: options.MinScore = None,
+    every: options.Every = 1,
+    open: options.Open = 0.5,
+    close: options.Close = None,
+    min_time: options.MinTime = 0.25,
+    gap: options.Gap = 0.5,
+    crop: options.Crop = "hand",
+    threads: options.Threads = None,
+) -> int:
+    """Watch a camera and warn at a touch; Ctrl-C ends it."""
+    from handlens.cli.outputs import open_sinks
+    from handlens.cli.predict import conclude
+    from handlens.cli.view import View
+    from handlens.events import EventTracker
+    from handlens.io.sound import Alarm
+    from handlens.io.sources import open_source
+    from handlens.loop import run
+    from handlens.predictor import load
+    from handlens.summary import Summary
+    from handlens.track import Tracker
+
+    tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
+    predictor = load(model, threads)
+    if not no_page:
+        complain("the page in the browser comes later; this is the terminal view (--no-page).")
+    with (
+        open_source(source, every, live=True) as camera,
+        open_sinks(json, events, out, [source], live=True) as sinks,
+        View(open) as view,
+        Alarm(voice, cooldown, sound=not no_sound, bell=view.ring) as alarm,
+    ):
+        summary = run(
+            camera,
+            predictor,
+            Tracker(),
+            tracker,
+            sinks,
+            alarm,
+            view,
+            max_seconds,
+            lambda error: complain(str(error)),
+            min_score=min_score,
+            crop=crop,
+            summary=Summary(threshold=open, task=predictor.task),
+        )
+    return conclude(summary)
