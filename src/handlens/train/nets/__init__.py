@@ -1,0 +1,1 @@
+"""The networks, one file a family; they must not know data, losses or loops."""

@@ -1,0 +1,83 @@
+"""FaceHand: the small anchor-free detector of faces and hands; knows nothing of data or training loops.
+
+One level at stride 8, a heat map a class, box size and centre offset (Objects as Points, arXiv 1904.07850).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from handlens.train.nets.blocks import ConvUnit, TopDown, stage
+
+STRIDE = 8
+
+
+class RawMaps(NamedTuple):
+    """What the loss needs, all at stride 8.
+
+    heat: (n, classes, h, w) logits; size: (n, 2 * classes, h, w) log of width and height in cells, a pair a class;
+    offset: (n, 2 * classes, h, w) centre inside the cell, in cells.
+    """
+
+    heat: Tensor
+    size: Tensor
+    offset: Tensor
+
+
+class FaceHand(nn.Module):
+    """Pictures (n, 3, h, w), h and w multiples of 32, normalised -> RawMaps."""
+
+    def __init__(self, classes: int = 2, width: int = 64) -> None:
+        super().__init__()
+        self.classes = classes
+        self.stem = nn.Sequential(ConvUnit(3, 16, 2), ConvUnit(16, 32, 2), ConvUnit(32, 32))
+        self.level8 = stage(32, 64, 1)
+        self.level16 = stage(64, 128, 2)
+        self.level32 = stage(128, 96, 1)
+        self.top = nn.Conv2d(96, width, 1)
+        self.down16 = TopDown(128, width)
+        self.down8 = TopDown(64, width)
+        self.head = ConvUnit(width, width)
+        self.out = nn.Conv2d(width, 5 * classes, 1)
+        nn.init.constant_(self.out.bias, 0.0)
+        nn.init.constant_(self.out.bias[:classes], -4.0)
+
+    def forward(self, x: Tensor) -> RawMaps:
+        fine = self.level8(self.stem(x))
+        middle = self.level16(fine)
+        top = self.top(self.level32(middle))
+        out = self.out(self.head(self.down8(fine, self.down16(middle, top)))).float()
+        heat, size, offset = out.split((self.classes, 2 * self.classes, 2 * self.classes), dim=1)
+        return RawMaps(heat, size, offset)
+
+
+class FaceHandGraph(nn.Module):
+    """The exported form: (n, 3, h, w) -> boxes (n, k, 4) in network pixels and scores (n, k, classes) in [0, 1].
+
+    Peaks are kept where a cell is the maximum of its 3x3 neighbours; k = `keep` for each class, best first.
+    """
+
+    def __init__(self, net: FaceHand, keep: int = 48) -> None:
+        super().__init__()
+        self.net, self.keep = net, keep
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        raw = self.net(x)
+        heat = torch.sigmoid(raw.heat)
+        peaks = heat * (heat >= nn.functional.max_pool2d(heat, 3, 1, 1)).float()
+        height, width = heat.shape[2], heat.shape[3]
+        column = torch.arange(width, dtype=torch.float32, device=x.device).view(1, 1, width).expand(1, height, width)
+        row = torch.arange(height, dtype=torch.float32, device=x.device).view(1, height, 1).expand(1, height, width)
+        boxes, scores = [], []
+        for c in range(self.net.classes):
+            size = torch.exp(raw.size[:, 2 * c : 2 * c + 2].clamp(-3.0, 5.0))
+            centre = torch.cat((column, row)).unsqueeze(0) + raw.offset[:, 2 * c : 2 * c + 2]
+            box = (torch.cat((centre - size / 2, centre + size / 2), dim=1) * STRIDE).flatten(2).transpose(1, 2)
+            best, rows = torch.topk(peaks[:, c].flatten(1), self.keep, dim=1)
+            chosen = torch.gather(box, 1, rows.unsqueeze(2).expand(-1, -1, 4))
+            boxes.append(chosen * (best > 0).unsqueeze(2))  # cells that are no peak tie at 0: any order, one box
+            scores.append(nn.functional.pad(best.unsqueeze(2), (c, self.net.classes - 1 - c)))
+        return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)

@@ -1,0 +1,186 @@
+"""Puts the shipped touch model together: two trained nets -> calibrated .onnx files with cards and honest scores.
+
+    python -m handlens.train.facehand_train --data DATA --out runs/facehand
+    python -m handlens.train.contact_train  --data DATA --out runs/contact
+    python -m handlens.train.touch --data DATA --facehand runs/facehand --contact runs/contact --out runs/touch
+
+The whole chain, detector included, is asked about every validation picture; what is calibrated and scored is the answer
+a user gets. Scores come from folds by person, each calibrated on the other people; what ships is calibrated on all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import nn
+
+from handlens.card import ModelCard
+from handlens.predictor import load
+from handlens.train.contact_check import auc
+from handlens.train.exporter import export
+from handlens.train.facehand_train import LONGEST
+from handlens.train.nets.contact import REGIONS, Contact, ContactGraph
+from handlens.train.nets.facehand import FaceHand, FaceHandGraph
+from handlens.train.pack import read_rgb, read_rows
+from handlens.types import Detections, Frame
+
+MEAN, STD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
+DATA = (
+    "touch: webcam people, sign-dictionary clips and natural photographs, labelled by eye (public repositories)",
+    "segmentation: hands on white ground, hgr1, portraits of SFA, LFW, FASSEG, Face Synthetics",
+    "gestures: Massey hands on black, sign language digits (hands cut out)",
+    "rendered hands and heads of handlens itself; composites of all of these",
+)
+LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
+FOLDS = 5
+
+
+def averaged(net: nn.Module, runs: Sequence[Path]) -> nn.Module:
+    """The net with the mean of the averaged weights of several runs of one ancestry (arXiv 2203.05482)."""
+    states = [torch.load(run / "last.pt", weights_only=True)["averaged"] for run in runs]
+    mean = {key: torch.stack([s[key].float() for s in states]).mean(0).to(states[0][key].dtype) for key in states[0]}
+    net.load_state_dict(mean)
+    return net.eval()
+
+
+def export_pair(facehand: Sequence[Path], contact: Sequence[Path], out: Path, card: ModelCard) -> None:
+    """Write facehand.onnx and touch.onnx into `out`."""
+    finder = ModelCard(
+        name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(LONGEST, LONGEST), resize="fit",
+        mean=MEAN, std=STD, thresholds={"face": 0.3, "hand": 0.3}, version=card.version, data=DATA, licence=LICENCE,
+        options={"nms": 0.45},
+    )  # fmt: skip
+    example = torch.randn(1, 3, 256, 320)
+    export(FaceHandGraph(averaged(FaceHand(), facehand)), finder, example, ("boxes", "scores"), out / "facehand.onnx")  # type: ignore[arg-type]
+    names = ("hand", "regions", "touch_logit", "region_scores")
+    net = averaged(Contact(), contact)
+    export(ContactGraph(net), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx")  # type: ignore[arg-type]
+
+
+def plain_card(version: str) -> ModelCard:
+    """The card before calibration."""
+    return ModelCard(
+        name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(160, 160), resize="stretch",
+        mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5}, parts={"detector": "facehand"},
+        options={"max_faces": 6, "crop_scale": 2.0}, version=version, data=DATA, licence=LICENCE,
+    )  # fmt: skip
+
+
+def ask(model: Path, data: Path, rows: Sequence[dict[str, str]]) -> list[Detections]:
+    """The model's answer to every picture."""
+    predictor = load(model)
+    out = []
+    for row in track(rows, "asking about validation pictures"):
+        value = predictor.predict(Frame(read_rgb(data / "touch" / "images" / row["file"]))).value
+        assert isinstance(value, Detections)
+        out.append(value)
+    return out
+
+
+def fit(logits: NDArray[np.float64], touch: NDArray[np.bool_], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Platt's two numbers (a, b) by weighted logistic regression, with a light prior that a = 1."""
+    x, y = np.stack((logits, np.ones_like(logits)), 1), touch.astype(float)
+
+    def cost(theta: NDArray[np.float64]) -> float:
+        z = x @ theta
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.25 * (theta[0] - 1) ** 2)
+
+    theta = np.array([1.0, 0.0])
+    for _ in range(100):
+        p = _sigmoid(x @ theta)
+        gradient = x.T @ (weight * (p - y)) + np.array([0.5 * (theta[0] - 1), 0.0])
+        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag([0.5, 1e-3])
+        step = np.linalg.solve(hessian, gradient)
+        while cost(theta - step) > cost(theta) and np.abs(step).max() > 1e-9:  # Newton overshoots from afar
+            step = step / 2
+        theta = theta - step
+    return max(0.05, float(theta[0])), float(theta[1])
+
+
+def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(z, -50, 50))))
+
+
+def scores(probability: NDArray[np.float64], rows: Sequence[dict[str, str]]) -> dict[str, float]:
+    """F1, precision, recall, AUC and false alarms at 0.5, in all and for webcam people and photographs."""
+    label = np.array([r["label"] for r in rows])
+    photo = np.array([r["face_box"] != "[]" for r in rows])
+    out: dict[str, float] = {}
+    for name, group in (("", np.ones(len(rows), bool)), ("webcam_", ~photo), ("photo_", photo)):
+        used = group & (label != "object_at_mouth")
+        touch, hit = label[used] == "touch", probability[used] >= 0.5
+        true = float((touch & hit).sum())
+        out[name + "precision"], out[name + "recall"] = true / max(1, hit.sum()), true / max(1, touch.sum())
+        out[name + "f1"] = 2 * true / max(1.0, float(hit.sum() + touch.sum()))
+        out[name + "auc"] = auc(
+            probability[used][touch].astype(np.float32), probability[used][~touch].astype(np.float32)
+        )
+        front = label[used] == "overlap_no_touch"
+        out[name + "alarms_in_front"] = float(hit[front].mean()) if front.any() else 0.0
+        plain = label[used] == "no_touch"
+        out[name + "alarms_plain"] = float(hit[plain].mean()) if plain.any() else 0.0
+    return {k: round(v, 4) for k, v in out.items()}
+
+
+def calibrate(
+    answers: Sequence[Detections], rows: Sequence[dict[str, str]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Calibration fitted on all people, and scores of folds calibrated on the others."""
+    p = np.clip(np.array([a.best_touch for a in answers], np.float64), 1e-6, 1 - 1e-6)
+    logits = np.log(p / (1 - p))
+    usable = np.array([r["label"] != "object_at_mouth" for r in rows])
+    touch = np.array([r["label"] == "touch" for r in rows])
+    persons, person = np.unique([r["person"] for r in rows], return_inverse=True)
+    weight = (np.bincount(person)[person] ** -0.5) * usable
+    fold = np.random.default_rng(0).permutation(len(persons))[person] % FOLDS
+    held = np.zeros(len(rows))
+    for k in range(FOLDS):
+        a, b = fit(logits[fold != k], touch[fold != k], weight[fold != k])
+        held[fold == k] = _sigmoid(a * logits[fold == k] + b)
+    a, b = fit(logits, touch, weight)
+    return {"a": round(a, 4), "b": round(b, 4)}, scores(held, rows)
+
+
+def ship(out: Path, package: Path) -> None:
+    """Copy the two files into the package, with their sha256."""
+    table = package / "sha256.json"
+    sums = json.loads(table.read_text("utf-8")) if table.exists() else {}
+    for name in ("facehand", "touch"):
+        shutil.copyfile(out / f"{name}.onnx", package / f"{name}.onnx")
+        sums[name] = hashlib.sha256((package / f"{name}.onnx").read_bytes()).hexdigest()
+    table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def main() -> None:
+    """Export, ask, calibrate, export again; print the scores."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--facehand", type=Path, nargs="+", required=True, help="runs whose weights are averaged")
+    parser.add_argument("--contact", type=Path, nargs="+", required=True, help="runs whose weights are averaged")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--version", default="0.1")
+    parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the files to")
+    args = parser.parse_args()
+    card = plain_card(args.version)
+    export_pair(args.facehand, args.contact, args.out, card)
+    rows = [r for r in read_rows(args.data / "touch" / "labels.csv") if r["split"] == "val"]
+    calibration, held = calibrate(ask(args.out / "touch.onnx", args.data, rows), rows)
+    card = dataclasses.replace(card, calibration=calibration, scores=held)
+    export_pair(args.facehand, args.contact, args.out, card)
+    print(json.dumps({"calibration": calibration, "scores": held}, indent=1))
+    if args.ship:
+        ship(args.out, args.ship)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The contact composition: faces, hands, touched regions with owners and one probability per frame."""
+
+import numpy as np
+import pytest
+
+from handlens.card import ModelCard
+from handlens.predictor import Predictor
+from handlens.runner import FakeRunner
+from handlens.types import Detections, Frame
+
+REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
+CONTACT = ModelCard(
+    name="touch",
+    task="touch",
+    kind="contact",
+    names=("face", "hand", *REGIONS),
+    size=(160, 160),
+    resize="stretch",
+    calibration={"a": 2.0, "b": -1.0},
+    parts={"detector": "facehand"},
+    thresholds={"touch": 0.5, "score": 0.5},
+)
+FINDER = ModelCard(name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(320, 320), resize="fit")
+
+
+def finder(boxes: list[list[float]], classes: list[int]) -> FakeRunner:
+    scores = np.zeros((1, len(boxes), 2), np.float32)
+    for row, c in enumerate(classes):
+        scores[0, row, c] = 0.9 - 0.1 * row
+    return FakeRunner(FINDER, {"boxes": np.array([boxes], np.float32).reshape(1, -1, 4), "scores": scores})
+
+
+def contact(logits: list[float], region: str = "chin", hand_at: slice = slice(28, 40)) -> FakeRunner:
+    n, chosen = len(logits), REGIONS.index(region)
+    hand = np.zeros((n, 1, 40, 40), np.float32)
+    hand[:, :, hand_at, 15:25] = 0.9
+    regions = np.zeros((n, 8, 40, 40), np.float32)
+    regions[:, 0] = 0.6
+    regions[:, chosen + 1, 26:30, 16:24] = 0.9
+    scores = np.full((n, 7), 0.1, np.float32)
+    scores[:, chosen] = 0.8
+    return FakeRunner(
+        CONTACT,
+        {
+            "hand": hand,
+            "regions": regions,
+            "touch_logit": np.array(logits, np.float32)[:, None],
+            "region_scores": scores,
+        },
+    )
+
+
+def ask(found: FakeRunner, judged: FakeRunner, min_score: float | None = None) -> Detections:
+    frame = Frame(np.zeros((240, 320, 3), np.uint8))
+    value = Predictor(judged, {"detector": found}).predict(frame, min_score).value
+    assert isinstance(value, Detections)
+    return value
+
+
+def test_touched_region_has_owners_and_lies_where_hand_and_region_meet() -> None:
+    answer = ask(finder([[120, 80, 180, 140], [130, 120, 170, 200]], [0, 1]), contact([3.0]))
+    assert answer.label_names == ["face", "hand", "chin"]
+    assert (answer.face[2], answer.hand[2]) == (0, 1)
+    # The crop is the square of side 120 around (150, 110); cell = 3 px; region rows 26-30 and columns 16-24,
+    # of which the hand, grown by one cell, covers rows 27-30.
+    np.testing.assert_allclose(answer.xyxy[2], [90 + 16 * 3, 50 + 27 * 3, 90 + 24 * 3, 50 + 30 * 3], atol=0.01)
+    assert answer.touch == pytest.approx(1 / (1 + np.exp(-(2 * 3.0 - 1))))
+    assert answer.score[2] == pytest.approx(answer.touch)
+
+
+def test_hand_that_the_detector_lost_at_the_face_comes_from_the_mask() -> None:
+    answer = ask(finder([[120, 80, 180, 140]], [0]), contact([3.0]))
+    assert answer.label_names == ["face", "hand", "chin"]
+    assert answer.hand[2] == 1
+    np.testing.assert_allclose(answer.xyxy[1], [90 + 45, 50 + 84, 90 + 75, 50 + 120], atol=0.01)
+
+
+def test_probability_is_that_of_the_most_touched_face_and_quiet_faces_get_no_region() -> None:
+    answer = ask(finder([[20, 20, 80, 80], [200, 100, 250, 150]], [0, 0]), contact([-4.0, 1.0]))
+    assert answer.touch == pytest.approx(1 / (1 + np.exp(-1.0)))
+    regions = ~answer.of("face", "hand")
+    assert regions.sum() == 1
+    assert answer.label_names[int(answer.face[regions][0])] == "face"
+    assert answer.xyxy[int(answer.face[regions][0])][0] == pytest.approx(200, abs=1)
+
+
+def test_no_face_is_no_touch() -> None:
+    answer = ask(finder([[10, 10, 50, 50]], [1]), contact([]))
+    assert answer.touch == 0.0
+    assert answer.label_names == ["hand"]
+
+
+def test_min_score_drops_boxes_and_keeps_the_probability() -> None:
+    boxes = [[120, 80, 180, 140], [130, 120, 170, 200]]
+    answer = ask(finder(boxes, [0, 1]), contact([3.0]), min_score=0.85)
+    assert answer.label_names == ["face", "chin"]
+    assert (answer.face[1], answer.hand[1]) == (0, -1)
+    assert answer.touch == pytest.approx(ask(finder(boxes, [0, 1]), contact([3.0])).touch)

@@ -1,0 +1,238 @@
+"""The touch recipe on made data, in seconds: composites, samples, one short training, export with equal answers."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from handlens.card import ModelCard  # noqa: E402
+from handlens.errors import ModelError  # noqa: E402
+from handlens.predictor import load  # noqa: E402
+from handlens.runner import OnnxRunner  # noqa: E402
+from handlens.train import exporter, touch  # noqa: E402
+from handlens.train.contact_check import auc, touch_logits  # noqa: E402
+from handlens.train.contact_data import ContactSamples, Mix, plain_sample, real_sample  # noqa: E402
+from handlens.train.contact_train import loss as contact_loss  # noqa: E402
+from handlens.train.cutouts import Cutout, describe  # noqa: E402
+from handlens.train.facehand_data import FaceHandSamples, Picture  # noqa: E402
+from handlens.train.facehand_train import loss as facehand_loss  # noqa: E402
+from handlens.train.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E402
+from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
+from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
+from handlens.train.pack import CROP_SIZE, Face, fingerprint  # noqa: E402
+from handlens.train.synth import Scene, add_beard, add_hand  # noqa: E402
+from handlens.train.trainer import Plan, train  # noqa: E402
+from handlens.types import Detections, Frame  # noqa: E402
+
+
+def mesh(centre: tuple[float, float], height: float) -> np.ndarray:
+    """A face mesh whose named points lie where a frontal face has them; the others crowd the middle."""
+    from handlens.train import faceparts
+
+    points = np.tile(np.array([0.0, 0.1]), (468, 1)) + np.random.default_rng(0).normal(0, 0.02, (468, 2))
+    for i, name in enumerate(faceparts.OVAL):
+        angle = 2 * np.pi * i / len(faceparts.OVAL)
+        points[name] = (0.38 * np.sin(angle), -0.5 * np.cos(angle))
+    for side, eye in zip((-1, 1), faceparts.EYES, strict=True):
+        for k, name in enumerate(eye):
+            points[name] = (side * 0.17 + 0.07 * np.cos(k), -0.1 + 0.04 * np.sin(k))
+    for k, name in enumerate(faceparts.NOSE):
+        points[name] = (0.06 * np.cos(k), 0.08 + 0.1 * np.sin(k))
+    for k, name in enumerate(faceparts.LIPS):
+        points[name] = (0.13 * np.cos(k), 0.26 + 0.035 * np.sin(k))
+    points[faceparts.LIP_BOTTOM], points[61], points[291] = (0, 0.3), (-0.13, 0.26), (0.13, 0.26)
+    points[105], points[334], points[faceparts.NOSE_TIP] = (-0.17, -0.17), (0.17, -0.17), (0, 0.1)
+    return (points * height + centre).astype(np.float32)
+
+
+def face(label: str = "portrait", person: str = "a", hands: tuple[tuple[float, ...], ...] = ()) -> Face:
+    image = np.full((CROP_SIZE, CROP_SIZE, 3), 90, np.uint8)
+    cv2.ellipse(image, (120, 120), (31, 40), 0, 0, 360, (205, 160, 130), -1)
+    regions = ("chin",) if label == "touch" else ()
+    return Face(
+        image, mesh((120, 120), 80), np.array([88, 80, 152, 160], np.float32),
+        np.asarray(hands, np.float32).reshape(-1, 4), label, regions, person, True, 1.0, "made",
+    )  # fmt: skip
+
+
+def hand() -> Cutout:
+    rgb = np.full((120, 90, 3), 255, np.uint8)
+    mask = np.zeros((120, 90), np.uint8)
+    cv2.rectangle(mask, (25, 55), (65, 119), (255,), -1)
+    for x in (28, 38, 48, 58):
+        cv2.rectangle(mask, (x - 3, 8), (x + 3, 60), (255,), -1)
+    rgb[mask > 0] = (200, 150, 120)
+    found = describe(rgb, mask, "hands_white")
+    assert found is not None
+    return found
+
+
+def test_face_parts_lie_in_order() -> None:
+    parts = paint_regions(mesh((80, 80), 100), (160, 160))
+    rows = {name: float(np.nonzero(parts == NUMBER[name])[0].mean()) for name in REGIONS}
+    assert rows["forehead"] < rows["eye"] < rows["nose"] < rows["mouth"] < rows["chin"]
+    assert (parts == NUMBER["ear"])[:, :50].any()
+    assert (parts == NUMBER["ear"])[:, 110:].any()
+
+
+def test_cutout_knows_its_tips_palm_and_forearm() -> None:
+    cut = hand()
+    assert cut.arm[1] > 0.9  # the forearm leaves at the bottom
+    assert cut.tips[:, 1].max() < cut.palm[1]
+    assert 30 < cut.wrist_width < 50
+
+
+@pytest.mark.parametrize("kind", ["touch", "front", "beside"])
+def test_composite_says_what_it_shows(kind: str) -> None:
+    for seed in range(12):
+        rng, points = np.random.default_rng(seed), mesh((80, 70), 60)
+        scene = Scene(
+            np.full((160, 160, 3), 150, np.float32),
+            paint_regions(points, (160, 160)),
+            points,
+            np.zeros((160, 160), np.float32),
+        )
+        if add_hand(rng, scene, hand(), kind) is None:
+            continue
+        covered = (scene.hand > 0.5)[scene.parts > 0].sum()
+        assert scene.touch == (kind == "touch")
+        assert scene.over == (kind != "beside")
+        assert (covered > 0) == (kind != "beside")
+        assert bool(scene.touched) == scene.touch
+
+
+def test_beard_changes_the_lower_face_only() -> None:
+    points = mesh((80, 70), 80)
+    scene = Scene(
+        np.full((160, 160, 3), 150, np.float32),
+        paint_regions(points, (160, 160)),
+        points,
+        np.zeros((160, 160), np.float32),
+    )
+    add_beard(np.random.default_rng(1), scene)
+    changed = np.abs(scene.image - 150).max(2) > 8
+    assert changed[scene.parts == NUMBER["chin"]].mean() > 0.5
+    assert changed[scene.parts == NUMBER["forehead"]].mean() < 0.05
+
+
+def test_a_real_no_touch_face_teaches_that_its_face_is_no_hand() -> None:
+    sample = real_sample(np.random.default_rng(0), face("no_touch"))
+    known = sample["hand_weight"].numpy() > 0
+    on_face = (sample["parts"].numpy() > 0) & (sample["parts"].numpy() != 255)
+    assert (known == on_face).all()
+    assert float(sample["hand"].sum()) == 0
+    assert float(sample["touch"]) == 0
+
+
+def test_samples_repeat_with_their_seed() -> None:
+    make = lambda: next(iter(ContactSamples([face()], [hand()], [], Mix(real=0.0, seed=3))))  # noqa: E731
+    first, second = make(), make()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_fingerprint_knows_a_copy_from_another_picture() -> None:
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.integers(0, 255, (12, 12, 3)).astype(np.uint8), (200, 200), interpolation=cv2.INTER_CUBIC)
+    copy = cv2.resize(image, (120, 120), interpolation=cv2.INTER_AREA)
+    other = cv2.resize(rng.integers(0, 255, (12, 12, 3)).astype(np.uint8), (200, 200), interpolation=cv2.INTER_CUBIC)
+    assert (fingerprint(image) != fingerprint(copy)).sum() < 40 < (fingerprint(image) != fingerprint(other)).sum()
+
+
+def test_training_learns_resumes_and_exports_equal_answers(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    faces = [face("touch", "a", ((95, 140, 140, 220),)), face("no_touch", "b"), face("portrait", "c")]
+    data = torch.utils.data.DataLoader(ContactSamples(faces, [hand()], [], Mix(real=0.5)), batch_size=4)
+    plan = Plan(samples=16, batch=4, every=8, warmup=8)
+    check = lambda net: {"mean": float(touch_logits(net, faces).mean())}  # noqa: E731
+    train(Contact(), data, contact_loss, plan, tmp_path / "run", check)
+    assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 3
+    state = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    assert state["seen"] == 16
+    net = train(Contact(), data, contact_loss, plan, tmp_path / "run", check)  # finished: returns at once
+    assert all(torch.equal(a, state["averaged"][k]) for k, a in net.state_dict().items())
+
+    card = touch.plain_card("0")
+    names = ("hand", "regions", "touch_logit", "region_scores")
+    exporter.export(ContactGraph(net), card, torch.randn(2, 3, 160, 160), names, tmp_path / "touch.onnx")
+    exporter.export(
+        FaceHandGraph(FaceHand().eval()), ModelCard("facehand", "touch", "detect", ("face", "hand"), (320, 320), "fit"),
+        torch.randn(1, 3, 64, 96), ("boxes", "scores"), tmp_path / "facehand.onnx",
+    )  # fmt: skip
+    runner = OnnxRunner(tmp_path / "touch.onnx")
+    assert runner.card == card
+    batch = np.stack([plain_sample(f) for f in faces]).transpose(0, 3, 1, 2)
+    logits = runner.run(np.ascontiguousarray((batch.astype(np.float32) - 127.5) / 64))["touch_logit"][:, 0]
+    np.testing.assert_allclose(logits, touch_logits(exporter_compact(net), faces), atol=5e-3)
+    value = load(tmp_path / "touch.onnx").predict(Frame(faces[0].image)).value
+    assert isinstance(value, Detections)
+    assert value.touch is not None
+
+
+def exporter_compact(net: Contact) -> Contact:
+    small = exporter.compact(net)
+    assert isinstance(small, Contact)
+    return small
+
+
+def test_export_refuses_other_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "compact", lambda graph: graph)  # weights unrounded: the file then differs
+    monkeypatch.setattr(exporter, "TOLERANCE", 1e-7)
+    torch.manual_seed(0)
+    net = ContactGraph(Contact().eval())
+    with pytest.raises(ModelError, match="differ from torch"):
+        exporter.export(net, touch.plain_card("0"), torch.randn(1, 3, 160, 160),
+                        ("hand", "regions", "touch_logit", "region_scores"), tmp_path / "x.onnx")  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_detector_learns_one_picture() -> None:
+    torch.manual_seed(0)
+    image = face().image
+    boxes = np.array([[88, 80, 152, 160]], np.float32)
+    picture = Picture(image, boxes, boxes[:0], face().points[None], 1.0, 1.0, "made", "portrait")  # type: ignore[index]
+    samples = iter(FaceHandSamples([picture], [hand()]))
+    batch = {k: torch.stack([s[k] for s in rows]) for rows in [[next(samples) for _ in range(4)]] for k in rows[0]}
+    net = FaceHand().train()
+    optimiser = torch.optim.AdamW(net.parameters(), 2e-3)
+    seen = []
+    for _ in range(12):
+        parts = facehand_loss(net, batch)
+        optimiser.zero_grad()
+        parts["loss"].backward()
+        optimiser.step()
+        seen.append(float(parts["loss"].detach()))
+    assert seen[-1] < 0.6 * seen[0]
+
+
+def test_nan_loss_stops_with_the_last_checkpoint_intact(tmp_path: Path) -> None:
+    net = torch.nn.Conv2d(3, 1, 1)
+    broken = lambda net, batch: {"loss": net(batch["image"].float()).mean() * float("nan")}  # noqa: E731
+    with pytest.raises(FloatingPointError, match="after 0 samples"):
+        train(net, [{"image": torch.zeros(2, 3, 8, 8)}], broken, Plan(samples=8), tmp_path, lambda n: {})
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_calibration_brings_logits_to_probabilities() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, 4000)
+    hit = rng.random(4000) < 1 / (1 + np.exp(-truth))
+    a, b = touch.fit((truth - 1.5) / 0.5, hit, np.ones(4000))  # logits twice too steep and shifted
+    assert a == pytest.approx(0.5, abs=0.05)
+    assert b == pytest.approx(1.5, abs=0.12)
+
+
+def test_auc_counts_pairs() -> None:
+    assert auc(np.array([3.0, 2.0]), np.array([1.0, 2.5])) == pytest.approx(0.75)
+
+
+def test_ship_writes_the_sums(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "package").mkdir()
+    for name in ("touch", "facehand"):
+        (tmp_path / "out" / f"{name}.onnx").write_bytes(name.encode())
+    touch.ship(tmp_path / "out", tmp_path / "package")
+    assert set(json.loads((tmp_path / "package" / "sha256.json").read_text())) == {"touch", "facehand"}
