@@ -14,6 +14,7 @@ REGION: Colour = (255, 64, 80)
 CALM: Colour = (64, 200, 120)
 OTHER: Colour = (190, 140, 255)
 INK: Colour = (20, 22, 28)
+PAPER: Colour = (245, 246, 248)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _LEGIBLE = 48  # pixels: on smaller pictures there are boxes and no text
 
@@ -112,6 +113,7 @@ class _Pen:
         """Write text on a coloured plate above the point (or below it), moved so that all of it is in the picture."""
         if not self.legible:
             return
+        x, y = (float(v) for v in np.nan_to_num(np.array([x, y])))
         scale = self.text
         (wide, high), drop = cv2.getTextSize(text, _FONT, scale, 1)
         if wide + 2 * self.pad > self.width:
@@ -128,7 +130,7 @@ class _Pen:
         """Draw a bar along the bottom, filled from the left by `value` (0 to 1), green to red."""
         if not self.legible:
             return
-        tall = max(14, round(self.pad * 4.4))
+        tall = max(14, round(self.pad * 5))
         strip = self.image[self.height - tall :]
         strip[:] = (strip * 0.25 + np.array(INK, np.float32) * 0.75).astype(np.uint8)
         colour = tuple(round(c + (r - c) * value) for c, r in zip(CALM, REGION, strict=True))
@@ -136,7 +138,7 @@ class _Pen:
         thick = max(2, round(self.pad * 0.8))
         cv2.rectangle(self.image, (0, self.height - thick), (max(0, full - 1), self.height), colour, -1)
         label = f"{text}  {more}" if more else text
-        (wide, high), _ = cv2.getTextSize(label, _FONT, self.text, 1)
-        scale = self.text * min(1.0, (self.width - 2 * self.pad) / max(1, wide))
+        (wide, high), _ = cv2.getTextSize(label, _FONT, 1.2 * self.text, 1)
+        scale = 1.2 * self.text * min(1.0, (self.width - 2 * self.pad) / max(1, wide))
         place = (self.pad, self.height - thick - (tall - thick - high) // 2)
-        cv2.putText(self.image, label, place, _FONT, scale, colour, max(1, round(scale)), cv2.LINE_AA)
+        cv2.putText(self.image, label, place, _FONT, scale, PAPER, max(1, round(scale)), cv2.LINE_AA)

@@ -41,7 +41,7 @@ class Film:
         self._tick = -1
         self._size: tuple[int, int] | None = None
         self._stream: Any = None
-        self._container = av.open(self._draft, "w", format="mp4")
+        self._container = av.open(self._draft.file, "w", format="mp4")
 
     def add(self, image: Image, time: float) -> None:
         """Append (H, W, 3) uint8 RGB, shown from `time` seconds on."""

@@ -115,8 +115,12 @@ class EventFile(Sink):
 
     def __enter__(self) -> Self:
         self._draft = Draft(self.path)
-        if self._is_csv:
-            self._put(_csv_line(EVENT_FIELDS))
+        try:
+            if self._is_csv:
+                self._put(_csv_line(EVENT_FIELDS))
+        except OutputError:
+            self._draft.discard()
+            raise
         return self
 
     def __exit__(

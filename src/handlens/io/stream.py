@@ -20,7 +20,7 @@ from handlens.types import Frame
 OPEN_S = 5.0  # to connect, and again to recognise the format: together at most 10 s
 READ_S = 5.0
 _PATIENT = ("http://", "https://", "tcp://")  # the sender waits while we think
-_HASTY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000"}
+_HASTY = {"flags": "low_delay", "analyzeduration": "1000000"}  # "nobuffer" would lose what was looked at, up to 1 s
 
 
 def open_stream(address: str, every: int = 1, live: bool = False) -> Source:

@@ -1,0 +1,171 @@
+"""The promises of events.py and summary.py: hysteresis in seconds, whatever the frame rate."""
+
+import numpy as np
+import pytest
+from media import touch_result
+
+from handlens.errors import InputError
+from handlens.events import EVENT_FIELDS, EventTracker, event_fields
+from handlens.summary import Summary, clock
+from handlens.types import Detections, Event, Hand, Label, Result
+
+
+def follow(tracker: EventTracker, probabilities: dict[float, float], source: str = "x") -> list[Event]:
+    closed = []
+    for index, (time, probability) in enumerate(sorted(probabilities.items())):
+        closed += tracker.update(touch_result(probability, time, index, source))
+    return closed
+
+
+def steady(start: float, stop: float, rate: float, inside: float, outside: float, length: float) -> dict[float, float]:
+    times = np.arange(0, length, 1 / rate)
+    return {float(t): inside if start - 1e-9 <= t < stop - 1e-9 else outside for t in times}
+
+
+@pytest.mark.parametrize("rate", [5, 10, 25, 30, 60])
+def test_an_event_has_the_same_times_at_every_frame_rate(rate: int) -> None:
+    tracker = EventTracker()
+    events = follow(tracker, steady(2.0, 4.0, rate, 0.9, 0.1, 8.0)) + tracker.finish()
+    assert len(events) == 1
+    assert events[0].start == pytest.approx(2.0, abs=1 / rate)
+    assert events[0].stop == pytest.approx(4.0, abs=1.01 / rate)
+    assert (events[0].label, events[0].subject, events[0].task, events[0].source) == ("cheek", "face 7", "touch", "x")
+    assert events[0].peak == pytest.approx(0.9, abs=1e-6)
+
+
+def test_it_starts_at_the_first_frame_and_stops_at_the_last_one_of_the_touch() -> None:
+    tracker = EventTracker(min_time=0.2, gap_time=0.3)
+    times = {0.0: 0.1, 0.1: 0.6, 0.2: 0.7, 0.3: 0.8, 0.4: 0.4, 0.5: 0.3, 0.6: 0.2, 0.7: 0.1, 0.8: 0.0}
+    (event,) = follow(tracker, times)
+    assert (event.start, event.start_frame, event.stop, event.stop_frame) == (0.1, 1, 0.4, 4)
+
+
+def test_a_touch_shorter_than_the_minimum_time_is_none() -> None:
+    assert follow(EventTracker(min_time=0.25), steady(1.0, 1.2, 30, 0.9, 0.1, 3.0)) == []
+
+
+def test_a_dip_shorter_than_the_gap_time_does_not_split_an_event() -> None:
+    signal = steady(1.0, 4.0, 20, 0.9, 0.1, 6.0)
+    signal.update({t: 0.1 for t in signal if 2.0 <= t < 2.4})
+    assert len(follow(EventTracker(), signal)) == 1
+    signal.update({t: 0.1 for t in signal if 2.0 <= t < 2.6})
+    assert len(follow(EventTracker(), signal)) == 2
+
+
+def test_between_the_thresholds_nothing_opens_and_nothing_closes() -> None:
+    assert follow(EventTracker(), steady(0, 9, 10, 0.4, 0.4, 5.0)) == []
+    tracker = EventTracker()
+    assert follow(tracker, steady(0, 1, 10, 0.9, 0.4, 5.0)) == []
+    (event,) = tracker.finish()
+    assert event.stop == pytest.approx(4.9)
+
+
+def test_opened_tells_once_and_active_while_it_lasts() -> None:
+    tracker = EventTracker(min_time=0.2, gap_time=0.2)
+    opened, active = [], []
+    for index, probability in enumerate([0, 0.9, 0.9, 0.9, 0.9, 0, 0, 0, 0]):
+        tracker.update(touch_result(probability, index / 10, index))
+        opened.append(len(tracker.opened))
+        active.append(tracker.active)
+    assert opened == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert active == [False, False, False, True, True, True, True, False, False]
+
+
+def test_an_event_that_is_still_open_ends_with_the_source() -> None:
+    tracker = EventTracker()
+    assert follow(tracker, steady(1.0, 9.0, 10, 0.9, 0.1, 3.0)) == []
+    (event,) = tracker.finish()
+    assert (event.start, event.stop) == (1.0, pytest.approx(2.9))
+    assert tracker.finish() == []
+
+
+def test_another_source_closes_what_was_open() -> None:
+    tracker = EventTracker()
+    assert follow(tracker, steady(0.5, 9.0, 10, 0.9, 0.1, 2.0), "a.mp4") == []
+    (event,) = follow(tracker, steady(9, 9, 10, 0.9, 0.1, 2.0), "b.mp4")
+    assert (event.source, event.stop) == ("a.mp4", pytest.approx(1.9))
+
+
+def test_the_label_is_the_region_touched_most() -> None:
+    tracker = EventTracker()
+    for index in range(20):
+        tracker.update(touch_result(0.9, index / 10, index, label=2 if index < 6 else 3))
+    assert tracker.finish()[0].label == "chin"
+
+
+def test_a_touch_without_a_region_is_still_an_event() -> None:
+    tracker = EventTracker()
+    for index in range(10):
+        found = Detections.empty(("face", "hand"), touch=0.8)
+        tracker.update(Result("touch", index, index / 10, found, "x", 9, 9, "m"))
+    (event,) = tracker.finish()
+    assert (event.label, event.subject) == ("touch", "")
+
+
+def test_a_model_that_names_hands_has_one_stream_for_each_name() -> None:
+    tracker = EventTracker()
+    for index in range(30):
+        name = "object" if 10 <= index < 20 else "nothing"
+        label = Label(name, 0.9, {name: 0.9, "nothing" if name == "object" else "object": 0.1})
+        value = label if index % 2 else (Hand(np.zeros(4, np.float32), label),)
+        tracker.update(Result("hold", index, index / 10, value, "x", 9, 9, "hold"))
+    events = tracker.finish()
+    assert [e.label for e in events] == ["nothing"]
+
+
+@pytest.mark.parametrize("wrong", [{"open": 0.3, "close": 0.4}, {"open": 1.2}, {"min_time": -1}, {"gap_time": -0.1}])
+def test_contradicting_thresholds_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="events need"):
+        EventTracker(**wrong)
+
+
+def test_the_fields_of_a_file_are_those_of_the_contract() -> None:
+    event = Event("touch", "chin", "face 1", 0.12345, 1.99951, 3, 60, 0.987654, "clip.mp4")
+    assert EVENT_FIELDS == ("source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak")
+    assert list(event_fields(event).values()) == ["clip.mp4", "face 1", "chin", 0.123, 2.0, 3, 60, 0.988]
+
+
+def test_the_summary_tells_touches_per_hour_time_touched_and_regions() -> None:
+    summary, tracker = Summary(), EventTracker()
+    for index in range(601):
+        probability = 0.9 if 100 <= index < 200 or 300 <= index < 350 else 0.1
+        result = touch_result(probability, index / 10, index, label=2 if index < 250 else 3)
+        for event in tracker.update(result):
+            summary.note(event)
+        summary.add(result)
+    assert (summary.frames, summary.touched, summary.events, summary.sources) == (601, 150, 2, 1)
+    assert summary.seconds == pytest.approx(60.0)
+    assert summary.per_hour == pytest.approx(120.0)
+    assert summary.event_seconds == pytest.approx(9.9 + 4.9)
+    text = str(summary)
+    assert "touches per hour" in text
+    assert "120.0" in text
+    assert text.index("cheek") < text.index("chin")
+
+
+def test_the_summary_of_pictures_has_no_duration() -> None:
+    summary = Summary()
+    for name in "abc":
+        summary.add(touch_result(0.8, source=name))
+    assert summary.per_hour is None
+    assert "per hour" not in str(summary)
+    assert (summary.sources, summary.touched) == (3, 3)
+
+
+def test_summaries_add_up_and_rich_can_print_them(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    one, two = Summary(), Summary()
+    for index in range(11):
+        one.add(touch_result(0.9, index, index, "a"))
+        two.add(touch_result(0.1, index, index, "b"))
+    one.note(Event("touch", "chin", "", 1, 2, 1, 2, 0.9, "a"))
+    two.note(Event("touch", "chin", "", 1, 4, 1, 4, 0.9, "b"))
+    one.merge(two)
+    assert (one.frames, one.sources, one.seconds, one.events, one.regions["chin"].count) == (22, 2, 20, 2, 2)
+    Console().print(one)
+    assert "chin" in capsys.readouterr().out
+
+
+def test_durations_read_like_a_clock() -> None:
+    assert [clock(s) for s in (0.04, 3.41, 59.96, 83.5, 3723.4)] == ["0.0 s", "3.4 s", "1:00.0", "1:23.5", "1:02:03.4"]

@@ -1,0 +1,292 @@
+"""The promises of the loop: nothing lost from a file, nothing late from a camera, Ctrl-C keeps what was done."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from media import BrightPredictor, quadrants, save_picture, save_video, stream_times
+
+from handlens.errors import FrameError, HandlensError, OutputError
+from handlens.events import EventTracker
+from handlens.io.annotated import Annotated
+from handlens.io.live import Live
+from handlens.io.sinks import EventFile, JsonLines, Sink
+from handlens.io.sound import Alarm
+from handlens.io.sources import OnError, open_source
+from handlens.io.threads import Threaded
+from handlens.loop import Step, run
+from handlens.track import Tracker
+from handlens.types import Event, Frame, Image, Result
+
+
+class Made:
+    """A source of as many frames as wanted; `bright` says at which times a touch is seen."""
+
+    name, kind, live, skipped, ended, fps = "made", "video", False, 0, "", 100.0
+
+    def __init__(self, count: int, bright: tuple[float, float] = (0.0, 0.0), interrupt_at: int = -1) -> None:
+        self.total, self.bright, self.interrupt_at = count, bright, interrupt_at
+        self.stopped = False
+
+    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
+        for index in range(self.total):
+            if index == self.interrupt_at:
+                raise KeyboardInterrupt
+            if self.stopped:
+                return
+            yield Frame(shade(index / 100, self.bright), index, index / 100, "made.mp4")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def __enter__(self) -> "Made":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def shade(time: float, bright: tuple[float, float]) -> Image:
+    return np.full((48, 64, 3), 230 if bright[0] <= time < bright[1] else 20, np.uint8)
+
+
+class Remember(Sink):
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.events: list[Event] = []
+
+    def write(self, frame: Frame, result: Result) -> None:
+        assert (frame.index, frame.source) == (result.index, result.source)
+        self.results.append(result)
+
+    def note(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def test_a_file_gives_every_frame_its_events_and_a_summary(tmp_path: Path) -> None:
+    path = save_video(tmp_path / "a.mp4", range(0, 2000, 40))
+    steps: list[Step] = []
+    sink, tracker = Remember(), EventTracker(open=0.3, close=0.3)
+    with open_source(path) as source:
+        summary = run(source, BrightPredictor(), Tracker(), tracker, [sink], progress=steps.append)
+    assert [r.time for r in sink.results] == stream_times(path)
+    assert summary.frames == len(steps) == 50
+    assert summary.sources == 1
+    assert summary.seconds == pytest.approx(1.96)
+    assert not summary.interrupted
+    (event,) = sink.events  # it gets brighter to the end: the source's end closes the event
+    assert (event.stop_frame, event.source, event.subject) == (49, str(path), "face 1")
+    assert summary.events == 1
+    assert [len(step.opened) for step in steps].count(1) == 1
+    assert steps[0].total == 50
+    assert steps[-1].active
+
+
+def test_events_that_close_on_the_way_reach_all_sinks_once() -> None:
+    sinks = [Remember(), Remember()]
+    summary = run(Made(500, (1.0, 2.0)), BrightPredictor(), None, EventTracker(), sinks)
+    for sink in sinks:
+        (event,) = sink.events
+        assert (event.start, event.stop) == (1.0, pytest.approx(1.99))
+    assert summary.regions["cheek"].count == 1
+
+
+def test_unreadable_files_are_told_and_the_rest_is_done(tmp_path: Path) -> None:
+    for name in ("a.jpg", "c.jpg"):
+        save_picture(tmp_path / name)
+    (tmp_path / "b.jpg").write_text("no picture")
+    told: list[HandlensError] = []
+    with open_source(tmp_path) as source:
+        summary = run(source, BrightPredictor(), on_error=told.append)
+    assert summary.frames == 2
+    assert summary.errors == told
+    assert isinstance(told[0], FrameError)
+
+
+def test_several_sources_can_share_one_summary() -> None:
+    summary = run(Made(101), BrightPredictor())
+    summary = run(Made(51), BrightPredictor(), summary=summary)
+    assert (summary.frames, summary.sources, summary.seconds) == (152, 2, pytest.approx(1.5))
+
+
+def test_what_the_user_asks_of_the_model_reaches_it() -> None:
+    asked = {}
+
+    def predict(frame: Frame, **options: object) -> Result:
+        asked.update(options)
+        return BrightPredictor().predict(frame)
+
+    run(Made(1), SimpleNamespace(predict=predict), min_score=0.7, crop="whole")
+    assert asked == {"min_score": 0.7, "crop": "whole"}
+
+
+def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
+    events = EventTracker()
+    sinks = [
+        Threaded(JsonLines(tmp_path / "a.jsonl")),
+        Threaded(Annotated(tmp_path)),
+        Threaded(EventFile(tmp_path / "a.csv")),
+    ]
+    with sinks[0], sinks[1], sinks[2]:
+        summary = run(Made(900, (1.0, 9.0), interrupt_at=300), BrightPredictor(), None, events, sinks)
+    assert summary.interrupted
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 300
+    assert len(stream_times(tmp_path / "made.mp4")) == 300
+    assert (tmp_path / "a.csv").read_text().splitlines()[1] == "made.mp4,,cheek,1.000,2.990,100,299,0.902".replace(
+        ",,", ",face 7,"
+    )
+
+
+def test_a_real_ctrl_c_in_the_middle_of_writing_leaves_whole_files(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_loop import *
+sinks = [Threaded(JsonLines("a.jsonl")), Threaded(Annotated("out"))]
+def tell(step):
+    print(step.frame.index, flush=True)
+with sinks[0], sinks[1]:
+    summary = run(Made(10**6), BrightPredictor(), None, EventTracker(), sinks, progress=tell)
+print("interrupted", summary.interrupted, summary.frames)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    while process.stdout.readline() != "200\n":
+        pass
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait(20) == 0
+    process.stdout.close()
+    assert "interrupted True" in rest
+    frames = [json.loads(line)["frame"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert frames == list(range(len(frames)))
+    assert len(frames) >= 201
+    assert abs(len(stream_times(tmp_path / "out" / "made.mp4")) - len(frames)) <= 1
+    assert sorted(os.listdir(tmp_path)) == ["a.jsonl", "out"]
+
+
+def test_an_answer_that_cannot_be_written_ends_the_run() -> None:
+    class Full(Sink):
+        def write(self, frame: Frame, result: Result) -> None:
+            raise OutputError("the disk is full")
+
+    with pytest.raises(OutputError, match="the disk is full"):
+        run(Made(10), BrightPredictor(), sinks=[Full()])
+
+
+def test_max_seconds_ends_a_run_even_when_nothing_comes() -> None:
+    def silent(stopping: threading.Event) -> Iterator[Frame]:
+        stopping.wait(20)
+        yield from ()
+
+    begin = time.monotonic()
+    with Live("0", "camera", silent) as source:
+        summary = run(source, BrightPredictor(), max_seconds=0.2)
+    assert time.monotonic() - begin < 1.0
+    assert (summary.frames, summary.errors) == (0, [])
+    summary = run(Made(10**6), BrightPredictor(0.01), max_seconds=0.2)
+    assert 5 < summary.frames < 25
+
+
+# --- live
+
+
+def camera(seconds: float, interval: float, bright: tuple[float, float], begun: list[float]) -> Live:
+    def read(stopping: threading.Event) -> Iterator[Frame]:
+        begun.append(time.monotonic())
+        for index in range(round(seconds / interval)):
+            wait = begun[0] + index * interval - time.monotonic()
+            time.sleep(max(0.0, wait))
+            now = time.monotonic() - begun[0]
+            yield Frame(shade(now, bright), index, now, "0")
+
+    return Live("0", "camera", read)
+
+
+def test_a_slow_model_never_sees_the_past() -> None:
+    begun: list[float] = []
+    ages: list[float] = []
+    predictor = BrightPredictor(0.08)
+
+    def predict(frame: Frame, **options: object) -> Result:
+        ages.append(time.monotonic() - begun[0] - frame.time)
+        return predictor.predict(frame)
+
+    with camera(2.0, 0.02, (0, 0), begun) as source:
+        summary = run(source, SimpleNamespace(predict=predict))
+    assert len(ages) == summary.frames <= 26
+    assert max(ages) < 0.02 + 0.03  # one frame interval, and what a busy machine adds
+    assert summary.dropped == 100 - summary.frames
+
+
+def test_the_alarm_starts_within_200_ms_of_the_opening_though_the_player_hangs_and_the_disk_is_slow(
+    tmp_path: Path,
+) -> None:
+    player = tmp_path / "player"
+    player.write_text("#!/bin/sh\nexec sleep 60\n")
+    player.chmod(0o755)
+    begun: list[float] = []
+    opened: list[float] = []
+    fired: list[float] = []
+
+    class SlowDisk(Sink):
+        def write(self, frame: Frame, result: Result) -> None:
+            time.sleep(0.5)
+
+    def watch(step: Step) -> None:
+        opened.extend(step.moment for _ in step.opened)
+        if alarm.last_started is not None and alarm.last_started not in fired:
+            fired.append(alarm.last_started)
+
+    alarm = Alarm(cooldown=0.6, players=lambda text, wav: [[str(player)]], device=lambda: True)
+    disk = Threaded(SlowDisk(), live=True, depth=2)
+    with alarm, camera(2.2, 0.02, (0.2, 2.2), begun) as source, disk:
+        summary = run(source, BrightPredictor(), Tracker(), EventTracker(), [disk], alarm, watch)
+    assert len(opened) == summary.events == 1
+    assert opened[0] - begun[0] == pytest.approx(0.2 + 0.25, abs=0.1)
+    assert fired[0] - opened[0] < 0.2
+    assert len(fired) == 3  # while the touch goes on it warns again after each cool-down
+    assert all(later - earlier > 0.55 for earlier, later in pairwise(fired))
+    assert summary.frames > 90
+    assert disk.dropped > 80
+
+
+def test_memory_stays_constant_over_thousands_of_frames(tmp_path: Path) -> None:
+    class Forgetful(BrightPredictor):
+        def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
+            self.seen.clear()
+            return super().predict(frame, min_score, crop)
+
+    peaks: list[int] = []
+
+    def measure(step: Step) -> None:
+        if step.frame.index in (500, 2499):
+            peaks.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        with Threaded(JsonLines(tmp_path / "a")) as lines, Threaded(EventFile(tmp_path / "a.csv")) as table:
+            sinks = [lines, table]
+            run(Made(2500, (1.0, 20.0)), Forgetful(), Tracker(), EventTracker(), sinks, progress=measure)
+    finally:
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 200_000
+
+
+def test_frames_are_never_mirrored(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png")
+    predictor = BrightPredictor()
+    with open_source(tmp_path / "a.png") as source:
+        run(source, predictor)
+    assert np.array_equal(predictor.seen[0].image, quadrants())

@@ -1,0 +1,334 @@
+"""The promises of the sinks: complete files or none, true times, nothing overwritten, nobody held up."""
+
+import csv
+import errno
+import io
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media import quadrants, save_picture, stream_times, touch_result
+
+from handlens.errors import InputError, OutputError
+from handlens.io import draft as draft_room
+from handlens.io.annotated import Annotated
+from handlens.io.draft import Draft
+from handlens.io.film import Film
+from handlens.io.pictures import read_picture
+from handlens.io.sinks import EventFile, JsonLines, Sink
+from handlens.io.threads import Threaded
+from handlens.types import Event, Frame, Result
+
+EVENT = Event("touch", "chin", "face 1", 0.5, 1.2345, 15, 37, 0.98765, "a,b.mp4")
+UNEVEN = [0.0, 0.033, 0.1, 0.5, 0.517, 2.0]
+
+
+def frame(index: int = 0, time: float = 0.0, source: str = "x", size: tuple[int, int] = (64, 48)) -> Frame:
+    return Frame(quadrants(*size), index, time, source)
+
+
+def write(sink: Sink, *frames: Frame, events: int = 0) -> None:
+    for each in frames:
+        sink.write(each, touch_result(0.9, each.time, each.index, each.source))
+        for _ in range(events):
+            sink.note(EVENT)
+
+
+def fail(done: object, error: type[BaseException]) -> None:
+    raise error
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk with room for some bytes."""
+
+    room = 0
+
+    def write(self, data: object) -> int:
+        FullDisk.room -= len(bytes(data))  # type: ignore[call-overload]
+        if FullDisk.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> type[FullDisk]:
+    """Every file opened for writing lies on a full disk, beside an empty file that must vanish."""
+    real = Path.open
+
+    def open_full(self: Path, mode: str = "r", *more: object, **named: object) -> object:
+        if mode != "wb":
+            return real(self, mode, *more, **named)  # type: ignore[call-overload]
+        self.touch()
+        return FullDisk()
+
+    monkeypatch.setattr(draft_room.Path, "open", open_full)
+    FullDisk.room = 0
+    return FullDisk
+
+
+# --- drafts
+
+
+def test_a_draft_appears_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with Draft(path) as draft:
+        draft.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_draft_is_kept_on_ctrl_c_and_removed_on_errors(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Draft(tmp_path / "a") as draft:
+        fail(draft.write(b"so far"), KeyboardInterrupt)
+    assert (tmp_path / "a").read_bytes() == b"so far"
+    with pytest.raises(RuntimeError), Draft(tmp_path / "b") as draft:
+        fail(draft.write(b"so far"), RuntimeError)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"the folder '.*none' does not exist"):
+        Draft(tmp_path / "none" / "a")
+    with pytest.raises(OutputError, match="is a folder"):
+        Draft(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="was not written"):
+        Draft(tmp_path / "file" / "a")
+    with pytest.raises(OutputError, match="give a folder"), Annotated(tmp_path / "file"):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_is_written_directly_and_not_replaced() -> None:
+    with pytest.raises(OutputError, match="the disk is full"), JsonLines("/dev/full") as sink:
+        write(sink, frame())
+    assert not Path("/dev/full").is_file()
+    with JsonLines("/dev/null") as sink:
+        write(sink, frame())
+    assert not Path("/dev/null").is_file()
+
+
+# --- JSON lines and events
+
+
+def test_json_lines_are_those_of_the_contract(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with JsonLines(path) as sink:
+        write(sink, frame(), frame(12, 0.5005, "clip.mp4"))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {k: lines[1][k] for k in ("source", "frame", "time", "width", "height", "model", "task")} == {
+        "source": "clip.mp4",
+        "frame": 12,
+        "time": 0.5005,
+        "width": 64,
+        "height": 48,
+        "model": "touch",
+        "task": "touch",
+    }
+    assert lines[1]["value"]["touch"] == 0.9
+    assert [box["label"] for box in lines[1]["value"]["boxes"]] == ["face", "hand", "cheek"]
+
+
+def test_a_dash_writes_only_json_lines_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    with Threaded(JsonLines("-")) as sink:
+        write(sink, frame(), frame(1, 0.1))
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["frame"] for line in out.splitlines()] == [0, 1]
+    assert err == ""
+
+
+def test_names_of_any_letters_can_be_written(tmp_path: Path) -> None:
+    odd = "gesicht-\udcff-\u00fc.mp4"
+    with JsonLines(tmp_path / "a") as lines, EventFile(tmp_path / "a.csv") as events:
+        write(lines, frame(source=odd))
+        events.note(Event("touch", "chin", "", 0, 1, 0, 1, 0.9, odd))
+    assert json.loads((tmp_path / "a").read_text())["source"] == odd
+    assert odd.encode("utf-8", "surrogateescape") in (tmp_path / "a.csv").read_bytes()
+
+
+def test_events_are_written_as_csv_and_as_json_lines(tmp_path: Path) -> None:
+    for name in ("e.csv", "e.jsonl"):
+        with EventFile(tmp_path / name) as sink:
+            sink.note(EVENT)
+    (row,) = csv.DictReader((tmp_path / "e.csv").read_text().splitlines())
+    fields = ["source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak"]
+    assert list(row) == fields
+    assert list(row.values()) == ["a,b.mp4", "face 1", "chin", "0.500", "1.234", "15", "37", "0.988"]
+    told = json.loads((tmp_path / "e.jsonl").read_text())
+    assert list(told) == fields
+    assert (told["start"], told["stop_frame"], told["peak"]) == (0.5, 37, 0.988)
+
+
+def test_without_events_there_is_a_heading_and_with_another_ending_a_sentence(tmp_path: Path) -> None:
+    with EventFile(tmp_path / "e.csv"):
+        pass
+    assert (tmp_path / "e.csv").read_text().count("\n") == 1
+    with pytest.raises(InputError, match=r"ends in \.csv or \.jsonl"):
+        EventFile(tmp_path / "e.txt")
+
+
+# --- annotated pictures and films
+
+
+def test_pictures_keep_their_names_and_size(tmp_path: Path) -> None:
+    names = ["a/x.jpg", "b/x.jpg", "b/X.JPEG", "c/y.tif", "c/y.png", "a/x.jpg"]
+    with Annotated(tmp_path / "out") as sink:
+        write(sink, *(frame(source=str(tmp_path / name)) for name in names))
+    assert sorted(os.listdir(tmp_path / "out")) == ["X-3.jpg", "x-2.jpg", "x.jpg", "y-2.png", "y.png"]
+    assert read_picture(str(tmp_path / "out" / "y.png")).shape == (48, 64, 3)
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    inputs = [save_picture(tmp_path / "a.jpg"), save_picture(tmp_path / "b.jpg")]
+    before = [path.read_bytes() for path in inputs]
+    (tmp_path / "elsewhere").mkdir()
+    with Annotated(tmp_path, [str(path) for path in inputs]) as sink:
+        write(sink, *(frame(source=str(path)) for path in (*inputs, tmp_path / "elsewhere" / "b.jpg")))
+    assert [path.read_bytes() for path in inputs] == before
+    assert sorted(p.name for p in tmp_path.glob("*.jpg")) == ["a-2.jpg", "a.jpg", "b-2.jpg", "b-3.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("size", [(64, 48), (65, 49), (1, 1), (33, 200), (5000, 40)])
+def test_a_film_keeps_the_times_of_its_source(tmp_path: Path, size: tuple[int, int]) -> None:
+    with Annotated(tmp_path) as sink:
+        write(sink, *(frame(i, t, "dir/clip.mkv", size) for i, t in enumerate(UNEVEN)))
+    assert stream_times(tmp_path / "clip.mp4") == pytest.approx(UNEVEN, abs=1e-4)
+    with av.open(str(tmp_path / "clip.mp4")) as film:
+        width, height = film.streams.video[0].width, film.streams.video[0].height
+    assert (width % 2, height % 2) == (0, 0)
+    if min(size) >= 16 and max(size) <= 3840:
+        assert (width - size[0], height - size[1]) == (size[0] % 2, size[1] % 2)
+
+
+def test_sources_one_after_the_other_get_a_film_each(tmp_path: Path) -> None:
+    sources = ["a/clip.mp4", "b/clip.mp4", "0", "rtsp://camera:554/door?x=1", "a/still.png"]
+    with Annotated(tmp_path) as sink:
+        for source in sources:
+            write(sink, *(frame(i, i / 25, source) for i in range(3)))
+    assert sorted(os.listdir(tmp_path)) == [
+        "camera-0.mp4",
+        "clip-2.mp4",
+        "clip.mp4",
+        "rtsp-camera-554-door-x-1.mp4",
+        "still.png",
+    ]
+    assert len(stream_times(tmp_path / "clip-2.mp4")) == 3
+
+
+def test_a_stream_that_changes_its_size_stays_one_film(tmp_path: Path) -> None:
+    with Film(tmp_path / "a.mp4") as film:
+        for number, size in enumerate([(64, 48), (128, 96), (30, 20)]):
+            film.add(quadrants(*size), number / 25)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert [(f.width, f.height) for f in container.decode(video=0)] == [(64, 48)] * 3
+
+
+def test_where_there_is_no_h264_encoder_the_film_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlens.io.film._ENCODERS", (("no such encoder", {}), ("mpeg4", {"qscale": "4"})))
+    with Film(tmp_path / "a.mp4") as film:
+        for number, moment in enumerate(UNEVEN):
+            film.add(quadrants(65, 49) + np.uint8(number), moment)
+    assert stream_times(tmp_path / "a.mp4") == pytest.approx(UNEVEN, abs=1e-4)
+
+
+def test_an_interrupted_film_is_finished_and_a_broken_one_removed(tmp_path: Path) -> None:
+    ten = [frame(i, i / 25, "clip.mp4") for i in range(10)]
+    with pytest.raises(KeyboardInterrupt), Threaded(Annotated(tmp_path)) as sink:
+        fail(write(sink, *ten), KeyboardInterrupt)
+    assert len(stream_times(tmp_path / "clip.mp4")) == 10
+    with pytest.raises(RuntimeError), Threaded(Annotated(tmp_path / "b")) as sink:
+        fail(write(sink, *ten), RuntimeError)
+    assert os.listdir(tmp_path / "b") == []
+
+
+# --- a full disk
+
+
+@pytest.mark.parametrize("room", [0, 100, 3000])
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    tmp_path: Path, full_disk: type[FullDisk], room: int, threaded: bool
+) -> None:
+    makers = [
+        lambda: JsonLines(tmp_path / "a.jsonl"),
+        lambda: EventFile(tmp_path / "a.csv"),
+        lambda: Annotated(tmp_path),
+        lambda: Annotated(tmp_path),
+    ]
+    sources = ["x.mp4", "x.mp4", "x.mp4", "x.png"]
+    noise = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+    for make, source in zip(makers, sources, strict=True):
+        full_disk.room = room
+        sink = Threaded(make()) if threaded else make()
+        with pytest.raises(OutputError, match="was not written: the disk is full"), sink:
+            write(sink, *(Frame(noise, index, index / 25, source) for index in range(60)), events=2)
+        assert os.listdir(tmp_path) == []
+
+
+# --- the thread
+
+
+class Slow(Sink):
+    """A sink on a slow disk."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay, self.frames, self.events = delay, 0, 0
+        self.thread: object = None
+
+    def write(self, frame: Frame, result: Result) -> None:
+        self.thread = threading.current_thread()
+        time.sleep(self.delay)
+        self.frames += 1
+
+    def note(self, event: Event) -> None:
+        self.events += 1
+
+
+def test_a_file_loses_nothing_however_slow_the_disk() -> None:
+    slow = Slow(0.005)
+    with Threaded(slow) as sink:
+        for index in range(40):
+            write(sink, frame(index))
+    assert (slow.frames, sink.dropped) == (40, 0)
+    assert slow.thread is not threading.current_thread()
+
+
+def test_a_live_source_is_never_held_up_and_loses_no_event() -> None:
+    slow = Slow(0.05)
+    begin = time.monotonic()
+    with Threaded(slow, live=True, depth=4) as sink:
+        for index in range(200):
+            write(sink, frame(index))
+            sink.note(EVENT)
+        assert time.monotonic() - begin < 0.1
+    assert slow.events == 200
+    assert slow.frames + sink.dropped == 200
+    assert sink.dropped > 150
+
+
+def test_what_the_thread_cannot_write_comes_out_of_the_next_call(tmp_path: Path) -> None:
+    class Broken(Sink):
+        def write(self, frame: Frame, result: Result) -> None:
+            raise OutputError("the disk is full")
+
+    with pytest.raises(OutputError, match="the disk is full"), Threaded(Broken()) as sink:
+        write(sink, *(frame(index) for index in range(100)))
+    with pytest.raises(OutputError, match="the disk is full"), Threaded(Broken()) as sink:
+        write(sink, frame())
+    with pytest.raises(OutputError, match="does not exist"), Threaded(JsonLines(tmp_path / "no" / "a")):
+        pass
+
+
+def test_the_annotated_picture_is_drawn_on(tmp_path: Path) -> None:
+    with Annotated(tmp_path) as sink:
+        write(sink, frame(source="a.png"))
+    drawn = cv2.imread(str(tmp_path / "a.png"))
+    assert not np.array_equal(drawn[..., ::-1], quadrants())
