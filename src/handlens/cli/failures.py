@@ -88,7 +88,7 @@ def _usage_sentence(error: Any) -> str:
         return f"{said[:1].lower()}{said[1:]}. Type '{path} --help' to see what is allowed."
     for verb, command in getattr(context.command, "commands", {}).items():
         if option in _long(command):
-            return f"{option} belongs after the command: handlens {verb} ... {option} ..."
+            return f"{option} belongs after the command: type 'handlens {verb} ... {option} ...'."
     return unknown("option", option, _long(context.command))
 
 

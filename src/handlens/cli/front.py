@@ -3,6 +3,7 @@
 It must not import what a verb needs to work; each verb does that inside its own function.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,7 @@ class Verbs(TyperGroup):
         """
         verb = super().get_command(ctx, cmd_name.lower())
         if verb is None and (Path(cmd_name).exists() or "://" in cmd_name):
-            raise InputError(f"'{cmd_name}' is not a command. To look at it type: handlens predict {cmd_name}")
+            raise InputError(f"'{cmd_name}' is not a command: to look at it, type 'handlens predict {cmd_name}'.")
         if verb is None:
             raise InputError(unknown("command", cmd_name, self.commands))
         return verb
@@ -88,4 +89,5 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run this process's command line; the entry point `handlens`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does: no file is left half
     sys.exit(run(sys.argv[1:]))

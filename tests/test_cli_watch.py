@@ -1,0 +1,87 @@
+"""`handlens watch` plays a file at its own speed, counts, warns and ends, with or without a terminal."""
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+from media import touch_result
+from rich.console import Console
+from tiny_clips import BRIGHT, DARK, level_video
+from tiny_models import brightness_model
+
+from handlens.cli import run
+from handlens.cli.view import View
+from handlens.loop import Step
+from handlens.types import Event, Frame
+
+WATCH = ["watch", "clip.mp4", "-m", "light.onnx", "--no-page", "--no-sound"]
+
+
+@pytest.fixture
+def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    brightness_model(tmp_path / "light.onnx")
+    level_video(tmp_path / "clip.mp4", [DARK] * 5 + [BRIGHT] * 10 + [DARK] * 10)
+    return tmp_path
+
+
+def test_a_file_is_played_at_its_own_speed_to_its_end(at, capsys):
+    began = time.monotonic()
+    assert run([*WATCH, "--json", "out.jsonl", "--events", "e.csv"]) == 0
+    assert 1.5 < time.monotonic() - began < 5
+    told = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert 15 <= len(told) <= 25
+    (event,) = csv.DictReader(Path("e.csv").read_text().splitlines())
+    assert event["label"] == "cheek"
+    assert float(event["start"]) == pytest.approx(1 / 3, abs=0.1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cheek (face 1)\n" in err
+    assert "ended after" in err
+    assert "touches per hour" in err
+
+
+def test_it_stops_when_its_time_is_over(at, capsys):
+    began = time.monotonic()
+    assert run([*WATCH, "--max-seconds", "0.5"]) == 0
+    assert time.monotonic() - began < 1.5
+
+
+def test_that_the_page_comes_later_is_said_once(at, capsys):
+    assert run(["watch", "clip.mp4", "-m", "light.onnx", "--no-sound", "--max-seconds", "0.3"]) == 0
+    assert capsys.readouterr().err.count("page") == 2  # "the page ... (--no-page)", on one line
+    assert run([*WATCH, "--max-seconds", "0.3"]) == 0
+    assert "page" not in capsys.readouterr().err
+
+
+def test_the_alarm_rings_the_terminal_where_nothing_can_sound(at, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    asked = [part for part in WATCH if part != "--no-sound"]
+    assert run([*asked, "--voice", "Hands down"]) == 0
+    assert capsys.readouterr().err.count("the alarm is the terminal bell") == 1
+
+
+def step(probability: float, moment: float, *, opened: tuple[Event, ...] = ()) -> Step:
+    import numpy as np
+
+    frame = Frame(np.zeros((4, 4, 3), np.uint8))
+    return Step(frame, touch_result(probability, moment), opened, (), bool(opened), 0.009, moment, None, 0)
+
+
+def test_the_status_line_shows_touch_rate_and_count():
+    screen = io.StringIO()
+    view = View(0.5, Console(file=screen, width=100, force_terminal=True, color_system=None))
+    event = Event("touch", "chin", "face 1", 1.0, 1.0, 10, 10, 0.9)
+    with view:
+        for n in range(20):
+            view(step(0.93, n / 10, opened=(event,) if n == 10 else ()))
+        time.sleep(0.25)
+    shown = screen.getvalue()
+    assert "93%" in shown
+    assert "10.0 fps" in shown
+    assert "9 ms" in shown
+    assert "1 touch in" in shown
+    assert "chin (face 1)" in shown
