@@ -9,10 +9,16 @@ import av
 import cv2
 import numpy as np
 
-from handlens.types import Detections, Frame, Image, Result
+from handlens.errors import HandlensError
+from handlens.io.sinks import Sink
+from handlens.io.sources import open_source
+from handlens.types import Detections, Event, Frame, Image, Result
 
 MILLISECOND = Fraction(1, 1000)
 NAMES = ("face", "hand", "cheek", "chin")
+
+
+EVENT = Event("touch", "chin", "face 1", 0.5, 1.2345, 15, 37, 0.98765, "a,b.mp4")
 
 
 def quadrants(width: int = 64, height: int = 48) -> Image:
@@ -127,3 +133,29 @@ class BrightPredictor:
         self.seen.append(frame)
         probability = float(frame.image.mean()) / 255
         return touch_result(probability, frame.time, frame.index, frame.source)
+
+
+def shade(time: float, bright: tuple[float, float]) -> Image:
+    return np.full((48, 64, 3), 230 if bright[0] <= time < bright[1] else 20, np.uint8)
+
+
+def read(text: str | Path, every: int = 1) -> tuple[list[Frame], list[HandlensError]]:
+    """All frames of a source, and all that could not be read."""
+    errors: list[HandlensError] = []
+    with open_source(str(text), every) as source:
+        return list(source.frames(errors.append)), errors
+
+
+def frame(index: int = 0, time: float = 0.0, source: str = "x", size: tuple[int, int] = (64, 48)) -> Frame:
+    return Frame(quadrants(*size), index, time, source)
+
+
+def write(sink: Sink, *frames: Frame, events: int = 0) -> None:
+    for each in frames:
+        sink.write(each, touch_result(0.9, each.time, each.index, each.source))
+        for _ in range(events):
+            sink.note(EVENT)
+
+
+def fail(done: object, error: type[BaseException]) -> None:
+    raise error
