@@ -80,3 +80,30 @@ def test_check_tells_what_works_and_fails_when_something_is_broken(capsys, monke
     assert "BROKEN  model touch" in out
     assert "cameras" in out
     assert "sound" in out
+
+
+def test_demo_writes_an_annotated_clip_a_sheet_and_the_answers(model, capsys, monkeypatch, tmp_path):
+    clip = level_video(tmp_path / "demo.mp4")
+    monkeypatch.setattr("handlens.clip.demo_clip", lambda: clip)
+    assert run(["demo", "-m", model, "--out", str(tmp_path / "out")]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
+    out = capsys.readouterr().out
+    assert "    1.00      2.93     1.93    90%  cheek" in out
+    assert "    5.00      5.60     0.60    90%  cheek" in out
+
+
+def test_demo_without_a_folder_writes_nothing(model, capsys, monkeypatch, tmp_path):
+    clip = level_video(tmp_path / "demo.mp4")
+    monkeypatch.setattr("handlens.clip.demo_clip", lambda: clip)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert run(["demo", "-m", model]) == 0
+    assert sorted(tmp_path.iterdir()) == before
+    assert "cheek" in capsys.readouterr().out
+
+
+def test_a_package_without_its_clip_says_so(model, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("handlens.clip.__file__", str(tmp_path / "clip.py"))
+    assert run(["demo", "-m", model]) == 2
+    assert "the demo clip is missing" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""What ships with the package does the main job: the demo's touches are found, the check passes, the limits hold."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import pytest
+
+from handlens.cli import run
+from handlens.weights import SHIPPED
+
+CLIP = SHIPPED.parent / "media" / "demo.mp4"
+
+pytestmark = pytest.mark.skipif(
+    not (SHIPPED / "touch.onnx").is_file() or not CLIP.is_file(),
+    reason="the touch model or the demo clip is not there yet (the lead takes this out when they are)",
+)
+
+
+def test_the_demo_finds_touches_and_leaves_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
+    touches = list(csv.DictReader((tmp_path / "touches.csv").read_text().splitlines()))
+    assert touches
+    out, err = capsys.readouterr()
+    assert all(f"{float(touch['start']):8.2f}" in out for touch in touches)
+    assert "touches per hour" in err
+    sheet = cv2.imread(str(tmp_path / "demo.jpg"))
+    assert sheet is not None
+    assert sheet.shape[1] > 600
+
+
+def test_the_check_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check"]) == 0, capsys.readouterr().out
+
+
+def test_the_models_stay_small() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.glob("*.onnx")) <= 6_000_000
+
+
+def test_the_card_of_the_touch_model_says_where_it_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "touch"]) == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert told["data"] != "-"
+    assert "Apache-2.0" in told["licence"]
+    assert "f1" in told["scores"]
