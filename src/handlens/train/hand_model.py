@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from .hand_bones import POSES, HandPose, bones, finger_axes, marks, named_pose, random_pose, skeleton, skeleton_elbow
 from .hand_shape import hand_shape
-from .hand_skin import HandLook, hand_albedo, random_look
-from .splat import F32, U8, Light, Surface, masked_blur, random_light, rotation, shade, splat_discs, to_srgb, unit
+from .hand_skin import HandLook, dress, hand_albedo, random_look
+from .light import Light, random_light, shade
+from .splat import F32, U8, Surface, masked_blur, rotation, splat_discs, to_srgb, unit
 
 Rng = np.random.Generator
 
@@ -46,18 +47,6 @@ class PosedHand:
     elbow: F32
 
 
-def _dress(rest: F32, normals: F32, cuff: float) -> tuple[F32, F32, NDArray[np.bool_]]:
-    """Puts a folded sleeve on forearm points that lie more than `cuff` mm below the wrist."""
-    edge = cuff + 30.0 + 3.0 * np.sin(np.arctan2(rest[:, 0], rest[:, 2]) * 2 + cuff)
-    beyond = -rest[:, 1] - edge
-    cloth = beyond > 0
-    wave = beyond * 0.16 + 1.7 * np.sin(rest[:, 0] * 0.07 + cuff) + rest[:, 2] * 0.05
-    swell = cloth * (5.5 + 1.6 * np.sin(wave) + 1.5 * (beyond < 9))
-    lean = normals.copy()
-    lean[:, 1] += cloth * 0.26 * np.cos(wave)
-    return np.asarray(rest + normals * swell[:, None], np.float32), unit(lean), np.asarray(cloth, np.bool_)
-
-
 def pose_hand(
     pose: HandPose,
     look: HandLook,
@@ -83,7 +72,7 @@ def pose_hand(
     parts: list[tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]] = []
     for first, end, used, weights in shape.groups:
         on_arm = first >= shape.arm_rows
-        stop = first + max(1, int((end - first) * min(share, 1.0)))
+        stop = first + max(1, int((end - first) * min(share * (1.5 if on_arm else 1.0), 1.0)))
         rows = np.arange(first, stop)
         weights = weights[: stop - first]
         rest_normals = shape.normals[first:stop]
@@ -97,7 +86,7 @@ def pose_hand(
         rest, rest_normals = shape.points[rows], shape.normals[rows]
         swell, cloth = np.float32(look.plump), np.zeros(len(rows), np.bool_)
         if on_arm and look.sleeve is not None:
-            rest, rest_normals, cloth = _dress(rest, rest_normals, look.sleeve)
+            rest, rest_normals, cloth = dress(rest, rest_normals, look.sleeve)
         at = rest + rest_normals * swell
         points, normals = (
             at @ matrices[used[0], :, :3].T + matrices[used[0], :, 3],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .hand_bones import finger_axes
-from .splat import F32, linear
+from .splat import F32, linear, unit
 
 Rng = np.random.Generator
 
@@ -25,8 +25,8 @@ _SKIN = np.array(
         (190, 138, 104),
         (152, 103, 74),
         (116, 76, 55),
-        (86, 57, 44),
-        (58, 40, 33),
+        (94, 64, 49),
+        (76, 53, 43),
     ]
 )
 _BLOOD = np.array(
@@ -37,8 +37,8 @@ _BLOOD = np.array(
         (170, 98, 76),
         (132, 76, 58),
         (100, 58, 46),
-        (74, 46, 38),
-        (52, 34, 30),
+        (80, 50, 40),
+        (66, 43, 37),
     ]
 )
 
@@ -82,8 +82,9 @@ def random_look(rng: Rng, tone: float | None = None) -> HandLook:
     )
 
 
-def skin_rgb(tone: float, table: NDArray[np.int64] = _SKIN) -> F32:
-    """Linear RGB of skin of a tone between 0 and 1."""
+def skin_rgb(tone: float, blood: bool = False) -> F32:
+    """Linear RGB of skin of a tone between 0 and 1, or of its blood-rich parts."""
+    table = _BLOOD if blood else _SKIN
     at = float(np.clip(tone, 0, 1)) * (len(table) - 1)
     return linear([np.interp(at, np.arange(len(table)), table[:, c]) for c in range(3)])
 
@@ -190,7 +191,7 @@ def decorate(points: F32, normals: F32, weights: F32, rng: np.random.Generator) 
 def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandLook) -> tuple[F32, F32, F32]:
     """Linear RGB (n, 3), gloss (n,) and softness (n,) of points with those details (n, len(DETAILS))."""
     d = dict(zip(DETAILS, details.T, strict=True))
-    skin, blood = skin_rgb(look.tone) * look.tint, skin_rgb(look.tone, _BLOOD) * look.tint
+    skin, blood = skin_rgb(look.tone) * look.tint, skin_rgb(look.tone, blood=True) * look.tint
     pale = skin + (linear([226, 168, 146]) - skin) * 0.62 * look.tone  # palms of dark hands are light
     palmar = (d["palmar"] * (0.25 + 0.75 * look.tone))[:, None]
     rgb = skin + (pale - skin) * palmar
@@ -214,3 +215,15 @@ def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandLook) -> tuple
         np.asarray(np.where(cloth, 0.01, gloss), np.float32),
         np.asarray(skinlike, np.float32),
     )
+
+
+def dress(rest: F32, normals: F32, cuff: float) -> tuple[F32, F32, NDArray[np.bool_]]:
+    """Puts a folded sleeve on forearm points that lie more than `cuff` mm below the wrist."""
+    edge = cuff + 30.0 + 3.0 * np.sin(np.arctan2(rest[:, 0], rest[:, 2]) * 2 + cuff)
+    beyond = -rest[:, 1] - edge
+    cloth = beyond > 0
+    wave = beyond * 0.16 + 1.7 * np.sin(rest[:, 0] * 0.07 + cuff) + rest[:, 2] * 0.05
+    swell = cloth * (5.5 + 1.6 * np.sin(wave) + 1.5 * (beyond < 9))
+    lean = normals.copy()
+    lean[:, 1] += cloth * 0.26 * np.cos(wave)
+    return np.asarray(rest + normals * swell[:, None], np.float32), unit(lean), np.asarray(cloth, np.bool_)

@@ -1,0 +1,113 @@
+"""The renderer keeps its word: same seed same picture, touch means contact, distance is kept, truth fits the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handlens.train.contact import Skin, distance, gap_along, place, regions_met, settle
+from handlens.train.hand_bones import POSES, named_pose
+from handlens.train.hand_model import VIEWS, render_hand
+from handlens.train.hand_skin import HandLook
+from handlens.train.scene import REGIONS, Scene, render_scene
+from handlens.train.scene_plan import GESTURES, KINDS
+
+SIZE = (120, 160)
+
+
+def scene(seed: int, **choice: str) -> Scene:
+    return render_scene(np.random.default_rng(seed), SIZE, **choice)
+
+
+def plate() -> Skin:
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(-90.0, 90, 1), np.arange(-90.0, 90, 1)))
+    return Skin(np.stack([x, y, 0 * x], axis=1).astype(np.float32), np.where(x > 0, 5, 4).astype(np.uint8))
+
+
+def test_a_hand_has_the_promised_shapes_and_fills_its_picture() -> None:
+    rgb, alpha, tips, palm = render_hand(np.random.default_rng(3), 64)
+    assert rgb.shape == (64, 64, 3) and rgb.dtype == np.uint8
+    assert alpha.shape == (64, 64) and alpha.dtype == np.float32 and alpha.min() >= 0 and alpha.max() <= 1
+    assert tips.shape == (5, 2) and palm.shape == (2,)
+    assert 0.08 < float((alpha > 0.5).mean()) < 0.85
+    assert (tips > -6).all() and (tips < 70).all()
+
+
+def test_the_same_seed_gives_the_same_hand_and_another_seed_another() -> None:
+    first, again, other = (render_hand(np.random.default_rng(s), 48)[0] for s in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_every_pose_can_be_rendered(pose: str) -> None:
+    alpha = render_hand(np.random.default_rng(0), 32, pose=pose)[1]
+    assert (alpha > 0.5).any()
+
+
+def test_skin_tone_goes_from_light_to_dark() -> None:
+    def brightness(tone: float) -> float:
+        look = HandLook(tone=tone, sleeve=None)
+        rgb, alpha, _, _ = render_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", look=look)
+        return float(rgb[alpha > 0.9].mean())
+
+    assert brightness(0.0) > 1.5 * brightness(0.5) > 1.5 * 1.2 * brightness(1.0)
+
+
+def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="known are open"):
+        render_hand(rng, 32, pose="paw")
+    with pytest.raises(ValueError, match=VIEWS[0]):
+        render_hand(rng, 32, view="inside")
+    with pytest.raises(ValueError, match=KINDS[0]):
+        scene(0, kind="hug")
+    with pytest.raises(ValueError, match="forehead"):
+        scene(0, kind="touch", region="knee")
+
+
+def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
+    skin, up = plate(), np.array([0, 0, 1], np.float32)
+    spot = np.array([30, 0, 0], np.float32)
+    hand = place(named_pose("point"), HandLook(), False, "index", spot, up, np.array([0, -1, 0.6], np.float32), 0.4)
+    resting, met = settle(hand.moved(50 * up), skin, up)
+    assert regions_met(skin, np.array([0, 1, 2, 3])) == (4,)
+    assert met == (5,), "the fingertip lies on the right half of the plate"
+    assert gap_along(resting.points, skin, up)[0] == pytest.approx(-0.8, abs=0.05)
+    for gap in (10.0, 40.0):
+        hovering, _ = settle(hand, skin, up, gap)
+        assert distance(hovering.points, skin) == pytest.approx(gap, abs=2.0)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str) -> None:
+    assert region in GESTURES
+    drawn = scene(11, kind="touch", region=region)
+    assert drawn.touch and drawn.gap == 0 and region in drawn.regions
+    assert drawn.image.shape == (*SIZE, 3) and drawn.hand_mask.shape == drawn.face_region_map.shape == SIZE
+    assert set(np.unique(drawn.face_region_map)) <= set(range(8)) and set(np.unique(drawn.hand_mask)) <= {0, 1}
+    near = np.zeros(SIZE, bool)
+    ys, xs = np.nonzero(drawn.hand_mask)
+    for dy in (-2, 0, 2):
+        for dx in (-2, 0, 2):
+            near[np.clip(ys + dy, 0, SIZE[0] - 1), np.clip(xs + dx, 0, SIZE[1] - 1)] = True
+    assert (near & (drawn.face_region_map > 0)).any(), "a touching hand meets the face in the picture"
+    assert len(drawn.hand_boxes) == 1
+
+
+@pytest.mark.parametrize("kind", ["near", "front", "beside", "none"])
+def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str) -> None:
+    drawn = scene(4, kind=kind)
+    assert not drawn.touch and drawn.regions == ()
+    assert drawn.gap > 5
+    if kind == "none":
+        assert drawn.hand_mask.sum() == 0 and drawn.hand_boxes.shape == (0, 4) and drawn.gap == float("inf")
+
+
+def test_the_face_box_is_tight_and_the_scene_repeats() -> None:
+    first, again = scene(21, kind="touch"), scene(21, kind="touch")
+    assert (first.image == again.image).all() and first.regions == again.regions
+    x1, y1, x2, y2 = first.head_box.astype(int)
+    face = (first.face_region_map > 0) & (first.face_region_map < 7)
+    assert face[y1:y2, x1:x2].sum() == face.sum()
+    assert face[y1].any() and face[y2 - 1].any() and face[:, x1].any() and face[:, x2 - 1].any()
