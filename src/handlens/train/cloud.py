@@ -105,9 +105,7 @@ def draw(clouds: list[Cloud], camera: Camera, shape: tuple[int, int]) -> tuple[S
         seen = np.flatnonzero(c.normals[:, 2] > -0.12)
         points, normals = c.points[seen], c.normals[seen]
         xy = camera.project(points)
-        inside = np.flatnonzero(
-            (xy[:, 0] > -4) & (xy[:, 0] < shape[1] + 4) & (xy[:, 1] > -4) & (xy[:, 1] < shape[0] + 4)
-        )
+        inside = np.flatnonzero(((xy > -8) & (xy < np.array([shape[1] + 8, shape[0] + 8]))).all(1))
         seen, xy, points, normals = seen[inside], xy[inside], points[inside], normals[inside]
         slope = normals[:, :2] / np.maximum(normals[:, 2:], 0.35)
         few = len(seen) > 0 and camera.scale * c.size < 0.3

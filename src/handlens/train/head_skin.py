@@ -122,11 +122,11 @@ def paint_head(grid: HeadGrid, colour: HeadColour, form: HeadForm, face: Face, h
     dark += 0.75 * bump(ax, y, 7.2 * form.nose[1], low, 3.2, 1.8) * grid.front  # nostrils
     shave = 0.34 * colour.stubble * beard_area(grid) * (1 + 0.35 * fine)
     rgb = rgb * (1 - np.clip(dark, -0.2, 0.9)[..., None] * np.array([0.85, 1.0, 1.0], np.float32))
-    rgb = rgb + (0.5 * colour.hair + 0.02 - rgb) * np.clip(shave, 0, 0.8)[..., None]
+    rgb = np.asarray(rgb + (0.5 * colour.hair + 0.02 - rgb) * np.clip(shave, 0, 0.8)[..., None], np.float32)
     rgb, gloss = _paint_lips(rgb, x, y, colour, form, blood)
     rgb = _paint_lids(rgb, x, y, form, face, colour)
     scalp = ramp(np.asarray(y - hairline, np.float32), -3, 5) * colour.cropped * (1 + 0.2 * fine)
-    rgb += (colour.hair * 0.6 - rgb) * np.clip(scalp, 0, 1)[..., None].astype(np.float32)
+    rgb = np.asarray(rgb + (colour.hair * 0.6 - rgb) * np.clip(scalp, 0, 1)[..., None], np.float32)
     oily = 0.035 * bump(x, y, 0, 40, 35, 25) + 0.05 * bump(x, y, 0, -25, 12, 26)
     gloss = (gloss + 0.055 + oily * grid.front + 0.012 * fine) * (1 - 0.8 * np.clip(scalp, 0, 1))
     soft = 1 - np.clip(scalp, 0, 1)

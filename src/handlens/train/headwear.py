@@ -26,7 +26,7 @@ def headwear(style: str, grid: HeadGrid, rgb: F32, rng: Rng) -> Cloud:
         cuff = y < edge + 34
         swell = 7.0 + rib * (0.5 + 0.8 * cuff) + 3.0 * cuff + 9.0 * ramp(np.asarray(y, np.float32), 70, 117)
     else:
-        on = ((x / 66) ** 2 + ((y + 22) / 92) ** 2 > 1) | (angle > np.deg2rad(80)) | (grid.points[..., 2] < 20)
+        on = ((x / 61) ** 2 + ((y + 22) / 91) ** 2 > 1) | (angle > np.deg2rad(80)) | (grid.points[..., 2] < 20)
         fold = np.sin(np.hypot(x, y + 30) * 0.32 + 3 * np.broadcast_to(grid.angle, y.shape))
         over_ear = np.exp(-(((np.rad2deg(angle) - 98) / 20) ** 2) - ((y + 14) / 34) ** 2)
         swell = 7.0 + 1.6 * fold + 9.0 * over_ear

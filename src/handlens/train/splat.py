@@ -87,22 +87,21 @@ def splat(xy: F32, z: F32, shape: tuple[int, int], close: int = 5, step: float =
     Returns:
         (h, w) int32, -1 where no point fell.
     """
-    h, w = shape
-    px = np.floor(xy[:, 0]).astype(np.int32)
-    py = np.floor(xy[:, 1]).astype(np.int32)
+    h, w = shape[0] + 2 * close, shape[1] + 2 * close  # holes at the border are closed from points outside
+    px = np.floor(xy[:, 0]).astype(np.int32) + close
+    py = np.floor(xy[:, 1]).astype(np.int32) + close
     rows = np.flatnonzero((px >= 0) & (px < w) & (py >= 0) & (py < h))
     buffer = np.zeros(h * w, np.float64)
     if len(rows) == 0:
-        return np.full((h, w), -1, np.int32)
+        return np.full(shape, -1, np.int32)
     low = float(z[rows].min())
     level = np.floor((z[rows] - low) * 64.0).astype(np.float64) + 1.0
     np.maximum.at(buffer, py[rows].astype(np.int64) * w + px[rows], level * _INDEX + rows)
     plane = buffer.reshape(h, w)
     if close:
         kernel = np.ones((close, close), np.uint8)
-        pad = cv2.copyMakeBorder(plane, close, close, close, close, cv2.BORDER_REPLICATE)
-        closed = cv2.morphologyEx(pad, cv2.MORPH_CLOSE, kernel)[close:-close, close:-close]
-        plane = np.where(closed - plane > step * 64.0 * _INDEX, closed, plane)
+        closed = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, kernel)
+        plane = np.where(closed - plane > step * 64.0 * _INDEX, closed, plane)[close:-close, close:-close]
     index = np.asarray(plane - np.floor(plane / _INDEX) * _INDEX, np.int32)
     index[plane < 1] = -1
     return index
