@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_MB, LIMIT_S, RUNS = 480, 0.25, 9
 IMPORT = "import time; t = time.perf_counter(); import handlens; print(time.perf_counter() - t)"
+SHIPPED = "from handlens.weights import shipped; print(*shipped())"
 TORCH = "import importlib.util; print(importlib.util.find_spec('torch') is not None)"
 
 
@@ -51,6 +52,7 @@ def measure(folder: Path) -> dict[str, object]:
         "import_worst_s": round(max(seconds), 4),
         "import_runs": RUNS,
         "torch": torch,
+        "models": ask(SHIPPED).split(),
         "within_limits": whole < LIMIT_MB and statistics.median(seconds) < LIMIT_S and not torch,
     }
 
@@ -64,6 +66,7 @@ def main() -> int:
     print(f"base install  {answer['size_mb']} MB with Python's own files (limit {LIMIT_MB}); {answer['largest_mb']}")
     print(f"import        {answer['import_median_s']} s median of {RUNS}, worst {answer['import_worst_s']} s")
     print(f"torch         {'there' if answer['torch'] else 'absent'}")
+    print(f"models        {', '.join(map(str, answer['models'])) or 'none'}")
     if given.json:
         given.json.write_text(json.dumps(answer, indent=1) + "\n")
     return 0 if answer["within_limits"] else 1
