@@ -31,7 +31,7 @@ $(VENV)/.light: $(VENV)/.python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[train,test]'
 	@touch $(VENV)/.light $@
 
 clean:

@@ -65,7 +65,7 @@ def main() -> None:
     if args.rendered:
         from handlens.train.rendered import rendered_cutouts
 
-        rendered = rendered_cutouts(args.cache, seed=args.seed)
+        rendered = rendered_cutouts(args.cache)
     net = Contact()
     if args.start:
         net.load_state_dict(torch.load(args.start, weights_only=True)["averaged"])

@@ -17,7 +17,8 @@ LONGEST = 176
 @dataclass(frozen=True, eq=False)
 class Cutout:
     """A hand on transparent ground. rgb (h, w, 3); alpha (h, w) uint8; palm (2,), tips (k, 2), arm: unit vector from
-    the palm to the forearm; wrist (2,) and wrist_width: where the cut-out ends; length: farthest tip to wrist. Pixels."""
+    the palm to the forearm; wrist (2,) and wrist_width: where the cut-out ends; length: farthest tip to wrist; pixels.
+    """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8]

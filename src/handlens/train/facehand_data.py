@@ -28,8 +28,8 @@ TRUST = {"portrait": 0.7, "no_touch": 0.3}
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A whole picture. faces (n, 4), hands (m, 4) pixels; meshes (k, 468, 2); trust: how sure it is that unmarked places
-    hold no hand, 0..1."""
+    """A whole picture. faces (n, 4), hands (m, 4) pixels; meshes (k, 468, 2); trust: how sure it is that unmarked
+    places hold no hand, 0..1."""
 
     image: NDArray[np.uint8]
     faces: Boxes
@@ -84,7 +84,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
     ) -> None:
         self.pictures, self.hands, self.composed, self.seed = list(pictures), list(hands), composed, seed
         source = [h.source for h in self.hands]
-        share = {"hands_white": 0.3, "massey_black": 0.3, "sign_digits": 0.25, "hgr1": 0.15}
+        share = {"hands_white": 0.25, "massey_black": 0.25, "sign_digits": 0.2, "hgr1": 0.1, "rendered": 0.3}
         odds = np.array([share.get(s, 0.15) / source.count(s) for s in source])
         self.odds = odds / odds.sum()
 

@@ -85,6 +85,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=120_000)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="weights (.pt) to start from")
+    parser.add_argument("--rendered", action="store_true", help="rendered hands among the pasted ones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
@@ -99,12 +101,19 @@ def main() -> None:
             )
     with stored.open("rb") as file:
         pictures, held, hands = pickle.load(file)
+    if args.rendered:
+        from handlens.train.rendered import rendered_cutouts
+
+        hands = hands + rendered_cutouts(args.cache)
+    net = FaceHand()
+    if args.start:
+        net.load_state_dict(torch.load(args.start, weights_only=True)["averaged"])
     plan = Plan(samples=args.samples, batch=32, rate=args.rate, minutes=args.minutes)
     batches = DataLoader(
         FaceHandSamples(pictures, hands, seed=args.seed), batch_size=plan.batch, num_workers=args.workers,
         prefetch_factor=4 if args.workers else None,
     )  # fmt: skip
-    train(FaceHand(), batches, loss, plan, args.out, lambda n: average_precision(n, held[::2]))
+    train(net, batches, loss, plan, args.out, lambda n: average_precision(n, held[::2]))
 
 
 if __name__ == "__main__":
