@@ -11,7 +11,7 @@ from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError, NotYet
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
-from handlens.tasks import find, touch
+from handlens.tasks import contact, find
 from handlens.types import Detections, Frame, Hand, Mask
 
 REGIONS = ("face", "hand", "chin", "cheek")
@@ -123,7 +123,7 @@ class TestContact:
     def test_the_largest_and_surest_faces_go_first_and_only_so_many(self):
         boxes = [[0, 0, 10, 10], [0, 0, 50, 50], [0, 0, 5, 5], [60, 60, 90, 90]]
         found = Detections(boxes, [0.9, 0.5, 0.9, 0.4], [0, 0, 0, 1], ("face", "hand"))
-        assert touch.chosen_faces(found, 2).tolist() == [1, 0]
+        assert contact.chosen_faces(found, 2).tolist() == [1, 0]
 
 
 class TestOtherKinds:

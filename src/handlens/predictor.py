@@ -11,7 +11,7 @@ from handlens.errors import InputError, ModelError, NotYet, unknown
 from handlens.kinds import classify, detect, segment
 from handlens.preprocess import crop_box, prepare, to_tensor
 from handlens.runner import OnnxRunner, Runner
-from handlens.tasks import touch
+from handlens.tasks import contact, touch
 from handlens.types import Frame, Hand, Result, Value
 from handlens.weights import resolve
 
@@ -68,7 +68,7 @@ class Predictor:
         if self.task == "combined":
             raise NotYet("the task 'combined' does not exist yet.")
         if self.card.kind == "contact":
-            return touch.composed(frame, self.runner, self.parts["detector"], min_score)
+            return contact.composed(frame, self.runner, self.parts["detector"], min_score)
         if self.card.kind == "detect":
             return touch.detected(frame, self.runner, min_score)
         if self.card.kind == "segment":

@@ -1,0 +1,155 @@
+"""Touch from a contact model: a look at each face that the detector finds, put together into one answer.
+
+It must not know files, drawing or how networks run.
+"""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from handlens.boxes import area, square
+from handlens.card import ModelCard
+from handlens.kinds import detect
+from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
+from handlens.runner import Runner
+from handlens.tasks.touch import owner_rows
+from handlens.types import Detections, Floats, Frame, Ints
+
+MAX_FACES = 6
+CROP_SCALE = 2.0  # of the longer side of the face box
+
+
+def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float | None = None) -> Detections:
+    """Return what a contact model says of each face that the detector finds in the whole frame.
+
+    The answer has the faces and hands of the detector, hands that only the contact model sees (detectors lose hands at
+    the face), the touched regions with their owners, and the frame's probability: that of its most touched face.
+    Options of the contact card: "max_faces" (6), "crop_scale" (2.0). min_score leaves boxes out of the answer; the
+    probability is the same.
+    """
+    tensor, geometry = prepare(frame.image, detector.card)
+    found = detect.decode(detector.run(tensor), detector.card, geometry)
+    names = contact.card.names
+    rows = Growing(names, found)
+    faces = chosen_faces(found, int(contact.card.options.get("max_faces", MAX_FACES)))
+    floor = contact.card.threshold("touch", 0.5)
+    floor = floor if min_score is None else min(floor, min_score)
+    touch = 0.0
+    if len(faces):
+        squares = square(found.xyxy[faces], contact.card.options.get("crop_scale", CROP_SCALE))
+        crops = [crop_box(frame.image, box, contact.card.size) for box in squares]
+        answer = contact.run(to_tensor([crop for crop, _ in crops], contact.card))
+        for i, (face, (_, way)) in enumerate(zip(faces, crops, strict=True)):
+            probability = contact.card.calibrated(float(answer["touch_logit"][i, 0]))
+            touch = max(touch, probability)
+            view = FaceView(answer["hand"][i, 0], answer["regions"][i], answer["region_scores"][i], way)
+            if probability >= floor:
+                add_regions(rows, view, int(face), probability, contact.card)
+    answer_boxes = rows.detections(touch)
+    if min_score is None:
+        return answer_boxes
+    return answer_boxes.select(answer_boxes.score >= min_score)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FaceView:
+    """What the contact model says of one crop: hand (s, s) and regions (r + 1, s, s) probabilities, region scores (r,),
+    and the way back to source pixels."""
+
+    hand: Floats
+    regions: Floats
+    scores: Floats
+    way: Geometry
+
+    def box(self, mask: npt.NDArray[np.bool_]) -> Floats | None:
+        """Return the box (4,) in source pixels of a mask (s, s), clipped to the picture, or None where it is empty."""
+        ys, xs = np.nonzero(mask)
+        if not len(xs):
+            return None
+        cell = self.way.net_width / mask.shape[1]
+        inner = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32) * cell
+        edges = np.array([self.way.width, self.way.height] * 2, np.float32)
+        box = np.clip(self.way.to_source(inner), 0, edges)[0]
+        return np.asarray(box, np.float32) if (box[2:] > box[:2]).all() else None
+
+
+class Growing:
+    """Rows of an answer while it is put together: labels of the detector, then the regions."""
+
+    def __init__(self, names: tuple[str, ...], found: Detections) -> None:
+        self.names = tuple(dict.fromkeys((*found.names, *names)))
+        self.boxes = [np.asarray(box) for box in found.xyxy]
+        self.scores = [float(s) for s in found.score]
+        self.labels = list(found.label_names)
+        self.owners = [(-1, -1)] * len(found)
+
+    def add(self, box: Floats, score: float, label: str, face: int = -1, hand: int = -1) -> int:
+        """Add a row and return its number."""
+        self.boxes.append(box)
+        self.scores.append(min(1.0, max(0.0, score)))
+        self.labels.append(label)
+        self.owners.append((face, hand))
+        return len(self.boxes) - 1
+
+    def hand_at(self, box: Floats) -> int:
+        """Return the row of the hand that holds most of the box, or -1."""
+        rows = np.array([i for i, label in enumerate(self.labels) if label == "hand"], np.int64)
+        if not len(rows):
+            return -1
+        return int(owner_rows(box[None], np.stack([self.boxes[i] for i in rows]), rows)[0])
+
+    def detections(self, touch: float) -> Detections:
+        """Return the rows as `Detections`."""
+        if not self.boxes:
+            return Detections.empty(self.names, touch)
+        owners = np.array(self.owners, np.int64)
+        labels = np.array([self.names.index(label) for label in self.labels], np.int64)
+        scores = np.array(self.scores, np.float32)
+        return Detections(np.stack(self.boxes), scores, labels, self.names, owners[:, 0], owners[:, 1], touch=touch)
+
+
+def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: ModelCard) -> None:
+    """Add the touched regions of one face: the likeliest, and every other whose own probability reaches its threshold.
+
+    The likeliest has the face's touch probability as its score, the others that times their own.
+    """
+    names = [name for name in card.names if name not in ("face", "hand")]
+    best = int(np.argmax(view.scores))
+    covered = cv2.dilate((view.hand > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    parts = view.regions.argmax(axis=0)
+    for region in np.argsort(-view.scores, kind="stable"):
+        name = names[region]
+        if region != best and view.scores[region] < card.threshold(name, 0.5):
+            continue
+        box = view.box((parts == region + 1) & covered)
+        if box is None:
+            box = view.box(parts == region + 1)
+        if box is None:
+            box = rows.boxes[face]
+        hand = rows.hand_at(box)
+        if hand < 0:
+            seen = _nearest_part(view.hand > 0.5, (parts == region + 1))
+            hand_box = view.box(seen)
+            if hand_box is not None:
+                hand = rows.add(hand_box, float(view.hand[seen].mean()), "hand")
+        rows.add(box, touch * float(view.scores[region]) if region != best else touch, name, face, hand)
+
+
+def _nearest_part(hand: npt.NDArray[np.bool_], region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the connected part of the hand mask that shares most with the region, else the largest."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(hand.astype(np.uint8))
+    if count < 2:
+        return np.zeros_like(hand)
+    shared = np.bincount(parts[region & hand], minlength=count)
+    shared[0] = 0
+    best = int(shared.argmax()) if shared.any() else 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return np.asarray(parts == best)
+
+
+def chosen_faces(found: Detections, most: int) -> Ints:
+    """Return the rows of at most so many faces, the largest and surest first (area x score)."""
+    rows = np.flatnonzero(found.of("face"))
+    weight = area(found.xyxy[rows]) * found.score[rows]
+    return rows[np.argsort(-weight, kind="stable")][:most]
