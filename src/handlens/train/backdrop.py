@@ -53,7 +53,14 @@ def _shelf(room: F32, rng: Rng) -> None:
         while x < left + width:
             thick, tall = rng.uniform(0.012, 0.05), step * rng.uniform(0.5, 0.9)
             if rng.random() < 0.85:
-                _box(room, linear(rng.uniform(20, 220, 3)), x, y + step - tall, thick * 0.92, tall)
+                _box(
+                    room,
+                    linear(rng.uniform(25, 190) * np.clip(1 + rng.normal(0, 0.28, 3), 0.3, 1.2)),
+                    x,
+                    y + step - tall,
+                    thick * 0.92,
+                    tall,
+                )
             x += thick
         _box(room, wood, left, y + step, width, 0.02)
         y += step + 0.02

@@ -102,7 +102,7 @@ def draw(clouds: list[Cloud], camera: Camera, shape: tuple[int, int]) -> tuple[S
     spots, levels, owners, source = [], [], [], []
     start = 0
     for number, c in enumerate(clouds):
-        seen = np.flatnonzero(c.normals[:, 2] > -0.12)
+        seen = np.flatnonzero(c.normals[:, 2] > 0.0)
         points, normals = c.points[seen], c.normals[seen]
         xy = camera.project(points)
         inside = np.flatnonzero(((xy > -8) & (xy < np.array([shape[1] + 8, shape[0] + 8]))).all(1))

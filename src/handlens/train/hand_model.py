@@ -77,7 +77,7 @@ def pose_hand(
         weights = weights[: stop - first]
         rest_normals = shape.normals[first:stop]
         if toward is not None:
-            limit = -0.08 if look.sleeve is None or not on_arm else -9.0  # one can look into a sleeve
+            limit = 0.0 if look.sleeve is None or not on_arm else -9.0  # one can look into a sleeve
             seen = np.flatnonzero(np.einsum("ij,ij->i", weights @ toward[list(used)], rest_normals) > limit)
             rows, weights = rows[seen], weights[seen]
         if on_arm:
@@ -203,7 +203,8 @@ def render_hand(
         flat = (_project(p, away) - (low + high) / 2) * np.array([scale, -scale], np.float32) + big / 2
         return np.asarray(flat, np.float32)
 
-    index = splat_discs(to_pixels(at), at[:, 2], normals, scale, (big, big))
+    patch = np.where(hand.rows < hand_shape().arm_rows, 0.36, 0.75).astype(np.float32)
+    index = splat_discs(to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
     surface = gather(index, at, normals, *hand_albedo_seen(index, hand, look), scale)
     rgb = shade(surface, light)
     rgb = np.where(surface.mask[..., None] > 0, rgb, masked_blur(rgb, surface.mask, 1.0))

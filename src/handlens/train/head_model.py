@@ -5,7 +5,7 @@ It must not know about hands, cameras or pictures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -149,8 +149,11 @@ _PLACES: dict[str, tuple[tuple[float, float], ...]] = {
 }
 
 
-def build_bust(person: Person, face: Face, detail: float = 1.0) -> Bust:
-    """All of a person with one expression; `detail` below 1 uses fewer points."""
+def build_bust(person: Person, face: Face, detail: float = 1.0, known: Bust | None = None) -> Bust:
+    """All of a person with one expression; `detail` below 1 uses fewer points.
+
+    The hair and body of a `known` bust of the same person are taken over, for video.
+    """
     rows, columns = (520, 680) if detail > 0.7 else (400, 520)
     grid = build_head(person.form, face, rows, columns)
     covered = person.hair in ("beanie", "scarf")
@@ -180,6 +183,8 @@ def build_bust(person: Person, face: Face, detail: float = 1.0) -> Bust:
     parts.append(ears(person.colour, person.form, *(flat_ear if person.hair == "scarf" else person.ear)))
     if face.open > 0.02 or face.smile > 0.6:
         parts.append(mouth_inside(person.form, face))
+    if known is not None:
+        return replace(known, skin=parts)
     rng = np.random.default_rng(person.seed)
     over = [brows(grid, person.form, person.colour.hair, rng, person.brow)]
     over += beard(person.beard, grid, person.colour.hair, rng, region)

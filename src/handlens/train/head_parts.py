@@ -43,7 +43,13 @@ def eyes(colour: HeadColour, form: HeadForm, face: Face) -> Cloud:
         corner = np.stack([centre[0] + x, y, 0 * x + EYE_Z + 3.5], axis=1)
         out.append(
             cloud(
-                personal(np.asarray(corner, np.float32), form), [[0, 0, 1.0]], linear([176, 104, 98]), 0.1, 1, EYE, 0.4
+                personal(np.asarray(corner, np.float32), form),
+                [[0, 0, 1.0]],
+                linear([176, 104, 98]) * (1 - 0.6 * colour.tone),
+                0.1,
+                1,
+                EYE,
+                0.4,
             )
         )
     return joined(out)

@@ -191,6 +191,9 @@ def build_head(form: HeadForm, face: Face, rows: int = 520, columns: int = 680) 
     some[rows_in, 2] += rise
     opened = np.ones(base.shape[:2], bool)
     opened.ravel()[rows_in] = is_open
+    if face.open > 0.04:  # the skin tears between the lips
+        torn = np.abs(flat[..., 1] - lip_lines(flat[..., 0], form.lips)[1]) < 0.75
+        opened &= ~(torn & (np.abs(flat[..., 0]) < 23) & (front > 0.5))
     points = personal(_express(points, flat, face), form)
     around = np.concatenate([points[:, -1:], points, points[:, :1]], axis=1)
     across = around[:, 2:] - around[:, :-2]

@@ -128,9 +128,9 @@ def paint_head(grid: HeadGrid, colour: HeadColour, form: HeadForm, face: Face, h
     scalp = ramp(np.asarray(y - hairline, np.float32), -3, 5) * colour.cropped * (1 + 0.2 * fine)
     rgb = np.asarray(rgb + (colour.hair * 0.6 - rgb) * np.clip(scalp, 0, 1)[..., None], np.float32)
     oily = 0.035 * bump(x, y, 0, 40, 35, 25) + 0.05 * bump(x, y, 0, -25, 12, 26)
-    gloss = (gloss + 0.055 + oily * grid.front + 0.012 * fine) * (1 - 0.8 * np.clip(scalp, 0, 1))
+    shine = (gloss + 0.055 + oily * grid.front + 0.012 * fine) * (1 - 0.8 * np.clip(scalp, 0, 1))
     soft = 1 - np.clip(scalp, 0, 1)
-    return np.asarray(np.clip(rgb, 0.002, 1), np.float32), np.asarray(gloss, np.float32), np.asarray(soft, np.float32)
+    return np.asarray(np.clip(rgb, 0.002, 1), np.float32), np.asarray(shine, np.float32), np.asarray(soft, np.float32)
 
 
 def _paint_lips(rgb: F32, x: F32, y: F32, colour: HeadColour, form: HeadForm, blood: F32) -> tuple[F32, F32]:

@@ -107,8 +107,8 @@ def splat(xy: F32, z: F32, shape: tuple[int, int], close: int = 5, step: float =
     return index
 
 
-def splat_discs(xy: F32, z: F32, normals: F32, scale: float, shape: tuple[int, int], size: float = 0.36) -> I32:
-    """Like `splat`, every point drawn as four: a tilted patch of `size` mm half width.
+def splat_discs(xy: F32, z: F32, normals: F32, scale: float, shape: tuple[int, int], size: F32) -> I32:
+    """Like `splat`, every point drawn as four: a tilted patch.
 
     Args:
         xy: (n, 2) float32 pixels, y down.
@@ -116,13 +116,13 @@ def splat_discs(xy: F32, z: F32, normals: F32, scale: float, shape: tuple[int, i
         normals: (n, 3) float32.
         scale: pixels per millimetre.
         shape: height and width.
-        size: millimetres.
+        size: (n,) float32 half width of each patch, mm.
     """
     n = len(z)
     slope = normals[:, :2] / np.maximum(normals[:, 2:], 0.35)
     spots, levels = [], []
     for dx, dy in ((-0.9, -0.4), (0.4, -0.9), (0.9, 0.4), (-0.4, 0.9)):
-        spots.append(xy + np.array([dx, -dy], np.float32) * (size * scale))
+        spots.append(xy + np.array([dx, -dy], np.float32) * (size * scale)[:, None])
         levels.append(z - (slope[:, 0] * dx + slope[:, 1] * dy) * size)
     index = splat(np.concatenate(spots), np.concatenate(levels), shape)
     return np.where(index >= 0, index % max(n, 1), -1).astype(np.int32)
