@@ -13,7 +13,7 @@ import handlens
 
 PACKAGE = Path(handlens.__file__).parent
 LIGHT = sorted(file for file in PACKAGE.rglob("*.py") if "train" not in file.relative_to(PACKAGE).parts[:-1])
-TRAINING_ONLY = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib"}
+TRAINING_ONLY = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "safetensors"}
 HEAVY = {"numpy", "cv2", "av", "onnxruntime", "typer", "rich", "torch"}
 
 

@@ -1,0 +1,75 @@
+"""Files of plain tensors -> a network's state, by name; must not know which network it is.
+
+Read are safetensors and what `torch.load(..., weights_only=True)` accepts. Pickled classes never run.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import InputError
+
+_WRAPPERS = ("state_dict", "model", "ema")  # names under which training scripts keep the tensors
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their names.
+
+    Raises:
+        InputError: no such file, not one of the two formats, or no tensors in it.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}'.")
+    found = _safetensors(path) if path.suffix == ".safetensors" else _weights_only(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            found = found[wrapper]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise InputError(f"'{path}' holds no plain tensors by name: save a net's state_dict() in it.")
+    return {str(name): value.float() if value.is_floating_point() else value for name, value in found.items()}
+
+
+def load_by_name(net: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
+    """Put every tensor where its name says; batch counters may be missing, nothing else.
+
+    Raises:
+        InputError: a tensor is missing, left over or of another shape.
+    """
+    own = {name: value for name, value in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    given = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    for name, value in own.items():
+        if name not in given:
+            raise InputError(f"'{path}' is of another network: '{name}' is missing.")
+        if given[name].shape != value.shape:
+            here, there = tuple(value.shape), tuple(given[name].shape)
+            raise InputError(f"'{path}' is of another network: '{name}' is {there} there and {here} here.")
+    surplus = sorted(given.keys() - own.keys())
+    if surplus:
+        raise InputError(f"'{path}' is of another network: there is no place for '{surplus[0]}'.")
+    net.load_state_dict(dict(given), strict=False)
+
+
+def _weights_only(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            f"'{path}' is no file of plain tensors: save the net's state_dict() alone, with torch.save or safetensors."
+        ) from error
+
+
+def _safetensors(path: Path) -> object:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise InputError("reading .safetensors needs the library: pip install safetensors") from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"'{path}' is broken or no safetensors file: {error}.") from error
