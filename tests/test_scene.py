@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 
+import handlens
 from handlens.train.contact import Skin, distance, gap_along, place, regions_met, settle
 from handlens.train.hand_bones import POSES, named_pose
 from handlens.train.hand_model import VIEWS, render_hand
 from handlens.train.hand_skin import HandLook
-from handlens.train.scene import REGIONS, Scene, render_scene
+from handlens.train.scene import REGIONS, Stage, random_stage, render_scene
 from handlens.train.scene_plan import GESTURES, KINDS
 
 SIZE = (120, 160)
+MEDIA = Path(handlens.__file__).parent / "media"
 
 
-def scene(seed: int, kind: str | None = None, region: str | None = None) -> Scene:
-    return render_scene(np.random.default_rng(seed), SIZE, kind, region)
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    return random_stage(np.random.default_rng(12), SIZE)
 
 
 def plate() -> Skin:
@@ -60,16 +67,16 @@ def test_skin_tone_goes_from_light_to_dark() -> None:
     assert brightness(0.0) > 1.5 * brightness(0.5) > 1.5 * 1.2 * brightness(1.0)
 
 
-def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones(stage: Stage) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="known are open"):
         render_hand(rng, 32, pose="paw")
     with pytest.raises(ValueError, match=VIEWS[0]):
         render_hand(rng, 32, view="inside")
     with pytest.raises(ValueError, match=KINDS[0]):
-        scene(0, kind="hug")
+        render_scene(rng, SIZE, kind="hug", stage=stage)
     with pytest.raises(ValueError, match="forehead"):
-        scene(0, kind="touch", region="knee")
+        render_scene(rng, SIZE, kind="touch", region="knee", stage=stage)
 
 
 def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
@@ -86,9 +93,9 @@ def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str) -> None:
+def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str, stage: Stage) -> None:
     assert region in GESTURES
-    drawn = scene(12, kind="touch", region=region)
+    drawn = render_scene(np.random.default_rng(3), SIZE, "touch", region, stage)
     assert drawn.touch
     assert drawn.gap == 0
     assert region in drawn.regions
@@ -106,8 +113,8 @@ def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["near", "front", "beside", "none"])
-def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str) -> None:
-    drawn = scene(4, kind=kind)
+def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str, stage: Stage) -> None:
+    drawn = render_scene(np.random.default_rng(4), SIZE, kind, stage=stage)
     assert not drawn.touch
     assert drawn.regions == ()
     assert drawn.gap > 5
@@ -118,7 +125,7 @@ def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str) -> None:
 
 
 def test_the_face_box_is_tight_and_the_scene_repeats() -> None:
-    first, again = scene(21, kind="touch"), scene(21, kind="touch")
+    first, again = (render_scene(np.random.default_rng(21), SIZE, "touch") for _ in range(2))
     assert (first.image == again.image).all()
     assert first.regions == again.regions
     x1, y1, x2, y2 = first.head_box.astype(int)
@@ -128,3 +135,17 @@ def test_the_face_box_is_tight_and_the_scene_repeats() -> None:
     assert face[y2 - 1].any()
     assert face[:, x1].any()
     assert face[:, x2 - 1].any()
+
+
+def test_the_shipped_clip_and_its_truth_belong_together() -> None:
+    movie, truth = MEDIA / "demo.mp4", json.loads((MEDIA / "demo.json").read_text())
+    assert movie.stat().st_size < 1_500_000
+    with av.open(str(movie)) as box:
+        stream = box.streams.video[0]
+        assert (stream.width, stream.height) == (truth["width"], truth["height"])
+        assert sum(1 for _ in box.decode(stream)) == truth["frames"] == len(truth["distance_mm"])
+    assert [touch["regions"][0] for touch in truth["touches"]] == ["chin", "nose", "cheek", "forehead"]
+    for touch in truth["touches"]:
+        inside = truth["distance_mm"][touch["start_frame"] : touch["stop_frame"] + 1]
+        assert max(inside) <= 2.0
+        assert min(truth["distance_mm"][touch["start_frame"] - 1], truth["distance_mm"][touch["stop_frame"] + 1]) > 2.0

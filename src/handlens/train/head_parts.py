@@ -41,17 +41,9 @@ def eyes(colour: HeadColour, form: HeadForm, face: Face) -> Cloud:
         out.append(cloud(at, normal, rgb, 0.55, 0.0, EYE, 0.3))
         x, y = (g.ravel() for g in np.meshgrid(np.arange(-14.5, 14.5, 0.5), np.arange(-4, 4, 0.5)))
         corner = np.stack([centre[0] + x, y, 0 * x + EYE_Z + 3.5], axis=1)
-        out.append(
-            cloud(
-                personal(np.asarray(corner, np.float32), form),
-                [[0, 0, 1.0]],
-                linear([176, 104, 98]) * (1 - 0.6 * colour.tone),
-                0.1,
-                1,
-                EYE,
-                0.4,
-            )
-        )
+        pink = linear([176, 104, 98]) * (1 - 0.6 * colour.tone)
+        at = personal(np.asarray(corner, np.float32), form)
+        out.append(cloud(at, [[0, 0, 1.0]], pink, 0.1, 1.0, EYE, 0.4))
     return joined(out)
 
 
