@@ -1,0 +1,93 @@
+"""Two gesture classifiers with an attention block, for silhouettes of hands; knows no data, losses or loops."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MultiHead(nn.Module):
+    """Multi-head attention (arXiv 1706.03762) as Keras has it: with biases, and heads of any width.
+
+    query, key, value: (n, places, channels) -> (n, places, channels).
+    """
+
+    def __init__(self, channels: int, heads: int, width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(channels, heads * width) for _ in range(3))
+        self.out = nn.Linear(heads * width, channels)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        parts = [self._split(m(x)) for m, x in ((self.query, query), (self.key, key), (self.value, value))]
+        mixed = nn.functional.scaled_dot_product_attention(*parts)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(n, places, heads * width) -> (n, heads, places, width)."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """All places of a map look at all places: (n, c, h, w) -> the same; no position code, no feed-forward part."""
+
+    def __init__(self, channels: int, heads: int, width: int) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(channels, channels) for _ in range(3))
+        self.attend = MultiHead(channels, heads, width)
+        self.norm = nn.LayerNorm(channels, eps=1e-3)  # Keras's epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = x.flatten(2).transpose(1, 2)
+        mixed = self.attend(self.query(places), self.key(places), self.value(places))
+        return self.norm(places + mixed).transpose(1, 2).view_as(x)
+
+
+class GestureNet(nn.Module):
+    """Silhouettes (n, 1, h, w) in [0, 1] -> logits (n, classes).
+
+    Three 3x3 convolutions with ReLU, the first two followed by a pool; attention; the mean of all places; dense layers.
+    """
+
+    def __init__(
+        self, widths: tuple[int, int, int], heads: int, key: int, dense: tuple[int, ...], classes: int
+    ) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.conv1 = nn.Sequential(nn.Conv2d(1, first, 3, 1, 1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+        self.conv2 = nn.Sequential(nn.Conv2d(first, second, 3, 1, 1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+        self.conv3 = nn.Sequential(nn.Conv2d(second, third, 3, 1, 1), nn.ReLU(inplace=True))
+        self.attention = Attention(third, heads, key)
+        steps: list[nn.Module] = []
+        for cin, cout in zip((third, *dense[:-1]), dense, strict=True):
+            steps += [nn.Linear(cin, cout), nn.ReLU(inplace=True), nn.Dropout(0.2)]
+        self.dense = nn.Sequential(*steps)
+        self.out = nn.Linear(dense[-1], classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(n, 1, h, w) -> (n, widths[2]): what the dense layers see."""
+        return self.attention(self.conv3(self.conv2(self.conv1(x)))).mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.dense(self.features(x)))
+
+
+class GestureGraph(nn.Module):
+    """The exported form: probabilities (n, classes)."""
+
+    def __init__(self, net: GestureNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.net(x), dim=1)
+
+
+def digits6(classes: int = 6) -> GestureNet:
+    """The net for the six finger numbers 0 to 5, input 64 x 64."""
+    return GestureNet((32, 64, 128), heads=3, key=128, dense=(64, 32, 16), classes=classes)
+
+
+def gestures20(classes: int = 20) -> GestureNet:
+    """The net for twenty gestures, input 50 x 50."""
+    return GestureNet((16, 32, 64), heads=4, key=64, dense=(32,), classes=classes)

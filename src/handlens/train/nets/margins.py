@@ -1,0 +1,130 @@
+"""Margin layers over an embedding, for any backbone: embedding and label -> logits; knows no data or backbone.
+
+In training the logit of the true class is made harder by a margin; without labels all logits are plain, and their
+softmax is the prediction. In all, t is the angle between an embedding and the direction of a class.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, normalize
+
+from handlens.errors import InputError, unknown
+
+SCALE = 32.0
+
+
+class Softmax(nn.Module):
+    """The inner product with each class's vector; no margin, no bias."""
+
+    def __init__(self, dim: int, classes: int, scale: float = SCALE) -> None:
+        super().__init__()
+        if classes < 2:
+            raise InputError(f"{classes} classes: to tell classes apart takes at least two.")
+        self.scale = scale
+        self.weight = nn.Parameter(torch.empty(classes, dim))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, embedding: Tensor, label: Tensor | None = None) -> Tensor:
+        """embedding: (n, dim); label: (n,) int64, in training only -> logits (n, classes)."""
+        return linear(embedding, self.weight)
+
+    def cosine(self, embedding: Tensor) -> Tensor:
+        """cos t for every class: (n, classes)."""
+        return linear(normalize(embedding), normalize(self.weight)).clamp(-1 + 1e-7, 1 - 1e-7)
+
+
+class MultiMargin(Softmax):
+    """The combined margin of arXiv 1801.07698: cos(m1 t + m2) - m3 for the true class, cos t for the others."""
+
+    def __init__(
+        self, dim: int, classes: int, scale: float = SCALE, m1: float = 1.0, m2: float = 0.3, m3: float = 0.2
+    ) -> None:
+        super().__init__(dim, classes, scale)
+        self.m1, self.m2, self.m3 = m1, m2, m3
+
+    def forward(self, embedding: Tensor, label: Tensor | None = None) -> Tensor:
+        cosine = self.cosine(embedding)
+        if label is None:
+            return self.scale * cosine
+        true = cosine.gather(1, label.view(-1, 1))
+        angle = self.m1 * torch.acos(true) + self.m2
+        # Beyond a half turn the cosine rises again and would reward the error: there it goes on along a line.
+        hard = torch.where(angle < math.pi, torch.cos(angle), -1 - (angle - math.pi)) - self.m3
+        return self.scale * cosine.scatter(1, label.view(-1, 1), hard)
+
+
+class ArcFace(MultiMargin):
+    """cos(t + 0.5) for the true class (arXiv 1801.07698)."""
+
+    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: float = 0.5) -> None:
+        super().__init__(dim, classes, scale, 1.0, margin, 0.0)
+
+
+class CosFace(MultiMargin):
+    """cos t - 0.35 for the true class (arXiv 1801.09414)."""
+
+    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: float = 0.35) -> None:
+        super().__init__(dim, classes, scale, 1.0, 0.0, margin)
+
+
+class SphereFace(Softmax):
+    """psi(t) = (-1)^k cos(4 t) - 2 k, k counting the quarter of the half turn that t lies in (arXiv 1704.08063).
+
+    As in that paper the margin grows in training: the logit is (lambda cos t + psi) / (1 + lambda), lambda falling with
+    every step from 1000 to 5. `steps` counts them and is part of the state.
+    """
+
+    steps: Tensor
+
+    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: int = 4) -> None:
+        super().__init__(dim, classes, scale)
+        self.margin = margin
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, embedding: Tensor, label: Tensor | None = None) -> Tensor:
+        cosine = self.cosine(embedding)
+        if label is None:
+            return self.scale * cosine
+        if self.training:
+            self.steps += 1
+        weight = torch.clamp(1000 / (1 + 0.12 * self.steps), min=5.0)
+        true = cosine.gather(1, label.view(-1, 1))
+        angle = torch.acos(true)
+        k = torch.floor(self.margin * angle / math.pi)
+        psi = (1 - 2 * (k % 2)) * torch.cos(self.margin * angle) - 2 * k
+        return self.scale * cosine.scatter(1, label.view(-1, 1), (weight * true + psi) / (1 + weight))
+
+
+MARGINS: dict[str, type[Softmax]] = {
+    "softmax": Softmax,
+    "arcface": ArcFace,
+    "cosface": CosFace,
+    "sphereface": SphereFace,
+    "multimargin": MultiMargin,
+}
+
+
+def margin(name: str, dim: int, classes: int) -> Softmax:
+    """The margin layer of that name, in any case.
+
+    Raises:
+        InputError: an unknown name, or fewer than two classes.
+    """
+    if name.lower() not in MARGINS:
+        raise InputError(unknown("margin", name, MARGINS))
+    return MARGINS[name.lower()](dim, classes)
+
+
+class Recogniser(nn.Module):
+    """A backbone and a margin layer: pictures (and labels, in training) -> logits."""
+
+    def __init__(self, backbone: nn.Module, head: Softmax) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.head(self.backbone(x), label)

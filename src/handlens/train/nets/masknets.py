@@ -1,0 +1,143 @@
+"""SNet, the VGG16 decoder and a plain U-Net: pictures -> mask logits of the same size; knows no data, losses or loops.
+
+All three take pictures of any size: they are padded right and below to the stride, and the mask is cropped.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d, pad
+
+from handlens.errors import InputError
+from handlens.train.nets.states import load_by_name, read_state
+
+
+def _conv(cin: int, cout: int, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(cin, cout, kernel, 1, kernel // 2), nn.ReLU(inplace=True))
+
+
+def _double(cin: int, cout: int, kernel: int = 3, middle: nn.Module | None = None) -> nn.Sequential:
+    """Two convolutions with `middle`, a dropout, between them."""
+    return nn.Sequential(_conv(cin, cout, kernel), *([middle] if middle else []), _conv(cout, cout, kernel))
+
+
+class Ladder(nn.Module):
+    """Down by pools, up by doubling, each level seeing its own encoder level again (arXiv 1505.04597).
+
+    Pictures (n, 3, h, w) -> logits (n, classes, h, w). down: one module a level, its map is pooled by 2 after
+    it; centre: at the end of the way down; up: coarsest first; out: 1x1.
+    """
+
+    def __init__(
+        self, down: list[nn.Module], centre: nn.Module, up: list[nn.Module], channels: int, classes: int
+    ) -> None:
+        super().__init__()
+        if classes < 1:
+            raise InputError(f"{classes} classes: a mask needs at least one channel.")
+        self.down, self.centre, self.up = nn.ModuleList(down), centre, nn.ModuleList(up)
+        self.out = nn.Conv2d(channels, classes, 1)
+        self.stride = 2 ** len(down)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2], x.shape[3]
+        x = pad(x, (0, -width % self.stride, 0, -height % self.stride))
+        levels = []
+        for step in self.down:
+            levels.append(step(x))
+            x = max_pool2d(levels[-1], 2)
+        x = self.centre(x)
+        for step, level in zip(self.up, reversed(levels), strict=True):
+            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = step(torch.cat((x, level), dim=1))
+        return self.out(x)[:, :, :height, :width]
+
+
+class SNet(Ladder):
+    """SNet: 32-64-128, 5x5 in the middle, whole channels dropped in the deep levels."""
+
+    def __init__(self, classes: int = 1) -> None:
+        super().__init__(
+            [_double(3, 32), _double(32, 64), _double(64, 128, middle=nn.Dropout2d(0.4))],
+            _double(128, 256, 5, nn.Dropout2d(0.5)),
+            [_double(256 + 128, 128, middle=nn.Dropout2d(0.4)), _double(128 + 64, 64), _double(64 + 32, 32)],
+            32,
+            classes,
+        )
+
+
+class UNet(Ladder):
+    """The plain U-Net: 32-64-128, 256 in the middle, no batch norm."""
+
+    def __init__(self, classes: int = 1) -> None:
+        super().__init__(
+            [_double(3, 32), _double(32, 64), _double(64, 128)],
+            _double(128, 256),
+            [_double(256 + 128, 128), _double(128 + 64, 64), _double(64 + 32, 32)],
+            32,
+            classes,
+        )
+
+
+class VGGDecoder(Ladder):
+    """The first three blocks of VGG16 (arXiv 1409.1556), frozen, and a decoder over them.
+
+    Input: RGB with ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225), as the weights know it.
+
+    pretrained: True takes torchvision's ImageNet weights (from its cache, else from the network), a path takes a file
+    of them, False leaves chance.
+
+    Raises:
+        InputError: the weights cannot be had, or the file holds others.
+    """
+
+    def __init__(self, classes: int = 1, pretrained: bool | Path = True) -> None:
+        super().__init__(
+            [_double(3, 64), _double(64, 128), nn.Sequential(_conv(128, 256), _conv(256, 256), _conv(256, 256))],
+            nn.Identity(),
+            [
+                _double(256 + 256, 256, middle=nn.Dropout(0.2)),
+                nn.Sequential(_double(256 + 128, 128, middle=nn.Dropout(0.2)), nn.Dropout(0.2)),
+                _double(128 + 64, 64, middle=nn.Dropout(0.2)),
+            ],
+            64,
+            classes,
+        )
+        if pretrained is not False:
+            state, source = (
+                (_imagenet(), "torchvision") if pretrained is True else (read_state(pretrained), str(pretrained))
+            )
+            load_by_name(self.down, _renamed(state, source), source)
+        self.down.requires_grad_(False)
+
+
+_PLACES = {0: "0.0", 2: "0.1", 5: "1.0", 7: "1.1", 10: "2.0", 12: "2.1", 14: "2.2"}
+"""VGG16's convolutions by their number among torchvision's `features`, and where they are here."""
+
+
+def _renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """torchvision's names of VGG16's first three blocks -> ours."""
+    found: OrderedDict[str, Tensor] = OrderedDict()
+    for number, place in _PLACES.items():
+        for part in ("weight", "bias"):
+            name = f"features.{number}.{part}"
+            if name not in state:
+                raise InputError(f"'{source}' holds no VGG16 as torchvision names it: '{name}' is missing.")
+            found[f"{place}.0.{part}"] = state[name]
+    return found
+
+
+def _imagenet() -> dict[str, Tensor]:
+    hint = "give a file of torchvision's vgg16 weights instead, or type --no-pretrained"
+    try:
+        from torchvision.models import VGG16_Weights
+    except ImportError as error:
+        raise InputError(f"the ImageNet weights of VGG16 come with torchvision, which is not here: {hint}.") from error
+    try:
+        return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        why = " ".join(str(error).split())
+        raise InputError(f"the ImageNet weights of VGG16 cannot be had ({why}): {hint}.") from error

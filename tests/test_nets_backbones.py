@@ -1,0 +1,86 @@
+"""The face-recognition backbones have the published sizes, and every margin makes its true class harder."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from handlens.errors import InputError  # noqa: E402
+from handlens.train.nets.backbones import BACKBONES, backbone  # noqa: E402
+from handlens.train.nets.fusing import count, fuse  # noqa: E402
+from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
+
+PUBLISHED = {
+    "MobileFace": 1_200_512,
+    "Res50": 74_886_208,
+    "Res50_IR": 43_590_848,
+    "SERes50_IR": 43_813_568,
+    "Res100_IR": 65_156_160,
+    "SERes100_IR": 65_528_384,
+}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
+def test_counts_are_the_published_ones_and_maps_fit_each_other(name, parameters):
+    with torch.device("meta"):
+        net = backbone(name)
+        assert count(net) == parameters
+        assert net.eval()(torch.empty(2, 3, 112, 112)).shape == (2, 512)
+
+
+def test_every_backbone_is_held():
+    assert {name.lower() for name in PUBLISHED} == set(BACKBONES)
+
+
+def test_the_small_one_runs_fused_and_with_another_embedding():
+    torch.manual_seed(0)
+    net, x = backbone("mobileface", 128).eval(), torch.rand(2, 3, 112, 112)
+    assert net(x).shape == (2, 128)
+    torch.testing.assert_close(net(x), fuse(net)(x), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", MARGINS)
+def test_a_margin_trains_and_predicts(name):
+    torch.manual_seed(0)
+    net = Recogniser(torch.nn.Linear(4, 8), margin(name, 8, 3))
+    x, label = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    plain, hard = net(x), net(x, label)
+    assert plain.shape == hard.shape == (5, 3)
+    true = torch.nn.functional.one_hot(label, 3).bool()
+    torch.testing.assert_close(plain[~true], hard[~true])
+    assert (hard[true] == plain[true]).all() if name == "softmax" else (hard[true] < plain[true]).all()
+    torch.nn.functional.cross_entropy(hard, label).backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+def at(name: str, degrees: float) -> float:
+    """The true class's logit over the scale, at this angle between embedding and class."""
+    head = margin(name, 2, 2)
+    head.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    turn = math.radians(degrees)
+    return head(torch.tensor([[3 * math.cos(turn), 3 * math.sin(turn)]]), torch.tensor([0]))[0, 0].item() / 32
+
+
+def test_margins_are_those_of_their_papers():
+    turn = math.radians(60)
+    assert at("arcface", 60) == pytest.approx(math.cos(turn + 0.5), abs=1e-4)
+    assert at("cosface", 60) == pytest.approx(0.5 - 0.35, abs=1e-4)
+    assert at("multimargin", 60) == pytest.approx(math.cos(turn + 0.3) - 0.2, abs=1e-4)
+    weight = 1000 / 1.12  # the first step of the paper's schedule; psi(60 degrees) = -cos(240) - 2
+    assert at("sphereface", 60) == pytest.approx((weight * 0.5 + 0.5 - 2) / (1 + weight), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["arcface", "cosface", "multimargin", "sphereface"])
+def test_a_wider_angle_is_always_worse(name):
+    logits = [at(name, degrees) for degrees in range(1, 180, 3)]
+    assert logits == sorted(logits, reverse=True)
+
+
+def test_unknown_names_and_one_class_say_so():
+    with pytest.raises(InputError, match="did you mean 'res50_ir'"):
+        backbone("res50ir")
+    with pytest.raises(InputError, match="did you mean 'arcface'"):
+        margin("ArcFase", 8, 3)
+    with pytest.raises(InputError, match="at least two"):
+        margin("softmax", 8, 1)

@@ -1,0 +1,44 @@
+"""The gesture nets have the published sizes and look at all places of a silhouette."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from handlens.train.nets.fusing import count  # noqa: E402
+from handlens.train.nets.gestures import Attention, GestureGraph, digits6, gestures20  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("build", "side", "classes", "parameters"), [(digits6, 64, 6, 351_318), (gestures20, 50, 20, 105_012)]
+)
+def test_counts_are_the_published_ones(build, side, classes, parameters):
+    net = GestureGraph(build()).eval()
+    assert count(net) == parameters
+    probabilities = net(torch.rand(3, 1, side, side))
+    assert probabilities.shape == (3, classes)
+    assert probabilities.sum(1).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_any_number_of_classes():
+    assert digits6(11)(torch.rand(2, 1, 64, 64)).shape == (2, 11)
+
+
+def test_attention_is_what_torch_computes_with_the_same_weights():
+    torch.manual_seed(0)
+    ours = Attention(8, heads=2, width=4)
+    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    many = ours.attend
+    theirs.in_proj_weight.data = torch.cat([many.query.weight, many.key.weight, many.value.weight])
+    theirs.in_proj_bias.data = torch.cat([many.query.bias, many.key.bias, many.value.bias])
+    theirs.out_proj.load_state_dict(many.out.state_dict())
+    x = torch.randn(2, 8, 3, 5)
+    places = x.flatten(2).transpose(1, 2)
+    mixed, _ = theirs(ours.query(places), ours.key(places), ours.value(places))
+    expected = ours.norm(places + mixed).transpose(1, 2).reshape(2, 8, 3, 5)
+    torch.testing.assert_close(ours(x), expected)
+
+
+def test_attention_knows_no_position():
+    torch.manual_seed(0)
+    block, x = Attention(8, heads=3, width=5), torch.randn(1, 8, 4, 6)
+    torch.testing.assert_close(block(x.flip(3)), block(x).flip(3))

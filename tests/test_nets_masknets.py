@@ -1,0 +1,79 @@
+"""The mask nets have the published sizes, take pictures of any size, and say where weights are to come from."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from handlens.errors import InputError  # noqa: E402
+from handlens.train.nets.fusing import count  # noqa: E402
+from handlens.train.nets.masknets import SNet, UNet, VGGDecoder  # noqa: E402
+
+
+def test_counts_are_the_published_ones():
+    with torch.device("meta"):
+        assert count(SNet()) == 3_519_745
+        assert count(UNet()) == 1_946_881
+        vgg = VGGDecoder(pretrained=False)
+        assert count(vgg) == 4_243_201
+        assert sum(p.numel() for p in vgg.parameters() if not p.requires_grad) == 1_735_488
+
+
+@pytest.mark.parametrize("build", [SNet, UNet, lambda classes: VGGDecoder(classes, pretrained=False)])
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (17, 30), (5, 9)])
+def test_any_size_comes_back_as_it_was(build, height, width):
+    assert build(3).eval()(torch.rand(1, 3, height, width)).shape == (1, 3, height, width)
+
+
+def test_padding_is_the_same_as_black_beside_the_picture():
+    torch.manual_seed(0)
+    net, x = UNet().eval(), torch.rand(1, 3, 13, 20)
+    black = torch.nn.functional.pad(x, (0, 4, 0, 3))
+    torch.testing.assert_close(net(x), net(black)[:, :, :13, :20])
+
+
+def torchvision_like() -> dict[str, torch.Tensor]:
+    """The tensors that torchvision's vgg16 has in its first three blocks, and one beyond."""
+    torch.manual_seed(1)
+    sides = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)}
+    state = {}
+    for number, (cin, cout) in sides.items():
+        state[f"features.{number}.weight"] = torch.randn(cout, cin, 3, 3) * 0.05
+        state[f"features.{number}.bias"] = torch.randn(cout)
+    return state | {"classifier.6.bias": torch.zeros(1000)}
+
+
+def test_vgg_takes_the_weights_of_a_file(tmp_path: Path):
+    path, state = tmp_path / "vgg16.pth", torchvision_like()
+    torch.save(state, path)
+    net = VGGDecoder(pretrained=path)
+    assert torch.equal(net.down[2][1][0].weight, state["features.12.weight"])
+    x = torch.rand(1, 3, 8, 8)
+    expected = torch.relu(torch.conv2d(x, state["features.0.weight"], state["features.0.bias"], padding=1))
+    torch.testing.assert_close(net.down[0][0](x), expected)
+
+
+def test_missing_and_foreign_weights_say_so(tmp_path: Path):
+    with pytest.raises(InputError, match="there is no file"):
+        VGGDecoder(pretrained=tmp_path / "vgg16.pth")
+    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match=r"holds no VGG16 .* 'features\.0\.weight' is missing"):
+        VGGDecoder(pretrained=tmp_path / "other.pth")
+
+
+def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path: Path):
+    pytest.importorskip("torchvision")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("torch.hub.urlopen", offline)
+    with pytest.raises(InputError, match=r"cannot be had .*Network is unreachable.*--no-pretrained"):
+        VGGDecoder()
+
+
+def test_a_mask_needs_a_channel():
+    with pytest.raises(InputError, match="at least one channel"):
+        UNet(0)
