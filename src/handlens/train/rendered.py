@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from handlens.train.cutouts import Cutout, describe
-from handlens.train.hand_model import render_hand
+from handlens.train.render.hand_model import render_hand
 
 COUNT = 2400
 SIZE = 192

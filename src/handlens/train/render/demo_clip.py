@@ -119,7 +119,7 @@ def write_clip(folder: Path) -> None:
             box.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             seen.append((n, gap, regions))
         box.mux(stream.encode())
-    about = "Rendered by handlens.train.demo_clip; nobody's picture. Touch: skin within 2 mm of the face."
+    about = "Rendered by handlens.train.render.demo_clip; nobody's picture. Touch: skin within 2 mm of the face."
     facts = {
         "about": about,
         "fps": FPS,
@@ -135,5 +135,5 @@ def write_clip(folder: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "media")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "media")
     write_clip(parser.parse_args().out)
