@@ -1,42 +1,45 @@
-"""The verb `models`: which models there are, and what one of them says of itself; it must not run them on pictures."""
+"""The verb `models`: which models and networks there are, and what one is; it must not run them on pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handlens.errors import InputError, ModelError, NotYet
+from handlens.errors import InputError, ModelError, NotYet, unknown
 
 if TYPE_CHECKING:
     from handlens.card import ModelCard
 
-NETWORKS = (
-    *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
-    *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
-    *("digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
-)
-"""Networks that can be trained one day (CONTRACT.md); none of them exists yet."""
+LATER = ("nano", "attention_56", "attention_92", "deeplabv3plus")
+"""Networks that are promised (CONTRACT.md) and do not exist yet."""
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="One model, to read its card.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="A model, to read its card, or a network.")
+    ] = None,
     classes: Annotated[int | None, typer.Option(min=1, metavar="N", help="For a network: how many classes.")] = None,
     fused: Annotated[bool, typer.Option("--fused", help="For a network: batch norm folded in.")] = False,
 ) -> None:
-    """List the models, or show what one of them is."""
+    """List the models and networks, or show what one of them is."""
+    from handlens.train.nets import catalog
+
     if name is None:
         _list()
-    elif name.lower() in NETWORKS:
-        raise NotYet(
-            f"the network '{name.lower()}' does not exist yet: networks come with training in a later release."
-        )
+    elif name.lower() in LATER:
+        there = ", ".join(catalog.names())
+        raise NotYet(f"the network '{name.lower()}' does not exist yet; there are: {there}.")
+    elif name.lower() in catalog.names():
+        _layers(name, classes, fused)
     elif classes is not None or fused:
-        raise InputError("--classes and --fused belong to networks, and none exists yet; leave them out to see a card.")
+        near = unknown("network", name, catalog.names())
+        raise InputError(f"--classes and --fused belong to networks; leave them out to see a card; {near}")
     else:
         _show(name)
 
 
 def _list() -> None:
+    from handlens.train.nets import catalog
     from handlens.weights import SHIPPED, cache_dir, cached, shipped
 
     for title, folder, names in (
@@ -46,7 +49,39 @@ def _list() -> None:
         print(f"{title}:{'' if names else ' none'}")
         for name in names:
             print(f"  {name:<12} {_line(folder / f'{name}.onnx')}")
-    print("networks that can be trained: none yet")
+    print("networks that can be trained:")
+    for network in map(catalog.find, catalog.names()):
+        size = f"{network.parameters:>11,} parameters, {_classes(network.classes):<12}"
+        print(f"  {network.name:<12} {size}  {network.task}: {network.family}")
+
+
+def _classes(number: int | None) -> str:
+    return "an embedding" if number is None else f"{number} class{'' if number == 1 else 'es'}"
+
+
+def _layers(name: str, classes: int | None, fused: bool) -> None:
+    """The layer table of a network."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from handlens.train.nets import catalog
+
+    network, rows = catalog.find(name), catalog.layer_table(name, classes, fused)
+    number = network.classes if classes is None else classes
+    title = [network.name, _classes(number), *(["fused"] if fused else [])]
+    table = Table(title=", ".join(title), box=box.SIMPLE, show_footer=True, title_justify="left")
+    table.add_column("#", "total")
+    table.add_column("layer")
+    table.add_column("")
+    table.add_column("parameters", f"{sum(row.parameters for row in rows):,}", justify="right")
+    for row in rows:
+        table.add_row(row.place, row.layer, row.detail, f"{row.parameters:,}" if row.parameters else "-")
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    frozen = sum(row.frozen for row in rows)
+    if frozen:
+        console.print(f"  of these {frozen:,} frozen")
 
 
 def _line(path: Path) -> str:

@@ -22,7 +22,9 @@ def fuse(net: Net) -> Net:
         if isinstance(module, nn.Sequential):
             for (first, conv), (second, norm) in pairwise(list(module.named_children())):
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    setattr(module, first, fuse_conv_bn_eval(conv, norm))
+                    folded = fuse_conv_bn_eval(conv, norm)
+                    folded.bias.requires_grad_(conv.weight.requires_grad)
+                    setattr(module, first, folded)
                     setattr(module, second, nn.Identity())
     return net
 

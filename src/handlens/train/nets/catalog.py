@@ -1,0 +1,156 @@
+"""Every network by its name: family, task, size, how to build it; it must not import torch before one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from handlens.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from handlens.train.nets.layers import Row
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network that can be built.
+
+    classes: as many as it has unless told otherwise; None: it ends in an embedding. parameters: with that many classes,
+    not fused. build: number of classes -> net, with weights of chance.
+    """
+
+    name: str
+    family: str
+    task: str
+    classes: int | None
+    parameters: int
+    build: Callable[[int | None], nn.Module]
+
+
+def names() -> list[str]:
+    """The names of all networks, family by family."""
+    return list(NETWORKS)
+
+
+def find(name: str) -> Network:
+    """The network of that name, in any case.
+
+    Raises:
+        InputError: an unknown name; the nearest known one is named.
+    """
+    if name.lower() not in NETWORKS:
+        raise InputError(unknown("network", name, NETWORKS))
+    return NETWORKS[name.lower()]
+
+
+def build(name: str, classes: int | None = None) -> nn.Module:
+    """A new net; a backbone comes with a softmax layer when `classes` is given, and alone otherwise.
+
+    Raises:
+        InputError: an unknown name, a wrong number of classes, or torch is not installed.
+    """
+    network = find(name)
+    if classes is not None and classes < 1:
+        raise InputError(f"{classes} classes: a network needs at least one.")
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"the network '{network.name}' needs torch, which is not installed: pip install 'handlens[train]'"
+        ) from error
+    return network.build(network.classes if classes is None else classes)
+
+
+def layer_table(name: str, classes: int | None = None, fused: bool = False) -> list[Row]:
+    """The layers of a network with their parameters, counted without memory for them. Raises as `build` does."""
+    find(name)
+    try:
+        import torch
+    except ImportError:
+        build(name, classes)  # says it
+        raise
+    from handlens.train.nets.fusing import fuse
+    from handlens.train.nets.layers import rows
+
+    with torch.device("meta"):
+        net = build(name, classes)
+        return rows(fuse(net) if fused else net)
+
+
+def _yolov3(name: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets.darknet import Darknet
+
+        return Darknet.standard(name, classes or 80)
+
+    return make
+
+
+def _yolov5(size: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets.yolov5 import YoloV5
+
+        return YoloV5(size, classes or 80)
+
+    return make
+
+
+def _backbone(name: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets.backbones import backbone
+        from handlens.train.nets.margins import Recogniser, margin
+
+        net = backbone(name)
+        return net if classes is None else Recogniser(net, margin("softmax", 512, classes))
+
+    return make
+
+
+def _gesture(name: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets import gestures
+
+        return getattr(gestures, name)(classes)
+
+    return make
+
+
+def _mask(name: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets import masknets
+
+        chance = {"pretrained": False} if name == "VGGDecoder" else {}
+        return getattr(masknets, name)(classes, **chance)
+
+    return make
+
+
+_V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
+_FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
+
+_ALL = (
+    Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
+    Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),
+    Network("yolov3-tiny", _V3, "touch", 80, 8_852_366, _yolov3("yolov3-tiny")),
+    Network("yolov5n", _V5, "touch", 80, 1_882_525, _yolov5("n")),
+    Network("yolov5s", _V5, "touch", 80, 7_276_605, _yolov5("s")),
+    Network("yolov5m", _V5, "touch", 80, 21_375_645, _yolov5("m")),
+    Network("yolov5l", _V5, "touch", 80, 47_056_765, _yolov5("l")),
+    Network("yolov5x", _V5, "touch", 80, 87_775_965, _yolov5("x")),
+    Network("mobileface", _FACE, "hold", None, 1_200_512, _backbone("mobileface")),
+    Network("res50", _FACE, "hold", None, 74_886_208, _backbone("res50")),
+    Network("res50_ir", _FACE, "hold", None, 43_590_848, _backbone("res50_ir")),
+    Network("seres50_ir", _FACE, "hold", None, 43_813_568, _backbone("seres50_ir")),
+    Network("res100_ir", _FACE, "hold", None, 65_156_160, _backbone("res100_ir")),
+    Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
+    Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6")),
+    Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20")),
+    Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
+    Network("vgg", _MASK, "segment", 1, 4_243_201, _mask("VGGDecoder")),
+    Network("unet", _MASK, "segment", 1, 1_946_881, _mask("UNet")),
+)
+
+NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}

@@ -1,0 +1,95 @@
+"""Every network is found by its name, in any case, and `handlens models` lists them and shows their layers."""
+
+import subprocess
+import sys
+
+import pytest
+
+from handlens.cli import run
+from handlens.cli.models import LATER
+from handlens.errors import InputError
+from handlens.train.nets import catalog
+
+CONTRACT = (
+    *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
+    *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
+    *("digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
+)
+
+
+def table(out: str) -> dict[str, str]:
+    """The first and the last word of every line of a layer table."""
+    return {words[0]: words[-1] for line in out.splitlines() if len(words := line.split()) > 1}
+
+
+def test_all_names_of_the_contract_are_known():
+    assert {*catalog.names(), *LATER} == set(CONTRACT)
+    assert not {*catalog.names()} & {*LATER}
+
+
+def test_names_in_any_case_and_the_nearest_one():
+    assert catalog.find("YOLOv5M") is catalog.find("yolov5m")
+    with pytest.raises(InputError, match="did you mean 'mobileface'"):
+        catalog.find("mobilface")
+    with pytest.raises(InputError, match="at least one"):
+        catalog.build("yolov5n", 0)
+
+
+def test_the_list_needs_no_torch():
+    code = "import sys; from handlens.cli import run; run(['models']); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "\n  yolov5m       21,375,645 parameters, 80 classes    touch: YOLOv5" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_without_torch_the_layers_are_one_sentence(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run(["models", "unet"]) == 2
+    err = capsys.readouterr().err
+    assert err == "handlens: the network 'unet' needs torch, which is not installed: pip install 'handlens[train]'\n"
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_the_stated_parameters_are_the_real_ones(name):
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        net = catalog.build(name)
+    stated = catalog.find(name).parameters
+    assert sum(parameter.numel() for parameter in net.parameters()) == stated
+    assert sum(row.parameters for row in catalog.layer_table(name)) == stated
+
+
+@pytest.mark.parametrize("name", [name for name in catalog.names() if "yolo" not in name])
+def test_any_number_of_classes(name):
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        net = catalog.build(name, 7).eval()
+        network = catalog.find(name)
+        side, channels = (64, 1) if network.task == "gesture" else (112, 3)
+        assert net(torch.empty(2, channels, side, side)).shape[:2] == (2, 7)
+
+
+def test_the_layers_of_yolov5m_are_the_published_ones(capsys):
+    pytest.importorskip("torch")
+    assert run(["models", "YOLOv5m", "--classes", "18", "--fused"]) == 0
+    out = capsys.readouterr().out
+    assert "yolov5m, 18 classes, fused" in out
+    told = table(out)
+    assert (told["1"], told["9"], told["25"], told["total"]) == ("5,232", "1,475,712", "92,943", "21,106,335")
+    assert "25      Detect     18 classes, of 18, 21, 24" in out
+    assert "frozen" not in out
+
+
+def test_the_layers_of_yolov3_are_numbered_as_darknet_does(capsys):
+    pytest.importorskip("torch")
+    assert run(["models", "yolov3", "--classes", "1"]) == 0
+    told = table(capsys.readouterr().out)
+    assert told["total"] == "61,523,734"
+    assert "106" in told
+    assert "107" not in told
+
+
+def test_what_is_frozen_is_told(capsys):
+    pytest.importorskip("torch")
+    assert run(["models", "vgg"]) == 0
+    assert "of these 1,735,488 frozen" in capsys.readouterr().out
