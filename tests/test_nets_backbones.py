@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from handlens.errors import InputError  # noqa: E402
+from handlens.train.nets.attention import AttentionBody  # noqa: E402
 from handlens.train.nets.backbones import BACKBONES, backbone  # noqa: E402
 from handlens.train.nets.fusing import count, fuse  # noqa: E402
 from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
@@ -18,6 +19,8 @@ PUBLISHED = {
     "SERes50_IR": 43_813_568,
     "Res100_IR": 65_156_160,
     "SERes100_IR": 65_528_384,
+    "Attention_56": 26_419_392,
+    "Attention_92": 134_559_424,
 }
 
 
@@ -38,6 +41,18 @@ def test_the_small_one_runs_fused_and_with_another_embedding():
     net, x = backbone("mobileface", 128).eval(), torch.rand(2, 3, 112, 112)
     assert net(x).shape == (2, 128)
     torch.testing.assert_close(net(x), fuse(net)(x), atol=1e-4, rtol=1e-3)
+
+
+def test_idle_parameters_of_the_attention_nets_are_frozen_and_all_others_learn():
+    torch.manual_seed(0)
+    net = AttentionBody((16, 32, 32, 32), (1, 1, 1))
+    maps = net(torch.rand(2, 3, 112, 112))
+    assert maps.shape == (2, 32, 7, 7)
+    maps.square().sum().backward()
+    assert all((p.grad is not None) == p.requires_grad for p in net.parameters())
+    assert [name for name, p in net.named_parameters() if not p.requires_grad and "past" not in name] == []
+    net.eval()
+    torch.testing.assert_close(net(maps[:, :3]), fuse(net)(maps[:, :3]), atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", MARGINS)

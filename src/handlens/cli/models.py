@@ -10,7 +10,7 @@ from handlens.errors import InputError, ModelError, NotYet, unknown
 if TYPE_CHECKING:
     from handlens.card import ModelCard
 
-LATER = ("nano", "attention_56", "attention_92", "deeplabv3plus")
+LATER = ("nano", "deeplabv3plus")
 """Networks that are promised (CONTRACT.md) and do not exist yet."""
 
 

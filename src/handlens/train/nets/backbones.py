@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
+from handlens.train.nets.attention import ATTENTION, AttentionBody
 
 SIZE = 112
 """The side of the pictures; the flattened maps at the end fit no other."""
@@ -158,6 +159,14 @@ class MobileFace(nn.Sequential):
         self.add_module("embed", nn.Sequential(embed, nn.BatchNorm2d(dim), nn.Flatten()))
 
 
+def attention_net(name: str, dim: int, dropout: float) -> nn.Sequential:
+    """`attention_56` or `attention_92` with the output block."""
+    widths, modules = ATTENTION[name]
+    net = AttentionBody(widths, modules)
+    net.add_module("embed", Embed(widths[3], 7 * 7, dim, dropout))
+    return net
+
+
 def backbone(name: str, dim: int = 512, dropout: float = 0.4) -> nn.Module:
     """The backbone of that name, in any case.
 
@@ -178,5 +187,7 @@ BACKBONES: dict[str, Callable[[int, float], nn.Module]] = {
     "seres50_ir": lambda dim, dropout: ImprovedResNet(_50, True, dim, dropout),
     "res100_ir": lambda dim, dropout: ImprovedResNet(_100, False, dim, dropout),
     "seres100_ir": lambda dim, dropout: ImprovedResNet(_100, True, dim, dropout),
+    "attention_56": lambda dim, dropout: attention_net("attention_56", dim, dropout),
+    "attention_92": lambda dim, dropout: attention_net("attention_92", dim, dropout),
 }
 """Every backbone by its name: (embedding, dropout before it) -> net."""

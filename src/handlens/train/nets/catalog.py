@@ -146,6 +146,8 @@ _ALL = (
     Network("seres50_ir", _FACE, "hold", None, 43_813_568, _backbone("seres50_ir")),
     Network("res100_ir", _FACE, "hold", None, 65_156_160, _backbone("res100_ir")),
     Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
+    Network("attention_56", _FACE, "hold", None, 26_419_392, _backbone("attention_56")),
+    Network("attention_92", _FACE, "hold", None, 134_559_424, _backbone("attention_92")),
     Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6")),
     Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20")),
     Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
