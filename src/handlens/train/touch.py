@@ -43,6 +43,8 @@ DATA = (
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
 FOLDS = 5
+PRIOR = 1 / 3
+"""Share of touches that the probability is calibrated for."""
 
 
 def averaged(net: nn.Module, runs: Sequence[Path]) -> nn.Module:
@@ -72,7 +74,8 @@ def plain_card(version: str) -> ModelCard:
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(160, 160), resize="stretch",
         mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5}, parts={"detector": "facehand"},
-        options={"max_faces": 6, "crop_scale": 2.0}, version=version, data=DATA, licence=LICENCE,
+        options={"max_faces": 6, "crop_scale": 2.0, "prior": round(PRIOR, 3)}, version=version, data=DATA,
+        licence=LICENCE,
     )  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def scores(probability: NDArray[np.float64], rows: Sequence[dict[str, str]]) -> 
 
 
 def calibrate(
-    answers: Sequence[Detections], rows: Sequence[dict[str, str]]
+    answers: Sequence[Detections], rows: Sequence[dict[str, str]], prior: float = PRIOR
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Calibration fitted on all people, and scores of folds calibrated on the others."""
     p = np.clip(np.array([a.best_touch for a in answers], np.float64), 1e-6, 1 - 1e-6)
@@ -142,6 +145,8 @@ def calibrate(
     touch = np.array([r["label"] == "touch" for r in rows])
     persons, person = np.unique([r["person"] for r in rows], return_inverse=True)
     weight = (np.bincount(person)[person] ** -0.5) * usable
+    share = weight[touch].sum() / weight.sum()
+    weight = weight * np.where(touch, prior / share, (1 - prior) / (1 - share))
     fold = np.random.default_rng(0).permutation(len(persons))[person] % FOLDS
     held = np.zeros(len(rows))
     for k in range(FOLDS):
