@@ -1,11 +1,14 @@
 """The contact composition: faces, hands, touched regions with owners and one probability per frame."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from handlens.card import ModelCard
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
+from handlens.tasks.contact import looked_at
 from handlens.types import Detections, Frame
 
 REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
@@ -50,6 +53,10 @@ def contact(logits: list[float], region: str = "chin", hand_at: slice = slice(28
     )
 
 
+def probability(logit: float, face_score: float) -> float:
+    return float(1 / (1 + np.exp(-(2.0 * (logit + np.log(face_score)) - 1.0))))
+
+
 def ask(found: FakeRunner, judged: FakeRunner, min_score: float | None = None) -> Detections:
     frame = Frame(np.zeros((240, 320, 3), np.uint8))
     value = Predictor(judged, {"detector": found}).predict(frame, min_score).value
@@ -64,7 +71,7 @@ def test_touched_region_has_owners_and_lies_where_hand_and_region_meet() -> None
     # The crop is the square of side 120 around (150, 110); cell = 3 px; region rows 26-30 and columns 16-24,
     # of which the hand, grown by one cell, covers rows 27-30.
     np.testing.assert_allclose(answer.xyxy[2], [90 + 16 * 3, 50 + 27 * 3, 90 + 24 * 3, 50 + 30 * 3], atol=0.01)
-    assert answer.touch == pytest.approx(1 / (1 + np.exp(-(2 * 3.0 - 1))))
+    assert answer.touch == pytest.approx(probability(3.0, 0.9))
     assert answer.score[2] == pytest.approx(answer.touch)
 
 
@@ -77,7 +84,7 @@ def test_hand_that_the_detector_lost_at_the_face_comes_from_the_mask() -> None:
 
 def test_probability_is_that_of_the_most_touched_face_and_quiet_faces_get_no_region() -> None:
     answer = ask(finder([[20, 20, 80, 80], [200, 100, 250, 150]], [0, 0]), contact([-4.0, 1.0]))
-    assert answer.touch == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert answer.touch == pytest.approx(probability(1.0, 0.8))
     regions = ~answer.of("face", "hand")
     assert regions.sum() == 1
     assert answer.label_names[int(answer.face[regions][0])] == "face"
@@ -96,3 +103,24 @@ def test_min_score_drops_boxes_and_keeps_the_probability() -> None:
     assert answer.label_names == ["face", "chin"]
     assert (answer.face[1], answer.hand[1]) == (0, -1)
     assert answer.touch == pytest.approx(ask(finder(boxes, [0, 1]), contact([3.0])).touch)
+
+
+def test_mirror_images_are_asked_too_and_turned_back() -> None:
+    card = dataclasses.replace(CONTACT, options={"mirror": 1.0})
+
+    def run(batch: np.ndarray) -> dict[str, np.ndarray]:
+        bright = (batch[:, :1, ::4, ::4] > 0.3).astype(np.float32)
+        return {
+            "hand": bright,
+            "regions": np.repeat(bright, 8, 1),
+            "touch_logit": np.arange(len(batch), dtype=np.float32)[:, None],
+            "region_scores": np.zeros((len(batch), 7), np.float32),
+        }
+
+    crop = np.zeros((160, 160, 3), np.uint8)
+    crop[:, 100:] = 255
+    answer = looked_at(FakeRunner(card, run), [crop])
+    assert answer["touch_logit"].tolist() == [[0.5]]
+    assert answer["hand"].shape == (1, 1, 40, 40)
+    assert answer["hand"][0, 0, :, 26:].min() == 1.0
+    assert answer["hand"][0, 0, :, :24].max() == 0.0

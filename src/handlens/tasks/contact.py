@@ -4,6 +4,8 @@ It must not know files, drawing or how networks run.
 """
 
 import dataclasses
+import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -15,7 +17,7 @@ from handlens.kinds import detect
 from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
 from handlens.runner import Runner
 from handlens.tasks.touch import owner_rows
-from handlens.types import Detections, Floats, Frame, Ints
+from handlens.types import Detections, Floats, Frame, Image, Ints
 
 MAX_FACES = 6
 CROP_SCALE = 2.0  # of the longer side of the face box
@@ -26,8 +28,8 @@ def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float |
 
     The answer has the faces and hands of the detector, hands that only the contact model sees (detectors lose hands at
     the face), the touched regions with their owners, and the frame's probability: that of its most touched face.
-    Options of the contact card: "max_faces" (6), "crop_scale" (2.0). min_score leaves boxes out of the answer; the
-    probability is the same.
+    Options of the contact card: "max_faces" (6), "crop_scale" (2.0), "mirror" (0). min_score leaves boxes
+    out of the answer; the probability is the same.
     """
     tensor, geometry = prepare(frame.image, detector.card)
     found = detect.decode(detector.run(tensor), detector.card, geometry)
@@ -40,9 +42,10 @@ def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float |
     if len(faces):
         squares = square(found.xyxy[faces], contact.card.options.get("crop_scale", CROP_SCALE))
         crops = [crop_box(frame.image, box, contact.card.size) for box in squares]
-        answer = contact.run(to_tensor([crop for crop, _ in crops], contact.card))
+        answer = looked_at(contact, [crop for crop, _ in crops])
         for i, (face, (_, way)) in enumerate(zip(faces, crops, strict=True)):
-            probability = contact.card.calibrated(float(answer["touch_logit"][i, 0]))
+            doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
+            probability = contact.card.calibrated(float(answer["touch_logit"][i, 0]) + doubt)
             touch = max(touch, probability)
             view = FaceView(answer["hand"][i, 0], answer["regions"][i], answer["region_scores"][i], way)
             if probability >= floor:
@@ -51,6 +54,20 @@ def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float |
     if min_score is None:
         return answer_boxes
     return answer_boxes.select(answer_boxes.score >= min_score)
+
+
+def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
+    """Return the model's arrays for n crops; with the card's option "mirror" the mean with their mirror images."""
+    batch = to_tensor(crops, contact.card)
+    if not contact.card.options.get("mirror"):
+        return dict(contact.run(batch))
+    both = contact.run(np.concatenate((batch, batch[..., ::-1])))
+    answer: dict[str, Floats] = {}
+    for name, values in both.items():
+        plain, mirrored = np.split(values, 2)
+        turned = mirrored[..., ::-1] if values.ndim == 4 else mirrored  # maps go back, numbers stay
+        answer[name] = np.asarray((plain + turned) / 2, np.float32)
+    return answer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

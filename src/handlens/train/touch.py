@@ -43,20 +43,24 @@ DATA = (
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
 FOLDS = 5
-PRIOR = 1 / 3
+PRIOR = 0.3
 """Share of touches that the probability is calibrated for."""
 
 
-def averaged(net: nn.Module, runs: Sequence[Path]) -> nn.Module:
-    """The net with the mean of the averaged weights of several runs of one ancestry (arXiv 2203.05482)."""
+def averaged(net: nn.Module, runs: Sequence[Path], mix: Sequence[float] | None = None) -> nn.Module:
+    """The net with the averaged weights of several runs of one ancestry, mixed by `mix` (arXiv 2203.05482)."""
+    share = np.asarray(mix or [1.0] * len(runs)) / sum(mix or [1.0] * len(runs))
     states = [torch.load(run / "last.pt", weights_only=True)["averaged"] for run in runs]
-    mean = {key: torch.stack([s[key].float() for s in states]).mean(0).to(states[0][key].dtype) for key in states[0]}
+    mean = {
+        key: sum(s[key].float() * float(w) for s, w in zip(states, share, strict=True)).to(first.dtype)
+        for key, first in states[0].items()
+    }
     net.load_state_dict(mean)
     return net.eval()
 
 
-def export_pair(facehand: Sequence[Path], contact: Sequence[Path], out: Path, card: ModelCard) -> None:
-    """Write facehand.onnx and touch.onnx into `out`."""
+def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: ModelCard) -> None:
+    """Write facehand.onnx and touch.onnx into `out`; facehand: runs, contact: the trained net."""
     finder = ModelCard(
         name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(LONGEST, LONGEST), resize="fit",
         mean=MEAN, std=STD, thresholds={"face": 0.3, "hand": 0.3}, version=card.version, data=DATA, licence=LICENCE,
@@ -65,8 +69,7 @@ def export_pair(facehand: Sequence[Path], contact: Sequence[Path], out: Path, ca
     example = torch.randn(1, 3, 256, 320)
     export(FaceHandGraph(averaged(FaceHand(), facehand)), finder, example, ("boxes", "scores"), out / "facehand.onnx")  # type: ignore[arg-type]
     names = ("hand", "regions", "touch_logit", "region_scores")
-    net = averaged(Contact(), contact)
-    export(ContactGraph(net), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx")  # type: ignore[arg-type]
+    export(ContactGraph(contact), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx")  # type: ignore[arg-type]
 
 
 def plain_card(version: str) -> ModelCard:
@@ -74,7 +77,7 @@ def plain_card(version: str) -> ModelCard:
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(160, 160), resize="stretch",
         mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5}, parts={"detector": "facehand"},
-        options={"max_faces": 6, "crop_scale": 2.0, "prior": round(PRIOR, 3)}, version=version, data=DATA,
+        options={"max_faces": 6, "crop_scale": 2.0, "mirror": 1, "prior": round(PRIOR, 3)}, version=version, data=DATA,
         licence=LICENCE,
     )  # fmt: skip
 
@@ -132,7 +135,7 @@ def scores(probability: NDArray[np.float64], rows: Sequence[dict[str, str]]) -> 
         out[name + "alarms_in_front"] = float(hit[front].mean()) if front.any() else 0.0
         plain = label[used] == "no_touch"
         out[name + "alarms_plain"] = float(hit[plain].mean()) if plain.any() else 0.0
-    return {k: round(v, 4) for k, v in out.items()}
+    return {k: round(float(v), 4) for k, v in out.items()}
 
 
 def calibrate(
@@ -172,16 +175,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--facehand", type=Path, nargs="+", required=True, help="runs whose weights are averaged")
     parser.add_argument("--contact", type=Path, nargs="+", required=True, help="runs whose weights are averaged")
+    parser.add_argument("--mix", type=float, nargs="+", help="share of each contact run; equal when left out")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the files to")
     args = parser.parse_args()
-    card = plain_card(args.version)
-    export_pair(args.facehand, args.contact, args.out, card)
+    card, contact = plain_card(args.version), averaged(Contact(), args.contact, args.mix)
+    export_pair(args.facehand, contact, args.out, card)
     rows = [r for r in read_rows(args.data / "touch" / "labels.csv") if r["split"] == "val"]
     calibration, held = calibrate(ask(args.out / "touch.onnx", args.data, rows), rows)
     card = dataclasses.replace(card, calibration=calibration, scores=held)
-    export_pair(args.facehand, args.contact, args.out, card)
+    export_pair(args.facehand, contact, args.out, card)
     print(json.dumps({"calibration": calibration, "scores": held}, indent=1))
     if args.ship:
         ship(args.out, args.ship)
