@@ -105,22 +105,25 @@ def test_min_score_drops_boxes_and_keeps_the_probability() -> None:
     assert answer.touch == pytest.approx(ask(finder(boxes, [0, 1]), contact([3.0])).touch)
 
 
-def test_mirror_images_are_asked_too_and_turned_back() -> None:
-    card = dataclasses.replace(CONTACT, options={"mirror": 1.0})
+def test_a_doubtful_face_gets_a_second_look_in_the_mirror() -> None:
+    card = dataclasses.replace(CONTACT, options={"second_look": 2.0})
+    asked = []
 
     def run(batch: np.ndarray) -> dict[str, np.ndarray]:
+        asked.append(len(batch))
         bright = (batch[:, :1, ::4, ::4] > 0.3).astype(np.float32)
+        left = batch[:, 0, :, :60].mean((1, 2))
         return {
             "hand": bright,
             "regions": np.repeat(bright, 8, 1),
-            "touch_logit": np.arange(len(batch), dtype=np.float32)[:, None],
+            "touch_logit": np.where(left > 0.3, 5.0, 1.0).astype(np.float32)[:, None],
             "region_scores": np.zeros((len(batch), 7), np.float32),
         }
 
-    crop = np.zeros((160, 160, 3), np.uint8)
-    crop[:, 100:] = 255
-    answer = looked_at(FakeRunner(card, run), [crop])
-    assert answer["touch_logit"].tolist() == [[0.5]]
-    assert answer["hand"].shape == (1, 1, 40, 40)
+    doubtful, clear = np.zeros((160, 160, 3), np.uint8), np.full((160, 160, 3), 255, np.uint8)
+    doubtful[:, 100:] = 255
+    answer = looked_at(FakeRunner(card, run), [doubtful, clear])
+    assert asked == [2, 1]
+    assert answer["touch_logit"].tolist() == [[3.0], [5.0]]  # the mirror image of the first is bright at the left
     assert answer["hand"][0, 0, :, 26:].min() == 1.0
     assert answer["hand"][0, 0, :, :24].max() == 0.0
