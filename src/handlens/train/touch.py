@@ -77,7 +77,7 @@ def plain_card(version: str) -> ModelCard:
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(160, 160), resize="stretch",
         mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5}, parts={"detector": "facehand"},
-        options={"max_faces": 6, "crop_scale": 2.0, "second_look": 2.5, "prior": round(PRIOR, 3)}, version=version,
+        options={"max_faces": 6, "crop_scale": 2.0, "second_look": 1.6, "prior": round(PRIOR, 3)}, version=version,
         data=DATA, licence=LICENCE,
     )  # fmt: skip
 
