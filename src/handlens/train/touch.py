@@ -63,7 +63,7 @@ def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: M
     """Write facehand.onnx and touch.onnx into `out`; facehand: runs, contact: the trained net."""
     finder = ModelCard(
         name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(LONGEST, LONGEST), resize="fit",
-        mean=MEAN, std=STD, thresholds={"face": 0.3, "hand": 0.3}, version=card.version, data=DATA, licence=LICENCE,
+        mean=MEAN, std=STD, thresholds={"face": 0.3, "hand": 0.37}, version=card.version, data=DATA, licence=LICENCE,
         options={"nms": 0.45},
     )  # fmt: skip
     example = torch.randn(1, 3, 256, 320)
