@@ -24,7 +24,8 @@ from handlens.train.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E40
 from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
 from handlens.train.pack import CROP_SIZE, Face, fingerprint  # noqa: E402
-from handlens.train.synth import Scene, add_beard, add_hand  # noqa: E402
+from handlens.train.props import add_beard  # noqa: E402
+from handlens.train.synth import Scene, add_hand  # noqa: E402
 from handlens.train.trainer import Plan, train  # noqa: E402
 from handlens.types import Detections, Frame  # noqa: E402
 

@@ -16,7 +16,8 @@ from handlens.train.augment import photometric, random_affine
 from handlens.train.cutouts import Cutout
 from handlens.train.faceparts import NUMBER, REGIONS, paint_regions
 from handlens.train.pack import CROP_SIZE, CROP_SPAN, Face
-from handlens.train.synth import Scene, add_beard, add_hand, add_object
+from handlens.train.props import add_beard, add_object
+from handlens.train.synth import Scene, add_hand
 
 SIZE = 160
 MAP = SIZE // 4

@@ -18,7 +18,8 @@ from handlens.train.cutouts import Cutout
 from handlens.train.faceparts import paint_regions
 from handlens.train.nets.facehand import STRIDE
 from handlens.train.pack import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
-from handlens.train.synth import Scene, add_beard, add_hand, add_object
+from handlens.train.props import add_beard, add_object
+from handlens.train.synth import Scene, add_hand
 
 SIZE = 256
 Boxes = NDArray[np.float32]
