@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import pickle
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from handlens.train.cutouts import Cutout, read_cutouts
 from handlens.train.losses import contact_loss
 from handlens.train.nets.contact import Contact
 from handlens.train.pack import Face, FaceTable, portrait_faces, touch_faces, void_faces
-from handlens.train.trainer import Batch, Plan, images, train
+from handlens.train.trainer import Batch, Plan, images, options, train
 
 
 def load_faces(data: Path, cache: Path) -> tuple[list[Face], list[Face], list[Cutout]]:
@@ -45,18 +44,9 @@ def loss(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
 
 def main() -> None:
     """Train, checking on the validation people every 10,000 samples."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--samples", type=int, default=240_000)
-    parser.add_argument("--minutes", type=float)
+    parser = options(__doc__ or "", samples=240_000)
     parser.add_argument("--real", type=float, default=0.5)
     parser.add_argument("--rendered", type=float, default=0.0)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--start", type=Path, help="weights (.pt) to start from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,7 +16,7 @@ from handlens.train.facehand_data import FaceHandSamples, Picture, read_pictures
 from handlens.train.losses import facehand_loss
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
 from handlens.train.pack import iou
-from handlens.train.trainer import Batch, Plan, images, train
+from handlens.train.trainer import Batch, Plan, images, options, train
 
 LONGEST = 320
 
@@ -78,17 +76,8 @@ def _area(rows: list[tuple[float, bool]], total: int) -> float:
 
 def main() -> None:
     """Train, checking AP on validation people every 10,000 samples."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--samples", type=int, default=120_000)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--start", type=Path, help="weights (.pt) to start from")
+    parser = options(__doc__ or "", samples=120_000)
     parser.add_argument("--rendered", action="store_true", help="rendered hands among the pasted ones")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)

@@ -6,6 +6,7 @@ shared machine a run then ends when it must, its rate fully annealed.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import csv
 import math
@@ -83,6 +84,23 @@ def train(
             marked, sums, count = seen, {}, 0
     _save(out / "last.pt", net, averaged, optimiser, seen, time.monotonic() - began)
     return averaged
+
+
+def options(description: str, samples: int) -> argparse.ArgumentParser:
+    """The command-line options that every training shares."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="folder with touch/, segmentation/, gestures/")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), help="folder for what is derived from the data"
+    )
+    parser.add_argument("--samples", type=int, default=samples, help="how many to train on")
+    parser.add_argument("--minutes", type=float, help="end earlier, after so many minutes, with the rate annealed")
+    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start")
+    parser.add_argument("--start", type=Path, help="weights (.pt) to start from")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
+    return parser
 
 
 def images(batch: Batch) -> Tensor:
