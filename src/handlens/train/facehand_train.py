@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from handlens.boxes import iou
 from handlens.train.cutouts import read_cutouts
 from handlens.train.facehand_data import FaceHandSamples, Picture, read_pictures
 from handlens.train.losses import facehand_loss
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
-from handlens.train.pack import iou
 from handlens.train.trainer import Batch, Plan, images, options, train
 
 LONGEST = 320
@@ -57,7 +57,7 @@ def average_precision(net: nn.Module, pictures: Sequence[Picture]) -> dict[str, 
             for i in (-scores[:, c]).argsort()[:20]:
                 if scores[i, c] < 0.02:
                     break
-                overlap = iou(boxes[i], truth) * free if len(truth) else np.zeros(0)
+                overlap = iou(boxes[i : i + 1], truth)[0] * free if len(truth) else np.zeros(0)
                 hit = len(overlap) > 0 and float(overlap.max()) >= 0.5
                 if hit:
                     free[int(overlap.argmax())] = False

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.boxes import iou, square
+
 CROP_SPAN = 3.0
 """Side of a cached crop in face-box sides: leaves room for shifts and turns of the 2.0 that the net sees."""
 CROP_SIZE = 240
@@ -84,19 +86,6 @@ def box_list(text: str) -> NDArray[np.float32]:
     return np.asarray(value, np.float32).reshape(-1, 4)
 
 
-def iou(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Overlap of one box (4,) with boxes (n, 4)."""
-    inner = np.clip(np.minimum(box[2:], boxes[:, 2:4]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(1)
-    area = (box[2:] - box[:2]).prod() + (boxes[:, 2:4] - boxes[:, :2]).prod(1) - inner
-    return np.asarray(inner / np.maximum(area, 1e-6), np.float32)
-
-
-def face_square(box: NDArray[np.float32], span: float) -> NDArray[np.float32]:
-    """The square (4,) of side span * longer side, centred on the face box."""
-    centre, side = (box[:2] + box[2:4]) / 2, span * float(max(box[2] - box[0], box[3] - box[1]))
-    return np.concatenate((centre - side / 2, centre + side / 2)).astype(np.float32)
-
-
 def cut(image: NDArray[np.uint8], square: NDArray[np.float32], size: int) -> tuple[NDArray[np.uint8], float]:
     """Cut a square with grey padding: (size, size, 3) and the scale crop px / source px."""
     scale = size / float(square[2] - square[0])
@@ -115,7 +104,7 @@ def label_face(row: dict[str, str], boxes: NDArray[np.float32] | None) -> NDArra
     if boxes is None:
         return named[0] if len(named) else None
     if len(named):
-        overlap = iou(named[0], boxes)
+        overlap = iou(named[:1], boxes[:, :4])[0]
         return boxes[int(overlap.argmax()), :4] if overlap.max() > 0.2 else named[0]
     return boxes[int(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * boxes[:, 4]).argmax()), :4]
 
@@ -128,10 +117,10 @@ def make_face(
     **rest: Any,
 ) -> Face:
     """Cut one `Face` out of a picture; boxes and points in picture pixels."""
-    square = face_square(box, CROP_SPAN)
-    crop, scale = cut(image, square, CROP_SIZE)
-    shift = np.tile(square[:2], 2)
-    moved = None if points is None else ((points - square[:2]) * scale).astype(np.float32)
+    (around,) = square(box[None, :4], CROP_SPAN)
+    crop, scale = cut(image, around, CROP_SIZE)
+    shift = np.tile(around[:2], 2)
+    moved = None if points is None else ((points - around[:2]) * scale).astype(np.float32)
     return Face(crop, moved, ((box - shift) * scale), ((hands - shift) * scale), **rest)
 
 
@@ -170,7 +159,7 @@ def void_faces(data: Path, table: FaceTable, most: int = 900) -> list[Face]:
         side = float((faces[0, 2] - faces[0, 0]) * rng.uniform(0.6, 1.4))
         corner = rng.uniform(0, 1, 2) * np.maximum(1, np.array(image.shape[1::-1]) - side)
         for box in (*hands[:1], np.concatenate((corner, corner + side)).astype(np.float32)):
-            if iou(box, faces[:, :4]).max() < 0.08 and box[2] - box[0] > 16:
+            if iou(box[None], faces[:, :4]).max() < 0.08 and box[2] - box[0] > 16:
                 out.append(
                     make_face(
                         image, box, None, np.zeros((0, 4), np.float32), label="void", regions=(), person=row["person"],

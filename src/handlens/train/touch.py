@@ -29,7 +29,8 @@ from handlens.predictor import load
 from handlens.train.contact_check import auc
 from handlens.train.exporter import export
 from handlens.train.facehand_train import LONGEST
-from handlens.train.nets.contact import REGIONS, Contact, ContactGraph
+from handlens.train.faceparts import REGIONS
+from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
 from handlens.train.pack import read_rgb, read_rows
 from handlens.types import Detections, Frame

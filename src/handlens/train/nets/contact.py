@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from handlens.train.faceparts import REGIONS
 from handlens.train.nets.blocks import ConvUnit, ResidualBlock, TopDown, stage
-
-REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
 
 
 class ContactMaps(NamedTuple):
