@@ -94,7 +94,6 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["train", "touch", "--data", "set"], "'handlens train' does not exist yet"),
         (["evaluate", "touch", "--data", "set"], "'handlens evaluate' does not exist yet"),
         (["export", "run", "--out", "x.onnx"], "'handlens export' does not exist yet"),
-        (["data", "check", "set"], "'handlens data' does not exist yet"),
         (["bench", "--frames", "0"], "--frames"),
         (["bench", "-m", "light.onnx", "--video", "missing.mp4"], "'missing.mp4' does not exist"),
     ],

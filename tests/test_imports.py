@@ -13,7 +13,8 @@ import handlens
 
 PACKAGE = Path(handlens.__file__).parent
 LIGHT = sorted(file for file in PACKAGE.rglob("*.py") if "train" not in file.relative_to(PACKAGE).parts[:-1])
-TRAINING_ONLY = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "safetensors"}
+TRAINING_ONLY = {"torch", "torchvision", "onnx", "onnxscript", "safetensors", "lightning"}
+OPTIONAL = {"matplotlib", "pycocotools", "requests"}  # the extra "data": asked for inside functions only
 HEAVY = {"numpy", "cv2", "av", "onnxruntime", "typer", "rich", "torch"}
 
 
@@ -26,6 +27,14 @@ def imported(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
     return names
+
+
+def imported_at_the_top(file: Path) -> set[str]:
+    """The names of the modules that are imported as soon as the file is."""
+    body = [node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names} | {
+        node.module or "" for node in body if isinstance(node, ast.ImportFrom)
+    }
 
 
 def loaded_after(code: str, *arguments: str) -> set[str]:
@@ -42,6 +51,7 @@ def loaded_after(code: str, *arguments: str) -> set[str]:
 def test_no_light_file_imports_what_only_training_has(file):
     tops = {name.split(".")[0] for name in imported(file)}
     assert not tops & TRAINING_ONLY
+    assert not {name.split(".")[0] for name in imported_at_the_top(file)} & OPTIONAL
     if file.relative_to(PACKAGE).parts[0] != "cli":  # its verbs may ask for training when it is there
         assert not {name for name in imported(file) if name.startswith("handlens.train")}
 

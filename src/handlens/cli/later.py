@@ -20,8 +20,3 @@ def evaluate(context: typer.Context) -> None:
 def export(context: typer.Context) -> None:
     """Write a trained network as an .onnx file (comes later)."""
     raise NotYet(f"'handlens export' does not exist yet: it comes with training in a later release. {_NOW}")
-
-
-def data(context: typer.Context) -> None:
-    """Download, check, split and convert data sets (comes later)."""
-    raise NotYet(f"'handlens data' does not exist yet: data sets come with training in a later release. {_NOW}")

@@ -1,0 +1,22 @@
+"""The verbs of `data`, in the order a set is made; it must not import what a verb needs to work."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from handlens.cli.verbs import group
+
+data = group(help="Download, check, split, convert and enlarge labelled sets.", invoke_without_command=True)
+
+
+@data.callback()
+def front(context: typer.Context) -> None:
+    """Download, check, split, convert and enlarge labelled sets."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+VERBS: tuple[Callable[..., Any], ...] = ()
+for verb in VERBS:
+    data.command()(verb)
