@@ -1,0 +1,84 @@
+"""Picture files in folders: which there are, how large, of which split; it must not know labels or formats."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from handlens.errors import InputError
+from handlens.io.header import read_header
+from handlens.io.sources import PICTURE_ENDINGS
+
+_HEAD = 1 << 17  # bytes that hold the size of nearly every JPEG, so that the rest is not read
+_SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def is_picture_file(name: str) -> bool:
+    """Return whether a file of that name is a picture; hidden files are not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Return all pictures in a folder and below, hidden folders left out, in the order of their names.
+
+    Raises:
+        InputError: there is no such folder, or it may not be read.
+    """
+    return [path for path in find_files(folder) if is_picture_file(path.name)]
+
+
+def find_files(folder: Path) -> Iterator[Path]:
+    """Yield all files in a folder and below, hidden ones left out, in the order of their names.
+
+    Raises:
+        InputError: there is no such folder, or it may not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"'{error.filename}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(place, name)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) in pixels as the picture is shown, from its header where that says.
+
+    Raises:
+        FrameError: it cannot be read or is no picture.
+    """
+    from handlens.io.pictures import read_picture
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_HEAD)
+            header = read_header(data)
+            if header.kind not in ("JPEG", "BMP") or not header.width:  # others may say which way is up at their end
+                header = read_header(data + file.read())
+    except OSError:
+        header = read_header(b"")
+    if not header.width or not header.height:
+        height, width = read_picture(str(path)).shape[:2]  # raises the right sentence, too
+        return width, height
+    turned = header.orientation >= 5
+    return (header.height, header.width) if turned else (header.width, header.height)
+
+
+def split_of(folders: Iterable[str]) -> str:
+    """Return the split that one of these folder names speaks of: train, val, test, or "" for none."""
+    return next((_SPLIT_WORDS[name.lower()] for name in folders if name.lower() in _SPLIT_WORDS), "")
+
+
+def below(path: Path, root: Path) -> str:
+    """Return the path relative to `root` with `/`, as it is written into files of a set."""
+    return Path(os.path.relpath(path, root)).as_posix()

@@ -1,0 +1,47 @@
+"""What is wrong with a labelled set, one thing at a time; it must not know the formats or what is done about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlens.errors import InputError
+
+WRONG_LINE = "wrong line"  # an entry that cannot be read
+WRONG_CLASS = "wrong class"
+WRONG_BOX = "wrong box"  # no area, no number, or wholly outside its picture
+OUTSIDE = "box outside"  # reaches over the edge; it is kept, cut at the edge
+NO_LABEL = "no label file"  # the picture counts as one without objects
+NO_PICTURE = "no picture"
+UNREADABLE = "unreadable"
+TWO_SPLITS = "two splits"
+IGNORED = "ignored"  # something that a box or a class cannot carry, such as a rotation
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. kind: one of the words above; path: the file it is in; text: one whole sentence."""
+
+    kind: str
+    path: Path
+    text: str
+
+
+OnProblem = Callable[[Problem], None]
+"""Told of each problem; the entry it speaks of is left out and reading goes on."""
+
+
+def complain(on_problem: OnProblem | None, kind: str, path: Path, text: str) -> None:
+    """Tell `on_problem`, or raise where nobody listens.
+
+    Raises:
+        InputError: `on_problem` is None.
+    """
+    if on_problem is None:
+        raise InputError(text)
+    on_problem(Problem(kind, path, text))
+
+
+def mention(on_problem: OnProblem | None, kind: str, path: Path, text: str) -> None:
+    """Tell `on_problem` of something that is worth knowing and stops nobody."""
+    if on_problem is not None:
+        on_problem(Problem(kind, path, text))
