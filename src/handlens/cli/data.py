@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from handlens.cli.data_download import download
 from handlens.cli.verbs import group
 
 data = group(help="Download, check, split, convert and enlarge labelled sets.", invoke_without_command=True)
@@ -17,6 +18,6 @@ def front(context: typer.Context) -> None:
         print(context.get_help())
 
 
-VERBS: tuple[Callable[..., Any], ...] = ()
+VERBS: tuple[Callable[..., Any], ...] = (download,)
 for verb in VERBS:
     data.command()(verb)
