@@ -1,7 +1,7 @@
 """Picture files in folders: which there are, how large, of which split; it must not know labels or formats."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
@@ -72,6 +72,22 @@ def picture_size(path: Path) -> tuple[int, int]:
         return width, height
     turned = header.orientation >= 5
     return (header.height, header.width) if turned else (header.width, header.height)
+
+
+def find_place(text: str, bases: Sequence[Path], least: int = 2) -> Path | None:
+    """Return the file or folder that a text means, or None; it may stem from another machine or folder.
+
+    ../train/images, /content/data/obj/1.jpg: the end of the path is what holds. least: how many of its parts must.
+    """
+    parts = Path(text.replace("\\", "/")).parts
+    own = [part for part in parts if part not in ("..", "/")]
+    for kept in range(len(own), min(least, len(own)) - 1, -1):
+        tail = Path(*own[len(own) - kept :])
+        for base in bases:
+            for place in (base / Path(*parts), base / tail) if kept == len(own) else (base / tail,):
+                if place.exists():
+                    return place
+    return None
 
 
 def split_of(folders: Iterable[str]) -> str:

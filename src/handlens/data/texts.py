@@ -52,6 +52,14 @@ def check_names(names: Iterable[object], path: Path) -> tuple[str, ...]:
     return told
 
 
+def columns_of(path: Path) -> tuple[str, ...]:
+    """Return the column names of a CSV file; none where it cannot be read as one."""
+    try:
+        return tuple(name.strip() for name in next(csv.reader(read_text(path).splitlines()[:1]), []))
+    except (csv.Error, InputError):
+        return ()
+
+
 def read_rows(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV file with a header.
 

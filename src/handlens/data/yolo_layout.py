@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handlens.data.pictures import below, find_pictures, is_picture_file, split_of
+from handlens.data.pictures import below, find_files, find_pictures, find_place, is_picture_file, split_of
 from handlens.data.problems import NO_PICTURE, TWO_SPLITS, OnProblem, complain, mention
 from handlens.data.texts import check_names, read_names, read_text
 from handlens.errors import InputError
 
 _NAMES_FILES = ("classes.txt", "names.txt", "obj.names", "labels.txt", "predefined_classes.txt")
+_LABEL_LINE = re.compile(rb"\s*\d+(\.0*)?(\s+-?[\d.]+(e-?\d+)?){4}", re.IGNORECASE)
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 Entries = Sequence[tuple[Path, str]]
@@ -53,6 +54,23 @@ def description(folder: Path) -> Path | None:
     return next(iter([*sheets, *sorted(folder.glob("*.data"))]), None)
 
 
+def is_yolo(root: Path) -> bool:
+    """Return whether a path looks like a YOLO set: a description, or a folder with class names and label files."""
+    if root.is_file():
+        return root.suffix.lower() in (".yaml", ".yml", ".data")
+    if not root.is_dir():
+        return False
+    if description(root) is not None:
+        return True
+    files = list(find_files(root))
+    texts = [path for path in files if path.suffix.lower() == ".txt" and path.name.lower() not in _NAMES_FILES]
+    if any(_LABEL_LINE.match(path.read_bytes()[:200]) for path in texts):
+        return True
+    stems = {path.with_suffix("") for path in files if is_picture_file(path.name)}
+    own = any(path.with_suffix("") in stems or path.parent.name == "labels" for path in texts)
+    return own and names_file(root) is not None
+
+
 def names_file(folder: Path, pictures: Iterable[Path] = ()) -> Path | None:
     """Return the file of class names of a folder without a description, or None."""
     places = dict.fromkeys([folder, folder / "labels", *(path.parent for path in pictures)])
@@ -87,7 +105,7 @@ def _from_yaml(file: Path, on_problem: OnProblem | None) -> Layout:
     for key, split in _SPLIT_KEYS.items():
         wanted = sheet.get(key)
         for text in [wanted] if isinstance(wanted, str) else wanted or []:
-            place = _place(str(text), [base, file.parent])
+            place = find_place(str(text), [base, file.parent])
             if place is not None:
                 entries += [(path, split) for path in _pictures_of(place, base, on_problem)]
                 continue
@@ -163,7 +181,7 @@ def _from_darknet(file: Path, on_problem: OnProblem | None) -> Layout:
     bases = [file.parent, file.parent.parent]
     if "names" not in told:
         raise InputError(f"'{file}' has no line 'names = FILE.names'.")
-    names = _place(told["names"], bases, 1)
+    names = find_place(told["names"], bases, 1)
     if names is None or names.is_dir():
         raise InputError(f"'{file}': there is no file '{told['names']}' for its names.")
     labels = read_names(names)
@@ -173,7 +191,7 @@ def _from_darknet(file: Path, on_problem: OnProblem | None) -> Layout:
     for key, split in _SPLIT_KEYS.items():
         if key not in told:
             continue
-        place = _place(told[key], bases, 1)
+        place = find_place(told[key], bases, 1)
         if place is None:
             complain(on_problem, NO_PICTURE, file, f"'{file}': {key} is '{told[key]}', which does not exist.")
         else:
@@ -183,22 +201,6 @@ def _from_darknet(file: Path, on_problem: OnProblem | None) -> Layout:
     if not entries:
         raise InputError(f"'{file}': there are no pictures where its train and valid point to.")
     return Layout(file.parent, labels, tuple(_one_split(entries, on_problem)))
-
-
-def _place(text: str, bases: Sequence[Path], least: int = 2) -> Path | None:
-    """Return the file or folder that a text means, or None; it may stem from another machine or folder.
-
-    ../train/images, /content/data/obj/1.jpg: the end of the path is what holds. least: how many of its parts must.
-    """
-    parts = Path(text.replace("\\", "/")).parts
-    own = [part for part in parts if part not in ("..", "/")]
-    for kept in range(len(own), min(least, len(own)) - 1, -1):
-        tail = Path(*own[len(own) - kept :])
-        for base in bases:
-            for place in (base / Path(*parts), base / tail) if kept == len(own) else (base / tail,):
-                if place.exists():
-                    return place
-    return None
 
 
 def _pictures_of(place: Path, root: Path, on_problem: OnProblem | None) -> Iterator[Path]:
@@ -214,7 +216,7 @@ def _pictures_of(place: Path, root: Path, on_problem: OnProblem | None) -> Itera
     for number, line in enumerate(read_text(place).splitlines(), 1):
         if not line.strip():
             continue
-        picture = _place(line.strip(), bases)
+        picture = find_place(line.strip(), bases)
         if picture is not None and picture.is_file():
             yield picture
         else:
