@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from media import touch_result
 
-from handlens.cli.sheet import CELL, GAP, pick, sheet
+from handlens.cli.sheet import CELL, pick, sheet
 from handlens.errors import OutputError
+from handlens.io.sheet import GAP
 from handlens.types import Event, Frame
 
 RESULTS = [touch_result(0.9 if 20 <= n < 30 else 0.8 if 50 <= n < 60 else 0.1, n / 10, n) for n in range(100)]
@@ -39,5 +40,5 @@ def test_the_cells_stand_side_by_side():
 
 
 def test_nothing_to_show_is_a_sentence():
-    with pytest.raises(OutputError, match="no frame"):
+    with pytest.raises(OutputError, match="no picture"):
         sheet([], RESULTS, [])

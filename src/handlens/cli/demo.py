@@ -46,7 +46,8 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
 
 
 def _save_sheet(clip: Path, path: Path, results: "Sequence[Result]", events: "Sequence[Event]") -> None:
-    from handlens.cli.sheet import pick, save_picture, sheet
+    from handlens.cli.sheet import pick, sheet
+    from handlens.io.sheet import save_picture
     from handlens.io.sources import open_source
 
     with open_source(clip) as source:

@@ -1,1 +1,1 @@
-"""Labelled pictures and any predictor -> measured numbers with intervals; it must not know how models run."""
+"""Measures any predictor on any labelled set, the same way for every model; it must not know what runs behind it."""

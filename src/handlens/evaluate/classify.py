@@ -1,0 +1,139 @@
+"""How good labels of whole pictures are, and their angles; it must not know what the names stand for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from handlens.data.sets import LabelledSet
+from handlens.evaluate import binary
+from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
+from handlens.evaluate.intervals import Array, Drawn
+from handlens.evaluate.judge import Findings, Verdict
+from handlens.evaluate.names import require_known, used_names
+from handlens.predictor import Predictor
+from handlens.types import Label, Value
+
+NONE = "(no hand)"
+
+
+class LabelJudge:
+    """Judges one label for each picture; of several hands in an answer the largest counts, and none is a wrong answer.
+
+    Raises:
+        InputError: a label of the set that the model does not know.
+    """
+
+    min_score: float | None = None
+
+    def __init__(self, predictor: Predictor, found: LabelledSet) -> None:
+        self.names = predictor.card.names
+        require_known(predictor.card.name, self.names, used_names(found))
+        self._truths: list[int] = []
+        self._answers: list[int] = []
+        self._sure: list[list[float]] = []
+        self._errors: list[float] = []
+
+    def add(self, truth: Value, answer: Value) -> Verdict:
+        """Take the label of one picture."""
+        if not isinstance(truth, Label):
+            raise TypeError(f"LabelJudge: expected a Label as truth, got {type(truth).__name__}")
+        label = _chosen(answer)
+        place = self.names.index(truth.name)
+        sure = [0.0] * len(self.names) if label is None else [label.scores.get(name, 0.0) for name in self.names]
+        said = len(self.names) if label is None else self.names.index(label.name)
+        self._truths.append(place)
+        self._answers.append(said)
+        self._sure.append(sure)
+        angles = (truth.angle, label.angle if label is not None else None)
+        self._errors.append(np.nan if None in angles else _turn(*angles))
+        words = f"{truth.name}, said {NONE if label is None else f'{label.name} {label.score:.2f}'}"
+        return Verdict(sure[place], max(sure) if said != place else 0.0, words)
+
+    def finish(self) -> Findings:
+        """Return what comes of all labels."""
+        truths, answers = np.array(self._truths, np.int64), np.array(self._answers, np.int64)
+        told = Labels(self.names, truths, answers, np.array(self._sure), np.array(self._errors))
+        return Findings(told.metrics, told.curves())
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """All pictures. truth, answer: (n,) int64 into `names` (an answer that is none: len(names)); sure: (n, names)
+    probabilities; error: (n,) degrees between the angles, nan without one."""
+
+    names: tuple[str, ...]
+    truth: Array
+    answer: Array
+    sure: Array
+    error: Array
+
+    def metrics(self, weights: Array) -> list[Drawn]:
+        """Return the numbers of all labels together, of each one, and of the angles."""
+        n, right = len(self.truth), self.truth == self.answer
+        labels = np.arange(len(self.names))
+        there, called = self.truth[:, None] == labels, self.answer[:, None] == labels
+        hit, all_called, all_there = (weights @ rows.astype(np.float64) for rows in (there & called, called, there))
+        precision, recall = binary.ratio(hit, all_called), binary.ratio(hit, all_there)
+        f1 = binary.f1(hit, all_called, all_there)
+        rows = [
+            Drawn("accuracy", binary.ratio(weights @ right, weights.sum(axis=1)), n),
+            Drawn("balanced accuracy", binary.mean(recall), n),
+            Drawn("macro F1", binary.mean(f1), n),
+            Drawn("ECE", binary.calibration_error(self.sure.max(axis=1), right, weights), n),
+        ]
+        if len(self.names) == 2:
+            rows.append(Drawn("ROC AUC", binary.roc_auc(self.sure[:, 1], self.truth == 1, weights), n))
+        for k, name in enumerate(self.names):
+            number = int(there[:, k].sum())
+            rows.append(Drawn(f"precision {name}", precision[:, k], int(called[:, k].sum())))
+            rows += [Drawn(f"recall {name}", recall[:, k], number), Drawn(f"F1 {name}", f1[:, k], number)]
+        return rows + self._angles(weights)
+
+    def curves(self) -> tuple[Curve, ...]:
+        """Return what is taken for what, how sure answers are against how often right, and two labels' precision."""
+        answers = (*self.names, NONE) if (self.answer == len(self.names)).any() else self.names
+        counts = np.zeros((len(self.names), len(answers)), np.int64)
+        np.add.at(counts, (self.truth, self.answer), 1)
+        right = self.truth == self.answer
+        made: list[Curve] = [
+            Confusion("labels", self.names, answers, counts),
+            reliability("labels", self.sure.max(axis=1), right),
+        ]
+        return (*made, *(self._line(k) for k in range(len(self.names))))
+
+    def _line(self, k: int) -> PrecisionRecall:
+        precision, recall = binary.precision_recall(self.sure[:, k], self.truth == k)
+        area = binary.average_precision(self.sure[:, k], self.truth == k, np.ones((1, len(self.truth))))
+        return PrecisionRecall("labels", self.names[k], recall, precision, float(area[0]))
+
+    def _angles(self, weights: Array) -> list[Drawn]:
+        told = ~np.isnan(self.error)
+        if not told.any():
+            return []
+        error, some = self.error[told], weights[:, told]
+        return [
+            Drawn(f"angle error {name}, degrees", quantile(error, some, share), int(told.sum()))
+            for name, share in (("median", 0.5), ("90th percentile", 0.9))
+        ]
+
+
+def quantile(values: Array, weights: Array, share: float) -> Array:
+    """Return (draws,): the smallest value that at least this share of the weight does not exceed."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[:, order], axis=1)
+    reached = below >= share * below[:, -1:] - 1e-9
+    return np.where(below[:, -1] > 0, values[order][np.argmax(reached, axis=1)], np.nan)
+
+
+def _chosen(answer: Value) -> Label | None:
+    if isinstance(answer, Label):
+        return answer
+    if not isinstance(answer, tuple):
+        raise TypeError(f"LabelJudge: expected a Label or hands, got {type(answer).__name__}")
+    sizes = [float(np.prod(hand.xyxy[2:] - hand.xyxy[:2])) for hand in answer]
+    return answer[int(np.argmax(sizes))].gesture if answer else None
+
+
+def _turn(first: float | None, second: float | None) -> float:
+    """Return the degrees between two directions, 0 to 180."""
+    return abs(((first or 0.0) - (second or 0.0) + 180) % 360 - 180)

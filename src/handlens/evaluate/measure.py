@@ -1,0 +1,112 @@
+"""The one evaluator: any predictor on any labelled set -> a report; it must not know what runs behind the predictor.
+
+The trainer calls it with a live net behind the Runner seam, the command line with an .onnx file or a shipped name, and
+both read the same numbers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from handlens.data.sets import Labelled, LabelledSet
+from handlens.errors import InputError
+from handlens.evaluate.curves import Curve
+from handlens.evaluate.intervals import rows
+from handlens.evaluate.judge import Judge, Verdict
+from handlens.predictor import Predictor
+from handlens.report import Report
+
+KIND_OF_SET = {"detect": "detect", "contact": "detect", "classify": "classify", "segment": "segment"}
+"""Kind of model -> kind of the sets it can be measured on."""
+_TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One picture and what is said of the model's answer to it."""
+
+    picture: Labelled
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The numbers, the curves they come from, and every picture by itself."""
+
+    report: Report
+    curves: tuple[Curve, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+def evaluate(
+    predictor: Predictor,
+    found: LabelledSet,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    crop: str = "whole",
+    progress: Callable[[], None] | None = None,
+    on_error: Callable[[InputError], None] | None = None,
+) -> Measurement:
+    """Return how good a predictor is on a labelled set.
+
+    resamples: bootstrap draws of whole groups (`Labelled.kin`: persons, sources) for the 95 % intervals; 0 gives none,
+    and is fast. crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`. progress: is
+    called after each picture. on_error: is told of a picture that cannot be read, which is then left out; without it
+    the error is raised.
+
+    Raises:
+        InputError: the model answers another question than the set, their labels do not fit, or nothing can be read.
+        FrameError: a picture cannot be read, and there is no `on_error`.
+    """
+    judge = judge_for(predictor, found)
+    outcomes = []
+    for picture in found:
+        try:
+            sample = found.sample(picture)
+        except InputError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            answer = predictor.predict(sample.frame, judge.min_score, crop)
+            outcomes.append(Outcome(picture, judge.add(sample.truth, answer.value)))
+        if progress is not None:
+            progress()
+    if not outcomes:
+        raise InputError(f"'{found.root}' has no picture that can be measured.")
+    findings = judge.finish()
+    groups = [outcome.picture.kin for outcome in outcomes]
+    measured = rows(findings.metrics, groups, resamples, seed)
+    if not measured:
+        raise InputError(f"nothing can be measured on '{found.root}'. {' '.join(findings.notes)}")
+    notes = [_about(len(outcomes), len(set(groups)), resamples), *findings.notes]
+    return Measurement(Report(measured, tuple(notes)), findings.curves, tuple(outcomes))
+
+
+def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:
+    """Return what judges this model's answers to this set.
+
+    Raises:
+        InputError: the model answers another question than the set, or their labels do not fit.
+    """
+    from handlens.evaluate.classify import LabelJudge
+    from handlens.evaluate.detect import BoxJudge
+    from handlens.evaluate.segment import PixelJudge
+
+    card = predictor.card
+    wanted = KIND_OF_SET[card.kind]
+    if wanted != found.kind:
+        raise InputError(
+            f"the model '{card.name}' is measured on {_TRUTHS[wanted]}, but '{found.root}' has {_TRUTHS[found.kind]}."
+        )
+    judges: dict[str, type[BoxJudge] | type[LabelJudge] | type[PixelJudge]] = {
+        "detect": BoxJudge,
+        "classify": LabelJudge,
+        "segment": PixelJudge,
+    }
+    return judges[wanted](predictor, found)
+
+
+def _about(pictures: int, groups: int, resamples: int) -> str:
+    told = f"{pictures:,} pictures of {groups:,} groups"
+    return f"{told}; intervals: 95 %, {resamples:,} resamples of whole groups." if resamples else f"{told}."

@@ -1,0 +1,81 @@
+"""Labels of a set and of a model brought together by name, and only by name; it must not know pictures or numbers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from handlens.data.sets import Labelled, LabelledSet
+from handlens.errors import InputError, unknown
+from handlens.predictor import Predictor
+from handlens.types import Image
+
+UNTOUCHED = ("face", "hand")
+"""Labels that are no touch; every other label of a touch model is a touched region."""
+IGNORE = 255
+
+
+def known_names(predictor: Predictor) -> tuple[str, ...]:
+    """Return the labels that the model's answers may carry; a contact model passes on those of its detector."""
+    if predictor.card.kind != "contact":
+        return predictor.card.names
+    return tuple(dict.fromkeys((*predictor.parts["detector"].card.names, *predictor.card.names)))
+
+
+def used_names(found: LabelledSet) -> tuple[str, ...]:
+    """Return the labels of the set that some picture carries, in the set's order; all of them for masks."""
+    if found.kind == "segment":
+        return found.names
+    used = {int(label) for picture in found for label in picture.labels}
+    return tuple(name for number, name in enumerate(found.names) if number in used)
+
+
+def require_known(model: str, known: Sequence[str], asked: Sequence[str]) -> None:
+    """Hold the labels of a set against those of a model that must know each of them.
+
+    Raises:
+        InputError: the model does not know one.
+    """
+    missing = [name for name in asked if name not in known]
+    if missing:
+        raise misfit(model, known, asked)
+
+
+def misfit(model: str, known: Sequence[str], asked: Sequence[str]) -> InputError:
+    """Return the sentence for a set and a model whose labels do not fit."""
+    strange = [name for name in asked if name not in known]
+    return InputError(
+        f"the set has the labels {', '.join(asked) or '(none)'}, but the model '{model}' knows {', '.join(known)}: "
+        f"say which is which, for example --map '{(strange or ['LABEL'])[0]}={known[0]}'."
+    )
+
+
+def mapped(found: LabelledSet, names: Mapping[str, str]) -> LabelledSet:
+    """Return the same set with labels renamed; two that get one name become one label.
+
+    names: label of the set -> its new name.
+
+    Raises:
+        InputError: the set has no such label.
+    """
+    for name in names:
+        if name not in found.names:
+            raise InputError(unknown("label", name, found.names))
+    renamed = [names.get(name, name) for name in found.names]
+    after = tuple(dict.fromkeys(renamed))
+    table = np.array([after.index(name) for name in renamed], np.int64)
+    pictures = [_relabelled(picture, table) for picture in found]
+    return dataclasses.replace(found, names=after, pictures=tuple(pictures))
+
+
+def _relabelled(picture: Labelled, table: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Labelled:
+    read = picture.mask
+    if read is None:
+        return dataclasses.replace(picture, labels=table[picture.labels])
+    classes = np.full(256, IGNORE, np.uint8)
+    classes[: len(table)] = table
+
+    def mask() -> Image:
+        return np.asarray(classes[read()])
+
+    return dataclasses.replace(picture, labels=table[picture.labels], mask=mask)

@@ -1,0 +1,159 @@
+"""How good masks are: pixels, overlap and boundaries; it must not know what the classes stand for.
+
+Numbers "over the set" pool the pixels of all pictures; "mean of pictures" is what training logs publish (a mean over
+batches), where a small hand counts as much as a large one. Pixels that the truth ignores (255) count nowhere.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from handlens.data.sets import LabelledSet
+from handlens.evaluate import binary
+from handlens.evaluate.curves import Confusion, Curve
+from handlens.evaluate.intervals import Array, Drawn
+from handlens.evaluate.judge import Findings, Verdict
+from handlens.evaluate.names import IGNORE, require_known
+from handlens.predictor import Predictor
+from handlens.types import Image, Mask, Value
+
+SIDE = 400  # boundaries are compared on masks whose longer side is at most this: the published nets' input
+NEAR = 2  # pixels there, within which two boundaries agree
+
+
+class PixelJudge:
+    """Judges a class for every pixel. Classes that only the model has are taken as the first one, the background.
+
+    Raises:
+        InputError: a class of the set that the model does not know.
+    """
+
+    min_score: float | None = None
+
+    def __init__(self, predictor: Predictor, found: LabelledSet) -> None:
+        self.names = found.names
+        known = predictor.card.names
+        require_known(predictor.card.name, known, self.names)
+        self._table = np.array([self.names.index(n) if n in self.names else 0 for n in known], np.uint8)
+        extra = [name for name in known if name not in self.names]
+        self._notes = (f"Taken as {self.names[0]}, because the set lacks them: {', '.join(extra)}.",) if extra else ()
+        self._pixels: list[Array] = []
+        self._edges: list[Array] = []
+
+    def add(self, truth: Value, answer: Value) -> Verdict:
+        """Take the mask of one picture."""
+        if not isinstance(truth, Mask) or not isinstance(answer, Mask):
+            raise TypeError(f"PixelJudge: expected masks, got {type(truth).__name__} and {type(answer).__name__}")
+        said = self._table[answer.classes]
+        pixels = confusion(truth.classes, said, len(self.names))
+        self._pixels.append(pixels)
+        self._edges.append(edges(truth.classes, said, len(self.names)))
+        hit, there, called = np.diag(pixels)[1:], pixels.sum(axis=1)[1:], pixels.sum(axis=0)[1:]
+        overlap = binary.mean(binary.ratio(hit, there + called - hit))
+        quality = 1.0 if np.isnan(overlap) else float(overlap)
+        every = max(1, int(pixels.sum()))
+        wrong = (every - int(np.trace(pixels))) / every if pixels.any() else 0.0
+        return Verdict(quality, wrong, f"IoU {quality:.2f}, {wrong:.1%} of the pixels wrong")
+
+    def finish(self) -> Findings:
+        """Return what comes of all masks."""
+        told = Pixels(self.names, np.stack(self._pixels), np.stack(self._edges))
+        return Findings(told.metrics, told.curves(), self._notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """All pictures. pixels: (n, truths, answers) int64 counts; edges: (n, 4, classes), see `edges`."""
+
+    names: tuple[str, ...]
+    pixels: Array
+    edges: Array
+
+    def metrics(self, weights: Array) -> list[Drawn]:
+        """Return the overlap, the boundaries and the pixels of each class, background last of all."""
+        counts = self.pixels.astype(np.float64)
+        hit, there, called = np.einsum("ncc->nc", counts), counts.sum(axis=2), counts.sum(axis=1)
+        n, drawn = len(counts), [weights @ part for part in (hit, there, called)]
+        iou = binary.ratio(drawn[0], drawn[1] + drawn[2] - drawn[0])
+        edge = np.einsum("dn,nec->edc", weights, self.edges, optimize=True)
+        boundary = _harmonic(*edge)
+        rows = [
+            Drawn("pixel accuracy", binary.ratio(drawn[0].sum(axis=1), drawn[1].sum(axis=1)), n),
+            Drawn("IoU mean", binary.mean(iou), n),
+            Drawn("IoU mean without background", binary.mean(iou[:, 1:]), n),
+        ]
+        for k in (*range(1, len(self.names)), 0):
+            each = [part[:, k] for part in (hit, there, called)]
+            number, name = int((each[1] > 0).sum()), self.names[k]
+            rows.append(Drawn(f"IoU {name}", iou[:, k], number))
+            if k:
+                rows.append(Drawn(f"boundary F1 {name}, within {NEAR} px", boundary[:, k], number))
+            rows += _rates(name, number, [part[:, k] for part in drawn])
+            alone = _rates(name, number, each)
+            rows += [Drawn(f"{one.name}, mean of pictures", _mean(one.values, weights), one.n) for one in alone]
+        return rows
+
+    def curves(self) -> tuple[Curve, ...]:
+        """Return which class is taken for which, in pixels."""
+        return (Confusion("pixels", self.names, self.names, self.pixels.sum(axis=0)),)
+
+
+def confusion(truth: Image, said: Image, classes: int) -> Array:
+    """Return (classes, classes) int64: the pixels of each true class (rows) that are said to be each class."""
+    pairs = said.astype(np.uint16) + truth.astype(np.uint16) * np.uint16(classes)
+    counts = np.bincount(pairs.ravel(), minlength=classes * classes)
+    return counts[: classes * classes].reshape(classes, classes)  # an ignored pixel has a number beyond
+
+
+def edges(truth: Image, said: Image, classes: int) -> Array:
+    """Return (4, classes) float64, pixels of boundaries: said ones near a true one, said, true near a said one, true.
+
+    Near: within 2 pixels of masks whose longer side is at most 400 pixels (larger ones are made smaller first). What
+    the truth ignores is left out, and the border of the picture is no boundary.
+    """
+    truth, said = _small(truth), _small(said)
+    counted = truth != IGNORE
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * NEAR + 1, 2 * NEAR + 1))
+    sums = np.zeros((4, classes))
+    for k in range(1, classes):
+        mine, true = (_outline((mask == k) & counted, counted) for mask in (said, truth))
+        near_true, near_mine = (np.asarray(cv2.dilate(line, disc)) > 0 for line in (true, mine))
+        sums[:, k] = (mine[near_true].sum(), mine.sum(), true[near_mine].sum(), true.sum())
+    return sums
+
+
+def _outline(mask: Array, counted: Array) -> Image:
+    """Return the pixels of a mask that have a neighbour outside it; ignored neighbours and the border are none."""
+    inside = cv2.erode((mask | ~counted).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
+    return np.asarray(mask & (inside == 0), np.uint8)
+
+
+def _small(mask: Image) -> Image:
+    scale = SIDE / max(mask.shape)
+    if scale >= 1:
+        return mask
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+
+
+def _rates(name: str, n: int, parts: list[Array]) -> list[Drawn]:
+    hit, there, called = parts
+    return [
+        Drawn(f"precision {name}", binary.ratio(hit, called), n),
+        Drawn(f"recall {name}", binary.ratio(hit, there), n),
+        Drawn(f"F1 {name}", binary.f1(hit, called, there), n),
+    ]
+
+
+def _mean(values: Array, weights: Array) -> Array:
+    """Return (draws,): the mean of (n,) values over the pictures that have one."""
+    told = ~np.isnan(values)
+    return binary.ratio(weights[:, told] @ values[told], weights[:, told].sum(axis=1))
+
+
+def _harmonic(near: Array, said: Array, found: Array, there: Array) -> Array:
+    """Return the F1 of boundaries: 0 where only one of the masks has one, nan where neither has."""
+    precision, recall = (np.nan_to_num(binary.ratio(part, whole)) for part, whole in ((near, said), (found, there)))
+    best = np.nan_to_num(binary.ratio(2 * precision * recall, precision + recall))
+    return np.where(said + there > 0, best, np.nan)
