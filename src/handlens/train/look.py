@@ -1,0 +1,123 @@
+"""How strongly training pictures are changed: a frozen set of numbers and the named sets; knows no pixels or labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from handlens.errors import InputError, unknown
+
+FILLS = ("grey", "black", "edge")
+_SHARES = ("mosaic", "closing", "mixup", "flip", "upside", "grey", "blur", "noise", "jpeg", "erase")
+_LIMITS = {"degrees": 180.0, "translate": 0.9, "scale": 0.9, "shear": 45.0, "perspective": 0.1, "hue": 0.5,
+           "saturation": 1.0, "value": 1.0, "light": 3.0}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """What happens to a training picture; all zero, as it is unless told: nothing.
+
+    Shares of the samples, 0 to 1: mosaic (four pictures in one, arXiv 2004.10934), mixup (two pictures laid over one
+    another, arXiv 1710.09412), flip (mirrored left to right), upside (mirrored top to bottom), grey, blur, noise, jpeg
+    (compressed hard), erase (a rectangle painted over, arXiv 1708.04896). closing: share of the epochs, at the end, in
+    which there is no mosaic and no mixup.
+    Largest changes, drawn evenly up to them on both sides: degrees and shear (degrees), translate (share of the side),
+    scale (0.5: a factor from 0.5 to 1.5), perspective (change of the depth over the picture), hue (share of the
+    circle), saturation and value (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that
+    our own nets learned with (`augment.photometric`), 0 = none, 1 = as there.
+    fill: what lies outside the picture: "grey" as in inference, "black", or "edge", the middle colour of its border;
+    around a mosaic it is always grey.
+
+    Mirroring does not swap names such as "left hand" and "right hand": a set with such names needs flip = 0.
+
+    Raises:
+        InputError: a number outside its range, or an unknown fill.
+    """
+
+    mosaic: float = 0.0
+    closing: float = 0.0
+    mixup: float = 0.0
+    flip: float = 0.0
+    upside: float = 0.0
+    degrees: float = 0.0
+    translate: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    perspective: float = 0.0
+    hue: float = 0.0
+    saturation: float = 0.0
+    value: float = 0.0
+    light: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
+    erase: float = 0.0
+    fill: str = "grey"
+
+    def __post_init__(self) -> None:
+        for name, limit in {**dict.fromkeys(_SHARES, 1.0), **_LIMITS}.items():
+            if not 0 <= getattr(self, name) <= limit:
+                raise InputError(f"look: '{name}' must lie between 0 and {limit:g}, got {getattr(self, name)}.")
+        if self.fill not in FILLS:
+            raise InputError(f"look: {unknown('fill', self.fill, FILLS)}")
+
+    def at(self, epoch: int, epochs: int | None) -> Look:
+        """The look of that epoch, counted from 0, of so many (None: not known, then as it is)."""
+        if epochs is None or epoch < round(epochs * (1 - self.closing)):
+            return self
+        return dataclasses.replace(self, mosaic=0.0, mixup=0.0)
+
+
+PLAIN = Look()
+LOOKS = {
+    "plain": PLAIN,
+    # Darknet's cfg of YOLOv3: jitter 0.3, hue 0.1, saturation and exposure 1.5, mirror.
+    "darknet": Look(flip=0.5, translate=0.15, scale=0.3, hue=0.1, saturation=0.5, value=0.5),
+    # The published settings of YOLOv5; the end without mosaic is from YOLOX (arXiv 2107.08430).
+    "mosaic": Look(mosaic=1.0, closing=0.1, flip=0.5, translate=0.1, scale=0.5, hue=0.015, saturation=0.7, value=0.4),
+    # For faces and hands before a webcam: tilted, badly lit, blurred, compressed.
+    "webcam": Look(
+        mosaic=0.6,
+        closing=0.2,
+        flip=0.5,
+        degrees=12.0,
+        translate=0.12,
+        scale=0.5,
+        shear=2.0,
+        hue=0.015,
+        saturation=0.6,
+        value=0.4,
+        grey=0.08,
+        blur=0.15,
+        noise=0.2,
+        jpeg=0.25,
+        erase=0.1,
+    ),
+    "flip": Look(flip=0.5),  # the published recipe for holding: the horizontal flip alone
+    "hand": Look(
+        flip=0.5,
+        degrees=25.0,
+        translate=0.1,
+        scale=0.2,
+        shear=4.0,
+        perspective=0.05,
+        light=0.8,
+        erase=0.25,
+        fill="edge",
+    ),
+    # The published recipe for silhouettes of gestures.
+    "silhouette": Look(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
+    "mask": Look(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
+}
+
+
+def find_look(name: str) -> Look:
+    """The look of that name.
+
+    Raises:
+        InputError: an unknown name; the nearest known one is named.
+    """
+    if name not in LOOKS:
+        raise InputError(unknown("look", name, LOOKS))
+    return LOOKS[name]
