@@ -1,12 +1,13 @@
 """A trained net -> an .onnx file with its card inside, refused when its answers differ; knows no task or data.
 
-Kernels are stored as 8-bit integers with a scale for each output channel, and widened when the model is loaded: a
-quarter of the size at the speed of 32-bit floats. The rounding happens here, before the comparison, so that the file's
-answers are held against the very same numbers.
+With `int8`, kernels are stored as 8-bit integers with a scale for each output channel, and widened when the model is
+loaded: a quarter of the size at the speed of 32-bit floats. The rounding happens here, before the comparison, so that
+the file's answers are held against the very same numbers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import os
@@ -20,88 +21,74 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from handlens.card import KEY, ModelCard
 from handlens.errors import ModelError
+from handlens.io.draft import output_error
 from handlens.runner import OnnxRunner
+from handlens.train.folding import fold
+from handlens.train.nets.fusing import Net
 
 OPSET = 17
 TOLERANCE = 2e-3
 ROUNDED = 4096
 """Kernels with at least this many numbers are stored in 8 bits."""
+MOVED = 1000
+"""At most so many rows of a detector's answer are looked for elsewhere."""
 
 
-def export(graph: nn.Module, card: ModelCard, example: Tensor, outputs: Sequence[str], path: Path) -> Path:
+def export(
+    graph: nn.Module, card: ModelCard, example: Tensor, outputs: Sequence[str], path: Path, int8: bool = False
+) -> Path:
     """Write `graph` (already in its canonical form) with `card` to `path`; the batch and, for "fit", sides are free.
 
     Args:
-        example: (n, 3, h, w) float32 to trace with and to compare on.
+        example: (n, 3, h, w) float32 to trace with; the answers to it and to another batch are compared.
+        outputs: names of what the graph returns, in its order.
+        int8: store big kernels in 8 bits.
 
     Raises:
-        ModelError: onnxruntime's answers differ from torch's by more than 2e-3.
+        InputError: the network does not take pictures of the example's size.
+        ModelError: the network cannot be traced, or onnxruntime's answers differ from torch's by more than 2e-3.
+        OutputError: the file cannot be written.
     """
-    small = compact(graph)
-    axes = {"image": {0: "n"} | ({2: "h", 3: "w"} if card.resize == "fit" else {})}
-    if card.kind != "detect":
-        axes |= {name: {0: "n"} for name in outputs}
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            small, (example,), buffer, opset_version=OPSET, input_names=["image"], output_names=list(outputs),
-            dynamic_axes=axes, dynamo=False,
-        )  # fmt: skip
-    model = onnx.load_from_string(buffer.getvalue())
-    _shrink(model)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, card.to_json()
+    small = compact(graph, int8)
+    plain = small if int8 else copy.deepcopy(graph).cpu().float().eval()
+    first = example.detach().cpu().float()
+    second = _other(first, card)
+    pairs = [(batch, _answers(plain, batch)) for batch in (first, second)]
+    shapes = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
+    model = _traced(small, first, outputs, _free(*shapes))
+    if int8:
+        _shrink(model)
+    helper.set_model_props(model, {KEY: card.to_json()})
     model.producer_name = "handlens"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part.onnx")
+    onnx.checker.check_model(model)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(model.SerializeToString())
-        compare(small, OnnxRunner(temporary), example, outputs)
-        os.replace(temporary, path)
+        runner = OnnxRunner(temporary)
+        for batch, truth in pairs:
+            _compare(runner, batch, dict(zip(outputs, truth, strict=True)))
+        temporary.replace(path)
+    except OSError as error:
+        raise output_error(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it could not be written, there is nothing to remove
+            temporary.unlink()
     return path
 
 
-@torch.no_grad()
-def compare(graph: nn.Module, runner: OnnxRunner, example: Tensor, outputs: Sequence[str]) -> float:
-    """Return the largest difference between torch and the file.
-
-    Raises:
-        ModelError: it is above the tolerance.
-    """
-    truth = graph(example)
-    answer = runner.run(np.ascontiguousarray(example.numpy()))
-    worst = 0.0
-    for name, value in zip(outputs, truth, strict=True):
-        scale = max(1.0, float(value.abs().max()))
-        worst = max(worst, float(np.abs(answer[name] - value.numpy()).max()) / scale)
-    if worst > TOLERANCE:
-        raise ModelError(
-            f"the exported file's answers differ from torch by {worst:.2g}; at most {TOLERANCE} is allowed."
-        )
-    return worst
-
-
-def compact(graph: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, batch norms folded into convolutions and big kernels rounded to 8 bits a channel."""
-    small = copy.deepcopy(graph).eval()
-    for module in list(small.modules()):
-        if isinstance(module, nn.Sequential):
-            for i in range(len(module) - 1):
-                conv, norm = module[i], module[i + 1]
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[i], module[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
-    with torch.no_grad():
-        for parameter in small.parameters():
-            if parameter.ndim > 1 and parameter.numel() >= ROUNDED:
-                levels, scale = rounded(parameter.numpy())
-                parameter.copy_(torch.from_numpy(levels.astype(np.float32) * scale))
+def compact(graph: Net, int8: bool = False) -> Net:
+    """A copy in float32 and evaluation mode, its layers folded, and for `int8` its big kernels rounded to 8 bits."""
+    small = fold(graph).cpu().float()
+    if int8:
+        with torch.no_grad():
+            for parameter in small.parameters():
+                if parameter.ndim > 1 and parameter.numel() >= ROUNDED:
+                    levels, scale = rounded(parameter.numpy())
+                    parameter.copy_(torch.from_numpy(levels.astype(np.float32) * scale))
     return small
 
 
@@ -110,6 +97,88 @@ def rounded(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.f
     most = np.abs(kernel).reshape(len(kernel), -1).max(1).reshape(-1, *([1] * (kernel.ndim - 1)))
     scale = np.maximum(most / 127, 1e-12).astype(np.float32)
     return np.round(kernel / scale).astype(np.int8), scale
+
+
+def _other(example: Tensor, card: ModelCard) -> Tensor:
+    """One picture more, the first mirrored; for "fit" all of them blown up by a stride."""
+    batch = torch.cat((example, example[:1].flip(3)))
+    if card.resize != "fit":
+        return batch
+    height, width = example.shape[2:]
+    return nn.functional.interpolate(batch, (height + card.stride, width + card.stride), mode="bilinear")
+
+
+@torch.inference_mode()
+def _answers(graph: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
+    answer = graph(batch)
+    return (answer,) if isinstance(answer, Tensor) else tuple(answer)
+
+
+def _free(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, dict[int, str]]:
+    """The free axes: those in which the arrays for two batches differ."""
+    return {
+        name: {
+            axis: "n" if axis == 0 else f"{name}_{axis}"
+            for axis, sides in enumerate(zip(array.shape, second[name].shape, strict=True))
+            if len(set(sides)) > 1
+        }
+        for name, array in first.items()
+    }
+
+
+def _traced(
+    graph: nn.Module, example: Tensor, outputs: Sequence[str], axes: dict[str, dict[int, str]]
+) -> onnx.ModelProto:
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                graph, (example,), buffer, opset_version=OPSET, input_names=["image"], output_names=list(outputs),
+                dynamic_axes=axes, dynamo=False,
+            )  # fmt: skip
+    except torch.onnx.errors.OnnxExporterError as error:
+        why = str(error).strip().splitlines()[0]
+        raise ModelError(f"the network cannot be written as ONNX: {why}") from error
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def _compare(runner: OnnxRunner, batch: Tensor, truth: dict[str, Tensor]) -> None:
+    """Raise ModelError where the file answers otherwise than torch did."""
+    answer = runner.run(batch.numpy())
+    ours, theirs = {}, {}
+    for name, value in truth.items():
+        if answer[name].shape != value.shape:
+            raise ModelError(
+                f"for a batch {tuple(batch.shape)} the exported file's '{name}' has the shape {answer[name].shape}, "
+                f"not {tuple(value.shape)}."
+            )
+        scale = max(1.0, float(value.abs().max()))
+        ours[name], theirs[name] = answer[name] / scale, value.numpy() / scale
+    if runner.card.kind == "detect":
+        theirs = {"boxes": np.concatenate((theirs["boxes"], theirs["scores"]), axis=2)}
+        ours = {"boxes": _ordered(np.concatenate((ours["boxes"], ours["scores"]), axis=2), theirs["boxes"])}
+    for name, array in theirs.items():
+        worst = float(np.abs(ours[name] - array).max())
+        if not worst <= TOLERANCE:  # so that NaN is refused too
+            raise ModelError(
+                f"the exported file's answers differ from torch by {worst:.2g} in '{name}'; at most {TOLERANCE} is "
+                "allowed."
+            )
+
+
+def _ordered(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Ours (n, k, columns), each row that differs from theirs exchanged for the nearest of those that differ.
+
+    Where a detector keeps its best k, rounding decides the order of what is equally good.
+    """
+    ours = ours.copy()
+    for mine, its in zip(ours, theirs, strict=True):
+        moved = np.flatnonzero(np.abs(mine - its).max(axis=1) > TOLERANCE)
+        if 0 < len(moved) <= MOVED:
+            gaps = np.abs(its[moved, None] - mine[None, moved]).max(axis=2)
+            mine[moved] = mine[moved[gaps.argmin(axis=1)]]
+    return ours
 
 
 def _shrink(model: onnx.ModelProto) -> None:

@@ -1,0 +1,110 @@
+"""Time of one answer: an exported net in our runner beside the same net in torch, in turns, in one run.
+
+    python benchmarks/runner_speed.py [--net yolov5m] [--sizes 320 640] [--rounds 40] [--threads 2] [--json FILE]
+
+The net has weights of chance and looks at one picture. "torch" is the net as it was trained, in evaluation and
+inference mode; two faster ways to ask torch stand beside it. Each round asks all of them once, so that whatever else
+runs on the machine slows all alike. Printed are medians, and the quartiles of torch's time over each other's.
+"""
+
+import argparse
+import copy
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from handlens.card import ModelCard
+from handlens.kinds import OUTPUTS
+from handlens.runner import OnnxRunner
+from handlens.train.exporter import export
+from handlens.train.graphs import canonical_graph
+from handlens.train.nets.catalog import build, find
+from handlens.train.nets.fusing import fuse
+
+KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
+GREY = ("digits6", "gestures20")
+WARM_UP = 3
+LIMIT = 1.5
+
+
+def canonical_net(name: str, classes: int) -> tuple[nn.Module, str]:
+    """The net as it is exported, and the kind of its answers."""
+    kind = KINDS[find(name).task]
+    return canonical_graph(build(name, classes).eval(), kind, grey=name in GREY), kind
+
+
+def ways(name: str, classes: int, size: int, threads: int, folder: Path) -> dict[str, Callable[[], object]]:
+    """The four ways to ask the net about one picture, by name."""
+    torch.manual_seed(0)
+    graph, kind = canonical_net(name, classes)
+    labels = ("background", "hand") if kind == "segment" else tuple(f"class {n}" for n in range(classes))
+    card = ModelCard(name, find(name).task, kind, labels, (size, size), "stretch")
+    picture = torch.rand(1, 3, size, size)
+    file = export(graph, card, picture, OUTPUTS[kind], folder / f"{name}_{size}.onnx")
+    runner = OnnxRunner(file, threads)
+    fused = fuse(graph)
+    last = copy.deepcopy(fused).to(memory_format=torch.channels_last)
+    last_picture = picture.to(memory_format=torch.channels_last)
+    return {
+        "torch": lambda: graph(picture),
+        "torch, fused": lambda: fused(picture),
+        "torch, fused, channels last": lambda: last(last_picture),
+        "our runner": lambda: runner.run(picture.numpy()),
+    }
+
+
+@torch.inference_mode()
+def timed(asked: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of every round, by way."""
+    took: dict[str, list[float]] = {way: [] for way in asked}
+    for number in range(rounds + WARM_UP):
+        for way, ask in asked.items():
+            start = time.perf_counter()
+            ask()
+            if number >= WARM_UP:
+                took[way].append((time.perf_counter() - start) * 1000)
+    return took
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--net", default="yolov5m")
+    parser.add_argument("--classes", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[320, 640])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def main() -> int:
+    asked = arguments()
+    torch.set_num_threads(asked.threads)
+    classes = 1 if find(asked.net).task == "segment" else asked.classes
+    told, good = [], True
+    for size in asked.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            took = timed(ways(asked.net, classes, size, asked.threads, Path(folder)), asked.rounds)
+        print(f"{asked.net}, {size} x {size}, {asked.threads} threads, {asked.rounds} rounds")
+        for way, times in took.items():
+            quartiles = np.percentile(np.array(took["torch"]) / np.array(times), (25, 50, 75)).round(2).tolist()
+            told.append({"net": asked.net, "size": size, "way": way, "ms": round(float(np.median(times)), 1),
+                         "times_as_fast": quartiles})  # fmt: skip
+            low, middle, high = quartiles
+            print(f"  {way:28}{told[-1]['ms']:8.1f} ms   {middle:5.2f} times as fast ({low:.2f} to {high:.2f})")
+        good &= quartiles[1] >= LIMIT
+    if asked.json:
+        asked.json.write_text(json.dumps(told, indent=1) + "\n")
+    print(f"at least {LIMIT} times as fast as torch: {'yes' if good else 'no'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""One exporter for every kind: the file answers as the net does, for any batch, or it is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from lived_in import lived_in  # noqa: E402
+from torch import nn  # noqa: E402
+
+from handlens.card import ModelCard  # noqa: E402
+from handlens.errors import InputError, ModelError, OutputError  # noqa: E402
+from handlens.kinds import OUTPUTS  # noqa: E402
+from handlens.runner import OnnxRunner  # noqa: E402
+from handlens.train.exporter import export  # noqa: E402
+from handlens.train.folding import fold  # noqa: E402
+from handlens.train.graphs import PixelGraph, ProbabilityGraph, canonical_graph  # noqa: E402
+from handlens.train.nets.backbones import ImprovedResNet  # noqa: E402
+from handlens.train.nets.catalog import build  # noqa: E402
+from handlens.train.nets.darknet import Darknet  # noqa: E402
+from handlens.train.nets.darknet_cfg import parse_cfg  # noqa: E402
+from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
+from handlens.train.nets.margins import Recogniser, margin  # noqa: E402
+from handlens.train.torch_runner import TorchRunner  # noqa: E402
+
+
+def small_res_ir() -> nn.Module:
+    return Recogniser(ImprovedResNet((1, 1, 1, 1), True, 16, 0.4), margin("arcface", 16, 3))
+
+
+CFG = """
+[net]
+width=64
+height=64
+channels=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[maxpool]
+size=2
+stride=1
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+pad=1
+activation=mish
+[shortcut]
+from=-2
+activation=linear
+[maxpool]
+size=2
+stride=2
+[upsample]
+stride=2
+[route]
+layers=-1, 0
+[convolutional]
+filters=16
+size=1
+activation=linear
+[yolo]
+mask=0,1
+anchors=8,8, 16,12, 40,30
+classes=3
+num=3
+"""
+
+
+GRAPHS = {
+    "yolov5n": ("detect", 64, lambda: canonical_graph(build("yolov5n", 3), "detect")),
+    "darknet": ("detect", 64, lambda: canonical_graph(Darknet(parse_cfg(CFG)), "detect")),
+    "mobileface": ("classify", 112, lambda: canonical_graph(build("mobileface", 3), "classify")),
+    "res_ir": ("classify", 112, lambda: canonical_graph(small_res_ir(), "classify")),
+    "gestures20": ("classify", 50, lambda: canonical_graph(build("gestures20", 3), "classify", grey=True)),
+    "unet": ("segment", 40, lambda: canonical_graph(build("unet", 3), "segment")),
+}
+
+
+def card_of(kind: str, size: int, classes: int = 3, resize: str = "stretch") -> ModelCard:
+    names = tuple(f"label {number}" for number in range(classes))
+    return ModelCard("made", "touch", kind, names, (size, size), resize, scores={"f1": 0.5})
+
+
+def written(tmp_path: Path, graph: nn.Module, card: ModelCard, pictures: int = 1, **more: bool) -> Path:
+    example = torch.rand(pictures, 3, *card.size, generator=torch.Generator().manual_seed(1))
+    return export(graph, card, example, OUTPUTS[card.kind], tmp_path / "made.onnx", **more)
+
+
+def assert_same(file: Path, runner: TorchRunner, batch: np.ndarray, close: float = 1e-4) -> None:
+    ours, truth = OnnxRunner(file).run(batch), runner.run(batch)
+    assert ours.keys() == truth.keys()
+    for name, value in truth.items():
+        scale = max(1.0, float(np.abs(value).max()))
+        np.testing.assert_allclose(ours[name] / scale, value / scale, rtol=0, atol=close, err_msg=name)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_file_answers_as_the_net_for_any_batch(name: str, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    kind, size, make = GRAPHS[name]
+    graph, card = lived_in(make(), size, size), card_of(kind, size)
+    file = written(tmp_path, graph, card)
+    assert OnnxRunner(file).card == card
+    pictures = np.random.default_rng(0).random((3, 3, size, size), np.float32)
+    for batch in (pictures[:1], pictures):
+        assert_same(file, TorchRunner(graph, card), batch)
+    assert_no_norm_after_a_convolution(file)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
+    assert capfd.readouterr() == ("", "")
+
+
+def assert_no_norm_after_a_convolution(file: Path) -> None:
+    model = onnx.load(file)
+    onnx.checker.check_model(model, full_check=True)
+    made_by = {name: node.op_type for node in model.graph.node for name in node.output}
+    norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+    assert "Conv" not in {made_by.get(node.input[0]) for node in norms}
+
+
+def test_a_fitted_picture_may_have_any_sides(tmp_path: Path) -> None:
+    net = lived_in(FaceHand(), 64, 96)
+    nn.init.normal_(net.out.weight, 0, 0.2)  # scores far apart: what is kept, and in which order, is then certain
+    graph, card = FaceHandGraph(net), card_of("detect", 96, 2, "fit")  # type: ignore[arg-type]
+    file = export(graph, card, torch.rand(1, 3, 64, 96), ("boxes", "scores"), tmp_path / "made.onnx")
+    for sides in ((96, 64), (128, 160)):
+        assert_same(file, TorchRunner(graph, card), np.random.default_rng(3).random((2, 3, *sides), np.float32))
+
+
+class Sorted(nn.Module):
+    """A detector whose rows come in the order of scores that are all but equal."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        corners = x.flatten(2)[:, :1, :24].reshape(-1, 6, 4)
+        noise = 1e-6 * torch.rand(6) if torch.onnx.is_in_onnx_export() else torch.zeros(6)
+        scores, order = torch.sort(0.5 + noise.expand(x.shape[0], 6), descending=True)
+        return torch.gather(corners, 1, order.unsqueeze(2).expand(-1, -1, 4)), scores.unsqueeze(2)
+
+
+def test_the_order_of_equally_good_boxes_is_free(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    graph, card = Sorted(), card_of("detect", 8, 1)
+    file = written(tmp_path, graph, card)
+    batch = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    ours, theirs = OnnxRunner(file).run(batch)["boxes"][0], TorchRunner(graph, card).run(batch)["boxes"][0]
+    assert {tuple(box) for box in ours.tolist()} == {tuple(box) for box in theirs.tolist()}
+
+
+def test_a_turned_hand_has_a_direction_of_length_one(tmp_path: Path) -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.map = nn.Linear(3, 5)
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            both = self.map(x.mean((2, 3)))
+            return both[:, :3], both[:, 3:]
+
+    graph, card = ProbabilityGraph(Turned()), card_of("classify", 8)
+    names = ("probabilities", "angle")
+    file = export(graph, card, torch.rand(2, 3, 8, 8), names, tmp_path / "made.onnx")
+    batch = np.random.default_rng(0).random((4, 3, 8, 8), np.float32)
+    assert_same(file, TorchRunner(graph, card, names), batch)
+    np.testing.assert_allclose(np.linalg.norm(OnnxRunner(file).run(batch)["angle"], axis=1), 1, atol=1e-5)
+
+
+def test_one_channel_is_background_and_hand() -> None:
+    maps = PixelGraph(nn.Conv2d(3, 1, 1))(torch.rand(2, 3, 4, 4))
+    assert maps.shape == (2, 2, 4, 4)
+    torch.testing.assert_close(maps.sum(1), torch.ones(2, 4, 4))
+    logits = nn.Conv2d(3, 1, 1)
+    nn.init.constant_(logits.weight, 5.0)
+    assert (PixelGraph(logits)(torch.ones(1, 3, 2, 2))[:, 1] > 0.9).all()
+
+
+def test_a_kind_without_a_canonical_form_is_named() -> None:
+    with pytest.raises(InputError, match="kind 'contact'"):
+        canonical_graph(nn.Identity(), "contact")
+
+
+def test_folding_changes_no_answer_and_leaves_the_net_alone() -> None:
+    net = lived_in(build("yolov5n", 1), 64, 64)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    picture = torch.rand(1, 3, 64, 96)
+    folded = fold(net)
+    with torch.no_grad():
+        for ours, truth in zip(folded(picture), net(picture), strict=True):
+            torch.testing.assert_close(ours, truth, rtol=1e-3, atol=1e-3)
+            assert truth[..., :4].std() > 0.05
+    assert not [module for module in folded.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert folded.model[0][0].kernel_size == (6, 6)  # the Focus
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_eight_bits_are_asked_for_and_a_quarter_of_the_size(tmp_path: Path) -> None:
+    graph, card = canonical_graph(build("unet", 1), "segment"), card_of("segment", 16, 2)
+    full = written(tmp_path, graph, card).stat().st_size
+    small = written(tmp_path, graph, card, int8=True)
+    assert small.stat().st_size < 0.3 * full
+    batch = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
+    ours, theirs = (runner.run(batch)["probabilities"] for runner in (OnnxRunner(small), TorchRunner(graph, card)))
+    assert 1e-6 < np.abs(ours - theirs).max() < 0.02
+
+
+class Changing(nn.Module):
+    """Answers otherwise with every call: what is traced is not what was asked."""
+
+    calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return torch.softmax(x.mean((2, 3)) * self.calls, dim=1)
+
+
+class Stiff(nn.Module):
+    """Knows its batch only as a number."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(x.mean((2, 3)), dim=1) * torch.ones(int(x.shape[0]), 1)
+
+
+class Unknown(nn.Module):
+    """Uses what ONNX does not have."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("graph", "why"),
+    [(Changing(), "differ from torch by"), (Stiff(), r"batch|shape"), (Unknown(), "cannot be written as ONNX")],
+)
+def test_a_file_that_answers_otherwise_is_refused_and_the_old_one_stays(
+    graph: nn.Module, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "made.onnx").write_bytes(b"the last good one")
+    with pytest.raises(ModelError, match=why) as raised:
+        written(tmp_path, graph, card_of("classify", 8), pictures=2)
+    assert "\n" not in str(raised.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
+    assert (tmp_path / "made.onnx").read_bytes() == b"the last good one"
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    net = nn.Conv2d(3, 2, 1)
+    nn.init.constant_(net.weight, float("nan"))
+    with pytest.raises(ModelError, match="differ from torch by nan"):
+        written(tmp_path, PixelGraph(net), card_of("segment", 8, 2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_of_another_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the card says size"):
+        export(PixelGraph(nn.Conv2d(3, 2, 1)), card_of("segment", 8, 2), torch.rand(1, 3, 16, 16), ("probabilities",),
+               tmp_path / "made.onnx")  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_that_the_net_does_not_take_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="multiples of 32"):
+        written(tmp_path, canonical_graph(build("yolov5n", 1), "detect"), card_of("detect", 40, 1))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match="was not written"):
+        written(tmp_path / "file", PixelGraph(nn.Conv2d(3, 2, 1)), card_of("segment", 8, 2))
