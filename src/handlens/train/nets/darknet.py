@@ -5,6 +5,7 @@ After arXiv 1804.02767; layers are numbered as Darknet numbers them, the section
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError
-from handlens.train.nets.anchors import canonical, cells, check_size
+from handlens.train.nets.anchors import Decoded, canonical, cells, check_anchors, check_size
 from handlens.train.nets.darknet_cfg import Section, parse_cfg, read_cfg
 from handlens.train.nets.darknet_layers import BUILDERS, Route, Shape, Shortcut, Yolo
 from handlens.train.nets.darknet_standard import standard_cfg
+from handlens.train.nets.yolov3_loss import yolov3_loss
 
 
 class Darknet(nn.Module):
     """Pictures (n, 3, h, w), sides multiples of the coarsest stride, in [0, 1] -> one raw map a yolo layer.
 
-    size: (width, height) that the cfg asks for; layers: one module a section.
+    size: (width, height) that the cfg asks for; layers: one module a section; classes; stride: the coarsest.
 
     Raises:
         InputError: sections that make no network; the sentence names the section and its line.
@@ -47,6 +49,7 @@ class Darknet(nn.Module):
             raise InputError(f"the [yolo] sections name different numbers of classes: {sorted(counts)}.")
         self.classes = counts.pop()
         self.stride = int(max(shape.stride for shape in shapes))
+        self._expect_little()
         self._needed = {source for layer in self.layers for source in getattr(layer, "sources", ())}
 
     @classmethod
@@ -77,21 +80,48 @@ class Darknet(nn.Module):
 
     def decode(self, raw: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Raw maps -> boxes (n, k, 4) x1 y1 x2 y2 in input pixels and scores (n, k, classes) in [0, 1]."""
-        levels = []
+        found = []
         for head, level in zip(self.heads, raw, strict=True):
-            inside = torch.sigmoid(level[..., :2]) * head.spread - (head.spread - 1) / 2
-            centre = (inside + cells(level)) * head.stride
-            side = torch.exp(level[..., 2:4].clamp(max=10.0)) * head.anchors.view(-1, 1, 1, 2)
-            levels.append((centre, side, level))
-        return canonical(levels)
+            level = level.float()
+            found.append((head.boxes(level, cells(level), head.anchors.view(-1, 1, 1, 2)), level))
+        return canonical(found)
+
+    def loss(self, raw: list[Tensor], boxes: Tensor) -> dict[str, Tensor]:
+        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
+        return yolov3_loss(self.heads, raw, boxes)
+
+    def graph(self) -> Decoded:
+        """The form to export."""
+        return Decoded(self)
+
+    def anchors(self) -> Tensor:
+        """(num, 2) the anchors of its [yolo] sections, width and height in input pixels.
+
+        Raises:
+            InputError: the sections list different anchors.
+        """
+        first = self.heads[0].every
+        if any(not torch.equal(head.every, first) for head in self.heads):
+            raise InputError("the [yolo] sections list different anchors: change them in the .cfg itself.")
+        return first
+
+    def set_anchors(self, anchors: Sequence[Sequence[float]]) -> None:
+        """Take other anchors, in pixels; each section keeps its mask, which counts from the smallest.
+
+        Raises:
+            InputError: not as many as the .cfg lists, or sides that are none.
+        """
+        ordered = check_anchors(anchors, len(self.anchors()))
+        for head in self.heads:
+            head.every.copy_(ordered)
+
+    def _expect_little(self) -> None:
+        """Begin with a chance of 0.01 for an object in each place (arXiv 1708.02002), not with thousands of boxes."""
+        for before, head in zip(self.layers, list(self.layers)[1:], strict=False):
+            if isinstance(head, Yolo) and isinstance(before, nn.Sequential) and before.conv.bias is not None:
+                with torch.no_grad():
+                    before.conv.bias.view(len(head.mask), -1)[:, 4] = math.log(0.01 / 0.99)
 
 
-class DarknetGraph(nn.Module):
-    """The exported form: pictures -> boxes and scores as `Darknet.decode` gives them."""
-
-    def __init__(self, net: Darknet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.decode(self.net(x))
+DarknetGraph = Decoded
+"""The form to export."""

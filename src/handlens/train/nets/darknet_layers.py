@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
 from handlens.train.nets.darknet_cfg import Section
+from handlens.train.nets.darknet_yolo import Yolo, rules_of
 
 ACTIVATIONS = {
     "linear": nn.Identity,
@@ -69,21 +70,6 @@ class Shortcut(nn.Module):
         for x in maps[1:]:
             total = total + x
         return self.act(total)
-
-
-class Yolo(nn.Module):
-    """Splits a map into the fields of its anchors: -> raw map (n, anchors, h, w, 5 + classes)."""
-
-    anchors: Tensor
-
-    def __init__(self, anchors: list[tuple[float, float]], classes: int, stride: int, spread: float) -> None:
-        super().__init__()
-        self.classes, self.stride, self.spread = classes, stride, spread
-        self.register_buffer("anchors", torch.tensor(anchors, dtype=torch.float32), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, _, height, width = x.shape
-        return x.view(n, len(self.anchors), 5 + self.classes, height, width).permute(0, 1, 3, 4, 2)
 
 
 def _last(shapes: list[Shape], first: Shape) -> Shape:
@@ -181,8 +167,8 @@ def _yolo(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Modul
         )
     if shape.stride < 1:
         raise InputError(f"{section.place}: its map is finer than the picture.")
-    anchors = [(sides[2 * number], sides[2 * number + 1]) for number in mask]
-    return Yolo(anchors, classes, int(shape.stride), section.number("scale_x_y", 1.0)), shape
+    every = list(zip(sides[::2], sides[1::2], strict=True))
+    return Yolo(every, mask, classes, int(shape.stride), section.number("scale_x_y", 1.0), rules_of(section)), shape
 
 
 BUILDERS = {

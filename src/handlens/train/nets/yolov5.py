@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
-from handlens.train.nets.anchors import canonical, cells, check_size
+from handlens.train.nets.anchors import Decoded, canonical, cells, check_anchors, check_size
 from handlens.train.nets.fusing import fuse
 from handlens.train.nets.states import load_by_name, read_state
+from handlens.train.nets.yolov5_loss import Gains, boxes_of, yolov5_loss
 
 STRIDES = (8, 16, 32)
 ANCHORS = (
@@ -101,18 +103,19 @@ class Detect(nn.Module):
     """A 1x1 convolution a level: maps -> raw maps (n, 3, h, w, 5 + classes)."""
 
     anchors: Tensor
+    strides: Tensor
 
     def __init__(self, classes: int, channels: list[int]) -> None:
         super().__init__()
         self.fields = 5 + classes
-        pixels = torch.tensor(ANCHORS, dtype=torch.float32)
-        self.register_buffer("anchors", pixels / torch.tensor(STRIDES, dtype=torch.float32).view(3, 1, 1))
+        self.register_buffer("strides", torch.tensor(STRIDES, dtype=torch.float32).view(3, 1, 1), persistent=False)
+        self.register_buffer("anchors", torch.tensor(ANCHORS, dtype=torch.float32) / self.strides)  # in cells
         self.m = nn.ModuleList(nn.Conv2d(c, 3 * self.fields, 1) for c in channels)
         for head, stride in zip(self.m, STRIDES, strict=True):
             with torch.no_grad():  # begin with few boxes: about 8 in a picture of 640 (prior after arXiv 1708.02002)
                 bias = head.bias.view(3, self.fields)
                 bias[:, 4] = math.log(8 / (640 / stride) ** 2)
-                bias[:, 5:] = math.log(0.6 / classes)
+                bias[:, 5:] = math.log(0.6 / (classes - 0.99))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         raw = []
@@ -132,17 +135,21 @@ class Row(NamedTuple):
 class YoloV5(nn.Module):
     """Pictures (n, 3, h, w), h and w multiples of 32, in [0, 1] -> three raw maps, strides 8, 16, 32.
 
+    gains: how the parts of its loss are weighed.
+
     Raises:
         InputError: an unknown size, no class, or pictures whose sides are no multiples of 32.
     """
 
-    def __init__(self, size: str = "s", classes: int = 80) -> None:
+    stride = STRIDES[-1]
+
+    def __init__(self, size: str = "s", classes: int = 80, gains: Gains | None = None) -> None:
         super().__init__()
         if size not in SCALES:
             raise InputError(unknown("size of YOLOv5", size, SCALES))
         if classes < 1:
             raise InputError(f"{classes} classes: a detector needs at least one.")
-        self.size, self.classes = size, classes
+        self.size, self.classes, self.gains = size, classes, gains or Gains()
         rows = _rows(*SCALES[size], classes)
         self.model = nn.ModuleList(row.layer for row in rows)
         self.sources = [row.sources for row in rows]
@@ -160,23 +167,37 @@ class YoloV5(nn.Module):
 
         A centre may leave its cell by half a cell; a side is at most four times its anchor's.
         """
-        levels = []
+        found = []
         for level, stride, anchors in zip(raw, STRIDES, self.model[-1].anchors, strict=True):
-            centre = (torch.sigmoid(level[..., :2]) * 2 - 0.5 + cells(level)) * stride
-            side = (torch.sigmoid(level[..., 2:4]) * 2) ** 2 * (anchors * stride).view(3, 1, 1, 2)
-            levels.append((centre, side, level))
-        return canonical(levels)
+            level = level.float()
+            found.append((boxes_of(level, cells(level), anchors.view(3, 1, 1, 2)) * stride, level))
+        return canonical(found)
+
+    def loss(self, raw: list[Tensor], boxes: Tensor) -> dict[str, Tensor]:
+        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
+        return yolov5_loss(raw, boxes, self.model[-1].anchors, STRIDES, self.gains)
+
+    def graph(self) -> Decoded:
+        """The form to export."""
+        return Decoded(self)
+
+    def anchors(self) -> Tensor:
+        """(9, 2) the anchors of the three levels, width and height in input pixels."""
+        head = self.model[-1]
+        return (head.anchors * head.strides).flatten(0, 1)
+
+    def set_anchors(self, anchors: Sequence[Sequence[float]]) -> None:
+        """Take nine other anchors, in pixels: the smallest three for the finest level, and so on.
+
+        Raises:
+            InputError: not nine, or sides that are none.
+        """
+        head = self.model[-1]
+        head.anchors.copy_(check_anchors(anchors, 9).view(3, 3, 2).to(head.strides) / head.strides)
 
 
-class YoloV5Graph(nn.Module):
-    """The exported form: pictures -> boxes and scores as `YoloV5.decode` gives them."""
-
-    def __init__(self, net: YoloV5) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.decode(self.net(x))
+YoloV5Graph = Decoded
+"""The form to export."""
 
 
 def load_yolov5(path: Path, size: str) -> YoloV5:
