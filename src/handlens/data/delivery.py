@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 
-from handlens.data.sets import Labelled
-from handlens.errors import FrameError, OutputError
+from handlens.data.sets import Labelled, LabelledSet
+from handlens.errors import FrameError, InputError, OutputError
 from handlens.io.draft import output_error
 
 Tick = Callable[[], None]
@@ -46,6 +46,18 @@ def new_folder(dest: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def refuse_others(found: LabelledSet, form: str) -> None:
+    """Refuse a set that is not one of boxes.
+
+    Raises:
+        InputError: it is of another kind, or has no picture.
+    """
+    if found.kind != "detect":
+        raise InputError(f"{form} labels are boxes, but '{found.root}' is a set to {found.kind}; give a set of boxes.")
+    if not len(found):
+        raise InputError(f"'{found.root}' has no pictures, so there is nothing to write.")
 
 
 def file_names(pictures: Sequence[Labelled], by_split: bool = False) -> list[str]:

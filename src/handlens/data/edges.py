@@ -1,11 +1,69 @@
-"""A box as somebody wrote it -> a box inside its picture; it must not know files or formats."""
+"""Boxes as somebody wrote them -> boxes inside their picture; it must not know files or formats."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from handlens.data.problems import OUTSIDE, WRONG_BOX
+import numpy as np
+
+from handlens.data.pictures import picture_size
+from handlens.data.problems import OUTSIDE, UNREADABLE, WRONG_BOX, WRONG_CLASS, WRONG_SIZE, OnProblem, complain, mention
+from handlens.errors import FrameError
+from handlens.types import Floats, Ints
 
 _SLACK = 1e-3  # of the picture's sides: what rounding to few digits makes; rounding to pixels makes 1 pixel
+
+Entry = tuple[str, Sequence[float], str]
+"""A name, a box as x1 y1 x2 y2 in pixels, and where it is written: a file and what in it, for sentences."""
+
+
+def keep_boxes(
+    entries: Iterable[Entry], names: tuple[str, ...], size: tuple[int, int], file: Path, on_problem: OnProblem | None
+) -> tuple[Floats, Ints]:
+    """Return (n, 4) float32 and (n,) int64: the boxes of one picture, cut at its edges, and their places in `names`.
+
+    size: width and height of the picture. file: where the boxes are written.
+
+    Raises:
+        InputError: without `on_problem`, a box that has no area or lies outside, or a name that is unknown.
+    """
+    boxes: list[list[float]] = []
+    labels: list[int] = []
+    for name, box, where in entries:
+        if name not in names:
+            text = f"{where}: there is no class '{name}'; allowed: {', '.join(names)}."
+            complain(on_problem, WRONG_CLASS, file, text)
+            continue
+        cut, kind, why = fit_box(box, *size)
+        if kind == OUTSIDE:
+            mention(on_problem, kind, file, f"{where}: the box {why}.")
+        elif kind:
+            complain(on_problem, kind, file, f"{where}: the box {why}.")
+            continue
+        boxes.append(cut)
+        labels.append(names.index(name))
+    return np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64)
+
+
+def measure(path: Path, on_problem: OnProblem | None, told: tuple[int, int] = (0, 0)) -> tuple[int, int] | None:
+    """Return (width, height) of a picture, or None where that is a problem.
+
+    told: the size that a label file gives, or zeros where it is silent.
+
+    Raises:
+        InputError: without `on_problem`, a picture that cannot be read or is not as large as its labels say.
+    """
+    try:
+        size = picture_size(path)
+    except FrameError as error:
+        complain(on_problem, UNREADABLE, path, str(error))
+        return None
+    if all(told) and told != size:
+        is_size, says = f"{size[0]} x {size[1]}", f"{told[0]} x {told[1]}"
+        why = f"'{path}' is {is_size} pixels large, but its labels are for {says}: the boxes would be wrong."
+        complain(on_problem, WRONG_SIZE, path, why)
+        return None
+    return size
 
 
 def fit_box(box: Sequence[float], width: int, height: int) -> tuple[list[float], str, str]:

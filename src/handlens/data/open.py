@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from handlens.data.coco import coco_files, read_coco
 from handlens.data.folders import is_class_folders, read_folders
+from handlens.data.labelstudio import labelstudio_file, read_labelstudio
 from handlens.data.lists import list_files, read_lists
+from handlens.data.masks import is_masks, read_masks
+from handlens.data.packs import pair_kind, read_pair
 from handlens.data.problems import OnProblem
 from handlens.data.sets import KINDS, LabelledSet
+from handlens.data.silhouettes import read_silhouettes
 from handlens.data.tables import read_table, table_of
 from handlens.data.texts import columns_of
+from handlens.data.voc import is_voc, read_voc
 from handlens.data.yolo import read_yolo
 from handlens.data.yolo_layout import is_yolo
 from handlens.errors import InputError, unknown
@@ -32,9 +39,35 @@ def _is_class_table(path: Path) -> bool:
     return table is not None and {"file", "label"} <= set(columns_of(table))
 
 
+def _is_coco(path: Path) -> bool:
+    return bool(coco_files(path))
+
+
+def _is_studio(path: Path) -> bool:
+    return labelstudio_file(path) is not None
+
+
+def _has_boxes(path: Path) -> bool:
+    file = labelstudio_file(path)
+    text = file.read_bytes() if file is not None else b'"choice'
+    return b'"choice' not in text or b"rectanglelabels" in text
+
+
+_PAIR = "images.npy with labels.npy"
+_STUDIO = "Label Studio (.json)"
+
 FORMATS: tuple[Format, ...] = (
     Format("labels.csv with the columns file, label", "classify", _is_class_table, read_table),
+    Format("pictures and masks (images/, masks/, or labels.csv with a column mask)", "segment", is_masks, read_masks),
+    Format(_PAIR, "segment", lambda path: pair_kind(path) == "segment", read_pair),
+    Format(_PAIR, "classify", lambda path: pair_kind(path) == "classify", read_pair),
+    Format("silhouettes (.npz)", "classify", lambda path: path.suffix.lower() == ".npz", read_silhouettes),
+    Format("COCO (.json)", "detect", _is_coco, read_coco),
+    Format("COCO (.json)", "segment", _is_coco, partial(read_coco, kind="segment")),
+    Format(_STUDIO, "detect", _has_boxes, partial(read_labelstudio, kind="detect")),
+    Format(_STUDIO, "classify", _is_studio, partial(read_labelstudio, kind="classify")),
     Format("YOLO (data.yaml, .data, or .txt files beside the pictures)", "detect", is_yolo, read_yolo),
+    Format("VOC (Annotations/*.xml)", "detect", is_voc, read_voc),
     Format("lists (train.list)", "classify", lambda path: bool(list_files(path)), read_lists),
     Format("class folders (CLASS/*.jpg, train/CLASS/*.jpg)", "classify", is_class_folders, read_folders),
 )

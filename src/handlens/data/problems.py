@@ -13,8 +13,12 @@ OUTSIDE = "box outside"  # reaches over the edge; it is kept, cut at the edge
 NO_LABEL = "no label file"  # the picture counts as one without objects
 NO_PICTURE = "no picture"
 UNREADABLE = "unreadable"
+WRONG_SIZE = "wrong size"  # the labels are for a picture of another size
 TWO_SPLITS = "two splits"
 IGNORED = "ignored"  # something that a box or a class cannot carry, such as a rotation
+
+HARMLESS = frozenset({OUTSIDE, NO_LABEL, IGNORED})
+"""Problems of which nothing was left out that could have been used."""
 
 
 @dataclass(frozen=True)

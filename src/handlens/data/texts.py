@@ -1,8 +1,11 @@
 """Small text files of a set: lines, names, groups; it must not know what the lines mean to a format."""
 
 import csv
+import io
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from handlens.data.pictures import below
 from handlens.data.sets import Labelled
@@ -24,6 +27,25 @@ def read_text(path: Path) -> str:
         raise InputError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"'{path}' is not a text in UTF-8: byte {error.start} is none; save it as UTF-8.") from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        InputError: it cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"'{path}' line {error.lineno} is not JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise InputError(f"'{path}' is not JSON of a labelled set: it is nested too deep.") from error
+
+
+def write_text(path: Path, lines: Iterable[str]) -> None:
+    """Write lines as UTF-8, in every system with the same ends."""
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
 def read_names(path: Path) -> tuple[str, ...]:
@@ -109,8 +131,6 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[objec
     Raises:
         OutputError: it cannot be written.
     """
-    import io
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

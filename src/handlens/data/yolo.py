@@ -8,16 +8,12 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from handlens.data.delivery import Tick, file_names, new_folder, put_picture
-from handlens.data.edges import fit_box
+from handlens.data.delivery import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.edges import Entry, keep_boxes, measure
 from handlens.data.pictures import below, is_picture_file, picture_size
 from handlens.data.problems import (
     NO_LABEL,
     NO_PICTURE,
-    OUTSIDE,
-    UNREADABLE,
     WRONG_BOX,
     WRONG_CLASS,
     WRONG_LINE,
@@ -26,15 +22,13 @@ from handlens.data.problems import (
     mention,
 )
 from handlens.data.sets import SPLITS, Labelled, LabelledSet
-from handlens.data.texts import read_groups, read_text, write_groups
+from handlens.data.texts import read_groups, read_text, write_groups, write_text
 from handlens.data.yolo_layout import find_layout
-from handlens.errors import FrameError, InputError
+from handlens.errors import InputError
 
 _SLACK = 0.002  # fractions may leave [0, 1] by this much: rounding
 _WANTED = "expected 'class cx cy w h' or a polygon 'class x1 y1 x2 y2 x3 y3 ...'"
 _NO_LABELS = frozenset({"classes.txt", "names.txt", "labels.txt", "predefined_classes.txt", "readme.txt", "notes.txt"})
-
-Row = tuple[int, list[float]]
 
 
 def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
@@ -60,15 +54,13 @@ def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     for (path, split), label in zip(layout.pictures, labels, strict=True):
         if label is None:
             mention(on_problem, NO_LABEL, path, f"'{path}' has no label file: it counts as a picture without objects.")
-        try:
-            width, height = picture_size(path)
-        except FrameError as error:
-            complain(on_problem, UNREADABLE, path, str(error))
+        size = measure(path, on_problem)
+        if size is None:
             continue
-        rows = [] if label is None else list(_read_rows(label, layout.names, (width, height), on_problem))
-        boxes, classes = np.array([box for _, box in rows], np.float32), np.array([number for number, _ in rows])
+        entries = [] if label is None else _read_lines(label, layout.names, size, on_problem)
+        boxes, classes = keep_boxes(entries, layout.names, size, label or path, on_problem)
         group = groups.get(below(path, layout.root), "")
-        pictures.append(Labelled(path, width, height, boxes, classes, split=split, group=group))
+        pictures.append(Labelled(path, *size, boxes, classes, split=split, group=group))
     for stray in _strays(layout.pictures, labels):
         mention(on_problem, NO_PICTURE, stray, f"'{stray}' has no picture of its name.")
     return LabelledSet("detect", layout.names, tuple(pictures), layout.root)
@@ -86,8 +78,7 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
         InputError: not a set of boxes, or only some of its pictures belong to a split.
         OutputError: `dest` exists and is not empty, or cannot be written.
     """
-    if found.kind != "detect":
-        raise InputError(f"YOLO labels are boxes, but '{found.root}' is a set to {found.kind}; give a set of boxes.")
+    refuse_others(found, "YOLO")
     stray = next((picture for picture in found if found.splits and not picture.split), None)
     if stray is not None:
         raise InputError(f"'{stray.path}' is in no split, but others are: split the whole set ('handlens data split').")
@@ -99,7 +90,7 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
             put_picture(picture, place, copy)
             label = folder / "labels" / picture.split / f"{place.stem}.txt"
             label.parent.mkdir(parents=True, exist_ok=True)
-            label.write_text("".join(_lines(picture)), encoding="utf-8")
+            write_text(label, _lines(picture))
             placed.append((place, picture))
             if tick is not None:
                 tick()
@@ -137,49 +128,43 @@ def _strays(pictures: tuple[tuple[Path, str], ...], labels: list[Path | None]) -
                 yield path
 
 
-def _read_rows(
+def _read_lines(
     file: Path, names: tuple[str, ...], size: tuple[int, int], on_problem: OnProblem | None
-) -> Iterator[Row]:
+) -> Iterator[Entry]:
     try:
         text = read_text(file)
     except InputError as error:
         complain(on_problem, WRONG_LINE, file, str(error))
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
+        words, where = line.split(), f"'{file}' line {number}"
+        if not words:
             continue
-        row, kind, why = _read_row(line.split(), names, size)
+        kind, why = _check_line(words, names)
         if kind:
-            sentence = f"'{file}' line {number}: {why}."
-            if kind == OUTSIDE:
-                mention(on_problem, kind, file, sentence)
-            else:
-                complain(on_problem, kind, file, sentence)
-                continue
-        yield row
+            complain(on_problem, kind, file, f"{where}: {why}.")
+        else:
+            yield names[int(float(words[0]))], _pixels(list(map(float, words[1:])), *size), where
 
 
-def _read_row(words: list[str], names: tuple[str, ...], size: tuple[int, int]) -> tuple[Row, str, str]:
-    """Return (class, box in pixels), the kind of its problem or "", and why."""
-    nothing: Row = (0, [])
+def _check_line(words: list[str], names: tuple[str, ...]) -> tuple[str, str]:
+    """Return the kind of what is wrong with a line, or "", and why."""
     try:
         values = [float(word) for word in words]
     except ValueError:
-        return nothing, WRONG_LINE, f"'{' '.join(words)[:60]}' is not all numbers; {_WANTED}"
+        return WRONG_LINE, f"'{' '.join(words)[:60]}' is not all numbers; {_WANTED}"
     if len(values) != 5 and (len(values) < 7 or len(values) % 2 == 0):
-        return nothing, WRONG_LINE, f"has {len(values)} numbers; {_WANTED}"
+        return WRONG_LINE, f"has {len(values)} number{'' if len(values) == 1 else 's'}; {_WANTED}"
     if not all(map(math.isfinite, values)):
-        return nothing, WRONG_LINE, f"'{' '.join(words)[:60]}' has a number that is none; {_WANTED}"
+        return WRONG_LINE, f"'{' '.join(words)[:60]}' has a number that is none; {_WANTED}"
     label = int(values[0])
     if label != values[0] or not 0 <= label < len(names):
         known = f"0 ({names[0]})" if len(names) == 1 else f"0 to {len(names) - 1} ({', '.join(names)})"
-        return nothing, WRONG_CLASS, f"class {words[0]} does not exist; allowed: {known}"
+        return WRONG_CLASS, f"class {words[0]} does not exist; allowed: {known}"
     beyond = next((word for word, v in zip(words[1:], values[1:], strict=True) if not -_SLACK <= v <= 1 + _SLACK), None)
     if beyond is not None:
-        why = f"{beyond} is no fraction of the picture; the box must be written in numbers from 0 to 1"
-        return nothing, WRONG_BOX, why
-    box, kind, why = fit_box(_pixels(values[1:], *size), *size)
-    return (label, box), kind, f"the box {why}" if why else ""
+        return WRONG_BOX, f"{beyond} is no fraction of the picture; the box must be written in numbers from 0 to 1"
+    return "", ""
 
 
 def _pixels(values: list[float], width: int, height: int) -> list[float]:
@@ -195,7 +180,7 @@ def _lines(picture: Labelled) -> Iterator[str]:
     width, height = (picture.width, picture.height) if picture.width else picture_size(picture.path)
     for label, (x1, y1, x2, y2) in zip(picture.labels.tolist(), picture.boxes.tolist(), strict=True):
         values = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
-        yield " ".join([str(label), *(f"{value:.8f}" for value in values)]) + "\n"
+        yield " ".join([str(label), *(f"{value:.8f}" for value in values)])
 
 
 def _describe(found: LabelledSet, folder: Path, name: str, placed: list[tuple[Path, Labelled]]) -> None:
@@ -207,12 +192,11 @@ def _describe(found: LabelledSet, folder: Path, name: str, placed: list[tuple[Pa
     # No `path`: programs then take the folders from where this file lies, and the set may be moved.
     sheet = {**{split: f"images/{split}" for split in lists}, "nc": len(found.names), "names": list(found.names)}
     (folder / "data.yaml").write_text(yaml.safe_dump(sheet, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    (folder / f"{name}.names").write_text("".join(f"{each}\n" for each in found.names), encoding="utf-8")
+    write_text(folder / f"{name}.names", found.names)
     keys = {"train": "train", "val": "valid", "test": "test"}
     told = [f"classes = {len(found.names)}", *(f"{keys[split]} = {split}.txt" for split in lists)]
     told += [f"names = {name}.names", "backup = backup"]
-    (folder / f"{name}.data").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+    write_text(folder / f"{name}.data", told)
     for split, paths in lists.items():  # ./ because Darknet looks for /images/ in them
-        text = "".join(f"./{below(path, folder)}\n" for path in paths)
-        (folder / f"{split}.txt").write_text(text, encoding="utf-8")
+        write_text(folder / f"{split}.txt", [f"./{below(path, folder)}" for path in paths])
     write_groups(folder, placed)
