@@ -13,10 +13,12 @@ from handlens.cli.bench import bench
 from handlens.cli.check import check
 from handlens.cli.data import data
 from handlens.cli.demo import demo
+from handlens.cli.evaluate import evaluate
+from handlens.cli.export import export
 from handlens.cli.failures import guard
-from handlens.cli.later import evaluate, export, train
 from handlens.cli.models import models
 from handlens.cli.predict import predict
+from handlens.cli.train import train
 from handlens.cli.verbs import group
 from handlens.cli.watch import watch
 
@@ -38,10 +40,8 @@ def front(
         print(context.get_help())
 
 
-for verb in (predict, watch, demo, models, check, bench):
+for verb in (predict, watch, demo, models, check, bench, train, evaluate, export):
     app.command()(verb)
-for later in (train, evaluate, export):
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(later)
 app.add_typer(data, name="data")
 
 

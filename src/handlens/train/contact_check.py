@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from handlens.train.contact_data import plain_sample
+from handlens.train.ours import images
 from handlens.train.pack import Face
-from handlens.train.trainer import images
 
 
 @torch.no_grad()

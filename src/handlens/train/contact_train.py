@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from handlens.train.contact_check import summary, touch_logits
 from handlens.train.contact_data import ContactSamples, Mix
 from handlens.train.cutouts import Cutout, read_cutouts
 from handlens.train.losses import contact_loss
 from handlens.train.nets.contact import Contact
+from handlens.train.ours import images, options, teach
 from handlens.train.pack import Face, FaceTable, portrait_faces, touch_faces, void_faces
-from handlens.train.trainer import Batch, Plan, images, options, train
+from handlens.train.precision import Batch
 
 
 def load_faces(data: Path, cache: Path) -> tuple[list[Face], list[Face], list[Cutout]]:
@@ -36,9 +36,8 @@ def load_faces(data: Path, cache: Path) -> tuple[list[Face], list[Face], list[Cu
 
 
 def loss(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """bf16 forward, float32 losses."""
-    with torch.autocast("cpu", torch.bfloat16):
-        maps = net(images(batch))
+    """float32 losses, whatever the net computes in."""
+    maps = net(images(batch))
     return contact_loss(maps._replace(**{k: v.float() for k, v in maps._asdict().items()}), batch)
 
 
@@ -48,23 +47,22 @@ def main() -> None:
     parser.add_argument("--real", type=float, default=0.5)
     parser.add_argument("--rendered", type=float, default=0.0)
     args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(1)
     faces, held, hands = load_faces(args.data, args.cache)
     rendered: list[Cutout] = []
     if args.rendered:
         from handlens.train.rendered import rendered_cutouts
 
         rendered = rendered_cutouts(args.cache)
-    net = Contact()
-    if args.start:
-        net.load_state_dict(torch.load(args.start, weights_only=True)["averaged"])
-    plan = Plan(samples=args.samples, minutes=args.minutes, rate=args.rate)
-    samples = ContactSamples(faces, hands, rendered, Mix(real=args.real, rendered=args.rendered, seed=args.seed))
-    batches = DataLoader(
-        samples, batch_size=plan.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None
-    )
-    train(net, batches, loss, plan, args.out, lambda n: summary(touch_logits(n, held), held))
+    mix = Mix(real=args.real, rendered=args.rendered)
+
+    def samples(seed: int) -> ContactSamples:
+        return ContactSamples(faces, hands, rendered, dataclasses.replace(mix, seed=seed))
+
+    def check(net: nn.Module) -> dict[str, float]:
+        found = summary(touch_logits(net, held), held)
+        return {"score": found["auc"], **found}
+
+    teach(Contact(), samples, loss, check, 48, args)
 
 
 if __name__ == "__main__":

@@ -9,23 +9,21 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from handlens.boxes import iou
 from handlens.train.cutouts import read_cutouts
 from handlens.train.facehand_data import FaceHandSamples, Picture, read_pictures
 from handlens.train.losses import facehand_loss
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
-from handlens.train.trainer import Batch, Plan, images, options, train
+from handlens.train.ours import images, options, teach
+from handlens.train.precision import Batch
 
 LONGEST = 320
 
 
 def loss(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """bf16 forward, float32 losses."""
-    with torch.autocast("cpu", torch.bfloat16):
-        maps = net(images(batch))
-    return facehand_loss(maps, batch)
+    """float32 losses, whatever the net computes in."""
+    return facehand_loss(net(images(batch)), batch)
 
 
 @torch.no_grad()
@@ -79,8 +77,6 @@ def main() -> None:
     parser = options(__doc__ or "", samples=120_000)
     parser.add_argument("--rendered", action="store_true", help="rendered hands among the pasted ones")
     args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(1)
     stored = args.cache / "pictures.pickle"
     if not stored.exists():
         args.cache.mkdir(parents=True, exist_ok=True)
@@ -94,15 +90,15 @@ def main() -> None:
         from handlens.train.rendered import rendered_cutouts
 
         hands = hands + rendered_cutouts(args.cache)
-    net = FaceHand()
-    if args.start:
-        net.load_state_dict(torch.load(args.start, weights_only=True)["averaged"])
-    plan = Plan(samples=args.samples, batch=32, rate=args.rate, minutes=args.minutes)
-    batches = DataLoader(
-        FaceHandSamples(pictures, hands, seed=args.seed), batch_size=plan.batch, num_workers=args.workers,
-        prefetch_factor=4 if args.workers else None,
-    )  # fmt: skip
-    train(net, batches, loss, plan, args.out, lambda n: average_precision(n, held[::2]))
+
+    def samples(seed: int) -> FaceHandSamples:
+        return FaceHandSamples(pictures, hands, seed=seed)
+
+    def check(net: nn.Module) -> dict[str, float]:
+        found = average_precision(net, held[::2])
+        return {"score": sum(found.values()), **found}
+
+    teach(FaceHand(), samples, loss, check, 32, args)
 
 
 if __name__ == "__main__":

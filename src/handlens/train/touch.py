@@ -26,12 +26,14 @@ from torch import nn
 
 from handlens.card import ModelCard
 from handlens.predictor import load
+from handlens.train.calibration import fit_platt, logit, sigmoid
 from handlens.train.contact_check import auc
 from handlens.train.exporter import export
 from handlens.train.facehand_train import LONGEST
 from handlens.train.faceparts import REGIONS
 from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
+from handlens.train.ours import averaged_state
 from handlens.train.pack import read_rgb, read_rows
 from handlens.types import Detections, Frame
 
@@ -51,7 +53,7 @@ PRIOR = 0.3
 def averaged(net: nn.Module, runs: Sequence[Path], mix: Sequence[float] | None = None) -> nn.Module:
     """The net with the averaged weights of several runs of one ancestry, mixed by `mix` (arXiv 2203.05482)."""
     share = np.asarray(mix or [1.0] * len(runs)) / sum(mix or [1.0] * len(runs))
-    states = [torch.load(run / "last.pt", weights_only=True)["averaged"] for run in runs]
+    states = [averaged_state(run) for run in runs]
     mean = {
         key: sum(s[key].float() * float(w) for s, w in zip(states, share, strict=True)).to(first.dtype)
         for key, first in states[0].items()
@@ -68,9 +70,10 @@ def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: M
         options={"nms": 0.45},
     )  # fmt: skip
     example = torch.randn(1, 3, 256, 320)
-    export(FaceHandGraph(averaged(FaceHand(), facehand)), finder, example, ("boxes", "scores"), out / "facehand.onnx")  # type: ignore[arg-type]
+    graph = FaceHandGraph(averaged(FaceHand(), facehand))  # type: ignore[arg-type]
+    export(graph, finder, example, ("boxes", "scores"), out / "facehand.onnx", int8=True)
     names = ("hand", "regions", "touch_logit", "region_scores")
-    export(ContactGraph(contact), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx")  # type: ignore[arg-type]
+    export(ContactGraph(contact), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx", int8=True)  # type: ignore[arg-type]
 
 
 def plain_card(version: str) -> ModelCard:
@@ -92,30 +95,6 @@ def ask(model: Path, data: Path, rows: Sequence[dict[str, str]]) -> list[Detecti
         assert isinstance(value, Detections)
         out.append(value)
     return out
-
-
-def fit(logits: NDArray[np.float64], touch: NDArray[np.bool_], weight: NDArray[np.float64]) -> tuple[float, float]:
-    """Platt's two numbers (a, b) by weighted logistic regression, with a light prior that a = 1."""
-    x, y = np.stack((logits, np.ones_like(logits)), 1), touch.astype(float)
-
-    def cost(theta: NDArray[np.float64]) -> float:
-        z = x @ theta
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.25 * (theta[0] - 1) ** 2)
-
-    theta = np.array([1.0, 0.0])
-    for _ in range(100):
-        p = _sigmoid(x @ theta)
-        gradient = x.T @ (weight * (p - y)) + np.array([0.5 * (theta[0] - 1), 0.0])
-        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag([0.5, 1e-3])
-        step = np.linalg.solve(hessian, gradient)
-        while cost(theta - step) > cost(theta) and np.abs(step).max() > 1e-9:  # Newton overshoots from afar
-            step = step / 2
-        theta = theta - step
-    return max(0.05, float(theta[0])), float(theta[1])
-
-
-def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -50, 50))))
 
 
 def scores(probability: NDArray[np.float64], rows: Sequence[dict[str, str]]) -> dict[str, float]:
@@ -143,8 +122,7 @@ def calibrate(
     answers: Sequence[Detections], rows: Sequence[dict[str, str]], prior: float = PRIOR
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Calibration fitted on all people, and scores of folds calibrated on the others."""
-    p = np.clip(np.array([a.best_touch for a in answers], np.float64), 1e-6, 1 - 1e-6)
-    logits = np.log(p / (1 - p))
+    logits = logit(np.array([a.best_touch for a in answers]))
     usable = np.array([r["label"] != "object_at_mouth" for r in rows])
     touch = np.array([r["label"] == "touch" for r in rows])
     persons, person = np.unique([r["person"] for r in rows], return_inverse=True)
@@ -154,9 +132,9 @@ def calibrate(
     fold = np.random.default_rng(0).permutation(len(persons))[person] % FOLDS
     held = np.zeros(len(rows))
     for k in range(FOLDS):
-        a, b = fit(logits[fold != k], touch[fold != k], weight[fold != k])
-        held[fold == k] = _sigmoid(a * logits[fold == k] + b)
-    a, b = fit(logits, touch, weight)
+        a, b = fit_platt(logits[fold != k], touch[fold != k], weight[fold != k])
+        held[fold == k] = sigmoid(a * logits[fold == k] + b)
+    a, b = fit_platt(logits, touch, weight)
     return {"a": round(a, 4), "b": round(b, 4)}, scores(held, rows)
 
 

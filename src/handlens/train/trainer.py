@@ -1,155 +1,311 @@
-"""The training loop of our own nets: bf16, cosine rate, averaged weights, checkpoints that resume; knows no task.
+"""The one training loop, on Lightning: rate, averaged weights, checkpoints that resume, early stopping; knows no task.
 
-Schedules run on the share of the work done, which is counted in samples, or in minutes when `minutes` is given: on a
-shared machine a run then ends when it must, its rate fully annealed.
+Lightning and not Accelerate, because it brings what every run here needs and we would else write ourselves: the
+checkpoint of the whole state, early stopping, averaged weights, bf16, and several devices or machines, for one loop.
 """
 
 from __future__ import annotations
 
-import argparse
-import copy
-import csv
-import math
-import os
+import contextlib
+import logging
+import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
 from torch import Tensor, nn
 
-Batch = dict[str, Tensor]
+from handlens.errors import InputError, OutputError
+from handlens.train.log import Log
+from handlens.train.plan import Plan
+from handlens.train.precision import Batch, Loss, faster_precision
+
+LAST, BEST, LOG = "last.ckpt", "best.ckpt", "log.csv"
+ABOUT = "handlens"
+"""The key of a checkpoint under which stands what is needed to build its net again."""
+SCORE = "score"
+"""What `check` calls the number that decides which epoch was the best; larger is better."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long and how hard to train. samples: in all; minutes: ends earlier when reached (None: never)."""
-
-    samples: int
-    batch: int = 48
-    rate: float = 2e-3
-    decay: float = 0.02
-    warmup: int = 2000
-    average: float = 0.9995
-    minutes: float | None = None
-    every: int = 10_000
-
-
-def train(
+def fit(
     net: nn.Module,
-    batches: Iterable[Batch],
-    loss: Callable[[nn.Module, Batch], dict[str, Tensor]],
+    batches: Callable[[int], Iterable[Batch]],
+    loss: Loss,
     plan: Plan,
     out: Path,
-    check: Callable[[nn.Module], dict[str, float]],
-) -> nn.Module:
-    """Train `net` in place and return its averaged copy; writes `last.pt` and `log.csv` under `out`, resumes from them.
+    check: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Train `net` in place and return the best checkpoint (the last one without `check`); resumes from `out`/last.ckpt.
+
+    batches: the epoch's number -> its batches, the same ones each time it is asked. check: measures the averaged net
+    with numbers, "score" among them. about: kept in the checkpoint, plain values only.
 
     Raises:
-        FloatingPointError: the loss became NaN; the last good checkpoint is intact.
+        InputError: the loss became NaN, or a checkpoint of another net or plan; the last good checkpoint is intact.
+        OutputError: the disk is full.
+        KeyboardInterrupt: Ctrl-C; the epochs that were finished are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = copy.deepcopy(net).eval()
-    optimiser = torch.optim.AdamW(_decayed(net, plan.decay), lr=plan.rate)
-    seen, spent = _resume(out / "last.pt", net, averaged, optimiser)
-    began, marked, sums, count = time.monotonic() - spent, seen, {}, 0
-    for batch in batches:
-        elapsed = time.monotonic() - began
-        done = max(seen / plan.samples, elapsed / 60 / plan.minutes if plan.minutes else 0.0)
-        if done >= 1:
-            break
-        rate = plan.rate * min(1.0, (seen + 1) / plan.warmup) * (0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        net.train()
-        parts = loss(net, batch)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = plan.precision
+    if precision == "auto":
+        first = next(iter(batches(0)))
+        precision = faster_precision(net, loss, first)
+    resumed = out / LAST if (out / LAST).exists() else None
+    if resumed is not None:
+        read_checkpoint(resumed)
+    lesson = Lesson(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
+    with _quiet():
+        trainer = _trainer(plan, precision, out, check is not None)
+        resumed = out / LAST
+        try:
+            trainer.fit(lesson, ckpt_path=resumed if resumed.exists() else None, weights_only=False)
+        except SystemExit as error:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from error
+        except (OSError, RuntimeError) as error:
+            raise _explained(error, out) from error
+    best = out / BEST
+    return best if best.exists() else out / LAST
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The state of a run: "state_dict" has the averaged weights, "handlens" what the net is.
+
+    Raises:
+        InputError: no such file, damaged, or no checkpoint of ours.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        _ = found["state_dict"], found[ABOUT]["rows"]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no checkpoint '{path}'.") from error
+    except Exception as error:  # torch raises almost anything on a damaged file
+        raise InputError(
+            f"'{path}' is damaged or no checkpoint of handlens: remove it, give another --out, or --fresh."
+        ) from error
+    return dict(found)
+
+
+class Lesson(pl.LightningModule):
+    """One net, its batches and its loss, as Lightning wants them."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        batches: Callable[[int], Iterable[Batch]],
+        loss: Loss,
+        plan: Plan,
+        log: Log,
+        check: Callable[[nn.Module], Mapping[str, float]] | None,
+        about: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self.net, self.batches, self.loss, self.plan = net, batches, loss, plan
+        self.book, self.check, self.about = log, check, dict(about)
+        self.spent, self.began, self.seen = 0.0, time.monotonic(), 0
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def train_dataloader(self) -> Iterable[Batch]:
+        """The batches of the epoch that begins; Lightning asks every epoch."""
+        return Epoch(self.batches(self.trainer.current_epoch))
+
+    def val_dataloader(self) -> Any:
+        """One empty batch: the check looks at the validation part itself."""
+        return [torch.zeros(1)] if self.check else []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Kernels with weight decay, norms and biases without."""
+        return optimiser(self.net, self.plan)
+
+    def on_fit_start(self) -> None:
+        self.began = time.monotonic()
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.plan.seed * 100_003 + self.trainer.current_epoch)  # dropout, the same when resumed
+        self.sums, self.count = {}, 0
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the rate of this step; end the run when its time is over."""
+        total = int(self.trainer.num_training_batches)
+        epoch = self.trainer.current_epoch + batch_idx / total
+        minutes = (self.spent + time.monotonic() - self.began) / 60
+        done = max(epoch / self.plan.epochs, minutes / self.plan.minutes if self.plan.minutes else 0.0)
+        if done >= 1 and self.plan.minutes:
+            self.trainer.should_stop = True
+        set_rate(self.trainer.optimizers[0], self.plan, done, epoch)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        parts = self.loss(self.net, batch)
         if not torch.isfinite(parts["loss"]):
-            raise FloatingPointError(f"The loss became {parts['loss'].item()} after {seen} samples.")
-        optimiser.zero_grad()
-        parts["loss"].backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        seen += len(batch["image"])
-        _average(averaged, net, min(plan.average, (1 + seen / plan.batch) / (10 + seen / plan.batch)))
+            place = f"epoch {self.trainer.current_epoch + 1}, step {batch_idx + 1}"
+            raise InputError(
+                f"the loss became {parts['loss'].item()} in {place}: "
+                f"try a lower --rate (it is {self.plan.rate:g}) or --precision 32; finished epochs are kept."
+            )
         for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        count += 1
-        if seen - marked >= plan.every:
-            row = {"seen": float(seen), "minutes": elapsed / 60, "rate": rate}
-            row |= {k: v / count for k, v in sums.items()} | check(averaged)
-            _log(out / "log.csv", row)
-            _save(out / "last.pt", net, averaged, optimiser, seen, time.monotonic() - began)
-            marked, sums, count = seen, {}, 0
-    _save(out / "last.pt", net, averaged, optimiser, seen, time.monotonic() - began)
-    return averaged
+            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
+        self.count += 1
+        self.seen += len(batch["image"])
+        return parts["loss"]
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Measure the averaged net in 32 bits, and write the epoch's row."""
+        assert self.check is not None
+        was = self.net.training
+        self.net.eval()
+        with torch.autocast(self.device.type, enabled=False):
+            found = dict(self.check(self.net))
+        self.net.train(was)
+        self.log(SCORE, float(found[SCORE]), batch_size=1, sync_dist=self.trainer.world_size > 1)
+        self._note({f"val_{key}": float(value) for key, value in found.items() if key != SCORE})
+
+    def on_train_epoch_end(self) -> None:
+        if self.trainer.current_epoch not in self.book.rows:
+            self._note({})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        spent = self.spent + time.monotonic() - self.began
+        checkpoint[ABOUT] = {**self.about, "rows": self.book.rows, "spent": spent, "seen": self.seen}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        kept = checkpoint.get(ABOUT, {})
+        if kept.get("net") != self.about.get("net") or kept.get("names") != self.about.get("names"):
+            raise InputError(
+                f"the run was begun with the net '{kept.get('net')}' and the labels {kept.get('names')}:"
+                " give another --out, or --fresh to begin anew."
+            )
+        self.spent, self.seen = float(kept["spent"]), int(kept["seen"])
+        self.book.restore(kept["rows"], int(checkpoint["epoch"]) + 1)
+
+    def _note(self, measured: Mapping[str, float]) -> None:
+        if not self.trainer.is_global_zero or not self.count:
+            return
+        minutes = (self.spent + time.monotonic() - self.began) / 60
+        rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        row = {"seen": float(self.seen), "minutes": minutes, "rate": rate}
+        means = {key: value / self.count for key, value in self.sums.items()}
+        self.book.note(self.trainer.current_epoch, {**row, **means, **measured})
 
 
-def options(description: str, samples: int) -> argparse.ArgumentParser:
-    """The command-line options that every training shares."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, required=True, help="folder with touch/, segmentation/, gestures/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("runs/cache"), help="folder for what is derived from the data"
-    )
-    parser.add_argument("--samples", type=int, default=samples, help="how many to train on")
-    parser.add_argument("--minutes", type=float, help="end earlier, after so many minutes, with the rate annealed")
-    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start")
-    parser.add_argument("--start", type=Path, help="weights (.pt) to start from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
-    return parser
+class Epoch:
+    """The batches of one epoch; Lightning would take a bare list for several loaders."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)  # type: ignore[arg-type]
 
 
-def images(batch: Batch) -> Tensor:
-    """The batch's pictures as the nets want them: (n, 3, h, w) float, (x - 127.5) / 64, channels last."""
-    return ((batch["image"].float() - 127.5) / 64.0).contiguous(memory_format=torch.channels_last)
-
-
-def _decayed(net: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay on kernels only, not on biases and norms."""
-    kernels = [p for p in net.parameters() if p.ndim > 1]
-    return [
-        {"params": kernels, "weight_decay": decay},
-        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+def optimiser(net: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    """The plan's optimiser over three groups: kernels (decayed), norms, biases."""
+    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    if not trained:
+        raise InputError("the net has no weights to train: all are frozen.")
+    kernels = [p for p in trained.values() if p.ndim > 1]
+    biases = [p for name, p in trained.items() if p.ndim <= 1 and name.endswith("bias")]
+    norms = [p for name, p in trained.items() if p.ndim <= 1 and not name.endswith("bias")]
+    groups: list[dict[str, Any]] = [
+        {"params": kernels, "weight_decay": plan.decay},
+        {"params": norms, "weight_decay": 0.0},
+        {"params": biases, "weight_decay": 0.0, "bias": True},
     ]
+    groups = [group for group in groups if group["params"]]
+    if plan.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=plan.rate, momentum=plan.momentum, nesterov=plan.momentum > 0)
+    kind = torch.optim.AdamW if plan.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=plan.rate, betas=(plan.momentum, 0.999))
 
 
-@torch.no_grad()
-def _average(averaged: nn.Module, net: nn.Module, keep: float) -> None:
-    for mean, value in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value, 1 - keep)
-        else:
-            mean.copy_(value)
+def set_rate(optimiser: torch.optim.Optimizer, plan: Plan, done: float, epoch: float) -> None:
+    """Give every group its learning rate (and, warming up, its momentum) for this moment."""
+    warm, top = plan.warm(epoch), plan.rate * plan.share(done)
+    for group in optimiser.param_groups:
+        start = plan.warm_bias if plan.warm_bias is not None and group.get("bias") else 0.0
+        group["lr"] = start + (top - start) * warm
+        if plan.warm_momentum is not None and "momentum" in group:
+            group["momentum"] = plan.warm_momentum + (plan.momentum - plan.warm_momentum) * warm
 
 
-def _save(
-    path: Path, net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, seen: int, spent: float
-) -> None:
-    state = {"net": net.state_dict(), "averaged": averaged.state_dict(), "optimiser": optimiser.state_dict()}
-    temporary = path.with_suffix(".tmp")
-    torch.save(state | {"seen": seen, "spent": spent}, temporary)
-    os.replace(temporary, path)
+class Averaging(WeightAveraging):
+    """Averaged weights (EMA) whose memory grows from a few steps to 1 / (1 - decay) steps."""
+
+    def __init__(self, decay: float) -> None:
+        def average(mean: Tensor, value: Tensor, number: Tensor | int) -> Tensor:
+            if not mean.dtype.is_floating_point:
+                return value
+            keep = min(decay, (1 + int(number)) / (10 + int(number)))
+            return mean.lerp(value.to(mean.dtype), 1 - keep)
+
+        super().__init__(avg_fn=average)
 
 
-def _resume(path: Path, net: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-    if not path.exists():
-        return 0, 0.0
-    state = torch.load(path, weights_only=True)
-    net.load_state_dict(state["net"])
-    averaged.load_state_dict(state["averaged"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["seen"]), float(state["spent"])
+def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer:
+    callbacks: list[Callback] = [ModelCheckpoint(out, "last", enable_version_counter=False)]
+    if checked:
+        callbacks.append(ModelCheckpoint(out, "best", monitor=SCORE, mode="max", enable_version_counter=False))
+    if plan.average:
+        callbacks.append(Averaging(plan.average))
+    if plan.patience and checked:
+        callbacks.append(EarlyStopping(SCORE, mode="max", patience=plan.patience))
+    shown = sys.stderr.isatty()
+    if shown:
+        callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
+    return pl.Trainer(
+        accelerator=plan.device,
+        devices=plan.devices,
+        num_nodes=plan.nodes,
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        max_epochs=plan.epochs,
+        limit_train_batches=plan.steps or 1.0,
+        limit_val_batches=1 if checked else 0,
+        check_val_every_n_epoch=plan.check,
+        accumulate_grad_batches=plan.accumulate,
+        gradient_clip_val=plan.clip or None,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_progress_bar=shown,
+        enable_model_summary=False,
+        logger=False,
+        callbacks=callbacks,
+        default_root_dir=out,
+    )
 
 
-def _log(path: Path, row: dict[str, float]) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(row)
-        writer.writerow(f"{v:.5g}" for v in row.values())
-    print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's hints off the user's stderr; what goes wrong is raised."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _explained(error: OSError | RuntimeError, out: Path) -> Exception:
+    """The sentence for what the disk did, or for a checkpoint of another net; anything else stays as it is."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        return OutputError(f"the run cannot be written under '{out}': {error.strerror or text}.")
+    if any(word in text for word in ("PytorchStreamWriter", "No space left")):
+        return OutputError(f"the checkpoint cannot be written under '{out}': the disk may be full ({text}).")
+    if "loading state_dict" in text:
+        return InputError(f"'{out / LAST}' is of another net: give another --out, or --fresh to begin anew.")
+    return error

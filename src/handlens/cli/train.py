@@ -1,0 +1,64 @@
+"""The verb `train`: a labelled set -> a run with curves, the best checkpoint, the exported model and its report."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from handlens.errors import InputError
+
+Number = int | None
+Fraction = float | None
+
+
+def train(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="touch, hold, gesture or segment.")],
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="PATH", help="A labelled set: folder, yaml, json, list, npz.")
+    ] = None,
+    net: Annotated[
+        str | None, typer.Option("--net", metavar="NAME|FILE.cfg", help="The network; 'handlens models' lists them.")
+    ] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE.toml", help="Settings from a file.")] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="Folder of the run (runs/TASK-NET).")] = None,
+    epochs: Annotated[Number, typer.Option(min=1, metavar="N", help="Passes over the training part.")] = None,
+    minutes: Annotated[Fraction, typer.Option(metavar="M", help="End earlier, the rate annealed by then.")] = None,
+    batch: Annotated[Number, typer.Option(min=1, metavar="N", help="Pictures a step.")] = None,
+    size: Annotated[Number, typer.Option(min=16, metavar="PX", help="Side of the network's input.")] = None,
+    rate: Annotated[Fraction, typer.Option(metavar="R", help="Learning rate.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="FILE", help="Begin with these weights: .weights, .pt, a RUN.")
+    ] = None,
+    margin: Annotated[str | None, typer.Option(metavar="NAME", help="Margin layer of a backbone.")] = None,
+    patience: Annotated[Number, typer.Option(min=0, metavar="N", help="End after N epochs without progress.")] = None,
+    precision: Annotated[str | None, typer.Option(metavar="auto|32|bf16", help="auto takes the faster one.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu|mps", help="Where to train.")] = None,
+    devices: Annotated[Number, typer.Option(min=1, metavar="N", help="How many of them.")] = None,
+    nodes: Annotated[Number, typer.Option(min=1, metavar="N", help="How many machines.")] = None,
+    workers: Annotated[Number, typer.Option(min=0, metavar="N", help="Processes that make samples.")] = None,
+    seed: Annotated[Number, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. look.mosaic=0.5.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a checkpoint.")] = False,
+) -> None:
+    """Train a network on your own pictures; a run that was stopped goes on where it was."""
+    try:
+        import lightning  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "training needs torch and more, which is not installed: pip install 'handlens[train]'"
+        ) from error
+    from handlens.train.runs import train_run
+    from handlens.train.settings import parse_set
+
+    flags: dict[str, Any] = {
+        "data": data, "net": net, "epochs": epochs, "minutes": minutes, "batch": batch, "size": size, "rate": rate,
+        "start": start, "margin": margin, "patience": patience, "precision": precision, "device": device,
+        "devices": devices, "nodes": nodes, "workers": workers, "seed": seed,
+    }  # fmt: skip
+    given = {key: value for key, value in flags.items() if value is not None}
+    for text in set or ():
+        for key, value in parse_set(text).items():
+            given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
+    train_run(task.lower(), given, Path(config) if config else None, Path(out) if out else None, fresh)

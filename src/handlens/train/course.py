@@ -1,0 +1,159 @@
+"""One net with all that its training, measuring and export need, for every kind; it must not read pictures or loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.train.graphs import canonical_graph
+from handlens.train.nets import catalog
+from handlens.train.precision import Batch
+from handlens.train.recipes import Recipe, check_task, recipe
+from handlens.train.settings import Settings
+
+SCORES = {"detect": "mAP 0.5", "classify": "balanced accuracy", "segment": "IoU mean"}
+"""The number of the report that decides which epoch was the best."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """A net and how it is taught. about: what a checkpoint keeps to build it again, plain values only."""
+
+    net: nn.Module
+    card: ModelCard
+    channels: int
+    about: Mapping[str, Any]
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """The batch's pictures as the net wants them: (n, c, h, w) float32, normalised, channels last."""
+        image = batch["image"]
+        mean, std = (torch.tensor(v, device=image.device).view(1, 3, 1, 1) for v in (self.card.mean, self.card.std))
+        x = (image.float() - mean) / std
+        x = x.mean(1, keepdim=True) if self.channels == 1 else x
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The parts of the loss, "loss" among them."""
+        return _LOSSES[self.card.kind](net, self.inputs(batch), batch)
+
+    def graph(self) -> nn.Module:
+        """The exported form: it ends in the canonical arrays of its kind."""
+        return canonical_graph(self.net, self.card.kind, grey=self.channels == 1)
+
+    def with_card(self, **changes: Any) -> Course:
+        """The same net with a changed card."""
+        card = dataclasses.replace(self.card, **changes)
+        return dataclasses.replace(self, card=card, about={**self.about, "card": card.to_json()})
+
+
+def new_course(settings: Settings, names: Sequence[str]) -> Course:
+    """A net with weights of chance for these labels, and its card.
+
+    Raises:
+        InputError: a network that does not answer the task, or fewer than two classes to tell apart.
+    """
+    kind = check_task(settings.task, settings.net)
+    if kind == "classify" and len(names) < 2:
+        raise InputError(f"there is only the class '{names[0]}': telling classes apart needs at least two.")
+    base, size = recipe(settings.net), (settings.size, settings.size)
+    about = {
+        "net": settings.net,
+        "cfg": Path(settings.net).read_text("utf-8") if settings.net.lower().endswith(".cfg") else "",
+        "margin": settings.margin,
+        "embedding": settings.embedding,
+        "names": list(names),
+    }
+    net = build(about)
+    if not settings.size:
+        size = base.size if not about["cfg"] else (net.size[1], net.size[0])  # type: ignore[index]
+    stride = int(getattr(net, "stride", 1))
+    if kind == "detect" and (size[0] % stride or size[1] % stride):
+        raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
+    card = ModelCard(
+        name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
+        resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
+        data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
+    )  # fmt: skip
+    return Course(net, card, base.channels, about).with_card()
+
+
+def build(about: Mapping[str, Any]) -> nn.Module:
+    """The net that a checkpoint's note speaks of, with weights of chance."""
+    names, net = about["names"], str(about["net"])
+    if about["cfg"]:
+        return _darknet(str(about["cfg"]), net, len(names))
+    if recipe(net).kind == "classify" and recipe(net).channels == 3:
+        from handlens.train.nets.backbones import backbone
+        from handlens.train.nets.margins import Recogniser, margin
+
+        width = int(about["embedding"])
+        return Recogniser(backbone(net.lower(), width), margin(str(about["margin"]), width, len(names)))
+    one_channel = recipe(net).kind == "segment" and len(names) == 2
+    if net.lower() == "vgg":
+        from handlens.train.nets.masknets import VGGDecoder
+
+        return VGGDecoder(1 if one_channel else len(names), pretrained=False)
+    return catalog.build(net, 1 if one_channel else len(names))
+
+
+def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Course:
+    """The course of a checkpoint, with its averaged weights."""
+    net = build(note)
+    state = {key.removeprefix("net."): value for key, value in checkpoint["state_dict"].items()}
+    net.load_state_dict(state)
+    base: Recipe = recipe(str(note["net"]))
+    return Course(net.eval(), ModelCard.from_json(str(note["card"])), base.channels, note)
+
+
+def _darknet(cfg: str, name: str, classes: int) -> nn.Module:
+    from handlens.train.nets.darknet import Darknet
+    from handlens.train.nets.darknet_cfg import parse_cfg
+
+    net = Darknet(parse_cfg(cfg))
+    if net.classes != classes:
+        raise InputError(
+            f"'{name}' says classes={net.classes}, but the set has {classes}: write classes={classes} in every [yolo]"
+            f" section and filters={3 * (5 + classes)} in the [convolutional] before it."
+        )
+    return net
+
+
+def _detect(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+    return net.loss(net(x), batch["boxes"])  # type: ignore[operator,no-any-return]
+
+
+def _classify(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+    from handlens.train.nets.margins import Recogniser
+
+    logits = net(x, batch["label"]) if isinstance(net, Recogniser) else net(x)
+    loss = nn.functional.cross_entropy(logits.float(), batch["label"])
+    hits = (logits.argmax(1) == batch["label"]).float().mean()
+    return {"loss": loss, "accuracy": hits}
+
+
+def _segment(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+    logits, mask = net(x).float(), batch["mask"].long()
+    counted = mask != 255
+    if logits.shape[1] == 1:
+        truth = (mask == 1).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits[:, 0], truth, weight=counted.float())
+        hits = (logits[:, 0] > 0) == (truth > 0.5)
+    else:
+        loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
+        hits = logits.argmax(1) == mask
+    return {"loss": loss, "accuracy": hits[counted].float().mean()}
+
+
+_LOSSES: dict[str, Callable[[nn.Module, Tensor, Batch], dict[str, Tensor]]] = {
+    "detect": _detect,
+    "classify": _classify,
+    "segment": _segment,
+}

@@ -1,0 +1,111 @@
+"""How each family of networks is trained unless the user says otherwise, from its paper; knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlens.errors import InputError, unknown
+from handlens.train.nets import catalog
+
+Numbers = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What goes with a family.
+
+    size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
+    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, the look by its name.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    resize: str
+    mean: Numbers = (0.0, 0.0, 0.0)
+    std: Numbers = (255.0, 255.0, 255.0)
+    channels: int = 3
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+_YOLO = {
+    "optimiser": "sgd", "rate": 0.01, "momentum": 0.937, "decay": 5e-4, "warmup": 3.0, "warm_bias": 0.1,
+    "warm_momentum": 0.8, "average": 0.9998, "final": 0.02, "batch": 16, "epochs": 100,
+    "look": "mosaic",
+}  # fmt: skip
+"""SGD with Nesterov, three epochs of warm-up, a cosine, averaged weights and mosaic (arXiv 2004.10934)."""
+
+_DARKNET = {**_YOLO, "rate": 0.005, "warm_power": 4.0, "warm_bias": None}
+"""Darknet's burn-in rises with the fourth power."""
+
+_OURS = {
+    "optimiser": "adamw", "rate": 2e-3, "momentum": 0.9, "decay": 0.05, "warmup": 1.0, "average": 0.9995, "batch": 16,
+    "epochs": 100, "look": "webcam",
+}  # fmt: skip
+
+_FACE = {
+    "optimiser": "sgd", "rate": 0.1, "momentum": 0.9, "decay": 5e-4, "schedule": "steps",
+    "milestones": (0.35, 0.6, 0.8), "warmup": 0.0, "average": 0.0, "batch": 32, "epochs": 200,
+    "look": "flip",
+}  # fmt: skip
+"""The published training of the holding classifier: steps at 70, 120 and 160 of 200 epochs."""
+
+_ADAM = {"optimiser": "adam", "decay": 0.0, "warmup": 0.0, "average": 0.0}
+_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "look": "silhouette"}
+_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "mask"}
+
+_IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+_HALF: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
+
+RECIPES: dict[str, Recipe] = {
+    "yolov3": Recipe("detect", (416, 416), "letterbox", settings=_DARKNET),
+    "yolov5": Recipe("detect", (640, 640), "letterbox", settings=_YOLO),
+    "nano": Recipe("detect", (320, 320), "letterbox", (127.5,) * 3, (64.0,) * 3, settings=_OURS),
+    "face": Recipe("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
+    "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
+    "gestures20": Recipe("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
+    "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK),
+    "vgg": Recipe("segment", (400, 400), "stretch", settings=_MASK, **_IMAGENET),
+    "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK),
+}
+
+DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "digits6", "segment": "unet"}
+"""The network a task is trained with when none is named."""
+
+TASK_KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
+
+
+def recipe(net: str) -> Recipe:
+    """The recipe of a network, by its name; a .cfg file is a YOLOv3.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if net.lower().endswith(".cfg"):
+        return RECIPES["yolov3"]
+    name = catalog.find(net).name
+    if name in RECIPES:
+        return RECIPES[name]
+    for family in ("yolov3", "yolov5"):
+        if name.startswith(family):
+            return RECIPES[family]
+    return RECIPES["face"]
+
+
+def check_task(task: str, net: str) -> str:
+    """The kind of a task, once it is clear that the network can answer it.
+
+    Raises:
+        InputError: an unknown task, or a network of another kind.
+    """
+    if task not in TASK_KINDS:
+        raise InputError(unknown("task to train", task, TASK_KINDS))
+    kind = TASK_KINDS[task]
+    if recipe(net).kind != kind:
+        fitting = [name for name in catalog.names() if recipe(name).kind == kind]
+        raise InputError(
+            f"the network '{net}' does not answer '{task}': it is made to {recipe(net).kind}; "
+            f"for this task there are {', '.join(fitting)}."
+        )
+    return kind

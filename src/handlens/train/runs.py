@@ -1,0 +1,195 @@
+"""A run: a labelled set and settings -> a folder with config, curves, best checkpoint, exported model and report.
+
+    RUN/config.toml  log.csv  curves.png  last.ckpt  best.ckpt  NAME.onnx  report.txt  report.json  *.png
+
+It must not know what a net is made of.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handlens.data.grouping import families
+from handlens.data.open import open_set
+from handlens.data.sets import LabelledSet
+from handlens.data.splitting import split_families
+from handlens.data.survey import survey
+from handlens.errors import InputError
+from handlens.evaluate.measure import evaluate
+from handlens.predictor import Predictor
+from handlens.train.course import SCORES, Course, new_course, restored
+from handlens.train.exporter import export
+from handlens.train.folding import fold
+from handlens.train.loader import Batches, Samples
+from handlens.train.precision import Batch
+from handlens.train.recipes import DEFAULT_NETS, check_task, recipe
+from handlens.train.settings import Settings, read_toml
+from handlens.train.starts import start_from
+from handlens.train.torch_runner import TorchRunner
+from handlens.train.trainer import ABOUT, BEST, LAST, LOG, SCORE, fit, read_checkpoint
+from handlens.train.tuning import tuned
+
+CONFIG = "config.toml"
+
+
+def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Path | None, fresh: bool = False) -> Path:
+    """Train, choose the best epoch, tune, export and measure; return the model. Goes on where RUN stopped.
+
+    given: settings from flags, which win over those of the config file.
+
+    Raises:
+        InputError: settings, set, network or checkpoint are wrong; the sentence says what to type.
+        OutputError: the disk is full.
+    """
+    settings, found = prepared(task, given, config)
+    out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
+    if fresh and out.exists():
+        for name in (LAST, BEST, LOG):
+            (out / name).unlink(missing_ok=True)
+    course = new_course(settings, found.names)
+    if settings.start and not (out / LAST).exists():
+        _say(start_from(course.net, settings.start))
+    train, val = found.split("train"), found.split("val")
+    if course.card.kind == "detect" and settings.anchors == "auto" and not (out / LAST).exists():
+        _fit_anchors(course, train, settings.plan.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    settings.save(out / CONFIG)
+    _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
+    best = fit(
+        course.net,
+        _batches(course, train, settings),
+        course.loss,
+        settings.plan,
+        out,
+        lambda net: _checked(course, val),
+        course.about,
+    )
+    return finish(open_course(best), val, out)
+
+
+def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
+    """The settings, put together from recipe, file and flags, and the set, split by group where it was not."""
+    keys = {**(read_toml(config) if config else {}), **given}
+    net = str(keys.get("net") or DEFAULT_NETS.get(task, ""))
+    kind = check_task(task, net or "nano")
+    settings = Settings(task=task, net=net).changed(recipe(net).settings).changed({**keys, "net": net, "task": task})
+    if not settings.data:
+        raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
+    found = open_set(settings.data, kind)
+    if not found.splits:
+        _say(f"'{settings.data}' is not split: groups of kin pictures go to train and val, 85 to 15")
+        seen = survey(found)
+        parts = split_families(families(found, seen), seen.tally, (0.85, 0.15, 0.0))
+        found = found.having([replace(picture, split=part) for picture, part in zip(found, parts, strict=True)])
+    if "train" not in found.splits or "val" not in found.splits:
+        raise InputError(
+            f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
+            f" 'handlens data split {settings.data} --dest NEW'."
+        )
+    return settings, found
+
+
+def open_course(path: Path) -> Course:
+    """The net of a run or a checkpoint, with its averaged weights and its card.
+
+    Raises:
+        InputError: no run, or a damaged checkpoint.
+    """
+    if path.is_dir():
+        path = path / BEST if (path / BEST).exists() else path / LAST
+    checkpoint = read_checkpoint(path)
+    note = checkpoint[ABOUT]
+    if "card" not in note:
+        raise InputError(f"'{path}' is a checkpoint of one of our own parts, which its own script exports.")
+    return restored(checkpoint, note)
+
+
+def open_predictor(path: Path | str) -> Predictor:
+    """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
+    course = open_course(Path(path))
+    return Predictor(TorchRunner(course.graph(), course.card))
+
+
+def export_course(course: Course, path: Path, int8: bool = False) -> Path:
+    """Write the net as an .onnx with its card; refused if its answers differ from torch."""
+    example = torch.randn(1, 3, *course.card.size)
+    outputs = TorchRunner(course.graph(), course.card).outputs
+    return export(course.graph(), course.card, example, outputs, path, int8)
+
+
+def finish(course: Course, val: LabelledSet, out: Path) -> Path:
+    """Tune the card on the validation part, export, and measure the exported file with intervals and plots."""
+    from handlens.evaluate.plots import plot_log
+    from handlens.evaluate.writing import write_measurement
+    from handlens.predictor import load
+
+    if course.card.kind == "detect":
+        course = course.with_card(**_card_changes(course, val))
+        _keep_card(course, out)
+    model = export_course(course, out / f"{course.card.name}.onnx")
+    measured = evaluate(load(model), val, resamples=1000)
+    write_measurement(measured, load(model), val, out)
+    plot_log(out / LOG, out / "curves.png")
+    _say(str(measured.report))
+    _say(f"the model is '{model}': try it with 'handlens watch --model {model}'")
+    return model
+
+
+def _card_changes(course: Course, val: LabelledSet) -> dict[str, Any]:
+    card = tuned(TorchRunner(course.graph(), course.card), val)
+    return {"thresholds": card.thresholds, "calibration": card.calibration}
+
+
+def _keep_card(course: Course, out: Path) -> None:
+    """Put the tuned card into the checkpoint as well, so that both answer alike."""
+    path = out / BEST if (out / BEST).exists() else out / LAST
+    checkpoint = read_checkpoint(path)
+    checkpoint[ABOUT]["card"] = course.card.to_json()
+    temporary = path.with_name(path.name + ".part")
+    torch.save(checkpoint, temporary)
+    shutil.move(temporary, path)
+
+
+def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
+    samples = Samples(
+        train, course.card, settings.look, settings.plan.seed, epochs=settings.plan.epochs, channels=course.channels,
+        balance=settings.balance, cache=settings.cache,
+    )  # fmt: skip
+    loader = Batches(samples, settings.plan.batch, settings.workers, epoch_size=settings.epoch or None, on_skip=_say)
+
+    def epoch(number: int) -> Iterable[Batch]:
+        loader.sampler.set_epoch(number)
+        return loader
+
+    return epoch
+
+
+def _checked(course: Course, val: LabelledSet) -> dict[str, float]:
+    """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
+    runner = TorchRunner(fold(course.graph()), course.card)  # folded as its file will be, and about twice as fast
+    report = evaluate(Predictor(runner), val, resamples=0, on_error=_ignore).report
+    wanted = [SCORES[course.card.kind], "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1"]
+    found = {row.name: row.value for row in report if row.name in wanted and row.value == row.value}
+    return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}
+
+
+def _fit_anchors(course: Course, train: LabelledSet, seed: int) -> None:
+    from handlens.train.anchor_search import fit_anchors
+
+    if hasattr(course.net, "set_anchors"):
+        _say(fit_anchors(course.net, train, course.card, seed))
+
+
+def _ignore(error: Exception) -> None:
+    """An unreadable validation picture was named when the run began."""
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
