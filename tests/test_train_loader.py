@@ -27,6 +27,11 @@ def same(first, second):
         assert torch.equal(first[key], second[key]), key
 
 
+def keys_of(batches, epoch):
+    batches.sampler.set_epoch(epoch)
+    return batches.sampler
+
+
 def pixels(sample):
     return sample["image"].numpy().transpose(1, 2, 0)
 
@@ -119,6 +124,8 @@ def test_people_with_many_pictures_weigh_less(tmp_path):
     share = sum(index % 26 == 0 for index in indices) / 600
     assert share == pytest.approx(1 / (1 + 5), abs=0.05)
     assert len(set(indices)) == 600  # a picture that comes again is changed in another way
+    drawn = [index for epoch in range(20) for _, index in keys_of(Batches(samples, 1), epoch)]
+    assert sum(index % 26 == 0 for index in drawn) / len(drawn) == pytest.approx(1 / 6, abs=0.05)
     rng, reading = np.random.default_rng(0), Reading(samples.pictures, samples.odds)
     assert np.mean([reading.another(rng) == 0 for _ in range(600)]) == pytest.approx(1 / 6, abs=0.05)
 

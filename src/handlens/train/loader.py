@@ -39,8 +39,8 @@ class Samples(Dataset[dict[str, Any]]):
 
     found: the training part. card: size and resize rule. look: what is changed; `Look()` leaves each picture exactly as
     `preprocess.resize` makes it. epochs: how many there will be, for `Look.closing`. channels, angle: of classifiers,
-    see `classify_sample`. balance: draw the pictures of a mosaic, and of epochs with a fixed number of samples, by
-    1 / sqrt(pictures of the same group). cache: keep the resized pictures in memory if they fit in 1 GB; a line on
+    see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by 1 / sqrt(pictures
+    of the same group) instead of each once. cache: keep the resized pictures in memory if they fit in 1 GB; a line on
     stderr says so when they do not.
 
     Raises:
@@ -117,7 +117,7 @@ class Order(Sampler[Key]):
         if not self.shuffle:
             return list(range(size))
         rng = np.random.default_rng([self.samples.seed, self.epoch, 0, 1])  # no sample has this stream
-        if self.epoch_size is None or odds is None:
+        if odds is None:
             rounds = -(-size // count)
             every = [rng.permutation(count) + k * count for k in range(rounds)]
             return [int(index) for index in np.concatenate(every)[:size]]
@@ -135,8 +135,8 @@ class Batches:
 
     batch: samples in each. workers: processes, 0 = none; the batches are the same for any number. shuffle: False for
     measuring: the set's own order, the last batch smaller; True leaves a last smaller batch out, unless it is the only
-    one. epoch_size: samples in an epoch, None: every picture once. on_skip: told once of each picture that cannot be
-    read; without it a line on stderr.
+    one. epoch_size: samples in an epoch, None: as many as there are pictures. on_skip: told once of each picture that
+    cannot be read; without it a line on stderr.
     """
 
     def __init__(
