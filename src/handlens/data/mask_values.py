@@ -46,11 +46,12 @@ class Values:
         return found.astype(np.uint8)
 
 
-def judge(masks: Iterable[Pixels], names: tuple[str, ...] | None, name: str) -> Values:
+def judge(masks: Iterable[Pixels], names: tuple[str, ...] | None, name: str, lossy: bool = False) -> Values:
     """Return how to read the masks of a set, judged by some of them.
 
     Values 0 and 255 alone, floats up to 1, and many shades are black and white; few small numbers are classes. names:
-    as names.txt has them; None: background, hand, then face and more where the values reach as far.
+    as names.txt has them; None: background, hand, then face and more where the values reach as far. lossy: they are
+    JPEG, which cannot keep classes.
 
     Raises:
         InputError: values that fit neither, or black and white with other than two names.
@@ -64,7 +65,7 @@ def judge(masks: Iterable[Pixels], names: tuple[str, ...] | None, name: str) -> 
     highest = max(ordinary, default=0)
     if soft and max(seen, default=0) <= 1:
         return Values(_two(names, name), 0.5)
-    if len(seen) > 64 or (ordinary <= {0} and IGNORE in seen):  # shades: JPEG, soft edges
+    if lossy or len(seen) > 64 or (ordinary <= {0} and IGNORE in seen):  # shades: soft edges
         return Values(_two(names, name), 128)
     if names is None:
         names = next((known for known in (TWO, THREE) if highest < len(known)), SIX)

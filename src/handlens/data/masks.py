@@ -75,7 +75,8 @@ def read_masks(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
     if not pairs:
         raise InputError(f"'{root}' has no picture with a mask: looked for images/ and masks/, and for labels.csv.")
     sample = [pairs[place] for place in sorted(set(np.linspace(0, len(pairs) - 1, _JUDGED).astype(int).tolist()))]
-    values = judge(_readable(sample, on_problem), names_beside(home), str(root))
+    lossy = any(pair.mask.suffix.lower() in (".jpg", ".jpeg") for pair in pairs)
+    values = judge(_readable(sample, on_problem), names_beside(home), str(root), lossy)
     pictures = []
     for pair in pairs:
         size = measure(pair.picture, on_problem)
