@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -27,8 +28,7 @@ from handlens.train.resized import ResizedPictures
 from handlens.train.segment_data import segment_sample
 
 Key = tuple[int, int]
-"""(epoch, index): all that a sample depends on, beside the seed. index beyond the set's length: the same picture again,
-changed in another way."""
+"""(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
 Make = Callable[[Generator, Look, Reading, int], dict[str, Tensor]]
 SKIPPED = "skipped"
 """The key under which a sample or batch says which pictures could not be read."""
@@ -121,12 +121,11 @@ class Order(Sampler[Key]):
             rounds = -(-size // count)
             every = [rng.permutation(count) + k * count for k in range(rounds)]
             return [int(index) for index in np.concatenate(every)[:size]]
-        drawn = np.searchsorted(odds, rng.random(size) * odds[-1], side="right")
-        seen: dict[int, int] = {}
+        seen: Counter[int] = Counter()
         out = []
-        for index in drawn.tolist():
-            seen[index] = seen.get(index, -1) + 1
+        for index in np.searchsorted(odds, rng.random(size) * odds[-1], side="right").tolist():
             out.append(index + seen[index] * count)
+            seen[index] += 1
         return out
 
 
