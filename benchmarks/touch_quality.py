@@ -1,8 +1,7 @@
 """How well touch is told on the labelled pictures of one split, by any number of systems side by side.
 
 It must not know a network: it reads JSON lines that others wrote, either as `handlens predict FOLDER --json` writes
-them or as `mediapipe_rule.py pictures` does, and the labels (`labels.csv` of the touch folder). numpy is all it needs
-(OpenCV too for --sheet):
+them or as `mediapipe_rule.py pictures` does, and the labels (`labels.csv` of the touch folder):
 
     handlens predict touch/images --json ours.jsonl
     python benchmarks/touch_quality.py --data touch --split val handlens=ours.jsonl mediapipe=mediapipe_val.jsonl
@@ -34,12 +33,14 @@ from typing import Any
 
 import numpy as np
 
+from handlens.evaluate.binary import f1, ratio, roc_auc
+from handlens.evaluate.intervals import Array, Drawn
+from handlens.evaluate.intervals import rows as with_intervals
+
 DRAWS, SEED = 1000, 20
 REGIONS = {"forehead", "eye", "nose", "mouth", "cheek", "chin", "ear"}
 COLOURS = {"face": (80, 220, 80), "hand": (60, 160, 255)}  # BGR; touched regions are magenta
 TILE, COLUMNS, ROWS, SHEETS = 220, 6, 5, 2
-
-Array = np.ndarray[Any, Any]
 
 
 class UsageError(Exception):
@@ -132,21 +133,6 @@ def quoted(systems: list[Answers], truth: Truth) -> Answers:
     return max(systems, key=lambda system: float(measure(system, truth, everything)["F1"][0]))
 
 
-def ratio(part: Array, whole: Array) -> Array:
-    """Divide; nan where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
-
-
-def roc_auc(score: Array, positive: Array, weights: Array) -> Array:
-    """Return the area under the ROC curve for each row of weights (draws, n); equal scores count a half."""
-    order = np.argsort(score, kind="stable")
-    start = np.unique(score[order], return_index=True)[1]
-    plus = np.add.reduceat((weights * positive)[:, order], start, axis=1)
-    minus = np.add.reduceat((weights * ~positive)[:, order], start, axis=1)
-    below = np.cumsum(minus, axis=1) - minus
-    return ratio((plus * (below + minus / 2)).sum(axis=1), plus.sum(axis=1) * minus.sum(axis=1))
-
-
 def measure(system: Answers, truth: Truth, weights: Array) -> dict[str, Array]:
     """Return every metric as (draws,) for weights (draws, n) of the pictures; nan where it cannot be told."""
     touch, apart = truth.label == "touch", truth.label == "object_at_mouth"
@@ -163,7 +149,7 @@ def measure(system: Answers, truth: Truth, weights: Array) -> dict[str, Array]:
     values = {
         "precision": ratio(hit, hit + wrong),
         "recall": rate(called, touch),
-        "F1": ratio(2 * hit, hit + wrong + total(touch)),
+        "F1": f1(hit, hit + wrong, total(touch)),
         "ROC AUC": roc_auc(system.score[judged], touch[judged], weights[:, judged]),
         "false alarms, overlap_no_touch": rate(called, truth.label == "overlap_no_touch"),
         "false alarms, no_touch": rate(called, truth.label == "no_touch"),
@@ -179,19 +165,17 @@ def measure(system: Answers, truth: Truth, weights: Array) -> dict[str, Array]:
 
 def rows_of(system: Answers, truth: Truth, rows: Array, weighted: bool) -> dict[str, dict[str, float | None]]:
     """Measure one system on some pictures: each metric with its value and 95 % interval over persons."""
-    weight = np.where(rows, truth.weight if weighted else 1.0, 0.0)
-    persons = np.unique(truth.person[rows])
-    drawn = np.random.default_rng(SEED).multinomial(len(persons), np.full(len(persons), 1 / len(persons)), DRAWS)
-    count = np.zeros((DRAWS, truth.person.max() + 1))
-    count[:, persons] = drawn
-    values = measure(system, truth, weight[None])
-    draws = measure(system, truth, count[:, truth.person] * weight)
+    chosen = np.flatnonzero(rows)
+
+    def metrics(drawn: Array) -> list[Drawn]:
+        weights = np.zeros((len(drawn), len(rows)))
+        weights[:, chosen] = drawn * truth.weight[chosen] if weighted else drawn
+        return [Drawn(name, values, len(chosen)) for name, values in measure(system, truth, weights).items()]
+
     report: dict[str, dict[str, float | None]] = {}
-    for key, value in values.items():
-        told = draws[key][~np.isnan(draws[key])]
-        low, high = np.percentile(told, [2.5, 97.5]) if len(told) else (np.nan, np.nan)
-        triple = zip(("value", "low", "high"), (value[0], low, high), strict=True)
-        report[key] = {name: None if np.isnan(number) else round(float(number), 4) for name, number in triple}
+    for row in with_intervals(metrics, truth.person[chosen], DRAWS, SEED):
+        triple = {"value": row.value, "low": row.low, "high": row.high}
+        report[row.name] = {name: None if np.isnan(number) else round(number, 4) for name, number in triple.items()}
     return report
 
 

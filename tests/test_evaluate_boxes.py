@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from handlens.card import ModelCard
+from handlens.data.remap import rename
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import FrameError, InputError
 from handlens.evaluate import coco
@@ -15,7 +16,6 @@ from handlens.evaluate.coco import Boxes
 from handlens.evaluate.curves import Confusion
 from handlens.evaluate.intervals import resampled
 from handlens.evaluate.measure import evaluate
-from handlens.evaluate.names import mapped
 from handlens.evaluate.pairs import paired
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
@@ -162,22 +162,22 @@ class TestNames:
         with pytest.raises(InputError, match=r"labels kinn, wange, but the model 'fake' knows chin, cheek.*kinn=chin"):
             evaluate(model(self.rows), self.found, resamples=0)
 
-    def test_labels_can_be_mapped(self):
-        measured = evaluate(model(self.rows), mapped(self.found, {"kinn": "chin", "wange": "cheek"}), resamples=0)
+    def test_labels_can_be_rename(self):
+        measured = evaluate(model(self.rows), rename(self.found, {"kinn": "chin", "wange": "cheek"}), resamples=0)
         assert value(measured, "mAP 0.5:0.95") == pytest.approx(1)
 
     def test_two_labels_may_become_one(self):
         one = model([[(10, 10, 50, 50, 0, 0.9)]] * 2, ("facetouch",))
-        measured = evaluate(one, mapped(self.found, {"kinn": "facetouch", "wange": "facetouch"}), resamples=0)
+        measured = evaluate(one, rename(self.found, {"kinn": "facetouch", "wange": "facetouch"}), resamples=0)
         assert measured.report["mAP 0.5"].n == 2
         assert value(measured, "mAP 0.5") == pytest.approx(1)
 
     def test_an_unknown_label_to_map_is_a_sentence(self):
         with pytest.raises(InputError, match="did you mean 'kinn'"):
-            mapped(self.found, {"kin": "chin"})
+            rename(self.found, {"kin": "chin"})
 
     def test_what_only_one_side_has_is_left_out_and_said(self):
-        measured = evaluate(model(self.rows), mapped(self.found, {"kinn": "chin"}), resamples=0)
+        measured = evaluate(model(self.rows), rename(self.found, {"kinn": "chin"}), resamples=0)
         assert measured.report["mAP 0.5"].n == 1
         assert value(measured, "precision") == 1.0
         notes = " ".join(measured.report.notes)
@@ -202,6 +202,7 @@ def test_a_picture_that_cannot_be_read_is_told_and_left_out():
 
 
 def test_a_set_that_answers_another_question_is_a_sentence():
-    found = LabelledSet("classify", NAMES, [labelled(0, [], [0])], Path("set"))
-    with pytest.raises(InputError, match="'fake' is measured on boxes, but 'set' has one label for each picture"):
+    found = LabelledSet("segment", NAMES, [labelled(0, [], [])], Path("set"))
+    sentence = "'fake' is measured on boxes or one label for each picture, but 'set' has masks"
+    with pytest.raises(InputError, match=sentence):
         evaluate(model([[]]), found)

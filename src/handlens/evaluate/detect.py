@@ -13,7 +13,7 @@ from handlens.evaluate.intervals import Array, Drawn
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.evaluate.names import UNTOUCHED, known_names, misfit, used_names
 from handlens.evaluate.pairs import paired, shown
-from handlens.evaluate.touch import CALLED, Touches
+from handlens.evaluate.touch import NOT_TOLD, Touches
 from handlens.predictor import Predictor
 from handlens.types import Detections, Value
 
@@ -62,10 +62,9 @@ class BoxJudge:
         verdict = self._compare(shown_truth, self._common(answer.select(shown(answer, self.card))))
         if self._touches is None:
             return verdict
-        touched, sure = self._touches.add(truth, answer)
-        wrong = abs(sure - touched) if (sure >= CALLED) != touched else 0.0
-        words = f"{'touch' if touched else 'no touch'}, said {sure:.2f}; {verdict.words}"
-        return Verdict(verdict.quality, max(wrong, verdict.wrongness), words)
+        touch = self._touches.add({name for name in truth.label_names if name not in UNTOUCHED}, answer)
+        wrong = max(touch.wrongness, verdict.wrongness)
+        return Verdict(verdict.quality, wrong, f"{touch.words}; {verdict.words}")
 
     def finish(self) -> Findings:
         """Match all boxes and return what comes of them."""
@@ -74,7 +73,7 @@ class BoxJudge:
         told = self._touches.told() if self._touches is not None else None
         notes = list(self._notes)
         if self._touches is not None and told is None:
-            notes.append("Touches are not told: that needs pictures with a touch and pictures without one.")
+            notes.append(NOT_TOLD)
         curves: list[Curve] = list(told.curves()) if told is not None else []
         if matches:
             every = (*self.names, NOTHING)

@@ -7,6 +7,7 @@ both read the same numbers.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import InputError
 from handlens.evaluate.curves import Curve
@@ -15,8 +16,6 @@ from handlens.evaluate.judge import Judge, Verdict
 from handlens.predictor import Predictor
 from handlens.report import Report
 
-KIND_OF_SET = {"detect": "detect", "contact": "detect", "classify": "classify", "segment": "segment"}
-"""Kind of model -> kind of the sets it can be measured on."""
 _TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
 
 
@@ -92,19 +91,27 @@ def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:
     from handlens.evaluate.classify import LabelJudge
     from handlens.evaluate.detect import BoxJudge
     from handlens.evaluate.segment import PixelJudge
+    from handlens.evaluate.touch import TouchJudge
 
     card = predictor.card
-    wanted = KIND_OF_SET[card.kind]
-    if wanted != found.kind:
+    kinds = kinds_of_sets(card)
+    if found.kind not in kinds:
+        wanted = " or ".join(_TRUTHS[kind] for kind in kinds)
         raise InputError(
-            f"the model '{card.name}' is measured on {_TRUTHS[wanted]}, but '{found.root}' has {_TRUTHS[found.kind]}."
+            f"the model '{card.name}' is measured on {wanted}, but '{found.root}' has {_TRUTHS[found.kind]}."
         )
-    judges: dict[str, type[BoxJudge] | type[LabelJudge] | type[PixelJudge]] = {
-        "detect": BoxJudge,
-        "classify": LabelJudge,
-        "segment": PixelJudge,
-    }
-    return judges[wanted](predictor, found)
+    if found.kind == "detect":
+        return BoxJudge(predictor, found)
+    if found.kind == "segment":
+        return PixelJudge(predictor, found)
+    return LabelJudge(predictor, found) if card.kind == "classify" else TouchJudge(predictor, found)
+
+
+def kinds_of_sets(card: ModelCard) -> tuple[str, ...]:
+    """Return the kinds of sets that a model can be measured on: its own, and for touch also pictures with a label."""
+    if card.kind in ("detect", "contact"):
+        return ("detect", "classify") if card.task == "touch" else ("detect",)
+    return (card.kind,)
 
 
 def _about(pictures: int, groups: int, resamples: int) -> str:

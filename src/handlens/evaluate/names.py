@@ -1,14 +1,10 @@
 """Labels of a set and of a model brought together by name, and only by name; it must not know pictures or numbers."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.errors import InputError, unknown
+from handlens.data.sets import LabelledSet
+from handlens.errors import InputError
 from handlens.predictor import Predictor
-from handlens.types import Image
 
 UNTOUCHED = ("face", "hand")
 """Labels that are no touch; every other label of a touch model is a touched region."""
@@ -48,34 +44,3 @@ def misfit(model: str, known: Sequence[str], asked: Sequence[str]) -> InputError
         f"the set has the labels {', '.join(asked) or '(none)'}, but the model '{model}' knows {', '.join(known)}: "
         f"say which is which, for example --map '{(strange or ['LABEL'])[0]}={known[0]}'."
     )
-
-
-def mapped(found: LabelledSet, names: Mapping[str, str]) -> LabelledSet:
-    """Return the same set with labels renamed; two that get one name become one label.
-
-    names: label of the set -> its new name.
-
-    Raises:
-        InputError: the set has no such label.
-    """
-    for name in names:
-        if name not in found.names:
-            raise InputError(unknown("label", name, found.names))
-    renamed = [names.get(name, name) for name in found.names]
-    after = tuple(dict.fromkeys(renamed))
-    table = np.array([after.index(name) for name in renamed], np.int64)
-    pictures = [_relabelled(picture, table) for picture in found]
-    return dataclasses.replace(found, names=after, pictures=tuple(pictures))
-
-
-def _relabelled(picture: Labelled, table: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Labelled:
-    read = picture.mask
-    if read is None:
-        return dataclasses.replace(picture, labels=table[picture.labels])
-    classes = np.full(256, IGNORE, np.uint8)
-    classes[: len(table)] = table
-
-    def mask() -> Image:
-        return np.asarray(classes[read()])
-
-    return dataclasses.replace(picture, labels=table[picture.labels], mask=mask)

@@ -4,17 +4,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handlens.data.sets import LabelledSet
+from handlens.errors import InputError
 from handlens.evaluate import binary
 from handlens.evaluate.curves import Curve, PrecisionRecall, reliability
 from handlens.evaluate.intervals import Array, Drawn
-from handlens.evaluate.names import UNTOUCHED
-from handlens.types import Detections
+from handlens.evaluate.judge import Findings, Verdict
+from handlens.predictor import Predictor
+from handlens.types import Detections, Label, Value
 
 CALLED = 0.5  # the probability from which a picture is called touched
+TOUCH = "touch"
+"""In a set of pictures with one label each: the label of those with a touch; all others have none."""
+NOT_TOLD = "Touches are not told: that needs pictures with a touch and pictures without one."
 
 
 class Touches:
-    """Collects for each picture the truth (some box is neither face nor hand), the probability, and the region named.
+    """Collects for each picture whether it is touched, the probability that was given, and the region that was named.
 
     regions: the touched regions that the model can name; with one or none nobody asks which one it is.
     """
@@ -23,14 +29,15 @@ class Touches:
         self.regions = regions if len(regions) > 1 else ()
         self._rows: list[tuple[bool, float, bool, bool, bool]] = []
 
-    def add(self, truth: Detections, answer: Detections) -> tuple[bool, float]:
-        """Take one picture; return whether it is touched and the probability that was given."""
-        true = {name for name in truth.label_names if name not in UNTOUCHED}
+    def add(self, true: set[str], answer: Detections) -> Verdict:
+        """Take one picture. true: the labels of what is touched, empty where nothing is."""
         rows = np.flatnonzero(answer.of(*self.regions))
         best = answer.label_names[rows[np.argmax(answer.score[rows])]] if len(rows) else ""
         touched, sure = bool(true), answer.best_touch
         self._rows.append((touched, sure, bool(true & set(self.regions)), bool(best), best in true))
-        return touched, sure
+        right = (sure >= CALLED) == touched
+        words = f"{'touch' if touched else 'no touch'}, said {sure:.2f}"
+        return Verdict(1 - abs(sure - touched), 0.0 if right else abs(sure - touched), words)
 
     def told(self) -> "Told | None":
         """Return what was collected, or None unless some pictures are touched and some are not."""
@@ -83,3 +90,48 @@ class Told:
         area = binary.average_precision(self.sure, self.touched, np.ones((1, len(self.sure))))
         line = PrecisionRecall("touch", "touch", recall, precision, float(area[0]))
         return line, reliability("touch", self.sure, self.touched)
+
+
+class TouchJudge:
+    """Judges a touch model on pictures that carry a label each: "touch", or another one for what is no touch.
+
+    Raises:
+        InputError: the set has no label "touch", or no other.
+    """
+
+    min_score: float | None = None
+
+    def __init__(self, predictor: Predictor, found: LabelledSet) -> None:
+        if TOUCH not in found.names or len(found.names) < 2:
+            raise InputError(
+                f"'{predictor.card.name}' tells touch from no touch, but the set has the labels "
+                f"{', '.join(found.names)}: say which one is a touch, for example --map '{found.names[0]}={TOUCH}'."
+            )
+        self.names = found.names
+        self._touches = Touches(())
+        self._labels: list[int] = []
+
+    def add(self, truth: Value, answer: Value) -> Verdict:
+        """Take one picture."""
+        if not isinstance(truth, Label) or not isinstance(answer, Detections):
+            raise TypeError(f"TouchJudge: expected Label and Detections, got {truth!r} and {type(answer).__name__}")
+        self._labels.append(self.names.index(truth.name))
+        verdict = self._touches.add({TOUCH} if truth.name == TOUCH else set(), answer)
+        return verdict._replace(words=f"{truth.name}, said {answer.best_touch:.2f}")
+
+    def finish(self) -> Findings:
+        """Return the numbers of all pictures, and how often those of each other label are called touched."""
+        told, labels = self._touches.told(), np.array(self._labels)
+        if told is None:
+            return Findings(lambda weights: [], (), (NOT_TOLD,))
+
+        def metrics(weights: Array) -> list[Drawn]:
+            rows = told.metrics(weights)
+            for number, name in enumerate(self.names):
+                if name != TOUCH:
+                    there = labels == number
+                    share = binary.ratio(weights @ (there & (told.sure >= CALLED)), weights @ there)
+                    rows.append(Drawn(f"false alarms, {name}", share, int(there.sum())))
+            return rows
+
+        return Findings(metrics, told.curves())

@@ -1,0 +1,159 @@
+"""The verb `evaluate`: how good a model is on labelled pictures; it must not measure anything itself."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handlens.cli import options
+from handlens.cli.failures import DONE, WRONG_INPUT, complain
+from handlens.errors import InputError
+
+if TYPE_CHECKING:
+    from handlens.data.problems import Problem
+    from handlens.data.sets import LabelledSet
+    from handlens.predictor import Predictor
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A shipped model, an .onnx, a RUN or a checkpoint.")]
+Data = Annotated[str, typer.Option("--data", metavar="PATH", help="A labelled set: a folder, or the file of it.")]
+Split = Annotated[str | None, typer.Option(metavar="NAME", help="train, val, test or all (default test, else val).")]
+Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the numbers; - writes to stdout.")]
+Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Write report, curves and contact sheets here.")]
+Resamples = Annotated[int, typer.Option(min=0, max=100_000, metavar="N", help="Draws for the intervals; 0 for none.")]
+Kind = Annotated[str | None, typer.Option(metavar="detect|classify|segment", help="Read the set as one of this kind.")]
+Map = Annotated[
+    list[str] | None, typer.Option("--map", metavar="SET=MODEL", help="Call a label of the set as the model does.")
+]
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    split: Split = None,
+    json: Json = None,
+    out: Out = None,
+    resamples: Resamples = 1000,
+    kind: Kind = None,
+    crop: options.Crop = "whole",
+    map: Map = None,
+    threads: options.Threads = None,
+) -> int:
+    """Measure a model on labelled pictures.
+
+    Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
+    Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from handlens.cli.progress import Bar
+    from handlens.evaluate import measure, plots, writing
+
+    if out is not None:  # what is wrong with it is said before the work, not after
+        plots.require()
+        writing.made_folder(Path(out))
+    predictor, reader = _opened(model, threads), _Complaints()
+    found, part = _part(_labelled(data, kind, predictor, map or (), reader), split)
+    with Bar() as bar:
+        bar.begin(f"{predictor.card.name} on {part}", len(found))
+        measured = measure.evaluate(
+            predictor, found, resamples=resamples, crop=crop, progress=bar.count, on_error=reader.unreadable
+        )
+    Console(stderr=json == "-", highlight=False).print(measured.report)
+    _write_json(writing.as_json(measured, model, data, part), json)
+    if out is not None:
+        files = writing.write_measurement(measured, predictor, found, Path(out), crop)
+        print(f"in {out}/: {', '.join(file.name for file in files)}", file=sys.stderr)
+    reader.sum_up(data)
+    return WRONG_INPUT if reader.wrong else DONE
+
+
+class _Complaints:
+    """What is wrong with the set: told as it is found, and what does no harm only counted."""
+
+    def __init__(self) -> None:
+        self.wrong = 0
+        self._harmless: Counter[str] = Counter()
+
+    def problem(self, problem: "Problem") -> None:
+        from handlens.data.problems import IGNORED, NO_LABEL, OUTSIDE
+
+        if problem.kind in (IGNORED, NO_LABEL, OUTSIDE):
+            self._harmless[problem.kind] += 1
+        else:
+            complain(problem.text)
+            self.wrong += 1
+
+    def unreadable(self, error: InputError) -> None:
+        complain(str(error))
+        self.wrong += 1
+
+    def sum_up(self, data: str) -> None:
+        for kind, count in self._harmless.items():
+            print(f"{kind}: {count:,} times; 'handlens data check {data}' says where", file=sys.stderr)
+
+
+def _opened(model: str, threads: int | None) -> "Predictor":
+    """Return the model of a shipped name, an .onnx, a run or a checkpoint."""
+    from pathlib import Path
+
+    from handlens.predictor import load
+
+    path = Path(model).expanduser()
+    exported = sorted(path.glob("*.onnx")) if path.is_dir() else []
+    if len(exported) == 1:
+        return load(exported[0], threads)
+    if not path.exists() or path.suffix.lower() == ".onnx":
+        return load(model, threads)
+    try:
+        from handlens.train.runs import open_predictor
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("handlens"):
+            raise
+        raise InputError(f"'{model}' is no .onnx, and torch is missing: type pip install 'handlens[train]'.") from error
+    opened: Predictor = open_predictor(path)
+    return opened
+
+
+def _labelled(
+    data: str, kind: str | None, predictor: "Predictor", names: Sequence[str], reader: _Complaints
+) -> "LabelledSet":
+    """Return the set at a path, its labels called as the model calls them."""
+    from handlens.data.open import open_set
+    from handlens.data.remap import rename
+    from handlens.evaluate.measure import kinds_of_sets
+
+    renames = {}
+    for text in names:
+        name, _, other = text.partition("=")
+        if not (name and other):
+            raise InputError(f"--map '{text}' should be SET=MODEL: a label of the set, then one of the model.")
+        renames[name] = other
+    kinds = kinds_of_sets(predictor.card)
+    return rename(open_set(data, kind or (kinds[0] if len(kinds) == 1 else None), reader.problem), renames)
+
+
+def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:
+    """Return the split that was asked for (or test, else val, else all) and its name; say which where nobody asked."""
+    name = split.lower() if split else next((name for name in ("test", "val") if name in found.splits), "all")
+    part = found if name == "all" else found.split(name)
+    if split is None:
+        told = "all" if name == "all" else f"the {name} split of"
+        print(f"measuring on {told} '{found.root}': {len(part):,} pictures", file=sys.stderr)
+    return part, name
+
+
+def _write_json(numbers: dict[str, object], to: str | None) -> None:
+    from json import dumps
+
+    from handlens.io.draft import Draft
+
+    text = dumps(numbers, indent=1) + "\n"
+    if to == "-":
+        print(text, end="")
+    elif to is not None:
+        with Draft(to) as draft:
+            draft.write(text.encode())

@@ -1,0 +1,61 @@
+"""Contact sheets of the best, worst and wrongest pictures, truth beside answer; knows not how they were judged."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from handlens.data.sets import LabelledSet
+from handlens.evaluate.measure import Outcome
+from handlens.io.draw import draw
+from handlens.io.sheet import captioned, fitted, grid
+from handlens.predictor import Predictor
+from handlens.types import Frame, Image, Label, Result, Value
+
+COUNT, SIDE = 12, 260  # pictures on a sheet, pixels of each of their two halves
+
+CHOICES: dict[str, Callable[[Outcome], float | None]] = {
+    "best": lambda one: -one.verdict.quality if len(one.picture.labels) or one.picture.mask else 1.0,
+    "worst": lambda one: one.verdict.quality if one.verdict.quality < 1 else None,
+    "wrongest": lambda one: -one.verdict.wrongness if one.verdict.wrongness > 0 else None,
+}
+"""Sheet -> the order of its pictures, smallest first; None: the picture does not belong there. Among the best, those
+without any object come last: to find nothing there is no art."""
+
+
+def chosen(outcomes: Sequence[Outcome], choice: str, count: int = COUNT) -> list[Outcome]:
+    """Return the pictures of a sheet: first one of each group, then more where there is room."""
+    order = CHOICES[choice]
+    ranked = [(value, number) for number, one in enumerate(outcomes) if (value := order(one)) is not None]
+    kin: set[str] = set()
+    first: list[Outcome] = []
+    more: list[Outcome] = []
+    for _, number in sorted(ranked):
+        group = outcomes[number].picture.kin
+        (more if group in kin else first).append(outcomes[number])
+        kin.add(group)
+    return (first + more)[:count]
+
+
+def sheet(outcomes: Sequence[Outcome], predictor: Predictor, found: LabelledSet, crop: str = "whole") -> Image:
+    """Return (H, W, 3) uint8 RGB: each picture with its truth at the left and the model's answer at the right.
+
+    The answers are asked for again: nobody has room to keep the masks of all pictures.
+
+    Raises:
+        FrameError: a picture cannot be read any more.
+    """
+    cells = []
+    for outcome in outcomes:
+        sample = found.sample(outcome.picture)
+        answer = predictor.predict(sample.frame, crop=crop)
+        pair = [draw(sample.frame, _result(sample.frame, sample.truth, answer)), draw(sample.frame, answer)]
+        halves = np.concatenate([fitted(image, SIDE) for image in pair], axis=1)
+        cells.append(captioned(halves, f"{outcome.picture.name}: {outcome.verdict.words}"))
+    return grid(cells)
+
+
+def _result(frame: Frame, truth: Value, answer: Result) -> Result:
+    """Return a truth as if a model had given it."""
+    if isinstance(truth, Label):
+        truth = Label(truth.name, 1.0, {}, truth.angle)
+    return Result(answer.task, frame.index, frame.time, truth, frame.source, frame.width, frame.height, "truth")
