@@ -118,8 +118,7 @@ class Order(Sampler[Key]):
             return list(range(size))
         rng = np.random.default_rng([self.samples.seed, self.epoch, 0, 1])  # no sample has this stream
         if odds is None:
-            rounds = -(-size // count)
-            every = [rng.permutation(count) + k * count for k in range(rounds)]
+            every = [rng.permutation(count) + k * count for k in range(-(-size // count))]
             return [int(index) for index in np.concatenate(every)[:size]]
         seen: Counter[int] = Counter()
         out = []
