@@ -1,5 +1,6 @@
 """VOC, COCO and Label Studio as real users have them, and conversion among the four formats of boxes."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_a_round_through_all_formats_loses_nothing(tmp_path):
     for number, form in enumerate(["voc", "labelstudio", "coco", "yolo", "coco", "voc", "yolo", "labelstudio"]):
         convert(tmp_path / str(number), form, tmp_path / str(number + 1))
     assert_same(open_set(tmp_path / "8"), made)
+
+
+def test_voc_lists_of_numbers_are_not_mistaken_for_yolo_labels(tmp_path):
+    made = boxed_set(tmp_path)
+    places = [put_picture(tmp_path / f"{number:05}.png", (333, 217)) for number in range(6)]
+    numbered = [dataclasses.replace(made.pictures[1], path=path, split="train") for path in places]
+    write_voc(made.having(numbered), tmp_path / "out")
+    assert [len(p.boxes) for p in open_set(tmp_path / "out")] == [1] * 6
 
 
 def voc(objects: str, size: str = "<size><width>64</width><height>48</height><depth>3</depth></size>") -> str:

@@ -191,6 +191,13 @@ def test_train_and_val_of_the_same_pictures_are_no_split(split_set):
     assert (len(found), found.splits) == (3, ())
 
 
+def test_names_stay_as_they_are_written_and_links_in_a_ring_end(split_set):
+    (split_set / "data.yaml").write_text("train: images/train\nval: images/val\ntest:\nnames: [on, 007, no]\nnc: 3\n")
+    (split_set / "images/train/ring").symlink_to(split_set / "images")
+    (split_set / "images/val/x").mkdir()
+    assert read_yolo(split_set, [].append).names == ("on", "007", "no")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -44,8 +44,13 @@ def find_files(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise InputError(f"'{error.filename}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
 
+    seen = set()  # a link may lead back to a folder above it
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        real = os.path.realpath(place)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and real not in seen)
+        if real in seen:
+            continue
+        seen.add(real)
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(place, name)

@@ -15,7 +15,8 @@ from handlens.data.texts import check_names, read_names, read_text
 from handlens.errors import InputError
 
 _NAMES_FILES = ("classes.txt", "names.txt", "obj.names", "labels.txt", "predefined_classes.txt")
-_LABEL_LINE = re.compile(rb"\s*\d+(\.0*)?(\s+-?[\d.]+(e-?\d+)?){4}", re.IGNORECASE)
+_LABEL_LINE = re.compile(rb"\s*\d+(\.0*)?([ \t]+-?[\d.]+(e-?\d+)?){4}", re.IGNORECASE)  # in one line
+_NOTHING = ("", "~", "null", "None", "none")
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 Entries = Sequence[tuple[Path, str]]
@@ -137,7 +138,7 @@ def read_sheet(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        sheet = yaml.safe_load(read_text(file))
+        sheet = yaml.load(read_text(file), yaml.BaseLoader)  # all of it text: 'on' is a name, not True
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark is not None else ""
@@ -145,7 +146,7 @@ def read_sheet(file: Path) -> dict[str, Any]:
         raise InputError(f"'{file}'{where}: {why}.") from error
     if not isinstance(sheet, dict):
         raise InputError(f"'{file}' is no mapping: it needs lines such as 'train: images/train' and 'names: [chin]'.")
-    return {str(key): value for key, value in sheet.items()}
+    return {str(key): value for key, value in sheet.items() if value not in _NOTHING}
 
 
 def _yaml_names(sheet: dict[str, Any], file: Path) -> tuple[str, ...]:
@@ -161,7 +162,7 @@ def _yaml_names(sheet: dict[str, Any], file: Path) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise InputError(f"'{file}' has no names: it needs a line such as 'names: [cheek, forehead, chin]'.")
     told = check_names(names, file)
-    if sheet.get("nc") not in (None, len(told)):
+    if sheet.get("nc", str(len(told))) != str(len(told)):
         raise InputError(f"'{file}' says nc: {sheet['nc']}, but has {len(told)} names; make them agree.")
     return told
 
