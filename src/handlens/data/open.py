@@ -15,7 +15,7 @@ from handlens.data.problems import OnProblem
 from handlens.data.sets import KINDS, LabelledSet
 from handlens.data.silhouettes import read_silhouettes
 from handlens.data.tables import read_table, table_of
-from handlens.data.texts import columns_of
+from handlens.data.texts import columns_of, read_json
 from handlens.data.voc import is_voc, read_voc
 from handlens.data.yolo import read_yolo
 from handlens.data.yolo_layout import is_yolo
@@ -100,5 +100,7 @@ def open_set(path: str | Path, kind: str | None = None, on_problem: OnProblem | 
         )
     if root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
         raise InputError(f"'{path}' is packed: unpack it and give the folder.")
+    if root.suffix.lower() == ".json":
+        read_json(root)  # raises where it is none, and says in which line
     looked = "; ".join(dict.fromkeys(form.name for form in FORMATS if kind in (None, form.kind)))
     raise InputError(f"'{path}' is no labelled set in a known format; looked for {looked}.")
