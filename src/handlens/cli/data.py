@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from handlens.cli.data_convert import convert
 from handlens.cli.data_download import download
 from handlens.cli.verbs import group
 
@@ -18,6 +19,6 @@ def front(context: typer.Context) -> None:
         print(context.get_help())
 
 
-VERBS: tuple[Callable[..., Any], ...] = (download,)
+VERBS: tuple[Callable[..., Any], ...] = (download, convert)
 for verb in VERBS:
     data.command()(verb)
