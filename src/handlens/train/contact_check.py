@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from handlens.evaluate.binary import roc_auc
 from handlens.train.contact_data import plain_sample
 from handlens.train.ours import images
 from handlens.train.pack import Face
@@ -27,12 +28,8 @@ def touch_logits(net: nn.Module, faces: Sequence[Face], batch: int = 64) -> NDAr
 
 def auc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
     """Area under the ROC curve: the chance that a positive scores above a negative."""
-    if not len(positive) or not len(negative):
-        return float("nan")
-    order = np.concatenate((positive, negative)).argsort(kind="stable").argsort(kind="stable")
-    return float(
-        (order[: len(positive)].sum() - len(positive) * (len(positive) - 1) / 2) / (len(positive) * len(negative))
-    )
+    scores = np.concatenate((positive, negative))
+    return float(roc_auc(scores, np.arange(len(scores)) < len(positive), np.ones((1, len(scores))))[0])
 
 
 def summary(logits: NDArray[np.float32], faces: Sequence[Face], threshold: float = 0.0) -> dict[str, float]:
