@@ -190,9 +190,8 @@ def test_export_refuses_other_answers(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(exporter, "TOLERANCE", 1e-7)
     torch.manual_seed(0)
     net = ContactGraph(Contact().eval())
+    names, example = ("hand", "regions", "touch_logit", "region_scores"), torch.randn(1, 3, 160, 160)
     with pytest.raises(ModelError, match="differ from torch"):
-        names = ("hand", "regions", "touch_logit", "region_scores")
-        example = torch.randn(1, 3, 160, 160)
         exporter.export(net, touch.plain_card("0"), example, names, tmp_path / "x.onnx", int8=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from handlens.cli.extra import need_training
 from handlens.errors import InputError
 
 
@@ -16,10 +17,7 @@ def export(
     """Write a trained network as an .onnx file; refused if its answers differ from torch."""
     if not out.lower().endswith(".onnx"):
         raise InputError(f"--out must end in .onnx, not '{out}'.")
-    try:
-        import lightning  # noqa: F401
-    except ImportError as error:
-        raise InputError("exporting needs torch, which is not installed: pip install 'handlens[train]'") from error
+    need_training("exporting")
     from handlens.train.runs import export_course, open_course
 
     path = export_course(open_course(Path(run)), Path(out), int8)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handlens.errors import InputError
+from handlens.cli.extra import need_training
 
 Number = int | None
 Fraction = float | None
@@ -43,12 +43,7 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a checkpoint.")] = False,
 ) -> None:
     """Train a network on your own pictures; a run that was stopped goes on where it was."""
-    try:
-        import lightning  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "training needs torch and more, which is not installed: pip install 'handlens[train]'"
-        ) from error
+    need_training("training")
     from handlens.train.runs import train_run
     from handlens.train.settings import parse_set
 

@@ -7,6 +7,7 @@ the face lies. It knows no network.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,17 +35,20 @@ SCHEMES: dict[str, dict[str, str]] = {
 Boxes = NDArray[np.float32]
 
 
-def touch_boxes(data: Path, scheme: str, face_and_hand: bool = False) -> LabelledSet:
+def touch_boxes(data: Path, scheme: str, face_and_hand: bool = False, calm: int | None = None) -> LabelledSet:
     """The pictures of `touch/` with boxes derived from their labels, grouped by person, split as they are.
 
-    face_and_hand: boxes of faces and hands too. `object_at_mouth` is left out: with or without a touch, nobody knows.
+    face_and_hand: boxes of faces and hands too. calm: in the train part at most so many pictures without a touch of one
+    person and label. `object_at_mouth` is left out: with or without a touch, nobody knows.
     """
     table, names = FaceTable(data), list(dict.fromkeys(SCHEMES[scheme].values()))
     if face_and_hand:
         names = ["face", "hand", *names]
-    pictures = []
+    pictures, taken = [], Counter[tuple[str, str]]()
     for row in read_rows(data / "touch" / "labels.csv"):
-        if row["label"] == "object_at_mouth":
+        taken[row["person"], row["label"]] += 1
+        many = calm is not None and row["split"] == "train" and taken[row["person"], row["label"]] > calm
+        if row["label"] == "object_at_mouth" or (many and row["label"] != "touch"):
             continue
         boxes = derived(row, table, scheme)
         if boxes is None:
@@ -112,8 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dest", type=Path, required=True)
     parser.add_argument("--labels", choices=sorted(SCHEMES), default="facetouch")
     parser.add_argument("--face-and-hand", action="store_true", help="boxes of faces and hands beside them")
+    parser.add_argument("--calm", type=int, help="train: at most so many pictures without a touch of a person")
     args = parser.parse_args(arguments)
-    write_yolo(touch_boxes(args.data, args.labels, args.face_and_hand), args.dest)
+    write_yolo(touch_boxes(args.data, args.labels, args.face_and_hand, args.calm), args.dest)
 
 
 if __name__ == "__main__":

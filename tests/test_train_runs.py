@@ -1,0 +1,166 @@
+"""From a set to a model in one verb, for every kind of net; what is wrong is a sentence, and a run goes on."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from handlens.cli import run  # noqa: E402
+from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
+from handlens.data.yolo import write_yolo  # noqa: E402
+from handlens.evaluate.measure import evaluate  # noqa: E402
+from handlens.predictor import load  # noqa: E402
+from handlens.train.runs import open_predictor  # noqa: E402
+from handlens.train.trainer import read_checkpoint  # noqa: E402
+
+SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
+
+
+def picture(rng: np.random.Generator, side: int, bright: int) -> tuple[np.ndarray, np.ndarray]:
+    """Dark noise with one bright square, and the square's box."""
+    image = rng.integers(0, 90, (side, side, 3), np.uint8)
+    size = int(rng.integers(side // 4, side // 2))
+    x, y = rng.integers(0, side - size, 2)
+    image[y : y + size, x : x + size] = bright
+    return image, np.array([[x, y, x + size, y + size]], np.float32)
+
+
+def boxes_set(root: Path, count: int = 14) -> Path:
+    """A YOLO set of squares, every third picture of the validation part without one."""
+    rng, pictures = np.random.default_rng(0), []
+    raw = root / "raw"
+    raw.mkdir(parents=True)
+    for number in range(count):
+        image, box = picture(rng, 64, 250)
+        path = raw / f"{number:02}.png"
+        empty = number % 3 == 2
+        if empty:
+            image[:] = 40
+        cv2.imwrite(str(path), image)
+        labels = np.zeros(0 if empty else 1, np.int64)
+        split = "train" if number < 8 else "val"
+        boxes = box[:0] if empty else box
+        pictures.append(Labelled(path, 64, 64, boxes, labels, split=split, group=f"p{number}"))
+    write_yolo(LabelledSet("detect", ("facetouch",), tuple(pictures), raw), root / "set")
+    return root / "set"
+
+
+def class_folders(root: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for name, bright in (("dark", 60), ("light", 250)):
+            folder = root / "classes" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                cv2.imwrite(str(folder / f"{number}.png"), picture(rng, 40, bright)[0])
+    return root / "classes"
+
+
+def masks_set(root: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for kind in ("images", "masks"):
+            (root / "pixels" / kind / split).mkdir(parents=True)
+        for number in range(count):
+            image, ((x, y, right, low),) = picture(rng, 48, 250)
+            mask = np.zeros((48, 48), np.uint8)
+            mask[int(y) : int(low), int(x) : int(right)] = 1
+            cv2.imwrite(str(root / "pixels" / "images" / split / f"{number}.png"), image)
+            cv2.imwrite(str(root / "pixels" / "masks" / split / f"{number}.png"), mask)
+    return root / "pixels"
+
+
+CASES = [
+    ("touch", "yolov5n", boxes_set, ["--size", "64"]),
+    ("touch", "nano", boxes_set, ["--size", "64"]),
+    ("gesture", "digits6", class_folders, []),
+    ("segment", "unet", masks_set, ["--size", "32"]),
+]
+
+
+@pytest.mark.parametrize(("task", "net", "make", "more"), CASES, ids=[case[1] for case in CASES])
+def test_one_verb_goes_from_a_set_to_a_model(tmp_path, task, net, make, more, capsys) -> None:
+    data, out = make(tmp_path), tmp_path / "run"
+    line = ["train", task, "--data", str(data), "--net", net, "--out", str(out), *SHORT, *more]
+    assert run(line) == 0, capsys.readouterr().err
+    there = {path.name for path in out.iterdir()}
+    assert {"config.toml", "log.csv", "curves.png", "last.ckpt", "best.ckpt", f"{net}.onnx", "report.json"} <= there
+    said = json.loads((out / "report.json").read_text())
+    assert said["n"] > 0
+
+    found = _val(data, task)
+    live = {row.name: row.value for row in evaluate(open_predictor(out), found, resamples=0).report}
+    filed = {row.name: row.value for row in evaluate(load(out / f"{net}.onnx"), found, resamples=0).report}
+    assert live.keys() == filed.keys()
+    near = 1e-2 if task == "touch" else 1e-3  # after two epochs boxes have nearly equal scores, and the last bit ranks them
+    for name, value in live.items():
+        assert filed[name] == pytest.approx(value, abs=near, nan_ok=True), name
+
+    assert run(["export", str(out), "--out", str(tmp_path / "small.onnx"), "--int8"]) == 0
+    assert (tmp_path / "small.onnx").stat().st_size < 0.5 * (out / f"{net}.onnx").stat().st_size
+    assert run(["evaluate", str(out / "best.ckpt"), "--data", str(data), "--resamples", "0"]) == 0
+
+
+def _val(data: Path, task: str) -> LabelledSet:
+    from handlens.data.open import open_set
+    from handlens.train.recipes import TASK_KINDS
+
+    return open_set(data, TASK_KINDS[task]).split("val")
+
+
+def test_a_finished_run_goes_on_when_it_is_given_more_epochs(tmp_path, capsys) -> None:
+    data, out = class_folders(tmp_path), tmp_path / "run"
+    line = ["train", "gesture", "--data", str(data), "--out", str(out), *SHORT]
+    assert run(line) == 0
+    first = read_checkpoint(out / "last.ckpt")
+    assert run([*line, "--epochs", "4"]) == 0
+    assert len((out / "log.csv").read_text().splitlines()) == 5
+    assert read_checkpoint(out / "last.ckpt")["epoch"] > first["epoch"]
+
+
+WRONG = [
+    (["train", "touch"], "nothing to train on: give a labelled set with --data"),
+    (["train", "tuch", "--data", "."], "unknown task to train 'tuch': did you mean 'touch'"),
+    (["train", "touch", "--data", "SET", "--net", "yolov9"], "unknown network 'yolov9': did you mean 'yolov"),
+    (["train", "touch", "--data", "SET", "--net", "mobileface"], "does not answer 'touch'"),
+    (["train", "touch", "--data", "SET", "--net", "yolov5n", "--size", "70"], "must be a multiple of 32"),
+    (["train", "touch", "--data", "none"], "'none' does not exist"),
+    (["train", "touch", "--data", "SET", "--set", "mosiac=1"], "unknown setting 'mosiac'"),
+    (["train", "touch", "--data", "SET", "--config", "none.toml"], "config file 'none.toml' cannot be read"),
+    (["train", "touch", "--data", "SET", "--start", "none.pt", *SHORT], "there is no file 'none.pt'"),
+    (["export", "none", "--out", "a.onnx"], "there is no checkpoint"),
+    (["export", "none", "--out", "a.txt"], "--out must end in .onnx"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG, ids=[said[:25] for _, said in WRONG])
+def test_what_is_wrong_is_one_sentence(tmp_path, monkeypatch, capsys, line, said) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = boxes_set(tmp_path)
+    assert run([str(data) if word == "SET" else word for word in line]) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert said in told[-1]
+
+
+def test_one_class_alone_cannot_be_told_apart(tmp_path, capsys) -> None:
+    data = class_folders(tmp_path)
+    for split in ("train", "val"):
+        for file in (data / split / "light").iterdir():
+            file.unlink()
+        (data / split / "light").rmdir()
+    assert run(["train", "gesture", "--data", str(data), "--out", str(tmp_path / "run"), *SHORT]) == 2
+    assert "only the class 'dark'" in capsys.readouterr().err
+
+
+def test_a_cfg_of_another_number_of_classes_is_a_sentence(tmp_path, capsys) -> None:
+    from handlens.train.nets.darknet_standard import standard_cfg
+
+    (tmp_path / "mine.cfg").write_text(standard_cfg("yolov3-tiny", 3))
+    data = boxes_set(tmp_path)
+    assert run(["train", "touch", "--data", str(data), "--net", str(tmp_path / "mine.cfg"), *SHORT]) == 2
+    assert "says classes=3, but the set has 1: write classes=1" in capsys.readouterr().err
