@@ -8,12 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lived_in import lived_in  # noqa: E402
+from lived_in import card_of, lived_in, written  # noqa: E402
 from torch import nn  # noqa: E402
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError, ModelError, OutputError  # noqa: E402
-from handlens.kinds import OUTPUTS  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
 from handlens.train.exporter import export  # noqa: E402
 from handlens.train.folding import fold  # noqa: E402
@@ -84,17 +81,7 @@ GRAPHS = {
 }
 
 
-def card_of(kind: str, size: int, classes: int = 3, resize: str = "stretch") -> ModelCard:
-    names = tuple(f"label {number}" for number in range(classes))
-    return ModelCard("made", "touch", kind, names, (size, size), resize, scores={"f1": 0.5})
-
-
-def written(tmp_path: Path, graph: nn.Module, card: ModelCard, pictures: int = 1, **more: bool) -> Path:
-    example = torch.rand(pictures, 3, *card.size, generator=torch.Generator().manual_seed(1))
-    return export(graph, card, example, OUTPUTS[card.kind], tmp_path / "made.onnx", **more)
-
-
-def assert_same(file: Path, runner: TorchRunner, batch: np.ndarray, close: float = 1e-4) -> None:
+def assert_same(file: Path, runner: TorchRunner, batch: np.ndarray, close: float = 1e-3) -> None:
     ours, truth = OnnxRunner(file).run(batch), runner.run(batch)
     assert ours.keys() == truth.keys()
     for name, value in truth.items():
@@ -105,15 +92,24 @@ def assert_same(file: Path, runner: TorchRunner, batch: np.ndarray, close: float
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_file_answers_as_the_net_for_any_batch(name: str, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     kind, size, make = GRAPHS[name]
+    torch.manual_seed(0)
     graph, card = lived_in(make(), size, size), card_of(kind, size)
     file = written(tmp_path, graph, card)
     assert OnnxRunner(file).card == card
     pictures = np.random.default_rng(0).random((3, 3, size, size), np.float32)
     for batch in (pictures[:1], pictures):
         assert_same(file, TorchRunner(graph, card), batch)
+    truth = TorchRunner(graph, card).run(pictures)
+    assert declared_sides(file) == {output: ["n", *value.shape[1:]] for output, value in truth.items()}
     assert_no_norm_after_a_convolution(file)
     assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
     assert capfd.readouterr() == ("", "")
+
+
+def declared_sides(file: Path) -> dict[str, list[int | str]]:
+    """The sides of every output as the file tells them."""
+    outputs = onnx.load(file).graph.output
+    return {o.name: [side.dim_param or side.dim_value for side in o.type.tensor_type.shape.dim] for o in outputs}
 
 
 def assert_no_norm_after_a_convolution(file: Path) -> None:
@@ -179,11 +175,6 @@ def test_one_channel_is_background_and_hand() -> None:
     assert (PixelGraph(logits)(torch.ones(1, 3, 2, 2))[:, 1] > 0.9).all()
 
 
-def test_a_kind_without_a_canonical_form_is_named() -> None:
-    with pytest.raises(InputError, match="kind 'contact'"):
-        canonical_graph(nn.Identity(), "contact")
-
-
 def test_folding_changes_no_answer_and_leaves_the_net_alone() -> None:
     net = lived_in(build("yolov5n", 1), 64, 64)
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -206,68 +197,3 @@ def test_eight_bits_are_asked_for_and_a_quarter_of_the_size(tmp_path: Path) -> N
     batch = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
     ours, theirs = (runner.run(batch)["probabilities"] for runner in (OnnxRunner(small), TorchRunner(graph, card)))
     assert 1e-6 < np.abs(ours - theirs).max() < 0.02
-
-
-class Changing(nn.Module):
-    """Answers otherwise with every call: what is traced is not what was asked."""
-
-    calls = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        return torch.softmax(x.mean((2, 3)) * self.calls, dim=1)
-
-
-class Stiff(nn.Module):
-    """Knows its batch only as a number."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(x.mean((2, 3)), dim=1) * torch.ones(int(x.shape[0]), 1)
-
-
-class Unknown(nn.Module):
-    """Uses what ONNX does not have."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.special.bessel_j0(x.mean((2, 3)))
-
-
-@pytest.mark.parametrize(
-    ("graph", "why"),
-    [(Changing(), "differ from torch by"), (Stiff(), r"batch|shape"), (Unknown(), "cannot be written as ONNX")],
-)
-def test_a_file_that_answers_otherwise_is_refused_and_the_old_one_stays(
-    graph: nn.Module, why: str, tmp_path: Path
-) -> None:
-    (tmp_path / "made.onnx").write_bytes(b"the last good one")
-    with pytest.raises(ModelError, match=why) as raised:
-        written(tmp_path, graph, card_of("classify", 8), pictures=2)
-    assert "\n" not in str(raised.value)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
-    assert (tmp_path / "made.onnx").read_bytes() == b"the last good one"
-
-
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    net = nn.Conv2d(3, 2, 1)
-    nn.init.constant_(net.weight, float("nan"))
-    with pytest.raises(ModelError, match="differ from torch by nan"):
-        written(tmp_path, PixelGraph(net), card_of("segment", 8, 2))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_card_of_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="the card says size"):
-        export(PixelGraph(nn.Conv2d(3, 2, 1)), card_of("segment", 8, 2), torch.rand(1, 3, 16, 16), ("probabilities",),
-               tmp_path / "made.onnx")  # fmt: skip
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_pictures_that_the_net_does_not_take_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="multiples of 32"):
-        written(tmp_path, canonical_graph(build("yolov5n", 1), "detect"), card_of("detect", 40, 1))
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OutputError, match="was not written"):
-        written(tmp_path / "file", PixelGraph(nn.Conv2d(3, 2, 1)), card_of("segment", 8, 2))

@@ -57,8 +57,8 @@ def export(
     first = example.detach().cpu().float()
     second = _other(first, card)
     pairs = [(batch, _answers(plain, batch)) for batch in (first, second)]
-    shapes = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
-    model = _traced(small, first, outputs, _free(*shapes))
+    arrays = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
+    model = _traced(small, first, outputs, _sides(*arrays))
     if int8:
         _shrink(model)
     helper.set_model_props(model, {KEY: card.to_json()})
@@ -114,33 +114,36 @@ def _answers(graph: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
     return (answer,) if isinstance(answer, Tensor) else tuple(answer)
 
 
-def _free(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, dict[int, str]]:
-    """The free axes: those in which the arrays for two batches differ."""
+def _sides(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, list[int | str]]:
+    """Of every array its sides, a name for those that are free: they differ between the arrays of two batches."""
     return {
-        name: {
-            axis: "n" if axis == 0 else f"{name}_{axis}"
-            for axis, sides in enumerate(zip(array.shape, second[name].shape, strict=True))
-            if len(set(sides)) > 1
-        }
+        name: [
+            side if side == other else "n" if axis == 0 else f"{name}_{axis}"
+            for axis, (side, other) in enumerate(zip(array.shape, second[name].shape, strict=True))
+        ]
         for name, array in first.items()
     }
 
 
 def _traced(
-    graph: nn.Module, example: Tensor, outputs: Sequence[str], axes: dict[str, dict[int, str]]
+    graph: nn.Module, example: Tensor, outputs: Sequence[str], sides: dict[str, list[int | str]]
 ) -> onnx.ModelProto:
     buffer = io.BytesIO()
+    free = {name: {axis: side for axis, side in enumerate(row) if isinstance(side, str)} for name, row in sides.items()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 graph, (example,), buffer, opset_version=OPSET, input_names=["image"], output_names=list(outputs),
-                dynamic_axes=axes, dynamo=False,
+                dynamic_axes=free, dynamo=False,
             )  # fmt: skip
     except torch.onnx.errors.OnnxExporterError as error:
         why = str(error).strip().splitlines()[0]
         raise ModelError(f"the network cannot be written as ONNX: {why}") from error
-    return onnx.load_from_string(buffer.getvalue())
+    model = onnx.load_from_string(buffer.getvalue())
+    for value in model.graph.output:  # tracing forgets sides that are known
+        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, sides[value.name]))
+    return model
 
 
 def _compare(runner: OnnxRunner, batch: Tensor, truth: dict[str, Tensor]) -> None:
