@@ -53,7 +53,7 @@ def plain_loop(settings: Settings, names: list[str], batches: list[Batch], bf16:
     for batch in batches:
         began = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = net.loss(net((batch["image"].float() / 255)), batch["boxes"])["loss"]
+            loss = net.loss(net(batch["image"].float() / 255), batch["boxes"])["loss"]
         steps.zero_grad()
         loss.backward()
         steps.step()

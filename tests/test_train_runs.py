@@ -97,7 +97,7 @@ def test_one_verb_goes_from_a_set_to_a_model(tmp_path, task, net, make, more, ca
     live = {row.name: row.value for row in evaluate(open_predictor(out), found, resamples=0).report}
     filed = {row.name: row.value for row in evaluate(load(out / f"{net}.onnx"), found, resamples=0).report}
     assert live.keys() == filed.keys()
-    near = 1e-2 if task == "touch" else 1e-3  # after two epochs boxes have nearly equal scores, and the last bit ranks them
+    near = 1e-2 if task == "touch" else 1e-3  # boxes of two epochs score nearly alike: the last bit ranks them
     for name, value in live.items():
         assert filed[name] == pytest.approx(value, abs=near, nan_ok=True), name
 

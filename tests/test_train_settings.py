@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets import catalog  # noqa: E402
-from handlens.train.recipes import check_task, recipe  # noqa: E402
-from handlens.train.settings import Settings, parse_set, read_toml  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets import catalog
+from handlens.train.recipes import check_task, recipe
+from handlens.train.settings import Settings, parse_set, read_toml
 
 
 def test_keys_find_their_place() -> None:
@@ -83,7 +83,7 @@ def test_every_network_has_a_recipe_that_is_legal(name: str) -> None:
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
-    with pytest.raises(InputError, match="does not answer 'touch'.*nano|yolov3"):
+    with pytest.raises(InputError, match="does not answer 'touch'"):
         check_task("touch", "mobileface")
     with pytest.raises(InputError, match="unknown task to train 'tuch': did you mean 'touch'"):
         check_task("tuch", "yolov3")

@@ -16,13 +16,14 @@ PRECISIONS = ("auto", "32", "bf16")
 class Plan:
     """The schedule of a training.
 
-    epochs: passes over the training part. minutes: end earlier, the rate fully annealed by then. batch: pictures a step
-    and device. rate, final: learning rate at its highest and, as a share of it, at the end. milestones: for "steps",
-    the shares of the run after which the rate is divided by ten. warmup: epochs of rising rate, growing with the power
-    `warm_power`; warm_bias: rate from which biases come down to it; warm_momentum: momentum at its start. average:
-    decay of the averaged weights (EMA), 0 = none. clip: largest norm of the gradient. patience: epochs without a better
-    score after which it ends, 0 = never. check: measure on the validation part every so many epochs. steps: batches an epoch,
-    0 = all. precision: "auto" takes the faster of 32 and bf16, timed on the first batch. devices, nodes: how many.
+    epochs: passes over the training part. minutes: end earlier, the rate fully annealed by then. batch: pictures a
+    step and device. rate, final: learning rate at its highest and, as a share of it, at the end. milestones: for
+    "steps", the shares of the run after which the rate is divided by ten. warmup: epochs of rising rate, growing with
+    the power `warm_power`; warm_bias: rate from which biases come down to it; warm_momentum: momentum at its start.
+    average: decay of the averaged weights (EMA), 0 = none. clip: largest norm of the gradient. patience: epochs
+    without a better score after which it ends, 0 = never. check: measure on the validation part every so many epochs.
+    steps: batches an epoch, 0 = all. precision: "auto" takes the faster of 32 and bf16, timed on the first batch.
+    devices, nodes: how many.
 
     Raises:
         InputError: a value outside its range.

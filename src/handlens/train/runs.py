@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from handlens.data.grouping import families
 from handlens.data.open import open_set
@@ -71,6 +72,8 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
         lambda net: _checked(course, val),
         course.about,
     )
+    if rank_zero_only.rank:  # one of several devices finishes the run
+        raise SystemExit(0)
     return finish(open_course(best), val, out)
 
 
