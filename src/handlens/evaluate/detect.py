@@ -54,12 +54,11 @@ class BoxJudge:
         """Take the boxes of one picture."""
         if not isinstance(truth, Detections) or not isinstance(answer, Detections):
             raise TypeError(f"BoxJudge: expected Detections, got {type(truth).__name__} and {type(answer).__name__}")
-        answer = answer.select(np.argsort(-answer.score, kind="stable"))
-        there = self._common(truth)
+        there, found = self._common(truth), self._common(answer)
         self._truths.append(there)
-        self._founds.append(self._common(answer))
-        shown_truth = Boxes(*(part[self._shown[there.label]] for part in there))
-        verdict = self._compare(shown_truth, self._common(answer.select(shown(answer, self.card))))
+        self._founds.append(found)
+        rows = self._common(answer, shown(answer, self.card))
+        verdict = self._compare(Boxes(*(part[self._shown[there.label]] for part in there)), rows)
         if self._touches is None:
             return verdict
         touch = self._touches.add({name for name in truth.label_names if name not in UNTOUCHED}, answer)
@@ -102,11 +101,13 @@ class BoxJudge:
         wrong = float(seen.score[~right].max(initial=0.0))
         return Verdict(quality, wrong, f"{hits} of {len(there.label)} boxes, {false} false")
 
-    def _common(self, boxes: Detections) -> Boxes:
-        """Return the rows whose label set and model have in common."""
+    def _common(self, boxes: Detections, wanted: Array | bool = True) -> Boxes:
+        """Return the wanted rows (n,) bool whose label set and model have in common, surest first."""
         table = np.array([self.names.index(n) if n in self.names else -1 for n in boxes.names], np.int64)
         label = table[boxes.label]
-        return Boxes(boxes.xyxy[label >= 0], label[label >= 0], boxes.score[label >= 0])
+        rows = np.flatnonzero((label >= 0) & wanted)
+        rows = rows[np.argsort(-boxes.score[rows], kind="stable")]
+        return Boxes(boxes.xyxy[rows], label[rows], boxes.score[rows])
 
 
 @dataclass(frozen=True, eq=False)
