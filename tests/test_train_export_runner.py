@@ -108,6 +108,7 @@ def test_a_net_in_training_is_asked_in_evaluation_and_left_in_training() -> None
     with torch.autocast("cpu", torch.bfloat16):
         first, second = runner.run(batch)["probabilities"], runner.run(batch)["probabilities"]
     net.eval()
+    batch.flags.writeable = False
     assert first.dtype == np.float32
     assert (first == second).all()
     assert (first == runner.run(batch)["probabilities"]).all()
@@ -115,7 +116,7 @@ def test_a_net_in_training_is_asked_in_evaluation_and_left_in_training() -> None
     net[1].eval()
     runner.run(batch)
     assert [module.training for module in net] == [True, False, True]
-    assert net(torch.from_numpy(batch)).requires_grad  # training goes on
+    assert net(torch.tensor(batch)).requires_grad  # training goes on
 
 
 def test_a_batch_that_the_net_does_not_take_is_a_wrong_model() -> None:

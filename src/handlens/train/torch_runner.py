@@ -34,7 +34,7 @@ class TorchRunner:
             ModelError: the net fails on the batch, or returns another number of arrays.
         """
         weight = next(self.graph.parameters(), torch.empty(0))
-        pictures = torch.from_numpy(batch).to(weight.device, weight.dtype)
+        pictures = torch.tensor(batch, dtype=weight.dtype, device=weight.device)
         try:
             with evaluating(self.graph), torch.inference_mode(), torch.autocast(weight.device.type, enabled=False):
                 answer = self.graph(pictures)
