@@ -86,7 +86,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["--json", "x", "predict", "clip.mp4"], "belongs after the command"),
         (["--nonsense"], "--nonsense"),
         (["models", "tuch"], "unknown model 'tuch'"),
-        (["models", "Nano", "--fused"], "'nano' does not exist yet; there are: yolov3, "),
+        (["models", "DeepLabV3plus", "--fused"], "'deeplabv3plus' does not exist yet; there are: nano, yolov3, "),
         (["models", "yolov5", "--fused"], "unknown network 'yolov5': did you mean 'yolov5"),
         (["models", "yolov5m", "--classes", "0"], "--classes"),
         (["models", "text.onnx"], "not a model"),

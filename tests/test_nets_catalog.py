@@ -59,7 +59,7 @@ def test_the_stated_parameters_are_the_real_ones(name):
     assert sum(row.parameters for row in catalog.layer_table(name)) == stated
 
 
-@pytest.mark.parametrize("name", [name for name in catalog.names() if "yolo" not in name])
+@pytest.mark.parametrize("name", [name for name in catalog.names() if name != "nano" and "yolo" not in name])
 def test_any_number_of_classes(name):
     torch = pytest.importorskip("torch")
     with torch.device("meta"):

@@ -10,7 +10,7 @@ from handlens.errors import InputError, ModelError, NotYet, unknown
 if TYPE_CHECKING:
     from handlens.card import ModelCard
 
-LATER = ("nano", "deeplabv3plus")
+LATER = ("deeplabv3plus",)
 """Networks that are promised (CONTRACT.md) and do not exist yet."""
 
 

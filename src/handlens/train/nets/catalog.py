@@ -80,6 +80,12 @@ def layer_table(name: str, classes: int | None = None, fused: bool = False) -> l
         return rows(fuse(net) if fused else net)
 
 
+def _nano(classes: int | None) -> Any:
+    from handlens.train.nets.nano import Nano
+
+    return Nano(classes or 9)
+
+
 def _yolov3(name: str) -> Callable[[int | None], Any]:
     def make(classes: int | None) -> Any:
         from handlens.train.nets.darknet import Darknet
@@ -132,6 +138,7 @@ _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
 _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
 
 _ALL = (
+    Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
     Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
     Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),
     Network("yolov3-tiny", _V3, "touch", 80, 8_852_366, _yolov3("yolov3-tiny")),

@@ -1,0 +1,129 @@
+"""Nano, our own detector and the default: anchor-free, 1.1 M parameters, 320 pixels; knows no data and no loops.
+
+Three levels (strides 8, 16, 32) through a pyramid down (arXiv 1612.03144) and up again (arXiv 1803.01534); at every
+place one score a class, which stands for class and overlap in one (arXiv 2006.04388), and the distances to the four
+edges of the box (arXiv 1904.01355). Dense 3x3 convolutions: see `blocks`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import InputError
+from handlens.train.nets.anchors import Decoded, check_size
+from handlens.train.nets.blocks import ConvUnit, TopDown, stage
+from handlens.train.nets.nano_loss import nano_loss
+
+STRIDES = (8, 16, 32)
+
+FIRST_REACH = 2.0
+"""An edge's distance before training, in strides."""
+
+
+class Places(NamedTuple):
+    """All places of all levels, finest first. centre: (k, 2) x and y in input pixels; stride: (k,) of its level."""
+
+    centre: Tensor
+    stride: Tensor
+
+
+class Head(nn.Module):
+    """One for all levels: map (n, width, h, w) -> (n, 4 + classes, h, w), edges before softplus and score logits.
+
+    Box and class each have a convolution of their own (arXiv 2107.08430). Without batch norm, whose means would be
+    those of three levels at once; a factor for each level stretches the edges instead.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.box = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(width, 4, 1))
+        self.score = nn.Sequential(
+            nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(width, classes, 1)
+        )
+        self.scales = nn.Parameter(torch.ones(len(STRIDES)))
+        for branch, bias in ((self.box, math.log(math.exp(FIRST_REACH) - 1)), (self.score, math.log(0.01 / 0.99))):
+            nn.init.kaiming_normal_(branch[0].weight, nonlinearity="relu")
+            nn.init.zeros_(branch[0].bias)
+            nn.init.normal_(branch[2].weight, std=0.01)
+            nn.init.constant_(branch[2].bias, bias)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [
+            torch.cat((self.box(x) * scale, self.score(x)), dim=1)
+            for x, scale in zip(maps, self.scales.unbind(), strict=True)
+        ]
+
+
+class Nano(nn.Module):
+    """Pictures (n, 3, h, w), h and w multiples of 32, as (x - 127.5) / 64 -> three maps (n, 4 + classes, h, w).
+
+    Raises:
+        InputError: no class, or pictures whose sides are no multiples of 32.
+    """
+
+    stride = STRIDES[-1]
+
+    def __init__(self, classes: int = 9, width: int = 64) -> None:
+        super().__init__()
+        if classes < 1:
+            raise InputError(f"{classes} classes: a detector needs at least one.")
+        self.classes = classes
+        self.stem = nn.Sequential(ConvUnit(3, 16, 2), ConvUnit(16, 32, 2))
+        self.level8 = stage(32, 64, 1)
+        self.level16 = stage(64, 96, 2)
+        self.level32 = stage(96, 128, 1)
+        self.top = nn.Conv2d(128, width, 1)
+        self.down16 = TopDown(96, width)
+        self.down8 = TopDown(64, width)
+        self.up16 = ConvUnit(width, width, 2)
+        self.up32 = ConvUnit(width, width, 2)
+        self.head = Head(width, classes)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        check_size(x, self.stride)
+        fine = self.level8(self.stem(x))
+        middle = self.level16(fine)
+        coarse = self.top(self.level32(middle))
+        middle = self.down16(middle, coarse)
+        fine = self.down8(fine, middle)
+        middle = middle + self.up16(fine)
+        coarse = coarse + self.up32(middle)
+        return self.head((fine, middle, coarse))
+
+    def decode(self, raw: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Raw maps -> boxes (n, k, 4) x1 y1 x2 y2 in input pixels and scores (n, k, classes) in [0, 1]."""
+        flat = torch.cat([level.flatten(2) for level in raw], dim=2).float()
+        return boxes_of(flat[:, :4], places_of(raw)), torch.sigmoid(flat[:, 4:]).transpose(1, 2)
+
+    def loss(self, raw: list[Tensor], boxes: Tensor) -> dict[str, Tensor]:
+        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
+        flat = torch.cat([level.flatten(2) for level in raw], dim=2).float()
+        places = places_of(raw)
+        return nano_loss(boxes_of(flat[:, :4], places), flat[:, 4:].transpose(1, 2), *places, boxes)
+
+    def graph(self) -> Decoded:
+        """The form to export."""
+        return Decoded(self)
+
+
+def places_of(raw: Sequence[Tensor]) -> Places:
+    """The places of raw maps (n, fields, h, w), in float32."""
+    centres, strides = [], []
+    for level, stride in zip(raw, STRIDES, strict=True):
+        height, width = level.shape[2], level.shape[3]
+        column = torch.arange(width, dtype=torch.float32, device=level.device).view(1, width).expand(height, width)
+        row = torch.arange(height, dtype=torch.float32, device=level.device).view(height, 1).expand(height, width)
+        centres.append((torch.stack((column, row), dim=2).flatten(0, 1) + 0.5) * stride)
+        strides.append(torch.full_like(column, stride).flatten())
+    return Places(torch.cat(centres), torch.cat(strides))
+
+
+def boxes_of(edges: Tensor, places: Places) -> Tensor:
+    """Edges (n, 4, k): left, top, right, bottom before softplus -> boxes (n, k, 4) in input pixels."""
+    reach = nn.functional.softplus(edges).transpose(1, 2) * places.stride.unsqueeze(1)
+    return torch.cat((places.centre - reach[..., :2], places.centre + reach[..., 2:]), dim=2)
