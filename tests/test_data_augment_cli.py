@@ -77,9 +77,7 @@ def test_an_unreadable_picture_is_left_out_and_the_code_is_2(
 
 
 def test_it_says_what_to_install() -> None:
-    hide = (
-        "import sys; sys.modules['torch'] = None; import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
-    )
+    hide = "import sys; sys.modules['torch'] = None; import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
     verb = ["data", "augment", "set", "--dest", "large"]
     done = subprocess.run([sys.executable, "-c", hide, *verb], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (

@@ -32,11 +32,20 @@ VERBS = [
     ["models"],
     ["models", "light.onnx"],
     ["bench", "-m", "light.onnx", "--frames", "5", "--json", "speed.json"],
+    ["data", "synth", "--dest", "people", "--count", "3", "--size", "64", "--workers", "1"],
     ["--version"],
 ]
 """They succeed with a model and a clip of the test's own."""
 
-ANY = [["check"], ["train", "touch"], ["evaluate", "touch"], ["export", "run"], ["data", "check"], ["predict", "x.jpg"]]
+ANY = [
+    ["check"],
+    ["train", "touch"],
+    ["evaluate", "touch"],
+    ["export", "run"],
+    ["data", "check"],
+    ["predict", "x.jpg"],
+    ["data", "augment", "people", "--dest", "large"],
+]
 """They answer, whatever the answer is."""
 
 
@@ -49,7 +58,7 @@ def test_every_verb_works_with_sockets_forbidden(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
     )
     assert "the network was asked for" not in done.stdout + done.stderr
     codes = json.loads((tmp_path / "codes.json").read_text())
@@ -63,3 +72,11 @@ def test_the_guard_would_notice() -> None:
     hook = PROGRAM.split("import handlens")[0] + "import socket; socket.socket()"
     done = subprocess.run([sys.executable, "-c", hook, "[]"], capture_output=True, text=True, timeout=30)
     assert "the network was asked for" in done.stderr
+
+
+def test_only_download_asks_the_network(tmp_path: Path) -> None:
+    verb = ["data", "download", "--keyword", "chin leaning", "--dest", "set", "--source", "openverse"]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps([verb])], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert "the network was asked for: socket." in done.stderr
