@@ -117,10 +117,11 @@ def test_mistakes_are_a_sentence(change, sentence, model, data, capsys, monkeypa
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("name", ["tuch", "none.onnx", "text.onnx"])
+@pytest.mark.parametrize("name", ["tuch", "none.onnx", "none.ckpt", "text.onnx", "text.csv", "text.ckpt"])
 def test_a_model_that_is_none_is_a_sentence(name, data, tmp_path, capsys):
-    (tmp_path / "text.onnx").write_text("no model")
-    given = str(tmp_path / name) if name == "text.onnx" else name
+    given = str(tmp_path / name) if name.startswith("text") else name
+    if given != name:
+        Path(given).write_text("no model")
     assert run(["evaluate", given, "--data", str(data)]) == 2
     assert name in capsys.readouterr().err
 

@@ -106,7 +106,7 @@ def _opened(model: str, threads: int | None) -> "Predictor":
     exported = sorted(path.glob("*.onnx")) if path.is_dir() else []
     if len(exported) == 1:
         return load(exported[0], threads)
-    if not path.exists() or path.suffix.lower() == ".onnx":
+    if not path.is_dir() and (path.suffix != ".ckpt" or not path.is_file()):
         return load(model, threads)
     try:
         from handlens.train.runs import open_predictor
