@@ -56,7 +56,11 @@ def test_all_pairs_are_found_across_blocks_each_once():
     prints[590] = prints[3]
     prints[591] = prints[3]
     prints[592, :5] *= -1
-    found = [pair for pairs in near_pairs(prints, 0) for pair in zip(pairs.first.tolist(), pairs.second.tolist())]
+    found = [
+        pair
+        for pairs in near_pairs(prints, 0)
+        for pair in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+    ]
     assert sorted(found) == [(3, 590), (3, 591), (590, 591)]
 
 

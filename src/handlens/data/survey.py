@@ -127,7 +127,6 @@ def _look(found: LabelledSet, picture: Labelled) -> _Look:
             mark = digest(data)
         size = (image.shape[1], image.shape[0])
         known = tally(found, picture)
-        found.truth(picture, image)
     except (FrameError, InputError) as error:
         return _Look(mark, nothing, size, known, str(error))
     except OSError as error:

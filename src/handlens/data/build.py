@@ -1,0 +1,136 @@
+"""Several labelled sets -> one, split by family, and its zip; it must not know file formats or the command line."""
+
+import dataclasses
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlens.data.delivery import Tick
+from handlens.data.fingerprints import NEAR
+from handlens.data.grouping import families, name_families
+from handlens.data.pictures import below, find_files
+from handlens.data.remap import GONE, relabel
+from handlens.data.sets import LabelledSet
+from handlens.data.splitting import SHARES, split_families
+from handlens.data.survey import Survey
+from handlens.errors import InputError
+from handlens.io.draft import Draft, output_error
+from handlens.types import Ints
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same set gives the same bytes on any day
+_PACKED = frozenset({".jpg", ".jpeg", ".png", ".webp"})  # to pack these again costs time and saves nothing
+
+
+def merge_sets(sets: Sequence[LabelledSet], names: Sequence[str] = ()) -> LabelledSet:
+    """Return one set of all pictures, whose classes are matched by name, whatever their numbers were.
+
+    Names that differ only in case are one class and called as they were first.
+
+    names: the classes of the result, in order; () takes them as they come. A set may have more as long as no object
+    is of them.
+
+    Raises:
+        InputError: no set, sets of different kinds or backgrounds, or objects of a class that `names` lacks.
+    """
+    first = sets[0]
+    for other in sets[1:]:
+        if other.kind != first.kind:
+            raise InputError(
+                f"'{first.root}' is a set to {first.kind} and '{other.root}' one to {other.kind}: build them apart."
+            )
+        if first.kind == "segment" and other.names[0].lower() != first.names[0].lower():
+            raise InputError(
+                f"value 0 is '{first.names[0]}' in the masks of '{first.root}' and '{other.names[0]}' in those of"
+                f" '{other.root}': rename one ('handlens data remap')."
+            )
+    told: dict[str, str] = {}
+    for name in names or [name for one in sets for name in one.names]:
+        told.setdefault(name.lower(), name)
+    classes = list(told.values())
+    moved = [_moved(one, classes) for one in sets]
+    return dataclasses.replace(first, names=tuple(classes), pictures=tuple(p for one in moved for p in one))
+
+
+def _moved(found: LabelledSet, classes: Sequence[str]) -> LabelledSet:
+    places = {name.lower(): number for number, name in enumerate(classes)}
+    table = [places.get(name.lower(), GONE) for name in found.names]
+    used = {int(label) for picture in found for label in picture.labels}
+    lost = [name for number, name in enumerate(found.names) if table[number] == GONE]
+    full = [name for name in lost if found.names.index(name) in used or found.kind == "segment"]
+    if full:
+        raise InputError(
+            f"'{found.root}' has the class '{full[0]}', which is not among {', '.join(classes)}: add it to --names, or"
+            " rename or drop it first ('handlens data remap')."
+        )
+    return relabel(found, classes, table)
+
+
+def without_copies(found: LabelledSet, seen: Survey) -> tuple[LabelledSet, Survey]:
+    """Return the set and its survey without pictures that cannot be read, and each of those that are alike once.
+
+    Alike are pictures of the same bytes about which the same is said; where something else is said, both stay.
+    """
+    known: set[object] = set()
+    rows = []
+    for row, picture in enumerate(found):
+        told = sorted(zip(picture.labels.tolist(), picture.boxes.tolist() or [[]] * len(picture.labels), strict=True))
+        what = (seen.digests[row], str(told))
+        if row in seen.faults or (what in known and found.kind != "segment"):
+            continue
+        known.add(what)
+        rows.append(row)
+    return found.having([found.pictures[row] for row in rows]), seen.take(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """A set with splits and groups. family: (n,) int64 of each picture; tally: (n, classes) int64, its objects."""
+
+    found: LabelledSet
+    family: Ints
+    tally: Ints
+
+
+def divide(
+    found: LabelledSet, seen: Survey, shares: Sequence[float] = SHARES, near: float = NEAR, seed: int = 0
+) -> Division:
+    """Return the set split by family (see grouping and splitting), with a group for every picture that has kin.
+
+    Raises:
+        InputError: fewer families than splits.
+    """
+    family = families(found, seen, near)
+    splits = split_families(family, seen.tally, shares, seed)
+    named = name_families(found, family)
+    pictures = [dataclasses.replace(one, split=split) for one, split in zip(named, splits, strict=True)]
+    return Division(found.having(pictures), family, seen.tally)
+
+
+def zip_folder(folder: Path, tick: Tick | None = None) -> Path:
+    """Pack a folder into NAME.zip beside it and return that; the same files give the same bytes.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    folder = folder.resolve()
+    target = folder.with_name(f"{folder.name}.zip")
+    draft = Draft(target)
+    try:
+        with zipfile.ZipFile(draft.file, "w") as archive:
+            for path in find_files(folder):
+                entry = zipfile.ZipInfo(f"{folder.name}/{below(path, folder)}", _ZIP_TIME)
+                packed = path.suffix.lower() in _PACKED
+                entry.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes())
+                if tick is not None:
+                    tick()
+    except OSError as error:
+        draft.discard()
+        raise output_error(error, target) from error
+    except BaseException:  # also Ctrl-C: half an archive is of no use
+        draft.discard()
+        raise
+    draft.keep()
+    return target
