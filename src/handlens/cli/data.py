@@ -5,8 +5,14 @@ from typing import Any
 
 import typer
 
+from handlens.cli.data_augment import augment
+from handlens.cli.data_build import build
+from handlens.cli.data_check import check
 from handlens.cli.data_convert import convert
 from handlens.cli.data_download import download
+from handlens.cli.data_remap import remap
+from handlens.cli.data_split import split
+from handlens.cli.data_synth import synth
 from handlens.cli.verbs import group
 
 data = group(help="Download, check, split, convert and enlarge labelled sets.", invoke_without_command=True)
@@ -19,6 +25,6 @@ def front(context: typer.Context) -> None:
         print(context.get_help())
 
 
-VERBS: tuple[Callable[..., Any], ...] = (download, convert)
+VERBS: tuple[Callable[..., Any], ...] = (download, build, check, split, remap, convert, augment, synth)
 for verb in VERBS:
     data.command()(verb)
