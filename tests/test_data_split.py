@@ -61,6 +61,8 @@ def test_a_set_of_one_clip_cannot_be_split_but_says_why(tmp_path, capsys):
 def test_a_stricter_likeness_tears_copies_apart_when_the_user_wants_it(tmp_path):
     root = yolo_set(tmp_path / "set", ["chin"], [1], 12)
     assert run(["data", "split", str(root), "--dest", str(tmp_path / "new"), "--near", "0"]) == 0
+    assert run(["data", "check", str(tmp_path / "new")]) == 2
+    assert run(["data", "check", str(tmp_path / "new"), "--near", "-1"]) == 0
 
 
 def test_nothing_readable_is_a_sentence(tmp_path, capsys):

@@ -26,7 +26,7 @@ def build(
     kind: options.Kind = None,
     zip: Zip = False,
 ) -> int:
-    """Make one set of several annotated folders, split into train, val and test.
+    """Make one split set of several annotated folders.
 
     Classes are matched by name, whatever their numbers are. Boxes become a YOLO set (images/, labels/, data.yaml,
     NAME.names, NAME.data), pictures of classes class folders, and pictures with masks images/ and masks/.

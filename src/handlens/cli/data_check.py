@@ -26,7 +26,7 @@ Out = Annotated[
 def check(
     set: options.SetPath, kind: options.Kind = None, out: Out = None, near: options.Near = options.NEAR_BITS
 ) -> int:
-    """Look for what is wrong with a set, first of all for leaks between its splits.
+    """Find what is wrong with a set, leaks between splits first.
 
     Unreadable pictures, wrong classes, boxes that are wrong, outside, tiny or there twice, pictures without label and
     labels without picture, classes that a split lacks, the same picture twice, near copies; and the same person, the

@@ -33,7 +33,8 @@ Group = Annotated[
 ]
 GroupBy = Annotated[str | None, typer.Option("--group-by", metavar="folder", help="Each folder is one group.")]
 Near = Annotated[
-    int, typer.Option("--near", min=0, max=60, metavar="N", help="Pictures at most N of 143 bits apart are one view.")
+    int,
+    typer.Option("--near", min=-1, max=60, metavar="N", help="Up to N of 143 bits apart is one view; -1: nothing is."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Another number draws otherwise.")]
 

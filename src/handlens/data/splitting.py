@@ -55,7 +55,8 @@ def split_families(family: Ints, tally: Ints, shares: Sequence[float] = SHARES, 
         groups = f"{count} group{'' if count == 1 else 's'}"
         raise InputError(
             f"{len(family)} pictures in {groups} cannot be split into {', '.join(name for name, _ in wanted)}: there"
-            " must be at least one group for each; give smaller groups (--group), or stricter ones (--near)."
+            " must be at least one group for each; give smaller groups (--group), or let fewer pictures count as near"
+            " copies of each other (--near, -1 for none)."
         )
     loads = np.zeros((count, tally.shape[1] + 1))
     np.add.at(loads, family, np.column_stack([np.ones(len(family)), tally]))
