@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,14 +71,16 @@ def enlarge_set(
         drafts = folder / ".drawn"
         drafts.mkdir()
         families: list[list[Labelled]] = []
-        for answer in _spread(partial(_family, order=order, drafts=drafts), originals.pictures, workers):
-            if isinstance(answer, list):
-                families.append(answer)
-            elif on_error is None:
-                raise answer
-            else:
-                on_error(answer)
-            tick()
+        work = partial(_family, order=order, drafts=drafts)
+        with contextlib.closing(_spread(work, originals.pictures, workers)) as answers:
+            for answer in answers:
+                if isinstance(answer, list):
+                    families.append(answer)
+                elif on_error is None:
+                    raise answer
+                else:
+                    on_error(answer)
+                tick()
         if not families:
             raise InputError(f"none of the training pictures of '{found.root}' can be read.")
         others = [picture for picture in found if picture.split != "train"]
@@ -156,7 +159,7 @@ def _cell(found: LabelledSet, picture: Labelled) -> Image:
 
 def _spread(
     work: Callable[[tuple[int, Labelled]], list[Labelled] | FrameError], pictures: Sequence[Labelled], workers: int
-) -> Iterator[list[Labelled] | FrameError]:
+) -> Generator[list[Labelled] | FrameError, None, None]:
     """Yield the answers in order; each thread computes with one core."""
     cores = torch.get_num_threads()
     torch.set_num_threads(1)

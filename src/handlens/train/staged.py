@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from handlens.data.delivery import new_folder
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.splitting import split_families
 from handlens.data.write_beside import write_beside
-from handlens.errors import InputError, unknown
+from handlens.errors import HandlensError, InputError, unknown
 from handlens.train.shots import MASKS, Drawn, Task, draw_task
 from handlens.train.touch_boxes import SCHEMES
 
@@ -49,17 +51,18 @@ def stage_set(
 
     Raises:
         InputError: unknown labels, or fewer than three pictures.
+        HandlensError: a worker was ended by the system.
         OutputError: `dest` exists and is not empty, or cannot be written.
     """
     if labels not in SCHEMES:
         raise InputError(unknown("labels", labels, SCHEMES))
     names = class_names(labels)
     tasks = plan_tasks(count, seed, size, labels)
-    with new_folder(dest) as folder:
+    with new_folder(dest) as folder, contextlib.closing(_drawn(tasks, workers)) as shots:
         drafts = folder / ".drawn"
         drafts.mkdir()
         pictures = []
-        for task, drawn in zip(tasks, _drawn(tasks, workers), strict=True):
+        for task, drawn in zip(tasks, shots, strict=True):
             place = drafts / f"{task.name}.jpg"
             place.write_bytes(drawn.image)
             place.with_suffix(".png").write_bytes(drawn.mask)
@@ -95,13 +98,20 @@ def plan_tasks(count: int, seed: int, size: int, labels: str) -> list[Task]:
     return [Task(seed, number // each, number % each, size, labels) for number in range(count)]
 
 
-def _drawn(tasks: list[Task], workers: int) -> Iterator[Drawn]:
+def _drawn(tasks: list[Task], workers: int) -> Generator[Drawn, None, None]:
     if workers <= 1:
         yield from map(draw_task, tasks)
         return
+    before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _be_a_worker)
     try:
         yield from pool.map(draw_task, tasks)
+    except BrokenProcessPool as error:
+        raise HandlensError("a process that draws was ended from outside: is there memory for --workers?") from error
+    except BaseException:  # Ctrl-C: what is half drawn is not waited for
+        for worker in set(multiprocessing.active_children()) - before:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
