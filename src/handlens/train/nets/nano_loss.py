@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from handlens.train.nets.box_losses import Truth, pair_loss, truth_of
+from handlens.train.nets.box_losses import Truth, iou_loss, pair_loss, truth_of
 
 MOST = 10
 SHARPNESS = 6.0
@@ -47,50 +47,61 @@ def nano_loss(found: Tensor, logits: Tensor, centre: Tensor, stride: Tensor, box
         InputError: a box of a class that does not exist.
     """
     truth = truth_of(boxes, logits.shape[0], logits.shape[2])
+    sure = torch.sigmoid(logits)
     with torch.no_grad():
-        picture, place, row, quality = assign(found, torch.sigmoid(logits), centre, stride, truth)
+        picture, place, row, quality = assign(found, sure, centre, stride, truth)
         goal = torch.zeros_like(logits)
         goal[picture, place, truth.label[row]] = quality
         amount = quality.sum().clamp(min=1.0)
-    apart = (torch.sigmoid(logits) - goal) ** 2
-    score = (fn.binary_cross_entropy_with_logits(logits, goal, reduction="none") * apart).sum() / amount
+    unlike = fn.binary_cross_entropy_with_logits(logits, goal, reduction="none")
+    score = (unlike * (sure - goal).square()).sum() / amount
     box = (pair_loss("giou", found[picture, place], truth.xyxy[row]) * quality).sum() / amount * BOX_GAIN
     return {"loss": score + box, "box": box, "score": score}
 
 
 def assign(found: Tensor, scores: Tensor, centre: Tensor, stride: Tensor, truth: Truth) -> Assigned:
     """The places that answer for the true boxes, by what the net says now: found (n, k, 4), scores (n, k, classes)."""
-    far = (centre - truth.centre[:, None]).abs()
-    inside = (far < (truth.sides[:, None] / 2).clamp(min=REACH * float(stride.min()))).all(dim=2)
-    overlap = _overlap(found[truth.picture], truth.xyxy) * inside
-    fit = scores[truth.picture, :, truth.label] * overlap**SHARPNESS
-    best, chosen = torch.where(inside, fit, -1.0).topk(min(MOST, len(centre)), dim=1)
-    row, column = (best > 0).nonzero(as_tuple=True)
-    place = chosen[row, column]
-    row, place = _unshared(truth.picture[row] * len(centre) + place, place, row, overlap)
-    quality = torch.zeros_like(overlap)
-    quality[row, place] = fit[row, place]
-    own = torch.zeros_like(overlap)
-    own[row, place] = overlap[row, place]
-    quality = quality / quality.amax(dim=1, keepdim=True).clamp(min=1e-12) * own.amax(dim=1, keepdim=True)
-    return Assigned(truth.picture[row], place, row, quality[row, place])
+    reach = (truth.sides / 2).clamp(min=REACH * float(stride.min()))
+    row, place = _inside(centre, truth.centre - reach, truth.centre + reach)
+    picture = truth.picture[row]
+    overlap = 1 - iou_loss(found[picture, place], truth.xyxy[row])
+    fit = scores[picture, place, truth.label[row]] * overlap**SHARPNESS
+    kept = _best(fit, row, place, len(truth.label), len(centre))
+    kept = kept[_unshared(picture[kept] * len(centre) + place[kept], row[kept], overlap[kept])]
+    picture, place, row, fit, overlap = (part[kept] for part in (picture, place, row, fit, overlap))
+    most_fit, most_overlap = (_largest(value, row, len(truth.label)) for value in (fit, overlap))
+    return Assigned(picture, place, row, fit / most_fit[row].clamp(min=1e-12) * most_overlap[row])
 
 
-def _unshared(flat: Tensor, place: Tensor, row: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows and places without those that another true box overlaps better; flat: place and picture in one."""
+def _inside(centre: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of boxes (m, 2), (m, 2) and the places (k, 2) inside them."""
+    across, down = (
+        (centre[:, axis] > low[:, axis : axis + 1]) & (centre[:, axis] < high[:, axis : axis + 1]) for axis in (0, 1)
+    )
+    row, place = (across & down).nonzero(as_tuple=True)
+    return row, place
+
+
+def _best(fit: Tensor, row: Tensor, place: Tensor, rows: int, places: int) -> Tensor:
+    """Which pairs are among the `MOST` of their row that fit best, and at all."""
+    number = torch.arange(len(fit), device=fit.device)
+    dense = torch.zeros(rows, places, device=fit.device)
+    dense[row, place] = fit
+    index = torch.zeros(rows, places, dtype=torch.int64, device=fit.device)
+    index[row, place] = number
+    value, chosen = dense.topk(min(MOST, places), dim=1)
+    return index.gather(1, chosen)[value > 0]
+
+
+def _largest(value: Tensor, row: Tensor, rows: int) -> Tensor:
+    """(rows,): the largest value of each row, 0 where it has none."""
+    return torch.zeros(rows, device=value.device).scatter_reduce(0, row, value, "amax")
+
+
+def _unshared(flat: Tensor, row: Tensor, overlap: Tensor) -> Tensor:
+    """Which pairs stay: of those of one place (flat: its number) the one with the largest overlap, else the first."""
     _, group = flat.unique(return_inverse=True)
-    mine = overlap[row, place]
-    most = torch.zeros(len(flat), device=mine.device).scatter_reduce(0, group, mine, "amax")
-    tied = mine == most[group]
-    first = torch.full_like(flat, len(overlap)).scatter_reduce(0, group[tied], row[tied], "amin")
-    kept = first[group] == row
-    return row[kept], place[kept]
-
-
-def _overlap(found: Tensor, true: Tensor) -> Tensor:
-    """IoU of boxes (m, k, 4) with one true box each, (m, 4): (m, k)."""
-    low = torch.maximum(found[..., :2], true[:, None, :2])
-    high = torch.minimum(found[..., 2:], true[:, None, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    area = (found[..., 2:] - found[..., :2]).clamp(min=0).prod(dim=2)
-    return shared / (area + (true[:, 2:] - true[:, :2]).prod(dim=1)[:, None] - shared).clamp(min=1e-7)
+    tied = overlap == _largest(overlap, group, len(flat))[group]
+    first = torch.full_like(flat, int(row.max()) + 1 if len(row) else 0)
+    first = first.scatter_reduce(0, group[tied], row[tied], "amin")
+    return first[group] == row
