@@ -1,10 +1,11 @@
 """Time of one answer: an exported net in our runner beside the same net in torch, in turns, in one run.
 
-    python benchmarks/runner_speed.py [--net yolov5m] [--sizes 320 640] [--rounds 40] [--threads 2] [--json FILE]
+    python benchmarks/runner_speed.py [--net yolov5m] [--sizes 320 640] [--rounds 40] [--threads 2] [--busy]
 
 The net has weights of chance and looks at one picture. "torch" is the net as it was trained, in evaluation and
 inference mode; two faster ways to ask torch stand beside it. Each round asks all of them once, so that whatever else
-runs on the machine slows all alike. Printed are medians, and the quartiles of torch's time over each other's.
+runs on the machine slows all alike. Printed are medians, and the quartiles of torch's time over each other's. Where
+others keep the machine busy, `--busy --threads 1` counts the processor's time instead of the clock's.
 """
 
 import argparse
@@ -61,15 +62,15 @@ def ways(name: str, classes: int, size: int, threads: int, folder: Path) -> dict
 
 
 @torch.inference_mode()
-def timed(asked: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def timed(asked: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Milliseconds of every round, by way."""
     took: dict[str, list[float]] = {way: [] for way in asked}
     for number in range(rounds + WARM_UP):
         for way, ask in asked.items():
-            start = time.perf_counter()
+            start = clock()
             ask()
             if number >= WARM_UP:
-                took[way].append((time.perf_counter() - start) * 1000)
+                took[way].append((clock() - start) * 1000)
     return took
 
 
@@ -80,6 +81,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 640])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -87,11 +89,12 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     asked = arguments()
     torch.set_num_threads(asked.threads)
+    clock = time.process_time if asked.busy else time.perf_counter
     classes = 1 if find(asked.net).task == "segment" else asked.classes
     told, good = [], True
     for size in asked.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            took = timed(ways(asked.net, classes, size, asked.threads, Path(folder)), asked.rounds)
+            took = timed(ways(asked.net, classes, size, asked.threads, Path(folder)), asked.rounds, clock)
         print(f"{asked.net}, {size} x {size}, {asked.threads} threads, {asked.rounds} rounds")
         for way, times in took.items():
             quartiles = np.percentile(np.array(took["torch"]) / np.array(times), (25, 50, 75)).round(2).tolist()
