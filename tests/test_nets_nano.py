@@ -1,5 +1,7 @@
 """Nano: its size, its boxes, who answers for a true box (counted by hand), and that it learns."""
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -71,6 +73,22 @@ def test_a_perfect_map_is_decoded_to_its_boxes():
 def test_fusing_changes_no_answer():
     net, x = net_of().eval(), torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(net.graph()(x), fuse(net).graph()(x), atol=1e-4, rtol=1e-4)
+
+
+def test_the_exported_file_takes_any_batch_and_answers_as_torch(tmp_path: Path):
+    pytest.importorskip("onnx")
+    from handlens.card import ModelCard
+    from handlens.runner import OnnxRunner
+    from handlens.train.exporter import export
+
+    card = ModelCard("nano", "touch", "detect", ("face", "hand"), (64, 64), "letterbox")
+    graph, x = net_of().eval().graph(), torch.randn(3, 3, 64, 64)
+    file = export(graph, card, x[:1], ("boxes", "scores"), tmp_path / "nano.onnx")
+    answer = OnnxRunner(file).run(x.numpy())
+    with torch.no_grad():
+        boxes, scores = graph(x)
+    torch.testing.assert_close(torch.from_numpy(answer["boxes"]), boxes, atol=1e-2, rtol=1e-3)
+    torch.testing.assert_close(torch.from_numpy(answer["scores"]), scores, atol=1e-4, rtol=1e-3)
 
 
 def assigned(found: torch.Tensor, scores: torch.Tensor, *boxes: tuple[float, ...]) -> Assigned:

@@ -133,9 +133,7 @@ class Row(NamedTuple):
 
 
 class YoloV5(nn.Module):
-    """Pictures (n, 3, h, w), h and w multiples of 32, in [0, 1] -> three raw maps, strides 8, 16, 32.
-
-    gains: how the parts of its loss are weighed.
+    """Pictures (n, 3, h, w), h and w multiples of 32, in [0, 1] -> three raw maps; gains: what its loss weighs how.
 
     Raises:
         InputError: an unknown size, no class, or pictures whose sides are no multiples of 32.
@@ -174,7 +172,7 @@ class YoloV5(nn.Module):
         return canonical(found)
 
     def loss(self, raw: list[Tensor], boxes: Tensor) -> dict[str, Tensor]:
-        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
+        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> `loss` and its parts."""
         return yolov5_loss(raw, boxes, self.model[-1].anchors, STRIDES, self.gains)
 
     def graph(self) -> Decoded:
