@@ -1,9 +1,10 @@
 """The one training loop: it resumes to the same curve, keeps the last good checkpoint, and says what went wrong."""
 
 import csv
+import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,31 @@ def test_it_learns(tmp_path: Path) -> None:
     assert float(rows[-1]["val_accuracy"]) > 0.8
 
 
-@pytest.mark.parametrize("dies", [KeyboardInterrupt, RuntimeError])
-def test_a_run_that_died_goes_on_to_the_same_curve(tmp_path: Path, dies: type[BaseException]) -> None:
-    fit(toy(), batches, loss, PLAN, tmp_path / "whole", check, ABOUT)
+def started(source: Callable[[int], Iterable[Batch]]) -> Callable[[int], Iterable[Batch]]:
+    """The same batches from a loader that draws a random number when it starts its workers, as torch's does."""
+
+    class Loader:
+        running = False
+
+        def __init__(self, epoch: int) -> None:
+            self.batches = source(epoch)
+
+        def __iter__(self) -> Iterator[Batch]:
+            if not Loader.running:
+                torch.empty((), dtype=torch.int64).random_()
+                Loader.running = True
+            yield from self.batches
+
+        def __len__(self) -> int:
+            return 6
+
+    return Loader
+
+
+@pytest.mark.parametrize(("dies", "average"), [(KeyboardInterrupt, 0.9), (RuntimeError, 0.0)])
+def test_a_run_that_died_goes_on_to_the_same_curve(tmp_path: Path, dies: type[BaseException], average: float) -> None:
+    plan = dataclasses.replace(PLAN, average=average, optimiser="adam" if average else "sgd")
+    fit(toy(), started(batches), loss, plan, tmp_path / "whole", check, ABOUT)
 
     def mortal(epoch: int) -> Iterable[Batch]:
         for number, batch in enumerate(batches(epoch)):
@@ -94,9 +117,9 @@ def test_a_run_that_died_goes_on_to_the_same_curve(tmp_path: Path, dies: type[Ba
             return 6
 
     with pytest.raises(dies):
-        fit(toy(), Mortal, loss, PLAN, tmp_path / "cut", check, ABOUT)
+        fit(toy(), started(Mortal), loss, plan, tmp_path / "cut", check, ABOUT)
     assert len(curve(tmp_path / "cut")) == 3
-    fit(toy(), batches, loss, PLAN, tmp_path / "cut", check, ABOUT)
+    fit(toy(), started(batches), loss, plan, tmp_path / "cut", check, ABOUT)
     assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
     cut, whole = weights(tmp_path / "cut" / "last.ckpt"), weights(tmp_path / "whole" / "last.ckpt")
     assert all(torch.equal(value, cut[name]) for name, value in whole.items())

@@ -22,6 +22,10 @@ class ReaderGone(Exception):
     """Whoever read our stdout (`head`, `less`) has seen enough; no failure."""
 
 
+class Stopped(Exception):
+    """Ctrl-C, kept from typer, which would end without a word; its text is said."""
+
+
 def guard(work: Callable[[], Any]) -> int:
     """Run `work` and return the exit code: 0 done, 1 our fault, 2 the user's input was wrong, 130 interrupted.
 
@@ -49,8 +53,8 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, ReaderGone | BrokenPipeError):
         _silence_stdout()
         return DONE
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        sentence, code = "interrupted.", INTERRUPTED
+    if isinstance(error, KeyboardInterrupt | typer.Abort | Stopped):
+        sentence, code = str(error) or "interrupted.", INTERRUPTED
     elif isinstance(error, HandlensError):
         sentence, code = str(error), error.exit_code
     elif isinstance(error, _USAGE_ERROR):

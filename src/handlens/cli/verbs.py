@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from handlens.cli.failures import ReaderGone
+from handlens.cli.failures import ReaderGone, Stopped
 from handlens.errors import InputError, unknown
 
 
@@ -31,11 +31,13 @@ class Verbs(TyperGroup):
         return verb
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb; typer would turn a closed pipe into exit code 1, we do not."""
+        """Run the verb; typer would turn a closed pipe into exit code 1 and end without a word on Ctrl-C, we do not."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise ReaderGone from error
+        except KeyboardInterrupt as error:
+            raise Stopped(str(error)) from error
 
 
 def group(**settings: Any) -> typer.Typer:

@@ -54,6 +54,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     if fresh and out.exists():
         for name in (LAST, BEST, LOG):
             (out / name).unlink(missing_ok=True)
+    torch.manual_seed(settings.plan.seed)
     course = new_course(settings, found.names)
     if settings.start and not (out / LAST).exists():
         _say(start_from(course.net, settings.start))
@@ -141,7 +142,10 @@ def finish(course: Course, val: LabelledSet, out: Path) -> Path:
     write_measurement(measured, load(model), val, out)
     plot_log(out / LOG, out / "curves.png")
     _say(str(measured.report))
-    _say(f"the model is '{model}': try it with 'handlens watch --model {model}'")
+    trial = (
+        f"watch --model {model}" if course.card.kind == "detect" else f"predict PICTURES --crop whole --model {model}"
+    )
+    _say(f"the model is '{model}': try it with 'handlens {trial}'")
     return model
 
 

@@ -67,7 +67,7 @@ def fit(
         try:
             trainer.fit(lesson, ckpt_path=resumed if resumed.exists() else None, weights_only=False)
         except SystemExit as error:  # Lightning's answer to Ctrl-C
-            raise KeyboardInterrupt from error
+            raise KeyboardInterrupt("interrupted: finished epochs are kept, the same command goes on.") from error
         except (OSError, RuntimeError) as error:
             raise _explained(error, out) from error
     best = out / BEST
@@ -128,12 +128,13 @@ class Lesson(pl.LightningModule):
         self.began = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.plan.seed * 100_003 + self.trainer.current_epoch)  # dropout, the same when resumed
         self.sums, self.count = {}, 0
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the rate of this step; end the run when its time is over."""
         total = int(self.trainer.num_training_batches)
+        # Dropout, the same when resumed; the loader draws a number too, now and then, so it is seeded at every step.
+        torch.manual_seed((self.plan.seed * 100_003 + self.trainer.current_epoch) * 1_000_003 + batch_idx)
         epoch = self.trainer.current_epoch + batch_idx / total
         minutes = (self.spent + time.monotonic() - self.began) / 60
         done = max(epoch / self.plan.epochs, minutes / self.plan.minutes if self.plan.minutes else 0.0)
