@@ -21,6 +21,7 @@ from handlens.train.contact_data import ContactSamples, Mix, plain_sample, real_
 from handlens.train.contact_train import loss as contact_loss  # noqa: E402
 from handlens.train.cutouts import Cutout, describe  # noqa: E402
 from handlens.train.facehand_data import FaceHandSamples, Picture  # noqa: E402
+from handlens.train.facehand_train import held_set, measured  # noqa: E402
 from handlens.train.facehand_train import loss as facehand_loss  # noqa: E402
 from handlens.train.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E402
 from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
@@ -235,3 +236,14 @@ def test_ship_writes_the_sums(tmp_path: Path) -> None:
         (tmp_path / "out" / f"{name}.onnx").write_bytes(name.encode())
     touch.ship(tmp_path / "out", tmp_path / "package")
     assert set(json.loads((tmp_path / "package" / "sha256.json").read_text())) == {"touch", "facehand"}
+
+
+def test_the_detector_is_measured_by_the_one_evaluator() -> None:
+    boxes = np.array([[88, 80, 152, 160]], np.float32)
+    marked = Picture(face().image, boxes, boxes + 20, face().points[None], 1.0, 1.0, "made", "touch")  # type: ignore[index]
+    unmarked = Picture(face().image, boxes, boxes[:0], face().points[None], 1.0, 1.0, "other", "touch")  # type: ignore[index]
+    found = held_set([marked, unmarked])
+    assert [len(picture.boxes) for picture in found] == [2]
+    numbers = measured(FaceHand().eval(), found)
+    assert numbers.keys() == {"score", "ap_face", "ap_hand"}
+    assert numbers["score"] == pytest.approx((numbers["ap_face"] + numbers["ap_hand"]) / 2)

@@ -29,7 +29,7 @@ from handlens.predictor import load
 from handlens.train.calibration import fit_platt, logit, sigmoid
 from handlens.train.contact_check import auc
 from handlens.train.exporter import export
-from handlens.train.facehand_train import LONGEST
+from handlens.train.facehand_train import MEAN, STD, finder_card
 from handlens.train.faceparts import REGIONS
 from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
@@ -37,7 +37,6 @@ from handlens.train.ours import averaged_state
 from handlens.train.pack import read_rgb, read_rows
 from handlens.types import Detections, Frame
 
-MEAN, STD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
 DATA = (
     "touch: webcam people, sign-dictionary clips and natural photographs, labelled by eye (public repositories)",
     "segmentation: hands on white ground, hgr1, portraits of SFA, LFW, FASSEG, Face Synthetics",
@@ -64,11 +63,7 @@ def averaged(net: nn.Module, runs: Sequence[Path], mix: Sequence[float] | None =
 
 def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: ModelCard) -> None:
     """Write facehand.onnx and touch.onnx into `out`; facehand: runs, contact: the trained net."""
-    finder = ModelCard(
-        name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(LONGEST, LONGEST), resize="fit",
-        mean=MEAN, std=STD, thresholds={"face": 0.3, "hand": 0.37}, version=card.version, data=DATA, licence=LICENCE,
-        options={"nms": 0.45},
-    )  # fmt: skip
+    finder = dataclasses.replace(finder_card(card.version), data=DATA, licence=LICENCE)
     example = torch.randn(1, 3, 256, 320)
     graph = FaceHandGraph(averaged(FaceHand(), facehand))  # type: ignore[arg-type]
     export(graph, finder, example, ("boxes", "scores"), out / "facehand.onnx", int8=True)
