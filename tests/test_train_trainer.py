@@ -173,8 +173,16 @@ def test_early_stopping_ends_a_run_that_stands_still(tmp_path: Path) -> None:
 
 
 def test_minutes_end_a_run_with_its_rate_annealed(tmp_path: Path) -> None:
-    fit(toy(), batches, loss, Plan(epochs=10_000, batch=4, precision="32", minutes=0.03), tmp_path, None, ABOUT)
+    asked: list[int] = []
+
+    def noted(epoch: int) -> list[Batch]:
+        asked.append(epoch)
+        return batches(epoch)
+
+    fit(toy(), noted, loss, Plan(epochs=10_000, batch=4, precision="32", minutes=0.03), tmp_path, None, ABOUT)
     rows = curve(tmp_path)
+    assert asked == sorted(asked)
+    assert asked[-1] > len(rows) + 100  # what belongs to the last epochs comes in time
     assert 1 < len(rows) < 10_000
     assert float(rows[-1]["rate"]) < 0.2 * float(rows[0]["rate"])
 

@@ -113,8 +113,12 @@ class Lesson(pl.LightningModule):
         self.count = 0
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """The batches of the epoch that begins; Lightning asks every epoch."""
-        return Epoch(self.batches(self.trainer.current_epoch))
+        """The batches of the epoch that begins; Lightning asks every epoch.
+
+        A run that its minutes will end skips numbers, so that what changes with the epoch comes in time.
+        """
+        epoch = self.trainer.current_epoch
+        return Epoch(self.batches(max(epoch, int(self._done(epoch) * self.plan.epochs))))
 
     def val_dataloader(self) -> Any:
         """One empty batch: the check looks at the validation part itself."""
@@ -136,8 +140,7 @@ class Lesson(pl.LightningModule):
         # Dropout, the same when resumed; the loader draws a number too, now and then, so it is seeded at every step.
         torch.manual_seed((self.plan.seed * 100_003 + self.trainer.current_epoch) * 1_000_003 + batch_idx)
         epoch = self.trainer.current_epoch + batch_idx / total
-        minutes = (self.spent + time.monotonic() - self.began) / 60
-        done = max(epoch / self.plan.epochs, minutes / self.plan.minutes if self.plan.minutes else 0.0)
+        done = self._done(epoch)
         if done >= 1 and self.plan.minutes:
             self.trainer.should_stop = True
         set_rate(self.trainer.optimizers[0], self.plan, done, epoch)
@@ -172,7 +175,7 @@ class Lesson(pl.LightningModule):
             self._note({})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        spent = self.spent + time.monotonic() - self.began
+        spent = 60 * self._minutes()
         checkpoint[ABOUT] = {**self.about, "rows": self.book.rows, "spent": spent, "seen": self.seen}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -185,12 +188,19 @@ class Lesson(pl.LightningModule):
         self.spent, self.seen = float(kept["spent"]), int(kept["seen"])
         self.book.restore(kept["rows"], int(checkpoint["epoch"]) + 1)
 
+    def _done(self, epoch: float) -> float:
+        """The share of the run that is over: of its epochs, or of its minutes where they will end it."""
+        share = self._minutes() / self.plan.minutes if self.plan.minutes else 0.0
+        return max(epoch / self.plan.epochs, share)
+
+    def _minutes(self) -> float:
+        return (self.spent + time.monotonic() - self.began) / 60
+
     def _note(self, measured: Mapping[str, float]) -> None:
         if not self.trainer.is_global_zero or not self.count:
             return
-        minutes = (self.spent + time.monotonic() - self.began) / 60
         rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
-        row = {"seen": float(self.seen), "minutes": minutes, "rate": rate}
+        row = {"seen": float(self.seen), "minutes": self._minutes(), "rate": rate}
         means = {key: value / self.count for key, value in self.sums.items()}
         self.book.note(self.trainer.current_epoch, {**row, **means, **measured})
 
