@@ -18,10 +18,11 @@ from loader_speed import make_pictures
 
 from handlens.train.course import new_course
 from handlens.train.loader import Batches, Samples
+from handlens.train.optimising import optimiser
 from handlens.train.precision import Batch
 from handlens.train.recipes import recipe
 from handlens.train.settings import Settings
-from handlens.train.trainer import fit, optimiser
+from handlens.train.trainer import fit
 
 
 class Timed:

@@ -15,8 +15,8 @@ from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
 from handlens.data.yolo import write_yolo  # noqa: E402
 from handlens.evaluate.measure import evaluate  # noqa: E402
 from handlens.predictor import load  # noqa: E402
+from handlens.train.checkpoints import read_checkpoint  # noqa: E402
 from handlens.train.runs import open_predictor  # noqa: E402
-from handlens.train.trainer import read_checkpoint  # noqa: E402
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
 

@@ -15,9 +15,10 @@ pytest.importorskip("lightning")
 from torch import Tensor, nn  # noqa: E402
 
 from handlens.errors import InputError, OutputError  # noqa: E402
+from handlens.train.optimising import optimiser, set_rate  # noqa: E402
 from handlens.train.plan import Plan  # noqa: E402
 from handlens.train.precision import faster_precision  # noqa: E402
-from handlens.train.trainer import fit, optimiser, set_rate  # noqa: E402
+from handlens.train.trainer import fit  # noqa: E402
 
 Batch = dict[str, Tensor]
 PLAN = Plan(epochs=5, batch=4, rate=5e-3, precision="32", average=0.9)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from handlens.train.checkpoints import LAST, read_checkpoint
 from handlens.train.plan import Plan
 from handlens.train.precision import Batch, Loss
-from handlens.train.trainer import LAST, fit, read_checkpoint
+from handlens.train.trainer import fit
 
 EPOCH = 10_000
 """Samples between two checks; the samples are made on the fly, so there is no natural end of an epoch."""

@@ -25,6 +25,7 @@ from handlens.data.survey import survey
 from handlens.errors import InputError
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
+from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import SCORES, Course, new_course, restored
 from handlens.train.exporter import export
 from handlens.train.folding import fold
@@ -34,7 +35,7 @@ from handlens.train.recipes import DEFAULT_NETS, check_task, recipe
 from handlens.train.settings import Settings, read_toml
 from handlens.train.starts import start_from
 from handlens.train.torch_runner import TorchRunner
-from handlens.train.trainer import ABOUT, BEST, LAST, LOG, SCORE, fit, read_checkpoint
+from handlens.train.trainer import LOG, SCORE, fit
 from handlens.train.tuning import tuned
 
 CONFIG = "config.toml"

@@ -10,10 +10,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from handlens.errors import InputError
+from handlens.train.checkpoints import BEST, LAST, read_checkpoint
 from handlens.train.nets.darknet import Darknet
 from handlens.train.nets.darknet_weights import read_weights
 from handlens.train.nets.states import read_state
-from handlens.train.trainer import BEST, LAST, read_checkpoint
 
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 

@@ -6,28 +6,26 @@ checkpoint of the whole state, early stopping, averaged weights, bf16, and sever
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from torch import Tensor, nn
 
 from handlens.errors import InputError, OutputError
+from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.log import Log
+from handlens.train.optimising import Averaging, optimiser, set_rate
 from handlens.train.plan import Plan
 from handlens.train.precision import Batch, Loss, faster_precision
+from handlens.train.quiet import quiet_lightning
 
-LAST, BEST, LOG = "last.ckpt", "best.ckpt", "log.csv"
-ABOUT = "handlens"
-"""The key of a checkpoint under which stands what is needed to build its net again."""
+LOG = "log.csv"
 SCORE = "score"
 """What `check` calls the number that decides which epoch was the best; larger is better."""
 
@@ -61,7 +59,7 @@ def fit(
     if resumed is not None:
         read_checkpoint(resumed)
     lesson = Lesson(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
-    with _quiet():
+    with quiet_lightning():
         trainer = _trainer(plan, precision, out, check is not None)
         resumed = out / LAST
         try:
@@ -72,24 +70,6 @@ def fit(
             raise _explained(error, out) from error
     best = out / BEST
     return best if best.exists() else out / LAST
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state of a run: "state_dict" has the averaged weights, "handlens" what the net is.
-
-    Raises:
-        InputError: no such file, damaged, or no checkpoint of ours.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        _ = found["state_dict"], found[ABOUT]["rows"]
-    except FileNotFoundError as error:
-        raise InputError(f"there is no checkpoint '{path}'.") from error
-    except Exception as error:  # torch raises almost anything on a damaged file
-        raise InputError(
-            f"'{path}' is damaged or no checkpoint of handlens: remove it, give another --out, or --fresh."
-        ) from error
-    return dict(found)
 
 
 class Lesson(pl.LightningModule):
@@ -218,49 +198,6 @@ class Epoch:
         return len(self.batches)  # type: ignore[arg-type]
 
 
-def optimiser(net: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """The plan's optimiser over three groups: kernels (decayed), norms, biases."""
-    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    if not trained:
-        raise InputError("the net has no weights to train: all are frozen.")
-    kernels = [p for p in trained.values() if p.ndim > 1]
-    biases = [p for name, p in trained.items() if p.ndim <= 1 and name.endswith("bias")]
-    norms = [p for name, p in trained.items() if p.ndim <= 1 and not name.endswith("bias")]
-    groups: list[dict[str, Any]] = [
-        {"params": kernels, "weight_decay": plan.decay},
-        {"params": norms, "weight_decay": 0.0},
-        {"params": biases, "weight_decay": 0.0, "bias": True},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if plan.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=plan.rate, momentum=plan.momentum, nesterov=plan.momentum > 0)
-    kind = torch.optim.AdamW if plan.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=plan.rate, betas=(plan.momentum, 0.999))
-
-
-def set_rate(optimiser: torch.optim.Optimizer, plan: Plan, done: float, epoch: float) -> None:
-    """Give every group its learning rate (and, warming up, its momentum) for this moment."""
-    warm, top = plan.warm(epoch), plan.rate * plan.share(done)
-    for group in optimiser.param_groups:
-        start = plan.warm_bias if plan.warm_bias is not None and group.get("bias") else 0.0
-        group["lr"] = start + (top - start) * warm
-        if plan.warm_momentum is not None and "momentum" in group:
-            group["momentum"] = plan.warm_momentum + (plan.momentum - plan.warm_momentum) * warm
-
-
-class Averaging(WeightAveraging):
-    """Averaged weights (EMA) whose memory grows from a few steps to 1 / (1 - decay) steps."""
-
-    def __init__(self, decay: float) -> None:
-        def average(mean: Tensor, value: Tensor, number: Tensor | int) -> Tensor:
-            if not mean.dtype.is_floating_point:
-                return value
-            keep = min(decay, (1 + int(number)) / (10 + int(number)))
-            return mean.lerp(value.to(mean.dtype), 1 - keep)
-
-        super().__init__(avg_fn=average)
-
-
 def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer:
     callbacks: list[Callback] = [ModelCheckpoint(out, "last", enable_version_counter=False)]
     if checked:
@@ -292,22 +229,6 @@ def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer
         callbacks=callbacks,
         default_root_dir=out,
     )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's hints off the user's stderr; what goes wrong is raised."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _explained(error: OSError | RuntimeError, out: Path) -> Exception:

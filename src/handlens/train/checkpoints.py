@@ -1,0 +1,32 @@
+"""The checkpoints of a run and what stands in them; it must not know nets or how they are trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handlens.errors import InputError
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+ABOUT = "handlens"
+"""The key of a checkpoint under which stands what is needed to build its net again."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The state of a run: "state_dict" has the averaged weights, "handlens" what the net is.
+
+    Raises:
+        InputError: no such file, damaged, or no checkpoint of ours.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        _ = found["state_dict"], found[ABOUT]["rows"]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no checkpoint '{path}'.") from error
+    except Exception as error:  # torch raises almost anything on a damaged file
+        raise InputError(
+            f"'{path}' is damaged or no checkpoint of handlens: remove it, give another --out, or --fresh."
+        ) from error
+    return dict(found)
