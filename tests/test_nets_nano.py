@@ -141,10 +141,18 @@ def test_a_place_claimed_twice_answers_for_the_better_overlap():
     said = answers(assigned(found, scores, (0, 0, *large), (0, 0, *small)))
     assert {place for (_, place), (row, _) in said.items() if row == 1} == {2}
     assert len(said) == 10
-    twice = assigned(found, scores, (0, 0, *small), (0, 0, *small))
-    assert set(twice.row.tolist()) == {0}  # of two equal boxes the first
     apart = assigned(found, scores, (0, 0, *small), (1, 0, *small))
     assert set(apart.row.tolist()) == {0, 1}  # of two pictures each
+
+
+def test_one_box_with_two_classes_teaches_both():
+    box = (16, 0, 32, 16)  # as a face and the touch of a whole face
+    boxes = torch.tensor([(0, 0, *box), (0, 1, *box)], dtype=torch.float32)
+    said = assigned(around(box), torch.full((2, 84, 2), 0.5), *boxes.tolist())
+    assert sorted(said.row.tolist()) == [0] * 5 + [1] * 5
+    maps = [level.requires_grad_() for level in blank(sure=2.0)]
+    net_of().loss(maps, boxes)["loss"].backward()
+    assert (maps[1].grad[0, 4:, 0, 1] < 0).all()
 
 
 def test_the_smallest_box_has_a_place():

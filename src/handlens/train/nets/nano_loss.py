@@ -1,8 +1,9 @@
 """Nano's loss: who answers for a box is found anew in every step; knows boxes and logits, no layers.
 
 Task-aligned learning (arXiv 2108.07755): a true box is answered for by those places inside it that now do it best,
-score * IoU ** 6, at most 10. Their scores should become the IoU of the best of them, the others' in proportion. Scores:
-quality focal loss (arXiv 2006.04388). Boxes: 1 - GIoU (arXiv 1902.09630), weighed by the same targets.
+score * IoU ** 6, at most 10; a place claimed twice answers for the box that it overlaps better. Their scores should
+become the IoU of the best of them, the others' in proportion. Scores: quality focal loss (arXiv 2006.04388). Boxes:
+1 - GIoU (arXiv 1902.09630), weighed by the same targets.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ BOX_GAIN = 2.0
 
 
 class Assigned(NamedTuple):
-    """Which places answer for which true box: rows of equal length (p,), no place twice.
+    """Which places answer for which true box: rows of equal length (p,).
+
+    A place answers for one box, or for several where they are the same box with different classes.
 
     picture, place: where; row: the true box; quality: the score it should have, 0 to 1.
     """
@@ -67,7 +70,8 @@ def assign(found: Tensor, scores: Tensor, centre: Tensor, stride: Tensor, truth:
     overlap = 1 - iou_loss(found[picture, place], truth.xyxy[row])
     fit = scores[picture, place, truth.label[row]] * overlap**SHARPNESS
     kept = _best(fit, row, place, len(truth.label), len(centre))
-    kept = kept[_unshared(picture[kept] * len(centre) + place[kept], row[kept], overlap[kept])]
+    _, group = (picture[kept] * len(centre) + place[kept]).unique(return_inverse=True)
+    kept = kept[overlap[kept] == _largest(overlap[kept], group, len(kept))[group]]
     picture, place, row, fit, overlap = (part[kept] for part in (picture, place, row, fit, overlap))
     most_fit, most_overlap = (_largest(value, row, len(truth.label)) for value in (fit, overlap))
     return Assigned(picture, place, row, fit / most_fit[row].clamp(min=1e-12) * most_overlap[row])
@@ -96,12 +100,3 @@ def _best(fit: Tensor, row: Tensor, place: Tensor, rows: int, places: int) -> Te
 def _largest(value: Tensor, row: Tensor, rows: int) -> Tensor:
     """(rows,): the largest value of each row, 0 where it has none."""
     return torch.zeros(rows, device=value.device).scatter_reduce(0, row, value, "amax")
-
-
-def _unshared(flat: Tensor, row: Tensor, overlap: Tensor) -> Tensor:
-    """Which pairs stay: of those of one place (flat: its number) the one with the largest overlap, else the first."""
-    _, group = flat.unique(return_inverse=True)
-    tied = overlap == _largest(overlap, group, len(flat))[group]
-    first = torch.full_like(flat, int(row.max()) + 1 if len(row) else 0)
-    first = first.scatter_reduce(0, group[tied], row[tied], "amin")
-    return first[group] == row
