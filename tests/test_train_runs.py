@@ -164,3 +164,19 @@ def test_a_cfg_of_another_number_of_classes_is_a_sentence(tmp_path, capsys) -> N
     data = boxes_set(tmp_path)
     assert run(["train", "touch", "--data", str(data), "--net", str(tmp_path / "mine.cfg"), *SHORT]) == 2
     assert "says classes=3, but the set has 1: write classes=1" in capsys.readouterr().err
+
+
+def test_finished_runs_are_compared(tmp_path, capsys) -> None:
+    data = class_folders(tmp_path)
+    for net in ("digits6", "gestures20"):
+        line = ["train", "gesture", "--data", str(data), "--net", net, "--out", str(tmp_path / net), *SHORT]
+        assert run(line) == 0
+    capsys.readouterr()
+    picture = tmp_path / "compared.png"
+    assert run(["compare", str(tmp_path / "digits6"), str(tmp_path / "gestures20"), "--out", str(picture)]) == 0
+    told = capsys.readouterr().out
+    assert "351,250" in told  # the 351,318 of six classes less 4 x (16 + 1)
+    assert "gestures20" in told
+    assert picture.stat().st_size > 10_000
+    assert run(["compare", str(data)]) == 2
+    assert "is no finished run" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import typer
 
 from handlens.cli.bench import bench
 from handlens.cli.check import check
+from handlens.cli.compare import compare
 from handlens.cli.data import data
 from handlens.cli.demo import demo
 from handlens.cli.evaluate import evaluate
@@ -40,7 +41,7 @@ def front(
         print(context.get_help())
 
 
-for verb in (predict, watch, demo, models, check, bench, train, evaluate, export):
+for verb in (predict, watch, demo, models, check, bench, train, evaluate, compare, export):
     app.command()(verb)
 app.add_typer(data, name="data")
 

@@ -12,6 +12,7 @@ from handlens.errors import InputError
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, Reliability
 from handlens.io.draft import Draft
 from handlens.io.draw import CALM, FACE, HAND, INK, OTHER, REGION, Colour
+from handlens.report import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,12 +55,12 @@ def plot_curves(curves: Sequence[Curve], folder: Path) -> list[Path]:
     files = []
     for of in dict.fromkeys(curve.of for curve in curves if isinstance(curve, PrecisionRecall)):
         lines = [curve for curve in curves if isinstance(curve, PrecisionRecall) and curve.of == of]
-        files.append(_save(_precision_recall(of, lines), folder / f"{of}-precision-recall.png"))
+        files.append(save(_precision_recall(of, lines), folder / f"{of}-precision-recall.png"))
     for curve in curves:
         if isinstance(curve, Reliability):
-            files.append(_save(_reliability(curve), folder / f"{curve.of}-calibration.png"))
+            files.append(save(_reliability(curve), folder / f"{curve.of}-calibration.png"))
         elif isinstance(curve, Confusion):
-            files.append(_save(_confusion(curve), folder / f"{curve.of}-confusion.png"))
+            files.append(save(_confusion(curve), folder / f"{curve.of}-confusion.png"))
     return files
 
 
@@ -74,7 +75,7 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
         OutputError: the picture cannot be written.
     """
     require()
-    columns = _read(Path(csv_path))
+    columns = read_log(Path(csv_path))
     epoch = columns.pop("epoch")
     losses = {n: v for n, v in columns.items() if n not in (*NOT_PARTS, *SHARES) and not n.startswith("val_")}
     losses |= {name: values for name, values in columns.items() if name == "val_loss"}
@@ -84,10 +85,10 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
     shown = [(title, lines) for title, lines in panels if lines]
     if not shown:
         raise InputError(f"'{csv_path}' is no log of a training: it has no column but the epoch.")
-    figure = _figure(5.2 * len(shown), 4.4)
+    figure = new_figure(5.2 * len(shown), 4.4)
     for place, (title, lines) in enumerate(shown, 1):
         _log_panel(figure.add_subplot(1, len(shown), place), title, epoch, lines)
-    _save(figure, Path(out_path))
+    save(figure, Path(out_path))
 
 
 def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> None:
@@ -113,7 +114,32 @@ def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> N
         axes.legend(frameon=False, fontsize=9)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def lines_panel(axes: "Axes", title: str, x: str, lines: dict[str, tuple[Any, Any]]) -> None:
+    """Draw one line for each name: (n,) x and (n,) y, without what was not measured."""
+    for number, (name, (at, values)) in enumerate(lines.items()):
+        told = ~np.isnan(values)
+        axes.plot(at[told], values[told], label=name, **_style(number))
+    _dress(axes, title, x, "")
+    if lines:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def interval_panel(axes: "Axes", title: str, names: Sequence[str], rows: Sequence[Row]) -> None:
+    """Draw each number with its interval, one below the other, the last on top."""
+    for place, row in enumerate(rows):
+        axes.plot([row.low, row.high], [place, place], color=LINES[1], lw=2.5)
+        axes.plot([row.value], [place], "o", color=LINES[0])
+    _dress(axes, title, "", "")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlim(0, 1)
+
+
+def read_log(path: Path) -> dict[str, Any]:
+    """Return the columns of a training's log, (epochs,) float64, nan where nothing was measured.
+
+    Raises:
+        InputError: there is no such file, or it holds no rows.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -132,7 +158,7 @@ def _number(text: str | None) -> float:
 
 
 def _precision_recall(of: str, lines: Sequence[PrecisionRecall]) -> "Figure":
-    figure = _figure(6.4, 5.2 if len(lines) <= 12 else 7.0)
+    figure = new_figure(6.4, 5.2 if len(lines) <= 12 else 7.0)
     axes = figure.add_subplot()
     for number, line in enumerate(lines):
         axes.step(line.recall, line.precision, where="post", label=f"{line.name}  AP {line.area:.3f}", **_style(number))
@@ -143,7 +169,7 @@ def _precision_recall(of: str, lines: Sequence[PrecisionRecall]) -> "Figure":
 
 
 def _reliability(curve: Reliability) -> "Figure":
-    figure = _figure(5.6, 6.2)
+    figure = new_figure(5.6, 6.2)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     told = curve.count > 0
     axes.plot([0, 1], [0, 1], "--", color=GUIDE, lw=1, label="perfectly calibrated")
@@ -165,7 +191,7 @@ def _confusion(table: Confusion) -> "Figure":
     paper_to_red: list[Any] = ["white", LINES[0]]
     rows, columns = table.counts.shape
     side = float(np.clip(0.4 * max(rows, columns), 3.2, 14))
-    figure = _figure(side + 1.6, side + 1.2)
+    figure = new_figure(side + 1.6, side + 1.2)
     axes = figure.add_subplot()
     share = table.counts / np.maximum(1, table.counts.sum(axis=1, keepdims=True))
     axes.imshow(share, cmap=LinearSegmentedColormap.from_list("house", paper_to_red), vmin=0, vmax=1)
@@ -194,13 +220,19 @@ def _dress(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _figure(wide: float, high: float) -> "Figure":
+def new_figure(wide: float, high: float) -> "Figure":
+    """Return an empty figure of that size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(wide, high), dpi=120, layout="constrained", facecolor="white")
 
 
-def _save(figure: "Figure", path: Path) -> Path:
+def save(figure: "Figure", path: Path) -> Path:
+    """Write a figure as PNG and return its path.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     with Draft(path) as draft:

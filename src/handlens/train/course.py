@@ -80,6 +80,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
+        options={"parameters": float(sum(p.numel() for p in net.parameters()))},
         data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
     )  # fmt: skip
     return Course(net, card, base.channels, about).with_card()
