@@ -15,6 +15,7 @@ pytest.importorskip("lightning")
 from torch import Tensor, nn  # noqa: E402
 
 from handlens.errors import InputError, OutputError  # noqa: E402
+from handlens.train.checkpoints import read_checkpoint  # noqa: E402
 from handlens.train.optimising import optimiser, set_rate  # noqa: E402
 from handlens.train.plan import Plan  # noqa: E402
 from handlens.train.precision import faster_precision  # noqa: E402
@@ -186,6 +187,15 @@ def test_minutes_end_a_run_with_its_rate_annealed(tmp_path: Path) -> None:
     assert asked[-1] > len(rows) + 100  # what belongs to the last epochs comes in time
     assert 1 < len(rows) < 10_000
     assert float(rows[-1]["rate"]) < 0.2 * float(rows[0]["rate"])
+
+
+@pytest.mark.parametrize("limit", [{"epochs": 5}, {"epochs": 10_000, "minutes": 0.03}])
+def test_every_epoch_is_kept_and_the_end_is_measured(tmp_path: Path, limit: dict[str, float]) -> None:
+    fit(toy(), batches, loss, Plan(batch=4, precision="32", check=3_000, **limit), tmp_path, check, ABOUT)
+    rows = curve(tmp_path)
+    assert [bool(row["val_accuracy"]) for row in rows] == [False] * (len(rows) - 1) + [True]
+    assert read_checkpoint(tmp_path / "last.ckpt")["epoch"] == len(rows) - 1
+    assert (tmp_path / "best.ckpt").exists()
 
 
 def test_rates_warm_up_and_come_down() -> None:

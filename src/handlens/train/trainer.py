@@ -123,6 +123,8 @@ class Lesson(pl.LightningModule):
         done = self._done(epoch)
         if done >= 1 and self.plan.minutes:
             self.trainer.should_stop = True
+        if self.trainer.should_stop or self.trainer.current_epoch + 1 == self.plan.epochs:
+            self.trainer.check_val_every_n_epoch = 1  # the end of a run is measured, whatever `check` says
         set_rate(self.trainer.optimizers[0], self.plan, done, epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -199,7 +201,8 @@ class Epoch:
 
 
 def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer:
-    callbacks: list[Callback] = [ModelCheckpoint(out, "last", enable_version_counter=False)]
+    last = ModelCheckpoint(out, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    callbacks: list[Callback] = [last]
     if checked:
         callbacks.append(ModelCheckpoint(out, "best", monitor=SCORE, mode="max", enable_version_counter=False))
     if plan.average:
