@@ -10,9 +10,7 @@ from handlens.cli import options
 
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders that 'handlens train' left.")],
-    out: Annotated[
-        str | None, typer.Option("--out", metavar="FILE.png", help="Draw curves and intervals.")
-    ] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="FILE.png", help="Draw curves and intervals.")] = None,
     threads: options.Threads = None,
 ) -> None:
     """Compare finished runs: quality with its interval, parameters, size, milliseconds.
