@@ -26,10 +26,10 @@ from handlens.train.trainer import fit
 
 
 class Timed:
-    """An epoch's batches, with the seconds until they were all taken and the seconds spent waiting for them."""
+    """An epoch's batches, with the moments at which each was asked for and the seconds spent waiting for them."""
 
     def __init__(self, batches: Iterable[Batch], steps: int) -> None:
-        self.batches, self.steps, self.whole, self.waited = batches, steps, 0.0, 0.0
+        self.batches, self.steps, self.asked, self.waited = batches, steps, list[float](), 0.0
 
     def __len__(self) -> int:
         return self.steps
@@ -37,13 +37,16 @@ class Timed:
     def __iter__(self) -> Iterator[Batch]:
         source = iter(self.batches)
         next(source)  # starting the workers is no part of the speed
-        began = time.perf_counter()
         for _ in range(self.steps):
-            asked = time.perf_counter()
+            self.asked.append(time.perf_counter())
             batch = next(source)
-            self.waited += time.perf_counter() - asked
+            self.waited += time.perf_counter() - self.asked[-1]
             yield batch
-        self.whole = time.perf_counter() - began  # Lightning asks one batch ahead: the last step is not in it
+
+    @property
+    def whole(self) -> float:
+        """Seconds of the steps between the second asking and the last: Lightning asks one batch ahead."""
+        return self.asked[-1] - self.asked[1]
 
 
 def plain_loop(settings: Settings, names: list[str], batches: list[Batch], bf16: bool) -> float:
@@ -93,8 +96,8 @@ def main() -> None:
             return ours[-1]
 
         fit(course.net, epoch, course.loss, settings.plan, Path(folder) / "run")
-    timed = [one for one in ours if one.whole]
-    step = statistics.median(one.whole / (args.steps - 1) for one in timed)
+    timed = [one for one in ours if len(one.asked) == args.steps]
+    step = statistics.median(one.whole / (args.steps - 2) for one in timed)
     told = {
         "ours, samples/s": args.batch / step,
         **{f"plain loop {name}, samples/s": args.batch / statistics.median(spent) for name, spent in plain.items()},
