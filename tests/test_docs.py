@@ -1,0 +1,123 @@
+"""What docs/*.md say is so: every command is understood, and every option, setting, look and recipe is named rightly.
+
+`python tests/test_docs.py` writes the tables of looks and recipes anew from the code.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import typer
+from test_readme import ROOT, commands, understand
+
+from handlens.cli.front import app
+from handlens.data import check, problems
+from handlens.data.open import FORMATS
+from handlens.train.look import LOOKS, PLAIN, Look
+from handlens.train.plan import Plan
+from handlens.train.recipes import RECIPES, Recipe
+from handlens.train.settings import Settings
+
+DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+LINES = sorted({line for text in DOCS.values() for line in commands(text)})
+
+
+def looks() -> str:
+    rows = ["| look | what is not zero |", "|---|---|"]
+    for name, look in LOOKS.items():
+        told = [f"{key} {value}" for key, value in dataclasses.asdict(look).items() if value != getattr(PLAIN, key)]
+        rows.append(f"| `{name}` | {', '.join(told) or 'nothing: pictures as they are'} |")
+    return "\n".join(rows)
+
+
+def recipe_row(name: str, recipe: Recipe) -> str:
+    told: Mapping[str, object] = recipe.settings
+    steps = told.get("schedule", Plan.schedule)
+    words = [f"{recipe.size[0]}", told["optimiser"], f"{told['rate']:g}", steps, told["batch"], told["epochs"]]
+    return " | ".join(["", f"`{name}`", recipe.kind, *map(str, words), f"`{told['look']}`", ""]).strip()
+
+
+def recipes() -> str:
+    head = "| family | kind | input | optimiser | rate | schedule | batch | epochs | look |"
+    return "\n".join([head, "|---" * 9 + "|", *(recipe_row(*each) for each in RECIPES.items())])
+
+
+def written(text: str) -> str:
+    """The page with its two tables as the code has them."""
+    for mark, rows in (("LOOKS", looks()), ("RECIPES", recipes())):
+        begin, _, end = re.split(rf"(?s)(?<=<!-- {mark}: )(.*?)(?=<!-- /{mark} -->)", text)
+        about = "tests/test_docs.py holds this table against the code -->"
+        text = f"{begin}{about}\n\n{rows}\n\n{end}"
+    return text
+
+
+def explained(kind: type) -> set[str]:
+    """The fields of a class of settings that its docstring speaks of."""
+    return {field.name for field in dataclasses.fields(kind) if re.search(rf"\b{field.name}\b", kind.__doc__ or "")}
+
+
+def first_column(text: str) -> set[str]:
+    """What stands between backticks in the first column of any table."""
+    cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_the_tables_of_looks_and_recipes_are_the_codes() -> None:
+    if written(DOCS["training.md"]) != DOCS["training.md"]:
+        pytest.fail("the tables of docs/training.md are not up to date; type: python tests/test_docs.py")
+
+
+def test_the_walk_has_every_step() -> None:
+    words = [line.split() for line in commands(DOCS["walk.md"])]
+    verbs = {"download", "build", "check", "augment", "remap", "synth"}
+    assert {verb[2] for verb in words if verb[1] == "data"} >= verbs
+    assert {verb[1] for verb in words} >= {"train", "evaluate", "compare", "export", "watch"}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_is_understood(line: str) -> None:
+    understand(line)
+
+
+@pytest.mark.parametrize("kind", [Plan, Look, Settings])
+def test_every_setting_is_explained(kind: type) -> None:
+    assert explained(kind) - {"task", "plan", "look"} <= first_column(DOCS["training.md"])
+
+
+def test_every_option_of_the_data_verbs_is_in_its_table() -> None:
+    group = typer.main.get_command(app).commands["data"]  # type: ignore[attr-defined]
+    shared = DOCS["data.md"].split("## Options that")[1].split("\n## ")[0]
+    for name, verb in group.commands.items():
+        told = shared + re.split(rf"\n## {name}\n", DOCS["data.md"])[1].split("\n## ")[0]
+        options = {word for parameter in verb.params for word in parameter.opts if word.startswith("--")}
+        missing = [option for option in options - {"--help"} if not re.search(rf"`{option}\b", told)]
+        assert not missing, f"data {name}: {missing}"
+
+
+def test_every_kind_of_problem_is_told() -> None:
+    kinds = {value for place in (check, problems) for value in vars(place).values() if isinstance(value, str)}
+    table = DOCS["data.md"].split("## check")[1].split("\n## ")[0]
+    told = {name.strip() for row in re.findall(r"^\| ([^`|]+) \|", table, re.MULTILINE) for name in row.split(",")}
+    assert check.ERRORS | set(check.LEAKS) <= told
+    assert told - {"problem", "---"} <= kinds
+
+
+def test_every_kind_of_set_that_is_read_is_told() -> None:
+    said = DOCS["data.md"].split("## Formats that are read")[1].split("\n## ")[0].lower()
+    for form in FORMATS:
+        assert form.name.split(" (")[0].split()[0].removesuffix(",").lower() in said, form.name
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#]*)(#[^)]*)?\)", DOCS[name]):
+        assert (ROOT / "docs" / target[0]).exists(), target
+        heads = {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in
+                 re.findall(r"^#+ (.*)$", DOCS.get(target[0] or name, ""), re.MULTILINE)}  # fmt: skip
+        assert not target[1] or target[1][1:] in heads, target
+
+
+if __name__ == "__main__":
+    (Path(ROOT) / "docs" / "training.md").write_text(written(DOCS["training.md"]), "utf-8")
