@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,11 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from handlens.card import ModelCard
 from handlens.data.sets import LabelledSet
 from handlens.errors import HandlensError, InputError
-from handlens.preprocess import PAD
 from handlens.train.classify_data import classify_sample
+from handlens.train.collating import SKIPPED, collate
 from handlens.train.detect_data import detect_sample
 from handlens.train.look import Look
-from handlens.train.moves import IGNORE
 from handlens.train.reading import Reading, running_odds
 from handlens.train.resized import ResizedPictures
 from handlens.train.segment_data import segment_sample
@@ -30,8 +31,6 @@ from handlens.train.segment_data import segment_sample
 Key = tuple[int, int]
 """(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
 Make = Callable[[Generator, Look, Reading, int], dict[str, Tensor]]
-SKIPPED = "skipped"
-"""The key under which a sample or batch says which pictures could not be read."""
 
 
 class Samples(Dataset[dict[str, Any]]):
@@ -149,18 +148,19 @@ class Batches:
         self.sampler = Order(samples, shuffle, epoch_size)
         self._on_skip = on_skip or (lambda sentence: print(f"skipped: {sentence}", file=sys.stderr))
         self._told: set[str] = set()
-        self._loader = DataLoader(
-            samples,
-            batch,
-            sampler=self.sampler,
-            num_workers=workers,
-            collate_fn=collate,
-            drop_last=shuffle and len(self.sampler) > batch,
-            worker_init_fn=_start_worker,
-            persistent_workers=workers > 0,
-            prefetch_factor=4 if workers else None,
-            pin_memory=torch.cuda.is_available(),
-        )
+        with _unadvised():
+            self._loader = DataLoader(
+                samples,
+                batch,
+                sampler=self.sampler,
+                num_workers=workers,
+                collate_fn=collate,
+                drop_last=shuffle and len(self.sampler) > batch,
+                worker_init_fn=_start_worker,
+                persistent_workers=workers > 0,
+                prefetch_factor=4 if workers else None,
+                pin_memory=torch.cuda.is_available(),
+            )
 
     def __len__(self) -> int:
         return len(self._loader)
@@ -175,7 +175,9 @@ class Batches:
         yield from self
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        for batch in self._loader:
+        with _unadvised():
+            batches = iter(self._loader)
+        for batch in batches:
             if isinstance(batch, HandlensError):
                 try:
                     raise batch
@@ -186,38 +188,6 @@ class Batches:
                     self._told.add(sentence)
                     self._on_skip(sentence)
             yield batch
-
-
-def collate(samples: Sequence[dict[str, Any]] | HandlensError) -> dict[str, Any] | HandlensError:
-    """One batch of the samples; an error stays one.
-
-    Pictures of several sizes get grey, masks 255, at the right and bottom up to the largest. Boxes (k, 5) become rows
-    (m, 6) that start with the picture's number in the batch.
-    """
-    if isinstance(samples, HandlensError):
-        return samples
-    batch: dict[str, Any] = {}
-    for key in (key for key in samples[0] if key != SKIPPED):
-        values = [sample[key] for sample in samples]
-        if key == "boxes":
-            rows = [torch.cat((torch.full((len(v), 1), float(i)), v), 1) for i, v in enumerate(values)]
-            batch[key] = torch.cat(rows)
-        elif key in ("image", "mask"):
-            batch[key] = _stacked(values, PAD if key == "image" else IGNORE)
-        else:
-            batch[key] = torch.stack(values)
-    skipped = [sentence for sample in samples for sentence in sample.get(SKIPPED, ())]
-    return {**batch, SKIPPED: skipped} if skipped else batch
-
-
-def _stacked(values: Sequence[Tensor], fill: int) -> Tensor:
-    if len({value.shape for value in values}) == 1:
-        return torch.stack(list(values))
-    height, width = (max(value.shape[side] for value in values) for side in (-2, -1))
-    out = values[0].new_full((len(values), *values[0].shape[:-2], height, width), fill)
-    for place, value in zip(out, values, strict=True):
-        place[..., : value.shape[-2], : value.shape[-1]] = value
-    return out
 
 
 def _check(found: LabelledSet, look: Look, seed: int) -> None:
@@ -236,6 +206,14 @@ def _check(found: LabelledSet, look: Look, seed: int) -> None:
                 f"'{picture.path}' has the class {wrong[0]}, but the names {', '.join(found.names)} allow 0 to"
                 f" {len(found.names) - 1}: see 'handlens data check {found.root}'."
             )
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """Without torch's advice to take fewer workers than were asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _devices() -> tuple[int, int]:
