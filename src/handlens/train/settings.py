@@ -37,7 +37,6 @@ class Settings:
     anchors: str = "auto"
     margin: str = "softmax"
     embedding: int = 512
-    pretrained: bool = False
     balance: bool = False
     epoch: int = 0
     cache: bool = False
