@@ -31,7 +31,8 @@ class Labelled:
     its EXIF says), or 0 where nobody needed to know yet. boxes: (n, 4) float32, x1 y1 x2 y2 in its pixels. labels: (n,)
     int64 into the set's names; for kind "classify" one row, and no box. mask: reads the class of each pixel (H, W)
     uint8, 255 = ignore. pixels: reads the picture (H, W, 3) uint8 RGB; None: `path` is read. split: train, val, test or
-    "". group: the person or source; pictures of one group never lie in two splits. "": a group of its own.
+    "". group: the person or source; pictures of one group never lie in two splits. "": a group of its own. angle: for
+    kind "classify" the degrees by which what it shows is turned, counter-clockwise from upright, where that is known.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Labelled:
     pixels: Callable[[], Image] | None = None
     split: str = ""
     group: str = ""
+    angle: float | None = None
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels, np.int64)
@@ -130,7 +132,7 @@ class LabelledSet:
         if self.kind == "detect":
             return Detections(picture.boxes, np.ones(len(picture.boxes), np.float32), picture.labels, self.names)
         if self.kind == "classify":
-            return Label(self.names[int(picture.labels[0])], 1.0)
+            return Label(self.names[int(picture.labels[0])], 1.0, {}, picture.angle)
         classes = picture.mask() if picture.mask is not None else np.zeros(image.shape[:2], np.uint8)
         if classes.shape != image.shape[:2]:
             mask, size = f"{classes.shape[1]} x {classes.shape[0]}", f"{image.shape[1]} x {image.shape[0]}"
