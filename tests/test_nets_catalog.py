@@ -13,7 +13,7 @@ from handlens.train.nets import catalog
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
-    *("digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
+    *("palm", "shadow", "digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
 )
 
 
@@ -65,8 +65,26 @@ def test_any_number_of_classes(name):
     with torch.device("meta"):
         net = catalog.build(name, 7).eval()
         network = catalog.find(name)
-        side, channels = (64, 1) if network.task == "gesture" else (112, 3)
-        assert net(torch.empty(2, channels, side, side)).shape[:2] == (2, 7)
+        side, channels = (64, 1) if network.task == "gesture" and name != "palm" else (112, 3)
+        answer = net(torch.empty(2, channels, side, side))
+        logits = answer[0] if network.angle else answer
+        assert logits.shape[:2] == (2, 7)
+
+
+@pytest.mark.parametrize("name", ["palm", "shadow", "digits6", "gestures20"])
+@pytest.mark.parametrize("angle", [True, False])
+def test_the_nets_of_hands_tell_the_angle_where_it_is_asked_for(name, angle):
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        net = catalog.build(name, 4, angle).eval()
+        answer = net(torch.empty(2, 3 if name == "palm" else 1, 64, 64))
+    assert isinstance(answer, tuple) == angle
+    assert not angle or answer[1].shape == (2, 2)
+
+
+def test_a_net_that_knows_no_angle_says_so():
+    with pytest.raises(InputError, match="'unet' cannot tell an angle; those that can are palm, shadow, digits6, gest"):
+        catalog.build("UNet", 1, True)
 
 
 def test_the_layers_of_yolov5m_are_the_published_ones(capsys):

@@ -23,6 +23,10 @@ SCORES = {"detect": "mAP 0.5", "classify": "balanced accuracy", "segment": "IoU 
 """The number of the report that decides which epoch was the best."""
 
 
+DETECTOR = "facehand"
+"""Finds the hands that colour models judge one by one; those of silhouettes are shown one hand."""
+
+
 @dataclass(frozen=True, eq=False)
 class Course:
     """A net and how it is taught. about: what a checkpoint keeps to build it again, plain values only."""
@@ -63,12 +67,17 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     kind = check_task(settings.task, settings.net)
     if kind == "classify" and len(names) < 2:
         raise InputError(f"there is only the class '{names[0]}': telling classes apart needs at least two.")
+    if settings.angle and kind != "classify":
+        raise InputError(f"angle = true is for nets that classify hands, not to {kind}.")
+    if settings.angle:
+        catalog.check_angle(settings.net)
     base, size = recipe(settings.net), (settings.size, settings.size)
     about = {
         "net": settings.net,
         "cfg": Path(settings.net).read_text("utf-8") if settings.net.lower().endswith(".cfg") else "",
         "margin": settings.margin,
         "embedding": settings.embedding,
+        "angle": settings.angle,
         "names": list(names),
     }
     net = build(about)
@@ -77,10 +86,12 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     stride = int(getattr(net, "stride", 1))
     if kind == "detect" and (size[0] % stride or size[1] % stride):
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
+    options = {"parameters": float(sum(p.numel() for p in net.parameters()))}
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
-        options={"parameters": float(sum(p.numel() for p in net.parameters()))},
+        options=options | {"silhouette": 1.0} if base.silhouette else options,
+        parts={"detector": DETECTOR} if kind == "classify" and base.channels == 3 else {},
         data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
     )  # fmt: skip
     return Course(net, card, base.channels, about).with_card()
@@ -91,7 +102,7 @@ def build(about: Mapping[str, Any]) -> nn.Module:
     names, net = about["names"], str(about["net"])
     if about["cfg"]:
         return _darknet(str(about["cfg"]), net, len(names))
-    if recipe(net).kind == "classify" and recipe(net).channels == 3:
+    if recipe(net).kind == "classify" and catalog.find(net).classes is None:
         from handlens.train.nets.backbones import backbone
         from handlens.train.nets.margins import Recogniser, margin
 
@@ -102,7 +113,7 @@ def build(about: Mapping[str, Any]) -> nn.Module:
         from handlens.train.nets.masknets import VGGDecoder
 
         return VGGDecoder(1 if one_channel else len(names), pretrained=False)
-    return catalog.build(net, 1 if one_channel else len(names))
+    return catalog.build(net, 1 if one_channel else len(names), bool(about.get("angle", False)))
 
 
 def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Course:

@@ -108,6 +108,8 @@ LOOKS = {
     ),
     # The published recipe for silhouettes of gestures.
     "silhouette": Look(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
+    # Our own for silhouettes: any direction, and what masks do to hands.
+    "shape": Look(flip=0.5, degrees=180.0, scale=0.15, shear=12.0, fill="black"),
     "mask": Look(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
 }
 

@@ -17,7 +17,8 @@ class Recipe:
     """What goes with a family.
 
     size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
-    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, the look by its name.
+    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, the look by its name. silhouette: the net
+    looks at the one hand that `handlens.silhouette` finds, and not at the resized picture.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Recipe:
     std: Numbers = (255.0, 255.0, 255.0)
     channels: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
+    silhouette: bool = False
 
 
 _YOLO = {
@@ -44,6 +46,9 @@ _OURS = {
     "epochs": 100, "look": "webcam",
 }  # fmt: skip
 
+_PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "look": "hand"}
+_SHADOW = {**_PALM, "epochs": 40, "look": "shape", "angle": True}
+
 _FACE = {
     "optimiser": "sgd", "rate": 0.1, "momentum": 0.9, "decay": 5e-4, "schedule": "steps",
     "milestones": (0.35, 0.6, 0.8), "warmup": 0.0, "average": 0.0, "batch": 32, "epochs": 200,
@@ -57,12 +62,15 @@ _MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "mask"}
 
 _IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 _HALF: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
+_OWN: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (64.0, 64.0, 64.0)}
 
 RECIPES: dict[str, Recipe] = {
     "yolov3": Recipe("detect", (416, 416), "letterbox", settings=_DARKNET),
     "yolov5": Recipe("detect", (640, 640), "letterbox", settings=_YOLO),
-    "nano": Recipe("detect", (320, 320), "letterbox", (127.5,) * 3, (64.0,) * 3, settings=_OURS),
+    "nano": Recipe("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
     "face": Recipe("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
+    "palm": Recipe("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
+    "shadow": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
     "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
     "gestures20": Recipe("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
     "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK),
@@ -70,8 +78,10 @@ RECIPES: dict[str, Recipe] = {
     "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK),
 }
 
-DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "digits6", "segment": "unet"}
+DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "unet"}
 """The network a task is trained with when none is named."""
+SILHOUETTE_NET = "shadow"
+"""The network for gestures when the pictures are silhouettes."""
 
 TASK_KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
 

@@ -25,18 +25,21 @@ from handlens.data.survey import survey
 from handlens.errors import InputError
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
+from handlens.runner import OnnxRunner
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import SCORES, Course, new_course, restored
 from handlens.train.exporter import export
 from handlens.train.folding import fold
 from handlens.train.loader import Batches, Samples
 from handlens.train.precision import Batch
-from handlens.train.recipes import DEFAULT_NETS, check_task, recipe
+from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
 from handlens.train.settings import Settings, read_toml
+from handlens.train.silhouettes import are_silhouettes
 from handlens.train.starts import start_from
 from handlens.train.torch_runner import TorchRunner
 from handlens.train.trainer import LOG, SCORE, fit
 from handlens.train.tuning import tuned
+from handlens.weights import resolve
 
 CONFIG = "config.toml"
 
@@ -59,7 +62,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     course = new_course(settings, found.names)
     if settings.start and not (out / LAST).exists():
         _say(start_from(course.net, settings.start))
-    train, val = found.split("train"), found.split("val")
+    train, val = found.split("train"), _measured(found)
     if course.card.kind == "detect" and settings.anchors == "auto" and not (out / LAST).exists():
         _fit_anchors(course, train, settings.plan.seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -82,8 +85,8 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
 def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
     """The settings, put together from recipe, file and flags, and the set, split by group where it was not."""
     keys = {**(read_toml(config) if config else {}), **given}
-    net = str(keys.get("net") or DEFAULT_NETS.get(task, ""))
-    kind = check_task(task, net or "nano")
+    net = str(keys.get("net") or _default_net(task, str(keys.get("data") or "")))
+    kind = check_task(task, net)
     settings = Settings(task=task, net=net).changed(recipe(net).settings).changed({**keys, "net": net, "task": task})
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
@@ -93,12 +96,32 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
         seen = survey(found)
         parts = split_families(families(found, seen), seen.tally, (0.85, 0.15, 0.0))
         found = found.having([replace(picture, split=part) for picture, part in zip(found, parts, strict=True)])
-    if "train" not in found.splits or "val" not in found.splits:
+    if "train" not in found.splits or len(found.splits) < 2:
         raise InputError(
             f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
             f" 'handlens data split {settings.data} --dest NEW'."
         )
     return settings, found
+
+
+def _default_net(task: str, data: str) -> str:
+    """The network for a task when none is named; for gestures the pictures decide."""
+    net = DEFAULT_NETS.get(task, "nano")
+    if task != "gesture" or not data:
+        return net
+    shapes = are_silhouettes(open_set(data, "classify"))
+    net = SILHOUETTE_NET if shapes else net
+    what = "silhouettes" if shapes else "no silhouettes"
+    _say(f"the pictures are {what}, so the network is '{net}': --net takes another")
+    return net
+
+
+def _measured(found: LabelledSet) -> LabelledSet:
+    """The part that is measured after each epoch: val, or test where the set was published with no val."""
+    if "val" in found.splits:
+        return found.split("val")
+    _say("the set has no val: its test part chooses the best epoch, as such sets were published; its number flatters")
+    return found.split("test")
 
 
 def open_course(path: Path) -> Course:
@@ -119,7 +142,7 @@ def open_course(path: Path) -> Course:
 def open_predictor(path: Path | str) -> Predictor:
     """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
     course = open_course(Path(path))
-    return Predictor(TorchRunner(course.graph(), course.card))
+    return _predictor(course)
 
 
 def export_course(course: Course, path: Path, int8: bool = False) -> Path:
@@ -179,10 +202,17 @@ def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
     return epoch
 
 
+def _predictor(course: Course, folded: bool = False) -> Predictor:
+    """The live net with the models it stands on."""
+    parts = {role: OnnxRunner(resolve(name)) for role, name in course.card.parts.items()}
+    graph = fold(course.graph()) if folded else course.graph()
+    return Predictor(TorchRunner(graph, course.card), parts)
+
+
 def _checked(course: Course, val: LabelledSet) -> dict[str, float]:
     """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
-    runner = TorchRunner(fold(course.graph()), course.card)  # folded as its file will be, and about twice as fast
-    report = evaluate(Predictor(runner), val, resamples=0, on_error=_ignore).report
+    predictor = _predictor(course, folded=True)  # as its file will be, and about twice as fast
+    report = evaluate(predictor, val, resamples=0, on_error=_ignore).report
     wanted = [SCORES[course.card.kind], "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1"]
     found = {row.name: row.value for row in report if row.name in wanted and row.value == row.value}
     return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}

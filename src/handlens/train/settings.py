@@ -26,7 +26,8 @@ class Settings:
     data: a labelled set. net: a network's name or a Darknet .cfg. size: side of the network's input in pixels, 0 = the
     network's own. start: weights to begin from. anchors: "auto" fits them to the boxes, "keep" leaves the network's.
     margin, embedding: for the backbones. balance: draw people evenly, 1 / sqrt(pictures). epoch: pictures an epoch, 0 =
-    all. cache: keep the resized pictures in memory. workers: processes that make samples.
+    all. cache: keep the resized pictures in memory. workers: processes that make samples. angle: the net also learns
+    by how many degrees a hand is turned, the set's pictures counting as upright.
     """
 
     task: str = ""
@@ -37,6 +38,7 @@ class Settings:
     anchors: str = "auto"
     margin: str = "softmax"
     embedding: int = 512
+    angle: bool = False
     balance: bool = False
     epoch: int = 0
     cache: bool = False

@@ -19,7 +19,8 @@ class Network:
     """One network that can be built.
 
     classes: as many as it has unless told otherwise; None: it ends in an embedding. parameters: with that many classes,
-    not fused. build: number of classes -> net, with weights of chance.
+    not fused. build: number of classes -> net, with weights of chance. angle: whether it also tells by which angle the
+    hand is turned unless told otherwise; None: it cannot, and `build` takes no `angle`.
     """
 
     name: str
@@ -27,7 +28,8 @@ class Network:
     task: str
     classes: int | None
     parameters: int
-    build: Callable[[int | None], nn.Module]
+    build: Callable[..., nn.Module]
+    angle: bool | None = None
 
 
 def names() -> list[str]:
@@ -46,13 +48,17 @@ def find(name: str) -> Network:
     return NETWORKS[name.lower()]
 
 
-def build(name: str, classes: int | None = None) -> nn.Module:
+def build(name: str, classes: int | None = None, angle: bool | None = None) -> nn.Module:
     """A new net; a backbone comes with a softmax layer when `classes` is given, and alone otherwise.
 
+    angle: whether the net also tells the direction of the hand; None: as the catalog says.
+
     Raises:
-        InputError: an unknown name, a wrong number of classes, or torch is not installed.
+        InputError: an unknown name, a wrong number of classes, a net that knows no angle, or torch is not installed.
     """
     network = find(name)
+    if angle:
+        check_angle(name)
     if classes is not None and classes < 1:
         raise InputError(f"{classes} classes: a network needs at least one.")
     try:
@@ -61,7 +67,21 @@ def build(name: str, classes: int | None = None) -> nn.Module:
         raise InputError(
             f"the network '{network.name}' needs torch, which is not installed: pip install 'handlens[train]'"
         ) from error
-    return network.build(network.classes if classes is None else classes)
+    count = network.classes if classes is None else classes
+    if network.angle is None:
+        return network.build(count)
+    return network.build(count, angle=network.angle if angle is None else angle)
+
+
+def check_angle(name: str) -> None:
+    """Hold a network that is to tell by which angle a hand is turned against what it can.
+
+    Raises:
+        InputError: an unknown name, or it cannot.
+    """
+    if find(name).angle is None:
+        able = [other.name for other in _ALL if other.angle is not None]
+        raise InputError(f"the network '{name.lower()}' cannot tell an angle; those that can are {', '.join(able)}.")
 
 
 def layer_table(name: str, classes: int | None = None, fused: bool = False) -> list[Row]:
@@ -115,11 +135,20 @@ def _backbone(name: str) -> Callable[[int | None], Any]:
     return make
 
 
-def _gesture(name: str) -> Callable[[int | None], Any]:
-    def make(classes: int | None) -> Any:
+def _gesture(name: str) -> Callable[..., Any]:
+    def make(classes: int | None, angle: bool = False) -> Any:
         from handlens.train.nets import gestures
 
-        return getattr(gestures, name)(classes)
+        return getattr(gestures, name)(classes, angle)
+
+    return make
+
+
+def _palm(channels: int) -> Callable[..., Any]:
+    def make(classes: int | None, angle: bool = False) -> Any:
+        from handlens.train.nets.palm import Palm
+
+        return Palm(classes or 6, channels, angle)
 
     return make
 
@@ -135,6 +164,7 @@ def _mask(name: str) -> Callable[[int | None], Any]:
 
 
 _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
+_PALM = "our own, residual blocks"
 _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
 
 _ALL = (
@@ -155,8 +185,10 @@ _ALL = (
     Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
     Network("attention_56", _FACE, "hold", None, 26_419_392, _backbone("attention_56")),
     Network("attention_92", _FACE, "hold", None, 134_559_424, _backbone("attention_92")),
-    Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6")),
-    Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20")),
+    Network("palm", f"{_PALM}, colour", "gesture", 6, 1_313_254, _palm(3), False),
+    Network("shadow", f"{_PALM}, silhouettes", "gesture", 6, 1_313_064, _palm(1), True),
+    Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6"), False),
+    Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20"), False),
     Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
     Network("vgg", _MASK, "segment", 1, 4_243_201, _mask("VGGDecoder")),
     Network("unet", _MASK, "segment", 1, 1_946_881, _mask("UNet")),

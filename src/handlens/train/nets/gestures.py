@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 
@@ -44,13 +43,14 @@ class Attention(nn.Module):
 
 
 class GestureNet(nn.Module):
-    """Silhouettes (n, 1, h, w) in [0, 1] -> logits (n, classes).
+    """Silhouettes (n, 1, h, w) in [0, 1] -> logits (n, classes); with `angle` also a direction (n, 2): cosine, sine.
 
     Three 3x3 convolutions with ReLU, the first two followed by a pool; attention; the mean of all places; dense layers.
+    The direction is not part of the published nets; it is a linear map of the mean.
     """
 
     def __init__(
-        self, widths: tuple[int, int, int], heads: int, key: int, dense: tuple[int, ...], classes: int
+        self, widths: tuple[int, int, int], heads: int, key: int, dense: tuple[int, ...], classes: int, angle: bool
     ) -> None:
         super().__init__()
         first, second, third = widths
@@ -63,31 +63,26 @@ class GestureNet(nn.Module):
             steps += [nn.Linear(cin, cout), nn.ReLU(inplace=True), nn.Dropout(0.2)]
         self.dense = nn.Sequential(*steps)
         self.out = nn.Linear(dense[-1], classes)
+        self.direction = nn.Linear(third, 2) if angle else None
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 1, h, w) -> (n, widths[2]): what the dense layers see."""
         return self.attention(self.conv3(self.conv2(self.conv1(x)))).mean((2, 3))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(self.dense(self.features(x)))
+    def judged(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """What the net says of such features (n, widths[2])."""
+        logits: Tensor = self.out(self.dense(features))
+        return logits if self.direction is None else (logits, self.direction(features))
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return self.judged(self.features(x))
 
 
-class GestureGraph(nn.Module):
-    """The exported form: probabilities (n, classes)."""
-
-    def __init__(self, net: GestureNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.softmax(self.net(x), dim=1)
-
-
-def digits6(classes: int = 6) -> GestureNet:
+def digits6(classes: int = 6, angle: bool = False) -> GestureNet:
     """The net for the six finger numbers 0 to 5, input 64 x 64."""
-    return GestureNet((32, 64, 128), heads=3, key=128, dense=(64, 32, 16), classes=classes)
+    return GestureNet((32, 64, 128), heads=3, key=128, dense=(64, 32, 16), classes=classes, angle=angle)
 
 
-def gestures20(classes: int = 20) -> GestureNet:
+def gestures20(classes: int = 20, angle: bool = False) -> GestureNet:
     """The net for twenty gestures, input 50 x 50."""
-    return GestureNet((16, 32, 64), heads=4, key=64, dense=(32,), classes=classes)
+    return GestureNet((16, 32, 64), heads=4, key=64, dense=(32,), classes=classes, angle=angle)

@@ -126,5 +126,13 @@ class Recogniser(nn.Module):
         super().__init__()
         self.backbone, self.head = backbone, head
 
+    def features(self, x: Tensor) -> Tensor:
+        """(n, 3, h, w) -> (n, embedding)."""
+        return torch.as_tensor(self.backbone(x))
+
+    def judged(self, features: Tensor) -> Tensor:
+        """The logits of such features, without a margin."""
+        return torch.as_tensor(self.head(features))
+
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.head(self.backbone(x), label)
+        return torch.as_tensor(self.head(self.backbone(x), label))

@@ -1,0 +1,69 @@
+"""Sets of silhouettes are told from photographs, and trained as what they are."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from training_sets import classify_set, noise
+
+pytest.importorskip("torch")
+
+from handlens.errors import InputError
+from handlens.train.course import new_course
+from handlens.train.recipes import recipe
+from handlens.train.settings import Settings
+from handlens.train.silhouettes import are_silhouettes, is_silhouette
+
+
+def paw(side: int = 128, fingers: int = 3, level: int = 255) -> np.ndarray:
+    """A silhouette of a palm with a forearm and fingers that point up, (side, side, 3)."""
+    image, unit = np.zeros((side, side), np.uint8), side / 16
+    cv2.ellipse(image, (side // 2, round(9 * unit)), (round(3 * unit), round(3 * unit)), 0, 0, 360, level, -1)
+    cv2.rectangle(image, (round(6.5 * unit), round(9 * unit)), (round(9.5 * unit), side), level, -1)
+    for number in range(fingers):
+        x = round((5.5 + 2.2 * number) * unit)
+        cv2.line(image, (x, round(3 * unit)), (side // 2, round(9 * unit)), level, max(1, round(1.2 * unit)))
+    return np.repeat(image[..., None], 3, axis=2)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_silhouettes_are_told_from_photographs(tmp_path: Path) -> None:
+    shapes = [paw(fingers=n) for n in range(4)]
+    assert are_silhouettes(classify_set(made(tmp_path / "a"), shapes))
+    assert are_silhouettes(classify_set(made(tmp_path / "b"), [255 - shape for shape in shapes]))
+    assert not are_silhouettes(classify_set(made(tmp_path / "c"), [*shapes, noise(40, 50)]))
+    assert not are_silhouettes(classify_set(made(tmp_path / "d"), [noise(40, 50)]).having([]))
+    red = shapes[0] * np.array([1, 0, 0], np.uint8)
+    assert not is_silhouette(red)
+    assert not is_silhouette(np.repeat(noise(64, 64)[..., :1], 3, axis=2))
+    assert not is_silhouette(np.random.default_rng(0).integers(0, 255, (50, 50, 1), np.uint8).repeat(3, axis=2))
+
+
+def test_a_small_soft_jpeg_is_a_silhouette_all_the_same() -> None:
+    small = cv2.resize(paw(), (50, 50), interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    assert is_silhouette(cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def test_the_cards_say_how_a_hand_is_looked_at() -> None:
+    def card(net: str, task: str = "gesture"):
+        given = {"task": task, "net": net, "data": "x"}
+        return new_course(Settings().changed(recipe(net).settings).changed(given), ("a", "b")).card
+
+    assert card("shadow").options["silhouette"] == 1.0
+    assert "silhouette" not in card("digits6").options
+    assert card("shadow").parts == card("digits6").parts == {}
+    assert card("palm").parts == card("mobileface", "hold").parts == {"detector": "facehand"}
+    assert (card("palm").size, card("shadow").size) == ((96, 96), (64, 64))
+
+
+def test_a_net_without_an_angle_is_a_sentence() -> None:
+    for net, said in (("mobileface", "cannot tell an angle"), ("nano", "for nets that classify")):
+        task = "touch" if net == "nano" else "gesture"
+        with pytest.raises(InputError, match=said):
+            new_course(Settings(task=task, net=net, data="x", angle=True), ("a", "b"))
