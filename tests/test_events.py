@@ -102,15 +102,39 @@ def test_a_touch_without_a_region_is_still_an_event() -> None:
     assert (event.label, event.subject) == ("touch", "")
 
 
-def test_a_model_that_names_hands_has_one_stream_for_each_name() -> None:
+def hold(index: int, name: str, *more: Hand) -> Result:
+    """Frame number `index` of ten in a second, with one hand that does `name`."""
+    other = "nothing" if name == "object" else "object"
+    hand = Hand(np.array([0, 0, 9, 9], np.float32), Label(name, 0.9, {name: 0.9, other: 0.1}), id=4)
+    return Result("hold", index, index / 10, (hand, *more), "x", 9, 9, "hold")
+
+
+def test_a_model_that_names_hands_has_one_stream_for_each_name_and_none_for_nothing() -> None:
     tracker = EventTracker()
-    for index in range(30):
-        name = "object" if 10 <= index < 20 else "nothing"
-        label = Label(name, 0.9, {name: 0.9, "nothing" if name == "object" else "object": 0.1})
-        value = label if index % 2 else (Hand(np.zeros(4, np.float32), label),)
-        tracker.update(Result("hold", index, index / 10, value, "x", 9, 9, "hold"))
-    events = tracker.finish()
-    assert [e.label for e in events] == ["nothing"]
+    closed = [e for i in range(40) for e in tracker.update(hold(i, "object" if 10 <= i < 20 else "nothing"))]
+    (event,) = closed
+    assert (event.label, event.subject, event.start_frame, event.stop_frame) == ("object", "hand 4", 10, 19)
+    assert event.peak == pytest.approx(0.9)
+    assert tracker.finish() == []
+
+
+def test_the_subject_is_the_hand_that_did_it_most() -> None:
+    tracker = EventTracker()
+    for index in range(10):
+        brief = Hand(np.array([20, 0, 29, 9], np.float32), Label("object", 0.95), id=7)
+        tracker.update(hold(index, "object", *([brief] if index < 3 else [])))
+    (event,) = tracker.finish()
+    assert (event.subject, event.peak) == ("hand 4", pytest.approx(0.95))
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("holding_nothing", False), ("Blank", False), ("3", True), ("none!", True)]
+)
+def test_labels_that_say_that_nothing_is_done_are_no_events(name: str, counts: bool) -> None:
+    tracker = EventTracker()
+    for index in range(10):
+        tracker.update(Result("gesture", index, index / 10, Label(name, 0.9), "x", 9, 9, "m"))
+    assert len(tracker.finish()) == counts
 
 
 @pytest.mark.parametrize("wrong", [{"open": 0.3, "close": 0.4}, {"open": 1.2}, {"min_time": -1}, {"gap_time": -0.1}])

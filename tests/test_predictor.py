@@ -12,7 +12,7 @@ from handlens.errors import InputError, ModelError, NotYet
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
 from handlens.tasks import contact, find
-from handlens.types import Detections, Frame, Hand, Mask
+from handlens.types import Detections, Frame, Mask
 
 REGIONS = ("face", "hand", "chin", "cheek")
 
@@ -135,41 +135,6 @@ class TestOtherKinds:
         assert isinstance(value, Mask)
         assert value.boxes("hand").tolist() == [[20, 0, 40, 30]]
 
-    def classifier(self, **fields):
-        """The brighter its picture, the surer that an object is held."""
-        names = ("nothing", "object")
-
-        def answer(batch):
-            light = batch.mean(axis=(1, 2, 3))
-            return {"probabilities": np.stack([1 - light, light], axis=1)}
-
-        return FakeRunner(card("classify", names, "hold", (32, 32), **fields), answer)
-
-    def test_the_whole_picture_can_be_the_one_hand(self):
-        (hand,) = Predictor(self.classifier()).predict(frame(60, 80, 255), crop="whole").value
-        assert isinstance(hand, Hand)
-        assert hand.xyxy.tolist() == [0, 0, 80, 60]
-        assert hand.gesture.name == "object"
-
-    def test_each_hand_that_is_found_is_judged(self):
-        image = np.zeros((100, 100, 3), np.uint8)
-        image[50:, 50:] = 255
-        boxes, scores = [[60, 60, 90, 90], [10, 10, 40, 40], [0, 0, 99, 99]], [[0, 0.9], [0, 0.8], [0.9, 0]]
-        parts = {"detector": detector(boxes, scores, ("face", "hand"))}
-        hands = Predictor(self.classifier(), parts).predict(Frame(image)).value
-        assert [hand.gesture.name for hand in hands] == ["object", "nothing"]
-        assert hands[1].xyxy.tolist() == [10, 10, 40, 40]
-
-    def test_no_hand_is_no_hands(self):
-        model = Predictor(self.classifier(), {"detector": detector([], [], ("face", "hand"))})
-        assert model.predict(frame()).to_json()["value"] == {"hands": []}
-
-    def test_a_crop_it_cannot_make_is_refused(self):
-        with pytest.raises(InputError, match="no hand detector beside it; ask with --crop whole"):
-            Predictor(self.classifier()).predict(frame())
-        with pytest.raises(InputError, match="unknown crop 'hole': did you mean 'whole'"):
-            Predictor(self.classifier()).predict(frame(), crop="hole")
-
     def test_combined_does_not_exist_yet(self):
         with pytest.raises(NotYet, match="'combined' does not exist yet"):
             Predictor(FakeRunner(card("segment", ("hand",), "combined"), {})).predict(frame())
@@ -199,8 +164,8 @@ class TestLoad:
 
 
 def test_tasks_that_do_not_exist_yet_say_so():
-    assert find("Touch").name == "touch"
-    with pytest.raises(NotYet, match=r"'hold' .* does not exist yet"):
-        find("hold")
+    assert [find(name).name for name in ("Touch", "hold", "GESTURE")] == ["touch", "hold", "gesture"]
+    with pytest.raises(NotYet, match=r"'combined' .* does not exist yet"):
+        find("combined")
     with pytest.raises(InputError, match="unknown task 'tuch': did you mean 'touch'"):
         find("tuch")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from handlens.track import Tracker
-from handlens.types import Detections, Label, Result
+from handlens.types import Detections, Hand, Label, Result
 
 NAMES = ("face", "hand", "chin")
 
@@ -64,6 +64,20 @@ def test_another_source_or_a_time_that_runs_back_starts_anew():
     assert ids(tracker, 1.1, ("face", 200, 0, 250, 50)) == [2]
     assert ids(tracker, 1.2, ("face", 200, 0, 250, 50), source="b.mp4") == [1]
     assert ids(tracker, 0.0, ("face", 400, 0, 450, 50), source="b.mp4") == [1]
+
+
+def test_hands_that_are_judged_keep_their_numbers_too():
+    tracker = Tracker()
+
+    def numbers(time, *lefts):
+        value = tuple(Hand([left, 0, left + 50, 50], Label("3", 0.9), angle=5.0) for left in lefts)
+        after = tracker.update(Result("gesture", int(time * 30), time, value, "a.mp4", 640, 480, "m")).value
+        assert all((hand.angle, hand.gesture.name) == (5.0, "3") for hand in after)
+        return [hand.id for hand in after]
+
+    assert numbers(0.0, 0, 200) == [1, 2]
+    assert numbers(0.1) == []
+    assert numbers(0.2, 190, 400, 10) == [2, 3, 1]
 
 
 def test_everything_else_of_the_result_stays():

@@ -167,6 +167,10 @@ class TestJson:
         value = result("gesture", (Hand([1, 2, 3, 4], turned), Hand([1, 2, 3, 4], unknown))).to_json()["value"]
         assert [hand["angle"] for hand in value["hands"]] == [-12.5, None]
 
+    def test_a_hand_that_is_followed_has_its_number(self):
+        (hand,) = result("hold", (Hand([1, 2, 3, 4], Label("object", 0.97), id=3),)).to_json()["value"]["hands"]
+        assert hand["id"] == 3
+
     def test_segment(self):
         classes = np.zeros((10, 10), np.uint8)
         classes[:5, :2] = 1

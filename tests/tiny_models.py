@@ -1,6 +1,8 @@
 """Models of a few hundred bytes for tests: real .onnx files with our card, whose answer is known beforehand."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -39,17 +41,44 @@ def brightness_model(path: Path, card: ModelCard | None = CARD) -> Path:
     return _write(path, nodes, constants, {"boxes": (1, 3, 4), "scores": (1, 3, 3)}, card)
 
 
+def hand_model(
+    path: Path,
+    task: str = "gesture",
+    names: tuple[str, str] = ("nothing", "object"),
+    angle: float | None = None,
+    **fields: Any,
+) -> Path:
+    """Write a model of one hand: the brighter it is, the surer of the second name; turned by `angle` degrees."""
+    constants = {"one": np.array([1], np.float32), "flat": np.array([-1, 1], np.int64)}
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0, axes=[1, 2, 3]),
+        helper.make_node("Reshape", ["mean", "flat"], ["light"]),
+        helper.make_node("Sub", ["one", "light"], ["dark"]),
+        helper.make_node("Concat", ["dark", "light"], ["probabilities"], axis=1),
+    ]
+    outputs: dict[str, tuple[int | str, ...]] = {"probabilities": ("n", 2)}
+    if angle is not None:
+        turn = math.radians(angle)
+        constants |= {"none": np.zeros(1, np.float32), "turn": np.array([[math.cos(turn), math.sin(turn)]], np.float32)}
+        nodes += [helper.make_node("Mul", ["light", "none"], ["zero"])]
+        nodes += [helper.make_node("Add", ["zero", "turn"], ["angle"])]
+        outputs["angle"] = ("n", 2)
+    card = ModelCard(path.stem, task, "classify", names, (64, 64), "stretch", licence="Apache-2.0", **fields)
+    return _write(path, nodes, constants, outputs, card, "n")
+
+
 def _write(
     path: Path,
     nodes: list[onnx.NodeProto],
     constants: dict[str, np.ndarray],
-    outputs: dict[str, tuple[int, ...]],
+    outputs: dict[str, tuple[int | str, ...]],
     card: ModelCard | None,
+    batch: int | str = 1,
 ) -> Path:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 64, 64))],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (batch, 3, 64, 64))],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

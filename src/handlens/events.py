@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handlens.errors import InputError
-from handlens.types import Detections, Event, Hand, Label, Result
+from handlens.types import Detections, Event, Label, Result
 
 EVENT_FIELDS = ("source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak")
 """The fields of an event in a file, in order (CONTRACT.md)."""
+
+NOTHING = ("nothing", "none", "blank", "background")
+"""Last words of labels that say that a hand does nothing: with them nothing begins or ends."""
 
 _TINY = 1e-6  # seconds: 0.1 + 0.2 must count as 0.3
 
@@ -22,8 +25,9 @@ class EventTracker:
     """Opens an event when the probability held, closes it when it stayed away.
 
     One stream of probabilities per thing watched: "touch" for a touch model (its label is the region with the most
-    score over the event, its subject the face), one per name for a model that names hands. An event starts at the
-    first frame of the run that opened it and stops at the last frame at or above the closing threshold.
+    score over the event, its subject the face), one per name for a model that names hands (its subject is the hand;
+    "nothing" and the like are no events). An event starts at the first frame of the run that opened it and stops at the
+    last frame at or above the closing threshold.
 
     Args:
         open: probability at or above which an event may open, 0 to 1.
@@ -94,9 +98,9 @@ def _read(result: Result) -> dict[str, _Reading]:
     if isinstance(value, Detections):
         return {"touch": _read_touch(value)}
     if isinstance(value, Label):
-        return _read_names([value])
+        return _read_names([(value, -1)])
     if isinstance(value, tuple):
-        return _read_names([hand.gesture for hand in value if isinstance(hand, Hand)])
+        return _read_names([(hand.gesture, hand.id) for hand in value])
     return {}  # a mask: every frame has one, nothing begins or ends
 
 
@@ -114,12 +118,22 @@ def _read_touch(found: Detections) -> _Reading:
     return _Reading(found.best_touch, labels, subjects)
 
 
-def _read_names(labels: list[Label]) -> dict[str, _Reading]:
+def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
+    """Return for each name how sure the surest hand shows it; hands: labels with the hands' identities or -1."""
     best: dict[str, float] = {}
-    for label in labels:
+    subjects: dict[str, dict[str, float]] = {}
+    for label, hand in hands:
         for name, score in {label.name: label.score, **label.scores}.items():
             best[name] = max(best.get(name, 0.0), float(score))
-    return {name: _Reading(score, {name: score}) for name, score in best.items()}
+            if hand >= 0:
+                subjects.setdefault(name, {})[f"hand {hand}"] = float(score)
+    return {
+        name: _Reading(score, {name: score}, subjects.get(name, {})) for name, score in best.items() if _is_done(name)
+    }
+
+
+def _is_done(name: str) -> bool:
+    return name.lower().replace("-", "_").replace(" ", "_").split("_")[-1] not in NOTHING
 
 
 class _Stream:

@@ -75,7 +75,9 @@ def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
         "score": _score(hand.gesture.score),
         "scores": {name: _score(score) for name, score in hand.gesture.scores.items()},
     }
-    return {**told, "angle": _angle(hand)} if with_angle else told
+    if with_angle:
+        told["angle"] = _angle(hand)
+    return {**told, "id": hand.id} if hand.id >= 0 else told
 
 
 def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:

@@ -1,40 +1,47 @@
 """Frame -> Result, for every task: the card says how; it must not know where frames come from or answers go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from handlens.boxes import square
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError, NotYet, unknown
-from handlens.kinds import classify, detect, segment
-from handlens.preprocess import crop_box, prepare, to_tensor
+from handlens.kinds import segment
+from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner, Runner
-from handlens.tasks import contact, touch
-from handlens.types import Frame, Hand, Result, Value
+from handlens.tasks import contact, hands, touch
+from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
+from handlens.types import Frame, Result, Value
 from handlens.weights import resolve
 
 CROPS = ("hand", "whole")
-HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips
+
+
+def open_part(name: str) -> Runner:
+    """Return the model of that name, shipped or cached."""
+    return OnnxRunner(resolve(name))
 
 
 class Predictor:
     """A model and the models it stands on, ready to be asked.
 
-    runner: the model. parts: role -> model, as `card.parts` names them ("detector").
+    runner: the model. parts: role -> model, as `card.parts` names them ("detector"). opened: opens by its name a part
+    that was not given, when it is asked for; models that judge one hand need none for whole pictures.
 
     Raises:
-        ModelError: a part that the card names is missing.
+        ModelError: a part without which the model never answers is missing.
     """
 
-    def __init__(self, runner: Runner, parts: Mapping[str, Runner] | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        parts: Mapping[str, Runner] | None = None,
+        opened: Callable[[str], Runner] = open_part,
+    ) -> None:
         self.runner = runner
         self.parts = dict(parts or {})
-        needed = {*self.card.parts, *(["detector"] if self.card.kind == "contact" else [])}
-        missing = sorted(needed - self.parts.keys())
-        if missing:
-            raise ModelError(f"the model '{self.card.name}' stands on a '{missing[0]}' that was not given.")
+        self._opened = opened
+        if self.card.kind == "contact" and "detector" not in self.parts:
+            raise ModelError(f"the model '{self.card.name}' stands on a 'detector' that was not given.")
 
     @property
     def card(self) -> ModelCard:
@@ -49,8 +56,9 @@ class Predictor:
     def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
         """Return what the model says of one frame.
 
-        min_score: boxes below it are left out; None takes the card's thresholds. crop: models that judge one hand look
-        at each hand that is found ("hand") or at the whole picture as the one hand ("whole").
+        min_score: boxes below it, and hands of whose label the model is less sure, are left out; None takes the card's
+        thresholds. crop: models that judge one hand look at each hand that is found ("hand") or at the whole picture as
+        the one hand ("whole"); those of silhouettes always look at the one white shape.
 
         Raises:
             InputError: a `min_score` outside 0 to 1, another `crop`, or a crop that this model cannot make.
@@ -74,28 +82,17 @@ class Predictor:
         if self.card.kind == "segment":
             tensor, geometry = prepare(frame.image, self.card)
             return segment.decode(self.runner.run(tensor), self.card, geometry)
-        return self._hands(frame, min_score) if crop == "hand" else self._whole(frame)
+        judged = hands.judged(frame, self.runner, crop, self._detector)
+        return tuple(hand for hand in judged if min_score is None or hand.gesture.score >= min_score)
 
-    def _whole(self, frame: Frame) -> tuple[Hand, ...]:
-        """Return the whole picture as the one hand."""
-        tensor, _ = prepare(frame.image, self.card)
-        (label,) = classify.decode(self.runner.run(tensor), self.card)
-        return (Hand(np.array([0, 0, frame.width, frame.height], np.float32), label, label.angle),)
-
-    def _hands(self, frame: Frame, min_score: float | None) -> tuple[Hand, ...]:
-        """Return each hand that the detector finds, with its label."""
-        detector = self.parts.get("detector")
-        if detector is None:
-            raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
-        tensor, geometry = prepare(frame.image, detector.card)
-        found = detect.decode(detector.run(tensor), detector.card, geometry, min_score)
-        boxes = found.xyxy[found.of("hand")]
-        if not len(boxes):
-            return ()
-        squares = square(boxes, self.card.options.get("crop_scale", HAND_SCALE))
-        crops = [crop_box(frame.image, box, self.card.size)[0] for box in squares]
-        labels = classify.decode(self.runner.run(to_tensor(crops, self.card)), self.card)
-        return tuple(Hand(box, label, label.angle) for box, label in zip(boxes, labels, strict=True))
+    def _detector(self) -> Runner:
+        """Return the model that finds the hands, opened when it is first asked for."""
+        if "detector" not in self.parts:
+            name = self.card.parts.get("detector")
+            if name is None:
+                raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
+            self.parts["detector"] = self._opened(name)
+        return self.parts["detector"]
 
 
 def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
@@ -109,6 +106,9 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
     """
     path = resolve(name_or_path)
     runner = OnnxRunner(path, threads)
-    beside = path.parent
-    parts = {role: OnnxRunner(resolve(name, beside), threads) for role, name in runner.card.parts.items()}
-    return Predictor(runner, parts)
+
+    def opened(name: str) -> Runner:
+        return OnnxRunner(resolve(name, path.parent), threads)
+
+    at_once = {} if runner.card.kind == "classify" else runner.card.parts
+    return Predictor(runner, {role: opened(name) for role, name in at_once.items()}, opened)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from handlens.boxes import iou
-from handlens.types import Detections, Floats, Ints, Result
+from handlens.types import Detections, Floats, Ints, Result, Value
 
 
 @dataclasses.dataclass
@@ -32,7 +32,7 @@ class Tracker:
         self._next = 1
 
     def update(self, result: Result) -> Result:
-        """Return the result with `Detections.id` filled in for faces and hands; touched regions keep -1.
+        """Return the result with the identities of faces and hands filled in; touched regions keep -1.
 
         Results without boxes pass unchanged. Call it for every frame, in their order.
         """
@@ -40,15 +40,21 @@ class Tracker:
         if result.source != source or result.time < time:
             self._tracks, self._next = [], 1
         self._last = (result.source, result.time)
-        found = result.value
-        if not isinstance(found, Detections):
-            return result
         self._tracks = [track for track in self._tracks if result.time - track.seen <= self.max_age_s]
-        ids = np.full(len(found), -1, np.int64)
-        for label in ("face", "hand"):
-            rows = np.flatnonzero(found.of(label))
-            ids[rows] = self._match(label, found.xyxy[rows], result.time)
-        return dataclasses.replace(result, value=dataclasses.replace(found, id=ids))
+        value = self._known(result.value, result.time)
+        return result if value is result.value else dataclasses.replace(result, value=value)
+
+    def _known(self, value: Value, time: float) -> Value:
+        if isinstance(value, Detections):
+            ids = np.full(len(value), -1, np.int64)
+            for label in ("face", "hand"):
+                rows = np.flatnonzero(value.of(label))
+                ids[rows] = self._match(label, value.xyxy[rows], time)
+            return dataclasses.replace(value, id=ids)
+        if isinstance(value, tuple) and value:
+            numbers = self._match("hand", np.stack([hand.xyxy for hand in value]), time)
+            return tuple(dataclasses.replace(hand, id=int(id)) for hand, id in zip(value, numbers, strict=True))
+        return value
 
     def _match(self, label: str, boxes: Floats, time: float) -> Ints:
         """Return the identity of each box: greedily the best overlap first, a new number for what is left."""

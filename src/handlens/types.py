@@ -107,11 +107,15 @@ class Label:
 
 @dataclass(frozen=True, eq=False)
 class Hand:
-    """One hand and what is said of it. xyxy: (4,) float32, source pixels; angle: degrees as in Label, or None."""
+    """One hand and what is said of it.
+
+    xyxy: (4,) float32, source pixels. angle: degrees as in Label, or None. id: its identity over frames, -1 without.
+    """
 
     xyxy: Floats
     gesture: Label
     angle: float | None = None
+    id: int = -1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "xyxy", shaped(self.xyxy, np.float32, (4,), "Hand.xyxy"))

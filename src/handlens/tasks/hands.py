@@ -1,0 +1,125 @@
+"""Hands judged one by one: those a detector finds, the one shape of a silhouette, or the whole picture as the one hand.
+
+It must not know files, drawing or how networks run.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from handlens.boxes import area, intersection, square
+from handlens.kinds import classify, detect
+from handlens.preprocess import crop_box, prepare, to_tensor
+from handlens.runner import Runner
+from handlens.silhouette import LEVEL, find_shape, seen
+from handlens.types import Detections, Floats, Frame, Hand, Image
+
+HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips
+SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
+ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
+SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
+FAINT = 0.1  # the best box of a hand close up never scored less (400 photographs of five sources)
+CLOSEUP = 0.6  # the least probability of what is said of a hand that no detector is sure of
+
+
+def judged(frame: Frame, runner: Runner, crop: str, detector: Callable[[], Runner]) -> tuple[Hand, ...]:
+    """Return what a model of kind "classify" says of each hand of a picture; () where there is none.
+
+    Options of the card: "silhouette" 1: the largest white blob is the one hand, whatever `crop` says. "grey" 1: the
+    picture is the one hand, whatever `crop` says, unless it is blank. "crop_scale": see `found_hands`. "closeup" 1: see
+    `closeup`.
+
+    crop: "hand" or "whole". detector: opens the model that finds hands; it is called where one is needed only.
+    """
+    options = runner.card.options
+    if options.get("silhouette"):
+        return outlined(frame, runner)
+    if options.get("grey"):
+        return () if is_blank(frame.image) else whole(frame, runner)
+    if crop == "whole":
+        return whole(frame, runner)
+    return found_hands(frame, runner, detector())
+
+
+def outlined(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
+    """Return the one hand of a silhouette with the box of its blob; () for a blank one."""
+    shape = find_shape(frame.image)
+    if shape is None:
+        return ()
+    return _asked(runner, [shape.box], [seen(shape, runner.card.size)])
+
+
+def whole(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
+    """Return the whole picture as the one hand."""
+    tensor, _ = prepare(frame.image, runner.card)
+    (label,) = classify.decode(runner.run(tensor), runner.card)
+    return (Hand(_edges(frame), label, label.angle),)
+
+
+def found_hands(frame: Frame, runner: Runner, detector: Runner) -> tuple[Hand, ...]:
+    """Return each hand that the detector finds, the surest first, judged in a square around it.
+
+    The card's option "crop_scale" is the side of the square, of the longer side of the hand's box (1.2).
+    """
+    tensor, geometry = prepare(frame.image, detector.card)
+    outputs = detector.run(tensor)
+    found = detect.decode(outputs, detector.card, geometry)
+    hands = single(found)
+    if len(hands):
+        return _cropped(frame, runner, hands)
+    if not runner.card.options.get("closeup"):
+        return ()
+    return closeup(frame, runner, detect.decode(outputs, detector.card, geometry, FAINT))
+
+
+def closeup(frame: Frame, runner: Runner, found: Detections) -> tuple[Hand, ...]:
+    """Return the one hand of a picture in which the detector is sure of none, or () if there seems to be none.
+
+    Detectors that learned from people miss hands that fill the picture. So where no sure face is seen either, the model
+    itself looks at the faintest traces of a hand and at the whole picture, and its surest answer counts if its
+    probability reaches the card's threshold "closeup" (0.6).
+    """
+    if (found.score[found.of("face")] >= SURE_FACE).any() or frame.image.max() == frame.image.min():
+        return ()
+    views = (*_cropped(frame, runner, single(found)[:1]), *whole(frame, runner))
+    best = max(views, key=lambda hand: hand.gesture.score)
+    return (best,) if best.gesture.score >= runner.card.thresholds.get("closeup", CLOSEUP) else ()
+
+
+def single(found: Detections) -> Floats:
+    """Return (n, 4): the boxes of hands, one for each hand, the surest first.
+
+    Of two boxes that mostly share the smaller one, the larger and surer stays: a detector that looks closely sees a
+    hand and once more a part of it. Boxes of a few pixels go.
+    """
+    rows = np.flatnonzero(found.of("hand"))
+    boxes, score = found.xyxy[rows], found.score[rows]
+    size = area(boxes)
+    kept: list[int] = []
+    for row in np.argsort(-size * score, kind="stable"):
+        shared = intersection(boxes[row : row + 1], boxes[kept])[0]
+        large_enough = float((boxes[row, 2:] - boxes[row, :2]).max()) >= SMALLEST
+        if large_enough and (shared <= ONE_HAND * np.minimum(size[row], size[kept])).all():
+            kept.append(int(row))
+    return np.asarray(boxes[sorted(kept, key=lambda row: (-float(score[row]), row))], np.float32)
+
+
+def is_blank(image: Image) -> bool:
+    """Return whether a silhouette shows nothing: no pixel is white, or all are alike."""
+    return bool(image.max() <= LEVEL or image.max() == image.min())
+
+
+def _cropped(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Hand, ...]:
+    squares = square(boxes, runner.card.options.get("crop_scale", HAND_SCALE))
+    return _asked(runner, list(boxes), [crop_box(frame.image, box, runner.card.size)[0] for box in squares])
+
+
+def _asked(runner: Runner, boxes: list[Floats], views: list[Image]) -> tuple[Hand, ...]:
+    if not views:
+        return ()
+    labels = classify.decode(runner.run(to_tensor(views, runner.card)), runner.card)
+    return tuple(Hand(box, label, label.angle) for box, label in zip(boxes, labels, strict=True))
+
+
+def _edges(frame: Frame) -> Floats:
+    return np.array([0, 0, frame.width, frame.height], np.float32)
