@@ -8,8 +8,9 @@ import pytest
 from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import InputError
-from handlens.evaluate.classify import LabelJudge, quantile
+from handlens.evaluate.classify import LabelJudge
 from handlens.evaluate.curves import Confusion
+from handlens.evaluate.intervals import quantile
 from handlens.evaluate.measure import evaluate
 from handlens.evaluate.pairs import shown
 from handlens.evaluate.segment import confusion, edges

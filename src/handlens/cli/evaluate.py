@@ -26,6 +26,13 @@ Kind = Annotated[str | None, typer.Option(metavar="detect|classify|segment", hel
 Map = Annotated[
     list[str] | None, typer.Option("--map", metavar="SET=MODEL", help="Call a label of the set as the model does.")
 ]
+Sample = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Measure on N pictures only, evenly of all labels and groups.")
+]
+Turns = Annotated[
+    int | None, typer.Option(min=1, max=360, metavar="N", help="Turn each picture by N known angles, all around.")
+]
+Turning = Annotated[str | None, typer.Option(metavar="A,B,...", help="Labels that turn with it: up,left,down,right.")]
 
 
 def evaluate(
@@ -38,12 +45,16 @@ def evaluate(
     kind: Kind = None,
     crop: options.Crop = "whole",
     map: Map = None,
+    sample: Sample = None,
+    turns: Turns = None,
+    turning: Turning = None,
     threads: options.Threads = None,
 ) -> int:
     """Measure a model on labelled pictures.
 
     Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
     Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
+    --turns takes the pictures as upright and measures labels and angles over the full circle.
     """
     from pathlib import Path
 
@@ -57,6 +68,7 @@ def evaluate(
         writing.made_folder(Path(out))
     predictor, reader = _opened(model, threads), _Complaints()
     found, part = _part(_labelled(data, kind, predictor, map or (), reader), split)
+    found = _turned(found, sample, turns, turning)
     with Bar() as bar:
         bar.begin(f"{predictor.card.name} on {part}", len(found))
         measured = measure.evaluate(
@@ -144,6 +156,23 @@ def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:
         told = "all" if name == "all" else f"the {name} split of"
         print(f"measuring on {told} '{found.root}': {len(part):,} pictures", file=sys.stderr)
     return part, name
+
+
+def _turned(found: "LabelledSet", sample: int | None, turns: int | None, turning: str | None) -> "LabelledSet":
+    """Return fewer pictures of the set, or turned ones, where that was asked for; say so."""
+    from handlens.data.sampling import evenly
+    from handlens.data.turning import ring_of, turned
+
+    if turning is not None and turns is None:
+        raise InputError("--turning says which labels turn with the pictures: say with --turns how often they turn.")
+    if sample is not None and sample < len(found):
+        found = evenly(found, sample)
+        print(f"of these {len(found):,}, evenly of all labels and groups", file=sys.stderr)
+    if turns is not None:
+        ring = ring_of([name.strip() for name in turning.split(",")], found.names) if turning is not None else ()
+        found = turned(found, turns, ring=ring)
+        print(f"each turned by {turns} angles: {len(found):,} pictures", file=sys.stderr)
+    return found
 
 
 def _write_json(numbers: dict[str, object], to: str | None) -> None:

@@ -6,14 +6,16 @@ import numpy as np
 
 from handlens.data.sets import LabelledSet
 from handlens.evaluate import binary
+from handlens.evaluate.circle import Turned
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
-from handlens.evaluate.intervals import Array, Drawn
+from handlens.evaluate.intervals import Array, Drawn, quantile
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.evaluate.names import require_known, used_names
 from handlens.predictor import Predictor
 from handlens.types import Label, Value
 
 NONE = "(no hand)"
+NEAR = 10  # degrees: an angle that is good enough
 
 
 class LabelJudge:
@@ -31,7 +33,7 @@ class LabelJudge:
         self._truths: list[int] = []
         self._answers: list[int] = []
         self._sure: list[list[float]] = []
-        self._errors: list[float] = []
+        self._angles: list[tuple[float, float]] = []
 
     def add(self, truth: Value, answer: Value) -> Verdict:
         """Take the label of one picture."""
@@ -44,16 +46,19 @@ class LabelJudge:
         self._truths.append(place)
         self._answers.append(said)
         self._sure.append(sure)
-        angles = (truth.angle, label.angle if label is not None else None)
-        self._errors.append(np.nan if None in angles else _turn(*angles))
-        words = f"{truth.name}, said {NONE if label is None else f'{label.name} {label.score:.2f}'}"
+        self._angles.append((_number(truth.angle), _number(label.angle if label is not None else None)))
+        said_words = NONE if label is None else f"{label.name} {label.score:.2f}{_at(label.angle)}"
+        words = f"{truth.name}{_at(truth.angle)}, said {said_words}"
         return Verdict(sure[place], max(sure) if said != place else 0.0, words)
 
     def finish(self) -> Findings:
         """Return what comes of all labels."""
         truths, answers = np.array(self._truths, np.int64), np.array(self._answers, np.int64)
-        told = Labels(self.names, truths, answers, np.array(self._sure), np.array(self._errors))
-        return Findings(told.metrics, told.curves())
+        angles = np.array(self._angles, np.float64).reshape(-1, 2)
+        turned = Turned(angles[:, 0], angles[:, 1], truths == answers)
+        told = Labels(self.names, truths, answers, np.array(self._sure), turned.error)
+        known = len(angles) and not np.isnan(turned.truth).any()
+        return Findings(told.metrics, told.curves(), turned=turned if known else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,7 @@ class Labels:
             Drawn("accuracy", binary.ratio(weights @ right, weights.sum(axis=1)), n),
             Drawn("balanced accuracy", binary.mean(recall), n),
             Drawn("macro F1", binary.mean(f1), n),
+            Drawn("log loss", binary.ratio(weights @ self.surprise, weights.sum(axis=1)), n),
             Drawn("ECE", binary.calibration_error(self.sure.max(axis=1), right, weights), n),
         ]
         if len(self.names) == 2:
@@ -88,6 +94,11 @@ class Labels:
             rows.append(Drawn(f"precision {name}", precision[:, k], int(called[:, k].sum())))
             rows += [Drawn(f"recall {name}", recall[:, k], number), Drawn(f"F1 {name}", f1[:, k], number)]
         return rows + self._angles(weights)
+
+    @property
+    def surprise(self) -> Array:
+        """The cross-entropy of each picture, (n,), in nats; at most 16, for a truth that was never thought of."""
+        return np.asarray(-np.log(np.maximum(self.sure[np.arange(len(self.truth)), self.truth], 1e-7)))
 
     def curves(self) -> tuple[Curve, ...]:
         """Return what is taken for what, how sure answers are against how often right, and two labels' precision."""
@@ -111,18 +122,12 @@ class Labels:
         if not told.any():
             return []
         error, some = self.error[told], weights[:, told]
-        return [
+        rows = [
             Drawn(f"angle error {name}, degrees", quantile(error, some, share), int(told.sum()))
             for name, share in (("median", 0.5), ("90th percentile", 0.9))
         ]
-
-
-def quantile(values: Array, weights: Array, share: float) -> Array:
-    """Return (draws,): the smallest value that at least this share of the weight does not exceed."""
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[:, order], axis=1)
-    reached = below >= share * below[:, -1:] - 1e-9
-    return np.where(below[:, -1] > 0, values[order][np.argmax(reached, axis=1)], np.nan)
+        near = binary.ratio(some @ (error <= NEAR), some.sum(axis=1))
+        return [*rows, Drawn(f"angle within {NEAR} degrees", near, int(told.sum()))]
 
 
 def _chosen(answer: Value) -> Label | None:
@@ -134,6 +139,9 @@ def _chosen(answer: Value) -> Label | None:
     return answer[int(np.argmax(sizes))].gesture if answer else None
 
 
-def _turn(first: float | None, second: float | None) -> float:
-    """Return the degrees between two directions, 0 to 180."""
-    return abs(((first or 0.0) - (second or 0.0) + 180) % 360 - 180)
+def _number(angle: float | None) -> float:
+    return np.nan if angle is None else angle
+
+
+def _at(angle: float | None) -> str:
+    return "" if angle is None else f" at {angle:.0f}"

@@ -66,3 +66,13 @@ def interval(value: float, draws: Array) -> tuple[float, float]:
         return value, value
     low, high = np.percentile(told, CENTRAL)
     return min(value, float(low)), max(value, float(high))
+
+
+def quantile(values: Array, weights: Array, share: float) -> Array:
+    """Return (draws,): the smallest value that at least this share of the weight does not exceed, nan of nothing."""
+    if not len(values):
+        return np.full(len(weights), np.nan)
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[:, order], axis=1)
+    reached = below >= share * below[:, -1:] - 1e-9
+    return np.where(below[:, -1] > 0, values[order][np.argmax(reached, axis=1)], np.nan)

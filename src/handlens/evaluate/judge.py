@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from handlens.evaluate.circle import Turned
 from handlens.evaluate.curves import Curve
 from handlens.evaluate.intervals import Metrics
 from handlens.types import Value
@@ -20,11 +21,12 @@ class Verdict(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What comes of all answers. metrics: weights (draws, n) of the pictures -> numbers; curves: at weights of one;
-    notes: what a reader of the numbers must know, a sentence each."""
+    notes: what a reader of the numbers must know, a sentence each; turned: the angles, where all of them are known."""
 
     metrics: Metrics
     curves: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = ()
+    turned: Turned | None = None
 
 
 class Judge(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import InputError
+from handlens.evaluate.circle import Circle, around
 from handlens.evaluate.curves import Curve
 from handlens.evaluate.intervals import rows
 from handlens.evaluate.judge import Judge, Verdict
@@ -29,11 +30,12 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """The numbers, the curves they come from, and every picture by itself."""
+    """The numbers, the curves they come from, every picture by itself, and the circle of a set that was turned."""
 
     report: Report
     curves: tuple[Curve, ...]
     outcomes: tuple[Outcome, ...]
+    circle: Circle | None = None
 
 
 def evaluate(
@@ -79,7 +81,8 @@ def evaluate(
     if not measured:
         raise InputError(f"nothing can be measured on '{found.root}'. {' '.join(findings.notes)}")
     notes = [_about(len(outcomes), len(set(groups)), resamples), *findings.notes]
-    return Measurement(Report(measured, tuple(notes)), findings.curves, tuple(outcomes))
+    circle = around(findings.turned, groups, resamples, seed) if findings.turned is not None else None
+    return Measurement(Report(measured, tuple(notes)), findings.curves, tuple(outcomes), circle)
 
 
 def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:

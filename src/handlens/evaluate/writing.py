@@ -6,6 +6,7 @@ from typing import Any
 
 from handlens.data.sets import LabelledSet
 from handlens.errors import FrameError
+from handlens.evaluate.circle_plot import plot_circle
 from handlens.evaluate.measure import Measurement
 from handlens.evaluate.plots import plot_curves
 from handlens.evaluate.sheets import CHOICES, chosen, sheet
@@ -15,9 +16,10 @@ from handlens.predictor import Predictor
 
 
 def as_json(measured: Measurement, model: str, data: str, split: str) -> dict[str, Any]:
-    """Return the numbers as one JSON object: model, data, split, n, rows, notes."""
+    """Return the numbers as one JSON object: model, data, split, n, rows, notes; sectors where pictures were turned."""
     about = {"model": model, "data": data, "split": split, "n": len(measured.outcomes)}
-    return {**about, "rows": measured.report.to_json(), "notes": list(measured.report.notes)}
+    numbers = {**about, "rows": measured.report.to_json(), "notes": list(measured.report.notes)}
+    return numbers if measured.circle is None else {**numbers, "sectors": measured.circle.to_json()}
 
 
 def write_measurement(
@@ -39,6 +41,8 @@ def write_measurement(
         with Draft(file) as draft:
             draft.write(text.encode())
     files += plot_curves(measured.curves, out)
+    if measured.circle is not None:
+        files.append(plot_circle(measured.circle, title, out / "circle.png"))
     for choice in CHOICES:
         outcomes = chosen(measured.outcomes, choice)
         path = out / f"{choice}.jpg"
