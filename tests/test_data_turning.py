@@ -53,6 +53,12 @@ def test_all_turns_of_a_picture_are_of_its_group():
     assert {picture.group for picture in turned(some(2, group="ann"), 4)} == {"ann"}
 
 
+def test_a_turn_goes_on_from_the_angle_that_was_told():
+    plain, leaning = (turned(some(2, **fields), 4) for fields in ({}, {"angle": 30.0}))
+    for one, other in zip(plain, leaning, strict=True):
+        assert upto_half(other.angle - one.angle) == pytest.approx(30)
+
+
 def test_a_picture_is_read_once_for_all_its_turns():
     reads = []
 

@@ -1,6 +1,6 @@
 """Pictures turned by known angles, and what becomes of their labels; it must not know models or measurements.
 
-Angles are degrees, counter-clockwise as seen on the screen; the pictures of a set count as upright.
+Angles are degrees, counter-clockwise as seen on the screen; pictures of a set whose angle nobody told are upright.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
     for picture, offset in zip(found, offsets.tolist(), strict=True):
         for number in range(turns):
             degrees = upto_half(offset + number * step)
-            label, angle = turned_label(int(picture.labels[0]), degrees, ring)
+            label, angle = turned_label(int(picture.labels[0]), degrees + (picture.angle or 0.0), ring)
             pixels = partial(_turned, read, picture, degrees)
             pictures.append(
                 replace(
