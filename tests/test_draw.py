@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from media import NAMES, quadrants, touch_result
 
-from handlens.io.draw import CALM, REGION, draw
+from handlens.io.draw import CALM, HAND, REGION, draw
 from handlens.types import Detections, Frame, Hand, Label, Mask, Result, Value
 
 
@@ -58,3 +58,35 @@ def test_the_bar_is_as_full_as_the_touch_is_sure_and_changes_colour() -> None:
 )
 def test_every_kind_of_result_can_be_drawn(value: Value) -> None:
     assert draw(Frame(quadrants(320, 240)), result(value, "hold")).shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize(
+    ("angle", "head"), [(0, (320, 160)), (90, (240, 240)), (-90, (400, 240)), (180, (320, 320)), (45, (263, 183))]
+)
+def test_the_arrow_points_up_and_turns_counter_clockwise(angle: float, head: tuple[int, int]) -> None:
+    frame = Frame(np.zeros((480, 640, 3), np.uint8))
+    label = Label("3", 0.9, angle=angle)
+
+    def drawn(angle: float | None) -> np.ndarray:
+        return draw(frame, result((Hand(np.array([220, 140, 420, 340], np.float32), label, angle),))).astype(int)
+
+    box = np.array([220, 140, 420, 340])
+    arrow = (np.abs(drawn(angle) - HAND).max(axis=2) < 40)[box[1] + 8 : box[3] - 8, box[0] + 8 : box[2] - 8]
+    ys, xs = np.nonzero(arrow)
+    x, y = xs + box[0] + 8, ys + box[1] + 8
+    near = [np.hypot(x - px, y - py) < 25 for px, py in (head, (640 - head[0], 480 - head[1]))]
+    assert near[0].sum() > 1.5 * near[1].sum() > 0  # a head is wider than a tail
+
+
+@pytest.mark.parametrize(
+    ("size", "times"), [((50, 50), 8), ((64, 64), 6), ((128, 128), 3), ((320, 240), 1), ((1, 1), 360), ((4, 1200), 1)]
+)
+def test_small_pictures_of_hands_are_enlarged_so_that_their_labels_can_be_read(
+    size: tuple[int, int], times: int
+) -> None:
+    frame = Frame(np.zeros((size[1], size[0], 3), np.uint8))
+    whole = np.array([0, 0, *size], np.float32)
+    for value in ((Hand(whole, Label("3", 0.9), 30.0),), Label("3", 0.9), ()):
+        drawn = draw(frame, result(value, "gesture"))
+        assert drawn.shape == (size[1] * times, size[0] * times, 3)
+        assert drawn.any() or min(size) < 8

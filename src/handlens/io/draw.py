@@ -1,10 +1,12 @@
 """Draws a result on its frame; it must not know where frames come from, where images go, or how a model works."""
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handlens.types import Detections, Frame, Image, Label, Mask, Result
+from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Result
 
 Colour = tuple[int, int, int]
 
@@ -17,26 +19,50 @@ INK: Colour = (20, 22, 28)
 PAPER: Colour = (245, 246, 248)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _LEGIBLE = 48  # pixels: on smaller pictures there are boxes and no text
+_SMALL, _ROOM, _MOST = 200, 360, 1280  # pixels: hands on shorter sides than the first are enlarged to the second
+_READABLE = 0.4  # of the font's own size: smaller words on hands are a strain
 
 
 def draw(frame: Frame, result: Result) -> Image:
     """Return (H, W, 3) uint8 RGB: a copy of the frame with boxes, labels, touched regions and the touch bar.
 
     Line width and text follow the picture's size. Any result may be drawn on any frame: boxes outside are cut off.
+    Hands have an arrow where they point to. Crops and silhouettes of hands are often so small that nothing could be
+    read on them: where hands or whole pictures are labelled, small ones come back enlarged by a whole number.
     """
-    pen = _Pen(frame.image.copy())
     value = result.value
-    if isinstance(value, Detections):
-        _draw_detections(pen, value)
-    elif isinstance(value, Mask):
-        _draw_mask(pen, value)
-    elif isinstance(value, Label):
-        pen.tag(_say(value), 0, 0, OTHER)
-    else:
-        for hand in value:
-            pen.box(hand.xyxy, HAND)
-            pen.tag(_say(hand.gesture), float(hand.xyxy[0]), float(hand.xyxy[1]), HAND)
+    if isinstance(value, Detections | Mask):
+        pen = _Pen(frame.image.copy())
+        _draw_detections(pen, value) if isinstance(value, Detections) else _draw_mask(pen, value)
+        return pen.image
+    zoom = _zoom(frame)
+    pen = _Pen(np.repeat(np.repeat(frame.image, zoom, axis=0), zoom, axis=1))
+    pen.text = max(pen.text, _READABLE)
+    if isinstance(value, Label):
+        _draw_hand(pen, Hand(np.array([0, 0, frame.width, frame.height], np.float32), value, value.angle), zoom)
+        return pen.image
+    for hand in reversed(value):  # the surest on top
+        _draw_hand(pen, hand, zoom)
+    if not value:
+        pen.tag("no hand", 0, 0, OTHER)
     return pen.image
+
+
+def _zoom(frame: Frame) -> int:
+    """By which whole number a picture of a hand is enlarged, so that words can be read on it."""
+    short, long = sorted((frame.height, frame.width))
+    return 1 if short >= _SMALL else max(1, min(-(-_ROOM // short), _MOST // long))
+
+
+def _draw_hand(pen: "_Pen", hand: Hand, zoom: int) -> None:
+    xyxy = hand.xyxy * zoom
+    angle = hand.gesture.angle if hand.angle is None else hand.angle
+    pen.box(xyxy, HAND)
+    if angle is not None:
+        pen.arrow(xyxy, angle, HAND)
+    number = f" #{hand.id}" if hand.id > 0 else ""
+    turned = "" if angle is None else f", {round(angle)} deg"
+    pen.tag(f"{hand.gesture.name} {hand.gesture.score:.0%}{turned}{number}", float(xyxy[0]), float(xyxy[1]), HAND)
 
 
 def _draw_detections(pen: "_Pen", found: Detections) -> None:
@@ -64,11 +90,6 @@ def _draw_mask(pen: "_Pen", mask: Mask) -> None:
             pen.fill(mask.classes == number, colours.get(name, OTHER))
 
 
-def _say(label: Label) -> str:
-    angle = "" if label.angle is None else f", {label.angle:.0f} deg"
-    return f"{label.name} {label.score:.0%}{angle}"
-
-
 class _Pen:
     """An image to draw on, with sizes that suit it."""
 
@@ -94,6 +115,16 @@ class _Pen:
         for x, y, right, down in ((x1, y1, 1, 1), (x2, y1, -1, 1), (x1, y2, 1, -1), (x2, y2, -1, -1)):
             corner = np.array([[x + right * reach, y], [x, y], [x, y + down * reach]], np.int32)
             cv2.polylines(self.image, [corner], False, colour, self.line + 1, cv2.LINE_AA)
+
+    def arrow(self, xyxy: Floats, angle: float, colour: Colour) -> None:
+        """Draw an arrow in the middle of a box: up for 0 degrees, then counter-clockwise."""
+        x1, y1, x2, y2 = (float(v) for v in np.nan_to_num(xyxy))
+        reach = 0.4 * min(abs(x2 - x1), abs(y2 - y1))
+        across, up = -reach * math.sin(math.radians(angle)), reach * math.cos(math.radians(angle))
+        middle = (x1 + x2) / 2, (y1 + y2) / 2
+        tail, tip = ((round(middle[0] + way * across), round(middle[1] - way * up)) for way in (-1, 1))
+        for ink, wide in ((INK, self.line + 3), (colour, self.line + 1)):
+            cv2.arrowedLine(self.image, tail, tip, ink, wide, cv2.LINE_AA, tipLength=0.3)
 
     def glow(self, xyxy: npt.NDArray[np.float32], colour: Colour, strength: float) -> None:
         """Tint the ellipse that fills a box."""
