@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from handlens.card import ModelCard
-from handlens.kinds import OUTPUTS
 from handlens.train.exporter import export
+from handlens.train.torch_runner import TorchRunner
 
 
 def lived_in(net: nn.Module, *sides: int) -> nn.Module:
@@ -32,4 +32,4 @@ def card_of(kind: str, size: int, classes: int = 3, resize: str = "stretch") -> 
 def written(tmp_path: Path, graph: nn.Module, card: ModelCard, pictures: int = 1, **more: bool) -> Path:
     """The graph's file, traced with so many pictures."""
     example = torch.rand(pictures, 3, *card.size, generator=torch.Generator().manual_seed(1))
-    return export(graph, card, example, OUTPUTS[card.kind], tmp_path / "made.onnx", **more)
+    return export(graph, card, example, TorchRunner(graph, card).outputs, tmp_path / "made.onnx", **more)

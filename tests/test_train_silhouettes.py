@@ -1,5 +1,6 @@
 """Sets of silhouettes are told from photographs, and trained as what they are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,12 @@ from training_sets import classify_set, noise
 
 pytest.importorskip("torch")
 
+from handlens.data.sets import LabelledSet
 from handlens.errors import InputError
 from handlens.train.course import new_course
 from handlens.train.recipes import recipe
 from handlens.train.settings import Settings
-from handlens.train.silhouettes import are_silhouettes, is_silhouette
+from handlens.train.silhouettes import are_silhouettes, is_silhouette, with_hands
 
 
 def paw(side: int = 128, fingers: int = 3, level: int = 255) -> np.ndarray:
@@ -48,6 +50,28 @@ def test_a_small_soft_jpeg_is_a_silhouette_all_the_same() -> None:
     small = cv2.resize(paw(), (50, 50), interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])
     assert is_silhouette(cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def blank_set(folder: Path) -> LabelledSet:
+    """Two pictures of each of blank, half and fist; half a class and a whole one show no hand."""
+    images = [np.zeros((64, 64, 3), np.uint8)] * 3 + [paw(64)] * 3
+    found = classify_set(folder, images)
+    pictures = [replace(p, labels=np.array([place // 2])) for place, p in enumerate(found)]
+    return replace(found, names=("blank", "half", "fist"), pictures=tuple(pictures))
+
+
+def test_blank_pictures_are_no_hands(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = with_hands(blank_set(tmp_path), said.append)
+    assert said == [
+        "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is no hand",
+        "1 blank picture of the class 'half' shows no hand and is left out: a blank mask is no hand",
+    ]
+    assert found.names == ("half", "fist")
+    assert [int(picture.labels[0]) for picture in found] == [0, 1, 1]
+    assert with_hands(found, said.append) is found
+    with pytest.raises(InputError, match="has blank pictures only"):
+        with_hands(blank_set(tmp_path).having(blank_set(tmp_path).pictures[:3]), said.append)
 
 
 def test_the_cards_say_how_a_hand_is_looked_at() -> None:

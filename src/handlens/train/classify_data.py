@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 from numpy.random import Generator
 from torch import Tensor
 
 from handlens.train.look import Look
-from handlens.train.moves import turned_by
 from handlens.train.photometric import channels_first, erased, photometric
 from handlens.train.reading import Reading, moved_picture
+from handlens.train.turning import truth_after
 
 
 def classify_sample(
-    rng: Generator, look: Look, reading: Reading, index: int, channels: int = 3, angle: bool = False
+    rng: Generator,
+    look: Look,
+    reading: Reading,
+    index: int,
+    channels: int = 3,
+    angle: bool = False,
+    ring: Sequence[int] = (),
 ) -> dict[str, Tensor]:
     """One sample: {"image": (channels, h, w) uint8, "label": () int64}.
 
     channels: 1 for nets of silhouettes; the picture is then its brightness. angle: adds "angle" (2,) float32, cosine
     and sine of the turn, counter-clockwise as seen on the screen, as `kinds.classify` reads it. The set's pictures
-    count as upright; one mirrored left to right stays so, one mirrored top to bottom is turned by half a circle.
+    count as upright; one mirrored left to right stays so, one mirrored top to bottom is turned by half a circle. ring:
+    labels that turn with the picture, see `turning.truth_after`.
     """
     moved = moved_picture(rng, look, reading, index)
     image, _ = erased(rng, photometric(rng, moved.image, look), look)
-    sample = {
-        "image": torch.from_numpy(channels_first(image, channels)),
-        "label": torch.tensor(int(moved.shown.labelled.labels[0])),
-    }
-    if angle:
-        sample["angle"] = torch.from_numpy(np.array(turned_by(moved.matrix), np.float32))
-    return sample
+    label, direction = truth_after(moved.shown.labelled, moved.matrix, ring)
+    sample = {"image": torch.from_numpy(channels_first(image, channels)), "label": torch.tensor(label)}
+    return {**sample, "angle": torch.tensor(direction)} if angle else sample

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ class Course:
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The parts of the loss, "loss" among them."""
-        return _LOSSES[self.card.kind](net, self.inputs(batch), batch)
+        classify = partial(_classify, smoothing=float(self.about.get("smoothing", 0.0)))
+        losses: dict[str, Callable[[nn.Module, Tensor, Batch], dict[str, Tensor]]] = {
+            "detect": _detect,
+            "classify": classify,
+            "segment": _segment,
+        }
+        return losses[self.card.kind](net, self.inputs(batch), batch)
 
     def graph(self) -> nn.Module:
         """The exported form: it ends in the canonical arrays of its kind."""
@@ -78,6 +85,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
         "margin": settings.margin,
         "embedding": settings.embedding,
         "angle": settings.angle,
+        "smoothing": settings.smoothing,
         "names": list(names),
     }
     net = build(about)
@@ -142,13 +150,19 @@ def _detect(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
     return net.loss(net(x), batch["boxes"])  # type: ignore[operator,no-any-return]
 
 
-def _classify(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+def _classify(net: nn.Module, x: Tensor, batch: Batch, smoothing: float) -> dict[str, Tensor]:
+    """Cross-entropy; where the net tells a direction also 1 - cos of its error, and the error in degrees."""
     from handlens.train.nets.margins import Recogniser
 
-    logits = net(x, batch["label"]) if isinstance(net, Recogniser) else net(x)
-    loss = nn.functional.cross_entropy(logits.float(), batch["label"])
+    answer = net(x, batch["label"]) if isinstance(net, Recogniser) else net(x)
+    logits, direction = (answer, None) if isinstance(answer, Tensor) else answer
+    loss = nn.functional.cross_entropy(logits.float(), batch["label"], label_smoothing=smoothing)
     hits = (logits.argmax(1) == batch["label"]).float().mean()
-    return {"loss": loss, "accuracy": hits}
+    if direction is None:
+        return {"loss": loss, "accuracy": hits}
+    cosine = nn.functional.cosine_similarity(direction.float(), batch["angle"])
+    degrees = torch.rad2deg(torch.acos(cosine.detach().clamp(-1, 1)))
+    return {"loss": loss + (1 - cosine).mean(), "accuracy": hits, "angle": degrees.mean()}
 
 
 def _segment(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -162,10 +176,3 @@ def _segment(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
         loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
         hits = logits.argmax(1) == mask
     return {"loss": loss, "accuracy": hits[counted].float().mean()}
-
-
-_LOSSES: dict[str, Callable[[nn.Module, Tensor, Batch], dict[str, Tensor]]] = {
-    "detect": _detect,
-    "classify": _classify,
-    "segment": _segment,
-}

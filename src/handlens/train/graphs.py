@@ -11,19 +11,34 @@ from handlens.errors import InputError
 class ProbabilityGraph(nn.Module):
     """A classifier's: logits, or logits and a direction (n, 2) -> probabilities (n, classes) and its unit vector.
 
-    grey: the net takes pictures of one channel; it is given the mean of the three.
+    A net that also has `features` and `judged`, its two halves, returns the features as well: an embedding (n, d), from
+    which new classes are learned. grey: the net takes pictures of one channel; it is given the mean of the three.
     """
 
     def __init__(self, net: nn.Module, grey: bool = False) -> None:
         super().__init__()
         self.net, self.grey = net, grey
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        answer = self.net(x.mean(1, keepdim=True) if self.grey else x)
-        if isinstance(answer, Tensor):
-            return torch.softmax(answer, dim=1)
-        logits, direction = answer
-        return torch.softmax(logits, dim=1), nn.functional.normalize(direction, dim=1)
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what comes out, in its order."""
+        angle = ("angle",) if getattr(self.net, "direction", None) is not None else ()
+        return ("probabilities", *angle, *(("embedding",) if hasattr(self.net, "features") else ()))
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        x = x.mean(1, keepdim=True) if self.grey else x
+        if not hasattr(self.net, "features"):
+            return _told(self.net(x))
+        embedding = self.net.features(x)
+        told = _told(self.net.judged(embedding))
+        return (told, embedding) if isinstance(told, Tensor) else (*told, embedding)
+
+
+def _told(answer: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tensor, Tensor]:
+    if isinstance(answer, Tensor):
+        return torch.softmax(answer, dim=1)
+    logits, direction = answer
+    return torch.softmax(logits, dim=1), nn.functional.normalize(direction, dim=1)
 
 
 class PixelGraph(nn.Module):

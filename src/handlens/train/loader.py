@@ -39,8 +39,9 @@ class Samples(Dataset[dict[str, Any]]):
     found: the training part. card: size and resize rule. look: what is changed; `Look()` leaves each picture exactly as
     `preprocess.resize` makes it. epochs: how many there will be, for `Look.closing`. channels, angle: of classifiers,
     see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by 1 / sqrt(pictures
-    of the same group) instead of each once. cache: keep the resized pictures in memory if they fit in 1 GB; a line on
-    stderr says so when they do not.
+    of the same group) instead of each once. even: of a classifier, draw them so that all classes come equally often.
+    ring: labels that turn with the picture, see `turning.truth_after`. cache: keep the resized pictures in memory if
+    they fit in 1 GB; a line on stderr says so when they do not.
 
     Raises:
         InputError: no pictures, a label without a name, a picture without its one label, a mosaic for another kind.
@@ -56,13 +57,16 @@ class Samples(Dataset[dict[str, Any]]):
         epochs: int | None = None,
         channels: int = 3,
         angle: bool = False,
+        ring: Sequence[int] = (),
         balance: bool = False,
+        even: bool = False,
         cache: bool = False,
     ) -> None:
         _check(found, look, seed)
+        even = even and found.kind == "classify"
         self.look, self.seed, self.epochs = look, seed, epochs
-        self.odds = running_odds(found) if balance else None
-        classify = partial(classify_sample, channels=channels, angle=angle)
+        self.odds = running_odds(found, balance, even) if balance or even else None
+        classify = partial(classify_sample, channels=channels, angle=angle, ring=ring)
         makers: dict[str, Make] = {"detect": detect_sample, "classify": classify, "segment": segment_sample}
         self._make = makers[found.kind]
         self.pictures = ResizedPictures(found, card)

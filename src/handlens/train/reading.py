@@ -85,8 +85,16 @@ def moved_picture(rng: Generator, look: Look, reading: Reading, index: int) -> M
     return Moved(shown, image, matrix)
 
 
-def running_odds(found: LabelledSet) -> NDArray[np.float64]:
-    """(n,): running sums of 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less."""
+def running_odds(found: LabelledSet, people: bool = True, classes: bool = False) -> NDArray[np.float64]:
+    """(n,): running sums of what each picture weighs when pictures are drawn.
+
+    people: 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less. classes: each class
+    of a classifier's set weighs the same in all; within it people weigh as said.
+    """
     kin = [picture.kin for picture in found]
     count = Counter(kin)
-    return np.cumsum([count[name] ** -0.5 for name in kin])
+    weights = np.array([count[name] ** -0.5 if people else 1.0 for name in kin])
+    if classes:
+        labels = np.array([int(picture.labels[0]) for picture in found], np.int64)
+        weights /= np.bincount(labels, weights)[labels]
+    return np.cumsum(weights)

@@ -22,6 +22,7 @@ from handlens.data.open import open_set
 from handlens.data.sets import LabelledSet
 from handlens.data.splitting import split_families
 from handlens.data.survey import survey
+from handlens.data.turning import ring_of
 from handlens.errors import InputError
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
@@ -34,11 +35,12 @@ from handlens.train.loader import Batches, Samples
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
 from handlens.train.settings import Settings, read_toml
-from handlens.train.silhouettes import are_silhouettes
+from handlens.train.silhouettes import are_silhouettes, with_hands
 from handlens.train.starts import start_from
 from handlens.train.torch_runner import TorchRunner
 from handlens.train.trainer import LOG, SCORE, fit
 from handlens.train.tuning import tuned
+from handlens.train.turning import named
 from handlens.weights import resolve
 
 CONFIG = "config.toml"
@@ -91,6 +93,8 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
     found = open_set(settings.data, kind)
+    if recipe(net).silhouette:
+        found = with_hands(found, _say)
     if not found.splits:
         _say(f"'{settings.data}' is not split: groups of kin pictures go to train and val, 85 to 15")
         seen = survey(found)
@@ -191,7 +195,8 @@ def _keep_card(course: Course, out: Path) -> None:
 def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
     samples = Samples(
         train, course.card, settings.look, settings.plan.seed, epochs=settings.plan.epochs, channels=course.channels,
-        balance=settings.balance, cache=settings.cache,
+        angle=settings.angle, ring=ring_of(named(settings.turning), train.names), balance=settings.balance,
+        even=settings.even, cache=settings.cache,
     )  # fmt: skip
     loader = Batches(samples, settings.plan.batch, settings.workers, epoch_size=settings.epoch or None, on_skip=_say)
 

@@ -27,7 +27,10 @@ class Settings:
     network's own. start: weights to begin from. anchors: "auto" fits them to the boxes, "keep" leaves the network's.
     margin, embedding: for the backbones. balance: draw people evenly, 1 / sqrt(pictures). epoch: pictures an epoch, 0 =
     all. cache: keep the resized pictures in memory. workers: processes that make samples. angle: the net also learns
-    by how many degrees a hand is turned, the set's pictures counting as upright.
+    by how many degrees a hand is turned, the set's pictures counting as upright. turning: classes that are one shape in
+    several directions, counter-clockwise from the one that points up, as in "up,left,down,right": turning a picture
+    turns its label. smoothing: share of the truth that is spread over all classes (arXiv 1512.00567). even: draw the
+    classes evenly.
     """
 
     task: str = ""
@@ -39,12 +42,19 @@ class Settings:
     margin: str = "softmax"
     embedding: int = 512
     angle: bool = False
+    turning: str = ""
+    smoothing: float = 0.0
+    even: bool = False
     balance: bool = False
     epoch: int = 0
     cache: bool = False
     workers: int = 1
     plan: Plan = field(default_factory=Plan)
     look: Look = field(default_factory=Look)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing < 1:
+            raise InputError(f"smoothing must lie between 0 and 1, got {self.smoothing}.")
 
     def changed(self, given: Mapping[str, Any]) -> Settings:
         """The same settings with these keys changed, those of the plan too; "look" is a look's name or a table.

@@ -1,16 +1,21 @@
-"""What kind of pictures a set of hands has: silhouettes or photographs; it must not know networks or training."""
+"""What pictures a set of hands has: silhouettes, blank ones, photographs; it must not know networks or losses."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from handlens.data.sets import LabelledSet
-from handlens.errors import FrameError
+from handlens.data.sets import Labelled, LabelledSet
+from handlens.errors import FrameError, InputError
+from handlens.silhouette import find_shape
 from handlens.types import Image
 
-LOOKED_AT = 32
-"""So many pictures tell what the others are."""
+LOOKED_AT, FEW = 32, 5
+"""So many pictures of a set, and so many of a class, tell what the others are."""
 GREY, DARK, LIGHT = 8, 32, 223
 """Levels a JPEG may put between the colours of a grey pixel; what is black and what is white."""
 
@@ -20,14 +25,43 @@ def are_silhouettes(found: LabelledSet) -> bool:
 
     Up to 32 pictures, evenly spread, are looked at; those that cannot be read say nothing.
     """
-    places = sorted(set(np.linspace(0, len(found) - 1, LOOKED_AT).astype(int).tolist())) if len(found) else []
     told = []
-    for place in places:
+    for picture in _spread(found.pictures, LOOKED_AT):
         try:
-            told.append(is_silhouette(found.pictures[place].image()))
+            told.append(is_silhouette(picture.image()))
         except FrameError:
             continue
     return bool(told) and all(told)
+
+
+def with_hands(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
+    """Return a set of silhouettes without those that show no hand, and without the classes of which nothing is left.
+
+    A few pictures of each class are looked at, and all of them where one of the few shows none. say: is told how many
+    of which class are left out.
+
+    Raises:
+        InputError: no picture is left.
+    """
+    classes: dict[int, list[Labelled]] = {}
+    for picture in found:
+        classes.setdefault(int(picture.labels[0]), []).append(picture)
+    suspect = {k for k, pictures in classes.items() if any(map(_is_blank, _spread(pictures, FEW)))}
+    blank = {id(picture) for picture in found if int(picture.labels[0]) in suspect and _is_blank(picture)}
+    if not blank:
+        return found
+    count = Counter(found.names[int(picture.labels[0])] for picture in found if id(picture) in blank)
+    for name, many in count.items():
+        what, shows = ("pictures", "show no hand and are") if many > 1 else ("picture", "shows no hand and is")
+        say(f"{many} blank {what} of the class '{name}' {shows} left out: a blank mask is no hand")
+    kept = [picture for picture in found if id(picture) not in blank]
+    if not kept:
+        raise InputError(f"'{found.root}' has blank pictures only: there is no hand to train on.")
+    gone = suspect - {int(picture.labels[0]) for picture in kept}
+    place = np.cumsum([k not in gone for k in range(len(found.names))]) - 1
+    names = tuple(name for k, name in enumerate(found.names) if k not in gone)
+    pictures = tuple(replace(picture, labels=place[picture.labels]) for picture in kept)
+    return replace(found, names=names, pictures=pictures)
 
 
 def is_silhouette(image: Image) -> bool:
@@ -42,3 +76,16 @@ def is_silhouette(image: Image) -> bool:
     white = (level > 127).astype(np.uint8)
     outline = cv2.morphologyEx(white, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     return bool(clear.mean() > 0.8 and (clear | outline).mean() > 0.97)
+
+
+def _spread(pictures: Sequence[Labelled], most: int) -> list[Labelled]:
+    """Up to `most` of them, evenly spread."""
+    places = sorted(set(np.linspace(0, len(pictures) - 1, most).astype(int).tolist())) if pictures else []
+    return [pictures[place] for place in places]
+
+
+def _is_blank(picture: Labelled) -> bool:
+    try:
+        return find_shape(picture.image()) is None
+    except FrameError:  # the loader names it
+        return False

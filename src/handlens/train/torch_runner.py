@@ -18,13 +18,14 @@ from handlens.types import Floats
 class TorchRunner:
     """A net in its canonical form (see `handlens.train.graphs`), asked on the device its parameters are on.
 
-    outputs: names of what the graph returns, in its order; those of the card's kind when left out. The graph may be in
-    training: it is asked in evaluation mode, without autocast, and left as it was found.
+    outputs: names of what the graph returns, in its order; when left out what the graph itself calls them, or else
+    those of the card's kind. The graph may be in training: it is asked in evaluation mode, without autocast, and left
+    as it was found.
     """
 
     def __init__(self, graph: nn.Module, card: ModelCard, outputs: Sequence[str] | None = None) -> None:
         self.graph, self.card = graph, card
-        self.outputs = tuple(outputs or OUTPUTS[card.kind])
+        self.outputs = tuple(outputs or getattr(graph, "outputs", None) or OUTPUTS[card.kind])
 
     def run(self, batch: Floats) -> Outputs:
         """Return the named arrays for a batch (n, 3, h, w) float32.

@@ -1,0 +1,147 @@
+"""What a moved picture is: its label where labels turn with pictures, its angle, and what a net learns of it."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_sets import card, classify_set, noise
+
+torch = pytest.importorskip("torch")
+
+from handlens.data.sets import Labelled  # noqa: E402
+from handlens.errors import InputError  # noqa: E402
+from handlens.train.course import Course, build, new_course  # noqa: E402
+from handlens.train.loader import Batches, Samples  # noqa: E402
+from handlens.train.look import Look  # noqa: E402
+from handlens.train.moves import Move  # noqa: E402
+from handlens.train.settings import Settings  # noqa: E402
+from handlens.train.torch_runner import TorchRunner  # noqa: E402
+from handlens.train.turning import named, truth_after  # noqa: E402
+
+UP, LEFT, DOWN, RIGHT, FIST = range(5)
+RING = (UP, LEFT, DOWN, RIGHT)
+
+
+def after(label: int, move: Move, ring=RING, angle: float | None = None) -> tuple[int, float]:
+    """The label and the degrees."""
+    labelled = Labelled(Path("a.png"), labels=np.array([label]), angle=angle)
+    label, (cosine, sine) = truth_after(labelled, move.matrix((30, 20), (40, 60), (30, 20)), ring)
+    assert math.hypot(cosine, sine) == pytest.approx(1)
+    return label, math.degrees(math.atan2(sine, cosine))
+
+
+@pytest.mark.parametrize(
+    ("label", "move", "truth"),
+    [
+        (UP, Move(), (UP, 0)),
+        (UP, Move(degrees=44), (UP, 44)),
+        (UP, Move(degrees=100), (LEFT, 10)),
+        (UP, Move(degrees=-100), (RIGHT, -10)),
+        (LEFT, Move(degrees=170), (RIGHT, -10)),
+        (FIST, Move(degrees=100), (FIST, 100)),
+        (LEFT, Move(mirror=True), (RIGHT, 0)),
+        (UP, Move(mirror=True), (UP, 0)),
+        (DOWN, Move(mirror=True), (DOWN, 0)),
+        (LEFT, Move(mirror=True, degrees=90), (UP, 0)),
+        (UP, Move(upside=True), (DOWN, 0)),
+        (LEFT, Move(upside=True), (LEFT, 0)),
+        (FIST, Move(mirror=True, degrees=30), (FIST, 30)),
+    ],
+)
+def test_a_direction_turns_and_is_mirrored_with_its_picture(label, move, truth) -> None:
+    said, degrees = after(label, move)
+    assert said == truth[0]
+    assert (degrees - truth[1] + 180) % 360 - 180 == pytest.approx(0, abs=1e-4)
+
+
+def test_what_is_known_of_the_angle_counts() -> None:
+    assert after(FIST, Move(degrees=30), angle=20) == (FIST, pytest.approx(50))
+    assert after(FIST, Move(mirror=True, degrees=30), angle=20) == (FIST, pytest.approx(10))
+    assert after(UP, Move(degrees=30), angle=20) == (LEFT, pytest.approx(-40))
+    assert after(UP, Move(degrees=100), ring=()) == (UP, pytest.approx(100))
+
+
+def test_names_are_read() -> None:
+    assert named(" up, left,down ,right") == ("up", "left", "down", "right")
+    assert named("") == ()
+
+
+def turned_course(net: str = "digits6", **given) -> Course:
+    settings = Settings(task="gesture", net=net, data="x", angle=True).changed(given)
+    return new_course(settings, ("even", "odd"))
+
+
+def batch_of(folder: Path, size: int = 64, channels: int = 1) -> dict[str, torch.Tensor]:
+    found = classify_set(folder, [noise(50, 40, n) for n in range(8)])
+    look = Look(degrees=180, fill="black")
+    samples = Samples(found, card(size, kind="classify"), look, channels=channels, angle=True)
+    return next(iter(Batches(samples, 8)))
+
+
+def test_the_loss_says_how_far_off_the_angle_is(tmp_path: Path) -> None:
+    course, batch = turned_course(), batch_of(tmp_path)
+
+    class Knowing(torch.nn.Module):
+        off = 0.0
+
+        def forward(self, x):
+            turn = torch.atan2(batch["angle"][:, 1], batch["angle"][:, 0]) + math.radians(self.off)
+            sure = 50.0 * torch.nn.functional.one_hot(batch["label"], 2).float()
+            return sure, 3 * torch.stack((torch.cos(turn), torch.sin(turn)), 1)
+
+    net = Knowing()
+    parts = course.loss(net, batch)
+    assert parts["loss"].item() == pytest.approx(0, abs=1e-5)
+    assert (parts["accuracy"].item(), parts["angle"].item()) == (1, pytest.approx(0, abs=0.1))
+    net.off = 60.0
+    parts = course.loss(net, batch)
+    assert parts["loss"].item() == pytest.approx(0.5, abs=1e-4)
+    assert parts["angle"].item() == pytest.approx(60, abs=0.1)
+
+
+@pytest.mark.parametrize(("net", "size", "channels"), [("digits6", 64, 1), ("shadow", 64, 1), ("palm", 96, 3)])
+def test_one_batch_is_learned_with_its_angles(tmp_path: Path, net: str, size: int, channels: int) -> None:
+    torch.manual_seed(0)
+    course, batch = turned_course(net, smoothing=0.1), batch_of(tmp_path, size, channels)
+    optimiser = torch.optim.Adam(course.net.parameters(), 1e-3)
+    losses = []
+    for _ in range(12):
+        loss = course.loss(course.net, batch)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert min(losses[-3:]) < 0.9 * losses[0]
+    runner = TorchRunner(course.graph(), course.card)
+    assert runner.outputs == ("probabilities", "angle", "embedding")
+    told = runner.run(np.zeros((2, 3, size, size), np.float32))
+    np.testing.assert_allclose(np.linalg.norm(told["angle"], axis=1), 1, atol=1e-4)
+    assert told["embedding"].shape == (2, 128 if net == "digits6" else 192)
+
+
+def test_smoothing_is_felt_and_has_limits(tmp_path: Path) -> None:
+    batch, course = batch_of(tmp_path), turned_course()
+    plain, smooth = (c.loss(course.net.eval(), batch)["loss"].item() for c in (course, turned_course(smoothing=0.5)))
+    assert plain != smooth
+    with pytest.raises(InputError, match="smoothing must lie between 0 and 1"):
+        Settings().changed({"smoothing": 1.0})
+
+
+def test_a_checkpoint_from_before_angles_opens() -> None:
+    about = dict(turned_course().about)
+    del about["angle"], about["smoothing"]
+    net = build(about)
+    assert net.direction is None
+    assert TorchRunner(Course(net, turned_course().card, 1, about).graph(), turned_course().card).outputs == (
+        "probabilities",
+        "embedding",
+    )
+
+
+def test_classes_come_evenly_when_asked(tmp_path: Path) -> None:
+    found = classify_set(tmp_path, [noise(20, 20, n) for n in range(12)])
+    found = found.having([p for p in found if p.labels[0] == 0 or p.path.stem == "1"])  # six of one, one of the other
+    batches = Batches(Samples(found, card(16, kind="classify"), Look(), even=True), 4, epoch_size=600)
+    odd = sum(int(found.pictures[index % len(found)].labels[0]) for _, index in batches.sampler)
+    assert 240 < odd < 360
