@@ -103,6 +103,34 @@ class TestClassify:
         (back,) = classify.decode(outputs, card("classify", self.NAMES))
         assert (back.name, back.angle) == ("3", None)
 
+    @pytest.mark.parametrize("names", [NAMES, NAMES[:2]])
+    def test_round_trip_through_a_calibration(self, names):
+        tuned = {"a": 0.6, "b": -1.3}
+        rows = np.random.default_rng(0).dirichlet(np.ones(len(names)), 20)
+        told = [Label(names[r.argmax()], r.max(), dict(zip(names, r.tolist(), strict=True))) for r in rows]
+        outputs = classify.encode(told, names, tuned)
+        assert not np.allclose(outputs["probabilities"], rows, atol=0.02)
+        for label, back in zip(told, classify.decode(outputs, card("classify", names, calibration=tuned)), strict=True):
+            assert back.name == label.name
+            assert back.scores == pytest.approx(label.scores, abs=1e-5)
+        truth = classify.encode([Label(names[1], 1.0)], names, tuned)
+        assert classify.decode(truth, card("classify", names, calibration=tuned))[0].score == pytest.approx(1, abs=1e-4)
+
+    def test_of_two_classes_the_cut_moves_and_of_many_only_how_sure(self):
+        tuned = {"a": 2.0, "b": 1.0}
+        outputs = {"probabilities": np.array([[0.6, 0.4], [0.9, 0.1]], np.float32)}
+        first, second = classify.decode(outputs, card("classify", ("no", "yes"), calibration=tuned))
+        assert (first.name, second.name) == ("yes", "no")
+        assert first.score == pytest.approx(1 / (1 + np.exp(-(2 * np.log(0.4 / 0.6) + 1))))
+        outputs = {"probabilities": np.array([[0.5, 0.3, 0.2]], np.float32)}
+        (label,) = classify.decode(outputs, card("classify", self.NAMES, calibration=tuned))
+        assert label.scores == pytest.approx({"fist": 25 / 38, "palm": 9 / 38, "3": 4 / 38})
+
+    def test_what_was_never_thought_of_stays_a_number(self):
+        outputs = {"probabilities": np.array([[1, 0], [0, 0]], np.float32)}
+        for label in classify.decode(outputs, card("classify", ("a", "b"), calibration={"a": 5.0, "b": 9.0})):
+            assert sum(label.scores.values()) == pytest.approx(1)
+
     def test_arrays_of_another_shape_are_a_wrong_model(self):
         with pytest.raises(ModelError, match=r"'probabilities' should have the shape \(n, 3\)"):
             classify.decode({"probabilities": np.zeros((1, 2), np.float32)}, card("classify", self.NAMES))

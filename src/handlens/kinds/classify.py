@@ -1,6 +1,8 @@
 """Probabilities <-> Labels, with an angle where the network gives one; it must not know what the names stand for.
 
 Canonical arrays: "probabilities" (n, classes); where there is an angle, "angle" (n, 2) float32: its cosine and sine.
+A card's calibration {"a", "b"} sharpens or flattens them: each becomes p ** a, made to sum to 1; of two classes the
+logit of the second is also moved by b, so that a tuned cut lies at one half. It stays out of the graph.
 """
 
 import math
@@ -12,6 +14,8 @@ from handlens.card import ModelCard
 from handlens.kinds import expect
 from handlens.types import Floats, Label
 
+TINY = 1e-12  # the logarithm of less is not asked for
+
 
 def decode(outputs: Mapping[str, Floats], card: ModelCard) -> tuple[Label, ...]:
     """Return one Label for each picture of the batch; angles in degrees, counter-clockwise from upright.
@@ -20,6 +24,7 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard) -> tuple[Label, ...]:
         ModelError: arrays of other shapes.
     """
     rows = expect("probabilities", outputs["probabilities"], (None, len(card.names)))
+    rows = calibrated(rows, card.calibration)
     angles: list[float | None] = [None] * len(rows)
     if "angle" in outputs:
         angles = [_degrees(*pair) for pair in expect("angle", outputs["angle"], (len(rows), 2)).tolist()]
@@ -31,18 +36,36 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def encode(labels: Sequence[Label], names: Sequence[str]) -> dict[str, Floats]:
+def encode(
+    labels: Sequence[Label], names: Sequence[str], calibration: Mapping[str, float] | None = None
+) -> dict[str, Floats]:
     """Return the canonical arrays that say exactly these labels: the inverse of `decode`.
 
-    A label without `scores` is a truth: all the probability goes to its name.
+    A label without `scores` is a truth: all the probability goes to its name. calibration: that of the card which will
+    decode them, for it is undone here.
     """
     rows = [[label.scores.get(name, 0.0) if label.scores else float(name == label.name) for name in names]
             for label in labels]  # fmt: skip
-    outputs = {"probabilities": np.asarray(rows, np.float32).reshape(len(labels), len(names))}
+    probabilities = np.asarray(rows, np.float32).reshape(len(labels), len(names))
+    if calibration:
+        a, b = calibration["a"], calibration["b"]
+        probabilities = calibrated(probabilities, {"a": 1 / a, "b": -b / a})
+    outputs = {"probabilities": probabilities}
     angles = [math.radians(label.angle) for label in labels if label.angle is not None]
     if angles and len(angles) == len(labels):
         outputs["angle"] = np.asarray([[math.cos(a), math.sin(a)] for a in angles], np.float32)
     return outputs
+
+
+def calibrated(rows: Floats, calibration: Mapping[str, float]) -> Floats:
+    """Return (n, classes) probabilities as a calibration has them; without one as they are."""
+    if not calibration:
+        return rows
+    logs = calibration["a"] * np.log(np.maximum(np.asarray(rows, np.float64), TINY))
+    if rows.shape[1] == 2:
+        logs[:, 1] += calibration["b"]
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
 def _degrees(cosine: float, sine: float) -> float | None:
