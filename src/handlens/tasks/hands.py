@@ -26,8 +26,8 @@ def judged(frame: Frame, runner: Runner, crop: str, detector: Callable[[], Runne
     """Return what a model of kind "classify" says of each hand of a picture; () where there is none.
 
     Options of the card: "silhouette" 1: the largest white blob is the one hand, whatever `crop` says. "grey" 1: the
-    picture is the one hand, whatever `crop` says, unless it is blank. "crop_scale": see `found_hands`. "closeup" 1: see
-    `closeup`.
+    picture is the one hand, whatever `crop` says, unless it is blank. "whole" 1: the picture is the one hand, for the
+    model learned so. "crop_scale": see `found_hands`. "closeup" 1: see `closeup`.
 
     crop: "hand" or "whole". detector: opens the model that finds hands; it is called where one is needed only.
     """
@@ -36,7 +36,7 @@ def judged(frame: Frame, runner: Runner, crop: str, detector: Callable[[], Runne
         return outlined(frame, runner)
     if options.get("grey"):
         return () if is_blank(frame.image) else whole(frame, runner)
-    if crop == "whole":
+    if crop == "whole" or options.get("whole"):
         return whole(frame, runner)
     return found_hands(frame, runner, detector())
 
