@@ -41,10 +41,13 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. look.mosaic=0.5.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a checkpoint.")] = False,
+    few: Annotated[
+        bool | None,
+        typer.Option("--few/--no-few", help="A head on a shipped model (auto: for few pictures), no network."),
+    ] = None,
 ) -> None:
     """Train a network on your own pictures; a run that was stopped goes on where it was."""
     need_training("training")
-    from handlens.train.runs import train_run
     from handlens.train.settings import parse_set
 
     flags: dict[str, Any] = {
@@ -56,4 +59,29 @@ def train(
     for text in set or ():
         for key, value in parse_set(text).items():
             given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
-    train_run(task.lower(), given, Path(config) if config else None, Path(out) if out else None, fresh)
+    places = Path(config) if config else None, Path(out) if out else None
+    if _learned_from_few(task.lower(), given, *places, few):
+        return
+    from handlens.train.runs import train_run
+
+    train_run(task.lower(), given, *places, fresh)
+
+
+def _learned_from_few(
+    task: str, given: dict[str, Any], config: Path | None, out: Path | None, few: bool | None
+) -> bool:
+    """Learn a small head where that is asked for, or where there are few pictures; return whether it was so."""
+    from handlens.cli.progress import Bar
+    from handlens.train.fewshot_settings import few_settings
+
+    with Bar() as bar:
+
+        def say(text: str) -> None:
+            bar.console.print(text, markup=False, soft_wrap=True)
+
+        chosen = few_settings(task, given, config, out, few, say)
+        if chosen is not None:
+            from handlens.train.fewshot import few_run
+
+            few_run(*chosen, out, bar, say)
+    return chosen is not None
