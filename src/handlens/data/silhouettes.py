@@ -1,6 +1,7 @@
-"""Silhouettes packed bit by bit into an .npz file: bits, width, y, names, group; it must not know other formats."""
+"""Silhouettes packed bit by bit into an .npz: bits, width, y, names, group, split; it must not know other formats."""
 
 import zipfile
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from handlens.data.packs import File
 from handlens.data.problems import WRONG_CLASS, OnProblem, complain
-from handlens.data.sets import Labelled, LabelledSet
+from handlens.data.sets import SPLITS, Labelled, LabelledSet
 from handlens.data.texts import check_names
 from handlens.errors import InputError
 from handlens.types import Image
@@ -22,7 +23,7 @@ def read_silhouettes(path: str | Path, on_problem: OnProblem | None = None) -> L
     """Return the set of an .npz file, white shapes on black.
 
     It holds bits (n, h, bytes) uint8, packed along the last axis; y (n,) whole numbers; names (classes,); and perhaps
-    width in pixels (else 8 for each byte) and group (n,).
+    width in pixels (else 8 for each byte), group (n,) and split (n,): train, val, test or empty.
 
     Raises:
         InputError: the file is damaged or holds something else; without `on_problem` also a label without a name.
@@ -34,19 +35,17 @@ def read_silhouettes(path: str | Path, on_problem: OnProblem | None = None) -> L
     arrays = _loaded(file)
     bits, labels = arrays["bits"], arrays["y"]
     names = check_names(arrays["names"].tolist(), path)
-    groups = arrays["group"].tolist() if "group" in arrays else [""] * len(bits)
+    groups, splits = (arrays[key].tolist() if key in arrays else [""] * len(bits) for key in ("group", "split"))
     width = int(arrays["width"]) if "width" in arrays else 8 * bits.shape[2]
     pictures = []
-    for place, (label, group) in enumerate(zip(labels.tolist(), groups, strict=True)):
+    for place, (label, group, split) in enumerate(zip(labels.tolist(), groups, splits, strict=True)):
         if not 0 <= label < len(names):
             text = f"'{path}' has the label {label} at {place}; allowed: 0 to {len(names) - 1}."
             complain(on_problem, WRONG_CLASS, path, text)
             continue
         pixels = partial(_picture_of, file, place, width)
-        one = Labelled(
-            path / str(place), width, bits.shape[1], labels=np.array([label]), pixels=pixels, group=str(group)
-        )
-        pictures.append(one)
+        one = Labelled(path / str(place), width, bits.shape[1], labels=np.array([label]), pixels=pixels)
+        pictures.append(replace(one, group=str(group), split=str(split)))
     return LabelledSet("classify", names, tuple(pictures), path)
 
 
@@ -55,7 +54,9 @@ def _loaded(file: File) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a file; the bits stay packed, so that 12,000 pictures of 128 x 128 take 25 MB."""
     try:
         with Path(file.path).open("rb") as opened, np.load(opened, allow_pickle=False) as pack:
-            arrays = {name: np.asarray(pack[name]) for name in (*_NEEDED, "width", "group") if name in pack.files}
+            arrays = {
+                name: np.asarray(pack[name]) for name in (*_NEEDED, "width", "group", "split") if name in pack.files
+            }
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"'{file.path}' is no .npz file of numbers: {error}.") from error
     missing = next((name for name in _NEEDED if name not in arrays), None)
@@ -64,7 +65,13 @@ def _loaded(file: File) -> dict[str, npt.NDArray[Any]]:
     bits, labels = arrays["bits"], arrays["y"]
     shaped = bits.ndim == 3 and bits.dtype == np.uint8 and labels.shape == bits.shape[:1] and labels.dtype.kind in "iu"
     width = int(arrays["width"]) if arrays.get("width", bits).size == 1 else 8 * bits.shape[-1]
-    if not shaped or not 0 < width <= 8 * bits.shape[2] or arrays.get("group", labels).shape != labels.shape:
+    if not set(np.unique(arrays.get("split", np.array([""]))).tolist()) <= {"", *SPLITS}:
+        raise InputError(f"'{file.path}' has a split that is none of {', '.join(SPLITS)}.")
+    if (
+        not shaped
+        or not 0 < width <= 8 * bits.shape[2]
+        or any(arrays.get(key, labels).shape != labels.shape for key in ("group", "split"))
+    ):
         told = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
         raise InputError(f"'{file.path}' holds {told}: expected bits (n, h, bytes) uint8 and y (n,) whole numbers.")
     return arrays
