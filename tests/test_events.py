@@ -128,7 +128,7 @@ def test_the_subject_is_the_hand_that_did_it_most() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "counts"), [("holding_nothing", False), ("Blank", False), ("3", True), ("none!", True)]
+    ("name", "counts"), [("HoldingNothing", False), ("Blank", False), ("3", True), ("none!", True)]
 )
 def test_labels_that_say_that_nothing_is_done_are_no_events(name: str, counts: bool) -> None:
     tracker = EventTracker()

@@ -10,7 +10,7 @@ EVENT_FIELDS = ("source", "subject", "label", "start", "stop", "start_frame", "s
 """The fields of an event in a file, in order (CONTRACT.md)."""
 
 NOTHING = ("nothing", "none", "blank", "background")
-"""Last words of labels that say that a hand does nothing: with them nothing begins or ends."""
+"""Endings of labels that say that a hand does nothing: with them nothing begins or ends."""
 
 _TINY = 1e-6  # seconds: 0.1 + 0.2 must count as 0.3
 
@@ -127,13 +127,8 @@ def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
             best[name] = max(best.get(name, 0.0), float(score))
             if hand >= 0:
                 subjects.setdefault(name, {})[f"hand {hand}"] = float(score)
-    return {
-        name: _Reading(score, {name: score}, subjects.get(name, {})) for name, score in best.items() if _is_done(name)
-    }
-
-
-def _is_done(name: str) -> bool:
-    return name.lower().replace("-", "_").replace(" ", "_").split("_")[-1] not in NOTHING
+    done = (name for name in best if not name.lower().endswith(NOTHING))
+    return {name: _Reading(best[name], {name: best[name]}, subjects.get(name, {})) for name in done}
 
 
 class _Stream:

@@ -29,6 +29,8 @@ class Runner(Protocol):
 class OnnxRunner:
     """A model file, run by onnxruntime on the CPU.
 
+    outputs: what it answers with, name -> sides, None where a side is free.
+
     Raises:
         ModelError: the file is missing, is not a model, has no card of ours, or its graph contradicts the card.
     """
@@ -50,7 +52,7 @@ class OnnxRunner:
             raise ModelError(f"'{self.path}' is not a model that onnxruntime can load: {_first_line(error)}") from error
         try:
             self.card = read_card(self._session)
-            self._input, self._outputs = _ports(self._session, self.card)
+            self._input, self.outputs = _ports(self._session, self.card)
         except ModelError as error:
             raise ModelError(f"'{self.path}': {error}") from error
 
@@ -61,10 +63,10 @@ class OnnxRunner:
             ModelError: the graph does not accept the batch.
         """
         try:
-            arrays = self._session.run(self._outputs, {self._input: batch})
+            arrays = self._session.run(list(self.outputs), {self._input: batch})
         except Exception as error:  # as above
             raise ModelError(f"'{self.path}' failed on a batch of shape {batch.shape}: {_first_line(error)}") from error
-        return dict(zip(self._outputs, arrays, strict=True))
+        return dict(zip(self.outputs, arrays, strict=True))
 
 
 class FakeRunner:
@@ -81,8 +83,8 @@ class FakeRunner:
         return dict(self._outputs(batch) if callable(self._outputs) else self._outputs)
 
 
-def _ports(session: Any, card: ModelCard) -> tuple[str, list[str]]:
-    """Return the names of the input and the outputs, or raise ModelError where the graph contradicts the card."""
+def _ports(session: Any, card: ModelCard) -> tuple[str, dict[str, tuple[int | None, ...]]]:
+    """Return the input's name and the outputs with their sides, or raise ModelError: the graph contradicts the card."""
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
         got = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
@@ -92,7 +94,10 @@ def _ports(session: Any, card: ModelCard) -> tuple[str, list[str]]:
     ]
     if card.resize != "fit" and any(want != got for want, got in fixed):
         raise ModelError(f"the card says size {card.size}, but the graph's input is {inputs[0].shape}.")
-    outputs = [output.name for output in session.get_outputs()]
+    outputs = {
+        str(output.name): tuple(side if isinstance(side, int) else None for side in output.shape)
+        for output in session.get_outputs()
+    }
     missing = [name for name in OUTPUTS[card.kind] if name not in outputs]
     if missing:
         raise ModelError(

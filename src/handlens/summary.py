@@ -1,5 +1,6 @@
 """What a person reads at the end: how long, how often, how much, where; it must not know files or models."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,9 @@ from handlens.types import Detections, Event, Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_LABELS = 12  # the most frequent so many are shown
 
 
 @dataclass
@@ -22,8 +26,9 @@ class Region:
 class Summary:
     """Counts what a run saw; `add` and `note` fill it, `str()` or rich prints it.
 
-    sources, frames: how many were looked at. touched: frames with a touch at or above `threshold`. seconds: time
-    covered by the sources, by their own timestamps. events: how many events closed. event_seconds: their time in all.
+    sources, frames: how many were looked at. touched: frames with a touch at or above `threshold`. hands: frames with a
+    hand, for models that judge hands; labels: in how many frames a hand had which one. seconds: time covered by the
+    sources, by their own timestamps. events: how many events closed. event_seconds: their time in all.
     regions: the same for each label. errors: what could not be read. interrupted: Ctrl-C ended the run. dropped: the
     frames a live source skipped because the model was busy. ended: why a live source ended, or "".
     """
@@ -33,6 +38,8 @@ class Summary:
     sources: int = 0
     frames: int = 0
     touched: int = 0
+    hands: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     events: int = 0
     event_seconds: float = 0.0
@@ -55,6 +62,9 @@ class Summary:
         self.frames += 1
         if isinstance(result.value, Detections):
             self.touched += result.value.best_touch >= self.threshold
+        elif isinstance(result.value, tuple):
+            self.hands += bool(result.value)
+            self.labels.update({hand.gesture.name for hand in result.value})
 
     def note(self, event: Event) -> None:
         """Count one event that closed."""
@@ -66,11 +76,12 @@ class Summary:
 
     def merge(self, other: "Summary") -> "Summary":
         """Add another run to this one and return it."""
-        for name in ("sources", "frames", "touched", "seconds", "events", "event_seconds", "dropped"):
+        for name in ("sources", "frames", "touched", "hands", "seconds", "events", "event_seconds", "dropped"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for label, region in other.regions.items():
             mine = self.regions.setdefault(label, Region())
             mine.count, mine.seconds = mine.count + region.count, mine.seconds + region.seconds
+        self.labels.update(other.labels)
         self.errors += other.errors
         self.interrupted = self.interrupted or other.interrupted
         self.task = other.task if other.frames else self.task
@@ -93,6 +104,9 @@ class Summary:
         rows = [("sources", f"{self.sources:,}"), ("frames", f"{self.frames:,}")]
         if touch:
             rows.append(("frames with a touch", f"{self.touched:,}{_percent(self.touched, self.frames)}"))
+        if self.task in ("hold", "gesture"):
+            rows.append(("frames with a hand", f"{self.hands:,}{_percent(self.hands, self.frames)}"))
+            rows += [(f"  {label}", f"{count:,}") for label, count in self.labels.most_common(_LABELS)]
         if self.seconds > 0:
             rows += [
                 ("duration", clock(self.seconds)),

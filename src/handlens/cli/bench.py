@@ -52,6 +52,7 @@ def _table(numbers: "Bench") -> str:
         ("median", f"{speed.median_ms:.1f} ms"),
         ("95th percentile", f"{speed.p95_ms:.1f} ms"),
         ("memory", f"{numbers.resident_mb:.0f} MB resident, {numbers.peak_mb:.0f} MB at most"),
+        ("one hand", ", ".join(f"{name} {ms:.2f} ms" for name, ms in numbers.hand_ms.items()) or "no model"),
         ("models", f"{sizes or 'none'}, {sum(numbers.models_mb.values()):.2f} MB in all"),
     ]
     return "\n".join(f"{name:<16} {told}" for name, told in rows)

@@ -71,8 +71,22 @@ def _clip() -> str:
     return f"{frame.width} x {frame.height}, decodes"
 
 
+def _silhouette() -> "Frame":
+    """An open hand, white on black."""
+    import cv2
+    import numpy as np
+
+    from handlens.types import Frame
+
+    image = np.zeros((240, 240, 3), np.uint8)
+    cv2.ellipse(image, (120, 160), (40, 48), 0, 0, 360, (255, 255, 255), -1)
+    for tip in ((30, 110), (72, 45), (110, 25), (148, 35), (185, 75)):
+        cv2.line(image, (120, 165), tip, (255, 255, 255), 18)
+    return Frame(image)
+
+
 def _model(name: str) -> str:
-    """Let a shipped model look at the first frame of the demo clip."""
+    """Let a shipped model look at a picture: the first frame of the demo clip, or a silhouette where it wants one."""
     import time
 
     from handlens.cli.words import verdict
@@ -84,9 +98,12 @@ def _model(name: str) -> str:
     began = time.perf_counter()
     predictor = load(name)
     loaded = time.perf_counter()
-    result = predictor.predict(_first_frame())
-    took = f"loads in {(loaded - began) * 1000:.0f} ms, answers in {(time.perf_counter() - loaded) * 1000:.0f} ms"
-    return f"{took}: {verdict(result, predictor.card.threshold('touch', 0.5))}"
+    card = predictor.card
+    frame = _silhouette() if card.options.get("silhouette") or card.options.get("grey") else _first_frame()
+    asked = time.perf_counter()
+    result = predictor.predict(frame, crop="whole" if card.kind == "classify" else "hand")
+    took = f"loads in {(loaded - began) * 1000:.0f} ms, answers in {(time.perf_counter() - asked) * 1000:.0f} ms"
+    return f"{took}: {verdict(result, card.threshold('touch', 0.5))}"
 
 
 def _cameras() -> str:

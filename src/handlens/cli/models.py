@@ -103,15 +103,46 @@ def _card(path: Path) -> "ModelCard":
 def _show(name: str) -> None:
     import dataclasses
 
+    from handlens.runner import OnnxRunner
     from handlens.weights import resolve
 
     path = resolve(name)
-    card = _card(path)
+    model = OnnxRunner(path)
     print(f"{'file':<12} {path} ({path.stat().st_size / 1e6:.2f} MB)")
-    for field in dataclasses.fields(card):
-        value = getattr(card, field.name)
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {told}" for key, told in value.items())
-        elif isinstance(value, tuple):
-            value = (" x " if field.name == "size" else ", ").join(map(str, value))
-        print(f"{field.name:<12} {value if value != '' else '-'}")
+    if model.card.kind == "classify":
+        print(f"{'sees':<12} {_view(model.card)}")
+    print(f"{'answers':<12} {', '.join(_answer(name, sides) for name, sides in model.outputs.items())}")
+    for field in dataclasses.fields(model.card):
+        print(f"{field.name:<12} {_told(field.name, getattr(model.card, field.name))}")
+
+
+def _view(card: "ModelCard") -> str:
+    """What a model that judges one hand is shown."""
+    if card.options.get("silhouette"):
+        return "the one white shape of a silhouette; a blank one has no hand"
+    if card.options.get("grey"):
+        return "the whole silhouette; a blank one has no hand"
+    if "detector" not in card.parts:
+        return "the whole picture (--crop whole)"
+    close = ", and close-ups of one" if card.options.get("closeup") else ""
+    return f"each hand that '{card.parts['detector']}' finds{close}, or the whole picture (--crop whole)"
+
+
+def _answer(name: str, sides: "tuple[int | None, ...]") -> str:
+    """An output with its sides but the first, which counts pictures."""
+    told = " x ".join("n" if side is None else str(side) for side in sides[1:])
+    return f"{name} ({told})" if told else name
+
+
+def _told(name: str, value: object) -> str:
+    """The value of a card's field in a line."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {_number(told)}" for key, told in value.items())
+    elif isinstance(value, tuple):
+        value = (" x " if name == "size" else ", ").join(map(str, value))
+    return str(value) if value != "" else "-"
+
+
+def _number(value: float | str) -> str:
+    whole = not isinstance(value, str) and abs(value) >= 1 and float(value).is_integer()
+    return f"{int(value):,}" if whole else str(value)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from handlens.cli.words import began, ended, regions
+from handlens.cli.words import began, ended, regions, verdict
 from handlens.loop import Step
 from handlens.summary import clock
 from handlens.types import Detections
@@ -62,7 +62,7 @@ class View:
         if step is None:
             return Text("waiting for the first picture ...", style="dim")
         sure, where = _now(step, self._threshold)
-        colour = "red" if sure >= self._threshold else "green"
+        colour = "red" if sure >= self._threshold and isinstance(step.result.value, Detections) else "green"
         full = round(sure * _BAR)
         line = Text("● " if step.active else "○ ", style="red" if step.active else "dim")
         line.append("█" * full, style=colour).append("░" * (_BAR - full), style="dim")
@@ -97,6 +97,6 @@ def _now(step: Step, threshold: float) -> tuple[float, str]:
         if not where and not value.of("face").any():
             where = "no face"
         return value.best_touch, where
-    from handlens.cli.words import verdict
-
+    if isinstance(value, tuple):
+        return max((hand.gesture.score for hand in value), default=0.0), verdict(step.result, threshold)
     return 0.0, verdict(step.result, threshold)

@@ -15,7 +15,14 @@ MaxSeconds = Annotated[
 ]
 NoSound = Annotated[bool, typer.Option("--no-sound", help="Never make a sound.")]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Show it in the terminal, not in the browser.")]
-Voice = Annotated[str, typer.Option("--voice", metavar="TEXT", help="What the alarm says.")]
+Voice = Annotated[
+    str | None,
+    typer.Option(
+        "--voice",
+        metavar="TEXT",
+        help='What the alarm says ("Don\'t touch your face"); models of other tasks than touch have none without it.',
+    ),
+]
 Cooldown = Annotated[
     float, typer.Option("--cooldown", min=0, metavar="SEC", help="The least time from one alarm to the next.")
 ]
@@ -30,7 +37,7 @@ def watch(
     max_seconds: MaxSeconds = None,
     no_sound: NoSound = False,
     no_page: NoPage = False,
-    voice: Voice = "Don't touch your face",
+    voice: Voice = None,
     cooldown: Cooldown = 5.0,
     min_score: options.MinScore = None,
     every: options.Every = 1,
@@ -41,7 +48,7 @@ def watch(
     crop: options.Crop = "hand",
     threads: options.Threads = None,
 ) -> int:
-    """Watch a camera and warn at a touch; Ctrl-C ends it."""
+    """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it."""
     from handlens.cli.outputs import open_sinks
     from handlens.cli.predict import conclude
     from handlens.cli.view import View
@@ -55,13 +62,14 @@ def watch(
 
     tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
     predictor = load(model, threads)
+    wanted = voice is not None or predictor.task == "touch"
     if not no_page:
         complain("the page in the browser comes later; this is the terminal view (--no-page).")
     with (
         open_source(source, every, live=True) as camera,
         open_sinks(json, events, out, [source], live=True) as sinks,
         View(open) as view,
-        Alarm(voice, cooldown, sound=not no_sound, bell=view.ring) as alarm,
+        Alarm(voice or "Don't touch your face", cooldown, sound=not no_sound and wanted, bell=view.ring) as alarm,
     ):
         summary = run(
             camera,

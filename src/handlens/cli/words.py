@@ -1,21 +1,21 @@
 """A result or an event in a few words for a person; it must not know terminals."""
 
 from handlens.summary import clock
-from handlens.types import Detections, Event, Hand, Label, Mask, Result
+from handlens.types import Detections, Event, Label, Mask, Result
 
 _SHOWN = 0.5  # regions below this are in the JSON, not in the words
 
 
 def verdict(result: Result, threshold: float) -> str:
-    """Say what was seen in one frame: "touch 93 %: chin, mouth", "no touch (4 %), 1 face, 2 hands", "3 (90 %)"."""
+    """Say what was seen in one frame: "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)"."""
     value = result.value
     if isinstance(value, Detections):
         return _touch(value, threshold)
     if isinstance(value, Mask):
         parts = [f"{name} {value.fraction(name):.0%}" for name in value.names if name != "background"]
         return ", ".join(parts)
-    labels = [value] if isinstance(value, Label) else [hand.gesture for hand in value if isinstance(hand, Hand)]
-    return ", ".join(f"{label.name} ({label.score:.0%})" for label in labels) or "no hand"
+    labels = [value] if isinstance(value, Label) else [hand.gesture for hand in value]
+    return ", ".join(map(_hand, labels)) or "no hand"
 
 
 def regions(found: Detections, least: float = _SHOWN) -> str:
@@ -46,6 +46,11 @@ def _touch(found: Detections, threshold: float) -> str:
         return f"touch {sure:.0%}{': ' if where else ''}{where}"
     seen = [_count(int(found.of(name).sum()), name) for name in ("face", "hand")]
     return f"no touch ({sure:.0%}), {', '.join(seen)}"
+
+
+def _hand(label: Label) -> str:
+    turned = "" if label.angle is None else f", {round(label.angle)} deg"
+    return f"{label.name} ({label.score:.0%}{turned})"
 
 
 def _count(number: int, name: str) -> str:
