@@ -61,7 +61,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["watch", "missing.mp4", "-m", "light.onnx", "--no-page"], "'missing.mp4' does not exist"),
         (["watch", "whole.jpg", "-m", "light.onnx", "--no-page"], "handlens predict whole.jpg"),
         (["predict", "clip.mp4", "-m", "tuch"], "unknown model 'tuch'"),
-        (["predict", "clip.mp4", "-m", "hold"], "'hold' does not exist yet"),
+        (["predict", "clip.mp4", "-m", "combined"], "'combined' does not exist yet"),
         (["predict", "clip.mp4", "-m", "missing.onnx"], "no model file at 'missing.onnx'"),
         (["predict", "clip.mp4", "-m", "text.onnx"], "'text.onnx' is not a model"),
         (["predict", "clip.mp4", "-m", "bare.onnx"], "no handlens card"),

@@ -75,12 +75,18 @@ class TestSilhouettes:
 
 class TestWhole:
     @pytest.mark.parametrize("crop", ["hand", "whole"])
-    def test_nets_of_grey_pictures_see_the_whole_one_unless_nothing_in_it_is_white(self, crop):
+    def test_nets_of_grey_pictures_see_the_whole_one_unless_it_is_blank(self, crop):
         model = Predictor(judge(options={"grey": 1.0}))
         (hand,) = model.predict(canvas((10, 10, 60, 60)), crop=crop).value
         assert hand.xyxy.tolist() == [0, 0, 100, 100]
-        assert model.predict(canvas((10, 10, 60, 60), colour=100), crop=crop).value == ()
+        assert len(model.predict(canvas((10, 10, 60, 60), colour=60), crop=crop).value) == 1
+        assert model.predict(canvas((10, 10, 60, 60), colour=10), crop=crop).value == ()
         assert model.predict(Frame(np.full((9, 9, 3), 255, np.uint8)), crop=crop).value == ()
+
+    def test_a_model_that_learned_from_whole_pictures_looks_at_whole_pictures(self):
+        model = Predictor(judge(options={"whole": 1.0}, parts={"detector": "finder"}))
+        (hand,) = model.predict(canvas((10, 10, 60, 60))).value
+        assert hand.xyxy.tolist() == [0, 0, 100, 100]
 
     def test_without_a_detector_only_the_whole_picture_can_be_judged(self):
         model = Predictor(judge("hold"))

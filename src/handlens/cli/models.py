@@ -122,8 +122,8 @@ def _view(card: "ModelCard") -> str:
         return "the one white shape of a silhouette; a blank one has no hand"
     if card.options.get("grey"):
         return "the whole silhouette; a blank one has no hand"
-    if "detector" not in card.parts:
-        return "the whole picture (--crop whole)"
+    if card.options.get("whole") or "detector" not in card.parts:
+        return "the whole picture" if card.options.get("whole") else "the whole picture (--crop whole)"
     close = ", and close-ups of one" if card.options.get("closeup") else ""
     return f"each hand that '{card.parts['detector']}' finds{close}, or the whole picture (--crop whole)"
 

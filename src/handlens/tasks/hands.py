@@ -11,7 +11,7 @@ from handlens.boxes import area, intersection, square
 from handlens.kinds import classify, detect
 from handlens.preprocess import crop_box, prepare, to_tensor
 from handlens.runner import Runner
-from handlens.silhouette import LEVEL, find_shape, seen
+from handlens.silhouette import find_shape, seen
 from handlens.types import Detections, Floats, Frame, Hand, Image
 
 HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips
@@ -19,6 +19,7 @@ SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
 ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
 SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
 FAINT = 0.1  # the best box of a hand close up never scored less (400 photographs of five sources)
+CONTRAST = 16  # of 255 levels: in less there is nothing to see
 CLOSEUP = 0.6  # the least probability of what is said of a hand that no detector is sure of
 
 
@@ -79,7 +80,7 @@ def closeup(frame: Frame, runner: Runner, found: Detections) -> tuple[Hand, ...]
     itself looks at the faintest traces of a hand and at the whole picture, and its surest answer counts if its
     probability reaches the card's threshold "closeup" (0.6).
     """
-    if (found.score[found.of("face")] >= SURE_FACE).any() or frame.image.max() == frame.image.min():
+    if (found.score[found.of("face")] >= SURE_FACE).any() or is_blank(frame.image):
         return ()
     views = (*_cropped(frame, runner, single(found)[:1]), *whole(frame, runner))
     best = max(views, key=lambda hand: hand.gesture.score)
@@ -105,8 +106,8 @@ def single(found: Detections) -> Floats:
 
 
 def is_blank(image: Image) -> bool:
-    """Return whether a silhouette shows nothing: no pixel is white, or all are alike."""
-    return bool(image.max() <= LEVEL or image.max() == image.min())
+    """Return whether a picture shows nothing: its brightest and its darkest spot are as good as alike."""
+    return int(image.max()) - int(image.min()) < CONTRAST
 
 
 def _cropped(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Hand, ...]:

@@ -95,10 +95,12 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     if kind == "detect" and (size[0] % stride or size[1] % stride):
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
     options = {"parameters": float(sum(p.numel() for p in net.parameters()))}
+    grey = kind == "classify" and base.channels == 1
+    shown = {"silhouette" if base.silhouette else "grey": 1.0} if grey else {}
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
-        options=options | {"silhouette": 1.0} if base.silhouette else options,
+        options=options | shown,
         parts={"detector": DETECTOR} if kind == "classify" and base.channels == 3 else {},
         data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
     )  # fmt: skip
