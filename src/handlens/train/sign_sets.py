@@ -1,8 +1,8 @@
 """Colour pictures of signing hands as one set: `python -m handlens.train.sign_sets --data DATA --out SET`.
 
-Photographs as they are, and their hands cut out, changed in tone and laid on other grounds. Where a letter and a finger
-number are one shape, the number wins: a fist or an O is 0, D and Z are 1, V is 2, B is 4, W is 6, F is 9. It knows no
-network.
+Photographs as they are, and their hands cut out, changed in tone, turned, and laid on other grounds. A name means a
+shape, whichever way it points: H is U, P is K and Q is G, turned. Where a letter and a finger number are one shape, the
+number wins: a fist or an O is 0, D and Z are 1, V is 2, B is 4, W is 6, F is 9. It knows no network.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from handlens.card import ModelCard
 from handlens.data.delivery import new_folder
 from handlens.preprocess import resize
 from handlens.train.hand_pool import HELD_BACK, Pooled, read_pool
-from handlens.train.pack import read_rgb, read_rows
+from handlens.train.pack import box_list, read_rgb, read_rows
 from handlens.train.shape_sets import FISTS
 
 U8 = NDArray[np.uint8]
 SIDE = 128
-NAMES = (*map(str, range(10)), *"CGHIKLPQRUXY")
-SAME = {**dict.fromkeys(f"O{FISTS}", "0"), "D": "1", "Z": "1", "V": "2", "B": "4", "W": "6", "F": "9", "J": "I"}
+NAMES = (*map(str, range(10)), *"CGIKLRUXY")
+SAME = {**dict.fromkeys(f"O{FISTS}", "0"), "D": "1", "Z": "1", "V": "2", "B": "4", "W": "6", "F": "9",
+        "J": "I", "H": "U", "P": "K", "Q": "G"}  # fmt: skip
 RENDERED = {**{str(n): str(n) for n in range(6)}, "six": "6", "seven": "7", "eight": "8", "nine": "9", "flat": "4",
             **{name: name for name in "CILUY"}}  # fmt: skip
 GROUNDS = ("lfw_hair", "ccp_skin", "fasseg", "sfa_skin", "pratheepan_skin")
@@ -77,8 +78,8 @@ def boxed(image: U8) -> U8:
 def composite(rng: Generator, hand: Pooled, ground: U8) -> U8:
     """A hand laid on a patch of another picture: (128, 128, 3).
 
-    Turned by some degrees, mirrored or not, of another tone, with soft edges and perhaps a shadow; the wrist often
-    leaves the picture.
+    Mostly upright and at times turned any way, mirrored or not, of another tone, with soft edges and perhaps a shadow;
+    the wrist often leaves the picture.
     """
     assert hand.rgb is not None
     rgb, alpha = toned(rng, hand.rgb), cv2.erode(hand.mask, np.ones((3, 3), np.uint8))
@@ -89,11 +90,14 @@ def composite(rng: Generator, hand: Pooled, ground: U8) -> U8:
         return patch(rng, ground)
     centre = np.array([(xs.min() + xs.max()) / 2, (ys.min() + ys.max()) / 2])
     scale = float(rng.uniform(0.5, 1.05)) * SIDE / max(np.ptp(xs) + 1, np.ptp(ys) + 1)
-    matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), float(rng.normal(0, 11)), scale)
+    turn = float(rng.normal(0, 16) if rng.random() < 0.55 else rng.uniform(-135, 135))
+    matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), turn, scale)
     matrix[:, 2] += SIDE / 2 - centre + rng.uniform(-0.08, 0.08, 2) * SIDE
-    if rng.random() < 0.55:  # the wrist leaves the picture
-        foot = float((matrix @ np.array([*centre * (1, 0), 1.0]) + matrix[:, 1] * ys.max())[1])
-        matrix[1, 2] += max(0.0, SIDE - foot)
+    if rng.random() < 0.55:  # the wrist leaves the picture where it points to
+        foot, down = matrix @ np.array([centre[0], ys.max(), 1.0]), matrix[:, 1] / scale
+        side = int(np.abs(down).argmax())
+        gap = SIDE - foot[side] if down[side] > 0 else foot[side]
+        matrix[side, 2] += np.sign(down[side]) * max(0.0, float(gap))
     flags = {"flags": cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT}
     moved = cv2.warpAffine(np.ascontiguousarray(np.dstack((rgb, alpha))), matrix, (SIDE, SIDE), **flags)
     over = cv2.GaussianBlur(moved[..., 3], (0, 0), float(rng.uniform(0.4, 1.0))).astype(np.float32)[..., None] / 255
@@ -113,12 +117,17 @@ def toned(rng: Generator, rgb: U8) -> U8:
     return np.asarray(cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8)
 
 
+def rows_without_hands(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of `touch/` whose source marked no hand."""
+    return [row for row in rows if not len(box_list(row["hand_boxes"]))]
+
+
 def patch(rng: Generator, ground: U8) -> U8:
     """A square piece of a picture, (128, 128, 3)."""
     height, width = ground.shape[:2]
     side = int(rng.uniform(0.35, 1.0) * min(height, width))
     y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    piece = ground[y : y + side, x : x + side]
+    piece = np.rot90(ground[y : y + side, x : x + side], int(rng.integers(4)) if rng.random() < 0.4 else 0)
     return np.asarray(cv2.resize(piece, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -175,6 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hands += [hand for path in args.render for hand in read_renders(path)]
     rows = read_rows(args.data / "segmentation" / "labels.csv")
     grounds = [args.data / "segmentation" / "images" / row["image"] for row in rows if row["source"] in GROUNDS]
+    rooms = [row for row in read_rows(args.data / "touch" / "labels.csv") if row["label"] == "no_touch"]
+    grounds += [args.data / "touch" / "images" / row["file"] for row in rows_without_hands(rooms)]
     splits["train"] += composites(np.random.default_rng(args.seed), hands, grounds, args.composites)
     with new_folder(args.out) as folder:
         lines = ["file,group"]
