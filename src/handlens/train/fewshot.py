@@ -23,7 +23,7 @@ from handlens.evaluate.writing import made_folder
 from handlens.preprocess import to_tensor
 from handlens.report import Report
 from handlens.runner import OnnxRunner
-from handlens.train.fewshot_graph import EMBEDDING, parameters, write_model
+from handlens.train.fewshot_graph import EMBEDDING, write_model
 from handlens.train.fewshot_head import LeftOut, Views, fit_head, leave_out
 from handlens.train.fewshot_report import answers_of, report_of, write_report
 from handlens.train.fewshot_settings import NAME, TASK, FewSettings, Say
@@ -73,7 +73,7 @@ def few_run(settings: FewSettings, found: LabelledSet, out: Path | None, bar: Pr
     (head,) = fit_head(views, rows, (left.strength,))
     answers = answers_of(left, views.label, found.names)
     report = report_of(answers, _notes(left, views))
-    card = _card(base.card, found, subjects.shown, report, parameters(path))
+    card = _card(base.card, found, subjects.shown, report)
     plain = [subject.plain for subject in subjects.pictures]
     model = write_model(
         path, head.cooled(left.temperature), card, to_tensor(plain[:16], base.card), out / f"{NAME}.onnx"
@@ -173,8 +173,8 @@ def _notes(left: LeftOut, views: Views) -> tuple[str, ...]:
     )
 
 
-def _card(base: ModelCard, found: LabelledSet, shown: str, report: Report, weights: int) -> ModelCard:
-    options = {**base.options, "parameters": float(weights)}
+def _card(base: ModelCard, found: LabelledSet, shown: str, report: Report) -> ModelCard:
+    options = dict(base.options)
     options.pop("whole", None)
     if shown == WHOLE:
         options["whole"] = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def write_model(base: Path, head: Head, card: ModelCard, batch: NDArray[np.float
         OutputError: it cannot be written.
     """
     model = headed(onnx.load(str(base)), head)
+    weights = [tensor for tensor in model.graph.initializer if tensor.data_type != TensorProto.INT64]  # no shapes
+    count = float(sum(int(np.prod(tensor.dims)) for tensor in weights))
+    card = dataclasses.replace(card, options={**card.options, "parameters": count})
     helper.set_model_props(model, {KEY: card.to_json()})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -71,11 +75,6 @@ def headed(base: onnx.ModelProto, head: Head) -> onnx.ModelProto:
     model.ir_version, model.producer_name = base.ir_version, "handlens"
     onnx.checker.check_model(model)
     return model
-
-
-def parameters(path: Path) -> int:
-    """How many numbers the weights of a model file are."""
-    return sum(int(np.prod(tensor.dims)) for tensor in onnx.load(str(path)).graph.initializer)
 
 
 def _leading_to(graph: onnx.GraphProto, names: list[str]) -> tuple[list[onnx.NodeProto], set[str]]:
