@@ -7,7 +7,6 @@ It must not know what a net is made of.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,31 +18,33 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from handlens.data.grouping import families
 from handlens.data.open import open_set
+from handlens.data.sampling import evenly
 from handlens.data.sets import LabelledSet
 from handlens.data.splitting import split_families
 from handlens.data.survey import survey
-from handlens.data.turning import ring_of
+from handlens.data.turning import ring_of, turned
 from handlens.errors import InputError
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
-from handlens.runner import OnnxRunner
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import SCORES, Course, new_course, restored
-from handlens.train.exporter import export
-from handlens.train.folding import fold
+from handlens.train.finishing import export_course as export_course
+from handlens.train.finishing import finish, live_predictor
 from handlens.train.loader import Batches, Samples
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
 from handlens.train.settings import Settings, read_toml
 from handlens.train.silhouettes import are_silhouettes, with_hands
 from handlens.train.starts import start_from
-from handlens.train.torch_runner import TorchRunner
 from handlens.train.trainer import LOG, SCORE, fit
-from handlens.train.tuning import tuned
 from handlens.train.turning import named
-from handlens.weights import resolve
 
 CONFIG = "config.toml"
+LOGGED = (
+    "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
+)  # fmt: skip
+"""The numbers that the log holds of each epoch, beside the one that decides."""
+MANY = 3000  # pictures that are turned and measured after each epoch, at most
 
 
 def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Path | None, fresh: bool = False) -> Path:
@@ -70,18 +71,20 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
     _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
+    ring = ring_of(named(settings.turning), train.names)
+    checked = turned(evenly(val, MANY), 1, ring=ring) if settings.angle else val
     best = fit(
         course.net,
         _batches(course, train, settings),
         course.loss,
         settings.plan,
         out,
-        lambda net: _checked(course, val),
+        lambda net: _checked(course, checked),
         course.about,
     )
     if rank_zero_only.rank:  # one of several devices finishes the run
         raise SystemExit(0)
-    return finish(open_course(best), val, out)
+    return finish(open_course(best), val, out, ring)
 
 
 def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
@@ -146,50 +149,7 @@ def open_course(path: Path) -> Course:
 def open_predictor(path: Path | str) -> Predictor:
     """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
     course = open_course(Path(path))
-    return _predictor(course)
-
-
-def export_course(course: Course, path: Path, int8: bool = False) -> Path:
-    """Write the net as an .onnx with its card; refused if its answers differ from torch."""
-    example = torch.randn(1, 3, *course.card.size)
-    outputs = TorchRunner(course.graph(), course.card).outputs
-    return export(course.graph(), course.card, example, outputs, path, int8)
-
-
-def finish(course: Course, val: LabelledSet, out: Path) -> Path:
-    """Tune the card on the validation part, export, and measure the exported file with intervals and plots."""
-    from handlens.evaluate.plots import plot_log
-    from handlens.evaluate.writing import write_measurement
-    from handlens.predictor import load
-
-    if course.card.kind == "detect":
-        course = course.with_card(**_card_changes(course, val))
-        _keep_card(course, out)
-    model = export_course(course, out / f"{course.card.name}.onnx")
-    measured = evaluate(load(model), val, resamples=1000)
-    write_measurement(measured, load(model), val, out)
-    plot_log(out / LOG, out / "curves.png")
-    _say(str(measured.report))
-    trial = (
-        f"watch --model {model}" if course.card.kind == "detect" else f"predict PICTURES --crop whole --model {model}"
-    )
-    _say(f"the model is '{model}': try it with 'handlens {trial}'")
-    return model
-
-
-def _card_changes(course: Course, val: LabelledSet) -> dict[str, Any]:
-    card = tuned(TorchRunner(course.graph(), course.card), val)
-    return {"thresholds": card.thresholds, "calibration": card.calibration}
-
-
-def _keep_card(course: Course, out: Path) -> None:
-    """Put the tuned card into the checkpoint as well, so that both answer alike."""
-    path = out / BEST if (out / BEST).exists() else out / LAST
-    checkpoint = read_checkpoint(path)
-    checkpoint[ABOUT]["card"] = course.card.to_json()
-    temporary = path.with_name(path.name + ".part")
-    torch.save(checkpoint, temporary)
-    shutil.move(temporary, path)
+    return live_predictor(course)
 
 
 def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
@@ -207,19 +167,11 @@ def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
     return epoch
 
 
-def _predictor(course: Course, folded: bool = False) -> Predictor:
-    """The live net with the models it stands on."""
-    parts = {role: OnnxRunner(resolve(name)) for role, name in course.card.parts.items()}
-    graph = fold(course.graph()) if folded else course.graph()
-    return Predictor(TorchRunner(graph, course.card), parts)
-
-
 def _checked(course: Course, val: LabelledSet) -> dict[str, float]:
     """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
-    predictor = _predictor(course, folded=True)  # as its file will be, and about twice as fast
-    report = evaluate(predictor, val, resamples=0, on_error=_ignore).report
-    wanted = [SCORES[course.card.kind], "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1"]
-    found = {row.name: row.value for row in report if row.name in wanted and row.value == row.value}
+    report = evaluate(live_predictor(course, folded=True), val, resamples=0, on_error=_ignore).report
+    found = {row.name: row.value for row in report if row.name in (SCORES[course.card.kind], *LOGGED)}
+    found = {name: value for name, value in found.items() if value == value}
     return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}
 
 
