@@ -23,10 +23,11 @@ from handlens.errors import HandlensError, InputError
 from handlens.train.classify_data import classify_sample
 from handlens.train.collating import SKIPPED, collate
 from handlens.train.detect_data import detect_sample
-from handlens.train.look import Look
+from handlens.train.look import PICTURES, SHAPES, Look
 from handlens.train.reading import Reading, running_odds
 from handlens.train.resized import ResizedPictures
 from handlens.train.segment_data import segment_sample
+from handlens.train.silhouette_data import silhouette_sample
 
 Key = tuple[int, int]
 """(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
@@ -62,14 +63,15 @@ class Samples(Dataset[dict[str, Any]]):
         even: bool = False,
         cache: bool = False,
     ) -> None:
-        _check(found, look, seed)
+        _check(found, card, look, seed)
         even = even and found.kind == "classify"
         self.look, self.seed, self.epochs = look, seed, epochs
         self.odds = running_odds(found, balance, even) if balance or even else None
-        classify = partial(classify_sample, channels=channels, angle=angle, ring=ring)
+        self.pictures = ResizedPictures(found, card)
+        classify = silhouette_sample if self.pictures.shapes else classify_sample
+        classify = partial(classify, channels=channels, angle=angle, ring=ring)
         makers: dict[str, Make] = {"detect": detect_sample, "classify": classify, "segment": segment_sample}
         self._make = makers[found.kind]
-        self.pictures = ResizedPictures(found, card)
         if cache and not self.pictures.keep():
             print("the resized pictures need more than 1 GB, so they are not kept in memory", file=sys.stderr)
 
@@ -194,13 +196,18 @@ class Batches:
             yield batch
 
 
-def _check(found: LabelledSet, look: Look, seed: int) -> None:
+def _check(found: LabelledSet, card: ModelCard, look: Look, seed: int) -> None:
     if seed < 0:
         raise InputError(f"the seed must be 0 or more, got {seed}.")
     if not len(found):
         raise InputError(f"'{found.root}' has no pictures to train on.")
     if found.kind != "detect" and (look.mosaic or look.mixup):
         raise InputError(f"look: mosaic and mixup are for detectors; set both to 0 to train '{found.kind}'.")
+    shapes = card.options.get("silhouette") == 1.0
+    idle = [name for name in (PICTURES if shapes else SHAPES) if getattr(look, name)]
+    if idle:
+        whose = "nothing to the shape of a hand, which is all this net sees" if shapes else "something to shapes only"
+        raise InputError(f"look: '{idle[0]}' does {whose}; set it to 0 to train '{card.name}'.")
     for picture in found:
         if found.kind == "classify" and len(picture.labels) != 1:
             raise InputError(f"'{picture.path}' has {len(picture.labels)} labels; a classifier needs exactly one.")

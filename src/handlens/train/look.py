@@ -8,9 +8,28 @@ from dataclasses import dataclass
 from handlens.errors import InputError, unknown
 
 FILLS = ("grey", "black", "edge")
-_SHARES = ("mosaic", "closing", "mixup", "flip", "upside", "grey", "blur", "noise", "jpeg", "erase")
+_SHARES = (
+    "mosaic",
+    "closing",
+    "mixup",
+    "flip",
+    "upside",
+    "grey",
+    "blur",
+    "noise",
+    "jpeg",
+    "erase",
+    "bites",
+    "cut",
+    "arm",
+)
 _LIMITS = {"degrees": 180.0, "translate": 0.9, "scale": 0.9, "shear": 45.0, "perspective": 0.1, "hue": 0.5,
-           "saturation": 1.0, "value": 1.0, "light": 3.0}  # fmt: skip
+           "saturation": 1.0, "value": 1.0, "light": 3.0,
+           "swell": 0.2, "bend": 0.5, "ragged": 0.2, "stretch": 0.5, "coarse": 3.0}  # fmt: skip
+SHAPES = ("bites", "cut", "arm", "swell", "bend", "ragged", "stretch", "coarse")
+"""What is done to shapes alone."""
+PICTURES = ("hue", "saturation", "value", "light", "grey", "blur", "noise", "jpeg", "erase")
+"""What is done to pictures alone."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,11 @@ class Look:
     scale (0.5: a factor from 0.5 to 1.5), perspective (change of the depth over the picture), hue (share of the
     circle), saturation and value (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that
     our own nets learned with (`augment.photometric`), 0 = none, 1 = as there.
+    For nets of silhouettes, which take nothing but the moves and these; shares of the samples: bites (small holes and
+    bites), cut (the wrist ends up to 30 % higher), arm (a forearm goes on where the picture cut it off). Shares of the
+    hand's width: swell (the outline moves in or out), bend (all of the hand bends), ragged (the outline's roughness).
+    stretch (0.1: wider or narrower by up to a tenth), coarse (1: the hand is seen with down to half of the network's
+    pixels on a side).
     fill: what lies outside the picture: "grey" as in inference, "black", or "edge", the middle colour of its border;
     around a mosaic it is always grey.
 
@@ -53,6 +77,14 @@ class Look:
     noise: float = 0.0
     jpeg: float = 0.0
     erase: float = 0.0
+    bites: float = 0.0
+    cut: float = 0.0
+    arm: float = 0.0
+    swell: float = 0.0
+    bend: float = 0.0
+    ragged: float = 0.0
+    stretch: float = 0.0
+    coarse: float = 0.0
     fill: str = "grey"
 
     def __post_init__(self) -> None:
@@ -109,7 +141,21 @@ LOOKS = {
     # The published recipe for silhouettes of gestures.
     "silhouette": Look(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
     # Our own for silhouettes: any direction, and what masks do to hands.
-    "shape": Look(flip=0.5, degrees=180.0, scale=0.15, shear=12.0, fill="black"),
+    "shape": Look(
+        flip=0.5,
+        degrees=180.0,
+        scale=0.15,
+        shear=12.0,
+        bites=0.3,
+        cut=0.35,
+        arm=0.3,
+        swell=0.04,
+        bend=0.06,
+        ragged=0.05,
+        stretch=0.1,
+        coarse=0.6,
+        fill="black",
+    ),
     "mask": Look(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
 }
 

@@ -1,6 +1,7 @@
 """The pictures of a labelled set at the network's size, by `preprocess` and nothing else; knows no augmentation.
 
-What comes from here unchanged is to the last pixel what inference shows the network.
+What comes from here unchanged is to the last pixel what inference shows the network. For nets of silhouettes it is the
+one shape instead, upright and finer than the network sees it, so that it can still be moved.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from handlens.errors import FrameError
 from handlens.io.header import read_header
 from handlens.io.pictures import turn
 from handlens.preprocess import Geometry, resize
+from handlens.train.silhouettes import FINE, upright
 from handlens.types import Floats, Image, Mask
 
 CACHE_BYTES = 1_000_000_000
@@ -29,7 +31,10 @@ SPARE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Resized:
-    """One picture. canvas: (h, w, 3) as the network sees it; mask: (H, W) in the source's pixels, or None."""
+    """One picture. canvas: (h, w, 3) as the network sees it; mask: (H, W) in the source's pixels, or None.
+
+    For nets of silhouettes the canvas is a mask (h, w), see `silhouettes.upright`, and the geometry tells nothing.
+    """
 
     labelled: Labelled
     canvas: Image
@@ -62,6 +67,7 @@ class ResizedPictures:
 
     def __init__(self, found: LabelledSet, card: ModelCard) -> None:
         self.found, self.card = found, card
+        self.shapes = card.options.get("silhouette") == 1.0
         self._kept: dict[int, tuple[Image, Geometry]] = {}
         self._broken: dict[int, str] = {}
 
@@ -91,7 +97,7 @@ class ResizedPictures:
         Call it before workers start: they then share the memory. tell: is told how many pictures are done.
         """
         height, width = self.card.size
-        if len(self) * height * width * 3 > limit:
+        if len(self) * height * width * (FINE**2 if self.shapes else 3) > limit:
             return False
         with ThreadPoolExecutor(2) as pool:
             for index, canvas in enumerate(pool.map(self._try, self.found.pictures)):
@@ -110,6 +116,10 @@ class ResizedPictures:
             return error
 
     def _read(self, labelled: Labelled, exact: bool) -> tuple[Image, Geometry]:
+        if self.shapes:
+            image = labelled.image()
+            shape = upright(image, self.card.size, str(labelled.path))
+            return shape, Geometry(1, 1, 0, 0, image.shape[1], image.shape[0], shape.shape[1], shape.shape[0])
         small = None if exact or labelled.pixels is not None else read_smaller(labelled.path, self.card.size)
         if small is None:
             return resize(labelled.image(), self.card)

@@ -14,6 +14,8 @@ from handlens.errors import FrameError, InputError
 from handlens.silhouette import find_shape
 from handlens.types import Image
 
+FINE = 1.5
+"""Shapes are kept with so many times the network's pixels on a side."""
 LOOKED_AT, FEW = 32, 5
 """So many pictures of a set, and so many of a class, tell what the others are."""
 GREY, DARK, LIGHT = 8, 32, 223
@@ -76,6 +78,28 @@ def is_silhouette(image: Image) -> bool:
     white = (level > 127).astype(np.uint8)
     outline = cv2.morphologyEx(white, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     return bool(clear.mean() > 0.8 and (clear | outline).mean() > 0.97)
+
+
+def upright(image: Image, size: tuple[int, int], path: str) -> Image:
+    """Return the one shape of a silhouette, (h, w) uint8, all of it, its longer side `FINE` times that of `size`.
+
+    Black surrounds it, but at a side where the picture ends it ends too: a forearm that leaves a picture reaches the
+    lowest row.
+
+    Raises:
+        FrameError: there is no shape.
+    """
+    shape = find_shape(image)
+    if shape is None:
+        raise FrameError(f"'{path}' shows no hand: there is nothing white on black in it, or black on white.")
+    height, width = shape.mask.shape
+    x1, y1, x2, y2 = (int(v) for v in shape.box)
+    scale = FINE * max(size) / max(x2 - x1, y2 - y1)
+    room = int(np.ceil(2 / min(1.0, scale)))
+    part = shape.mask[max(0, y1 - room) : min(height, y2 + room), max(0, x1 - room) : min(width, x2 + room)]
+    wide, high = (max(1, round(side * scale)) for side in part.shape[::-1])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (wide, high), interpolation=method), np.uint8)
 
 
 def _spread(pictures: Sequence[Labelled], most: int) -> list[Labelled]:
