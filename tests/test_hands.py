@@ -175,9 +175,26 @@ class TestCloseUp:
         assert self.ask(self.FAINT, ("face", 0.8, 0, 0, 60, 60)) == ()
         assert len(self.ask(self.FAINT, ("face", 0.45, 0, 0, 60, 60))) == 1
 
-    def test_a_hand_that_is_found_needs_no_second_thought(self):
-        (hand,) = self.ask(("hand", 0.5, 0, 0, 40, 40), frame=canvas((0, 0, 100, 46)))
-        assert hand.xyxy.tolist() == [0, 0, 40, 40]
+    def test_a_part_of_a_hand_that_is_found_does_not_hide_the_rest(self):
+        edge = ("hand", 0.5, 30, 30, 70, 70)  # half bright: the model cannot tell
+        (hand,) = self.ask(edge, frame=canvas((50, 0, 100, 100), (0, 0, 100, 20)))
+        assert hand.xyxy.tolist() == [30, 30, 70, 70]
+        alone = self.ask(edge, frame=canvas((50, 0, 100, 100), (0, 0, 100, 20)), options={})[0]
+        assert hand.gesture.score > alone.gesture.score
+
+    def test_a_hand_that_is_found_counts_even_where_the_model_is_in_doubt(self):
+        assert len(self.ask(("hand", 0.5, 30, 30, 70, 70), frame=canvas((50, 0, 100, 100)))) == 1
+
+    @pytest.mark.parametrize("more", [("face", 0.8, 0, 0, 60, 60), ("hand", 0.6, 75, 75, 99, 99)])
+    def test_among_people_or_with_two_hands_each_hand_is_seen_alone(self, more):
+        dark, image = ("hand", 0.5, 0, 0, 30, 30), canvas((0, 46, 100, 100), (46, 0, 100, 46))
+        hands = self.ask(dark, more, frame=image)
+        assert [hand.gesture.name for hand in hands if hand.xyxy[0] == 0] == ["dark"]
+
+    def test_a_small_hand_is_not_seen_close_up(self):
+        small = ("hand", 0.5, 0, 0, 20, 20)
+        (hand,) = self.ask(small, frame=canvas((0, 30, 100, 100), (30, 0, 100, 100)))
+        assert hand.gesture.name == "dark"
 
     def test_a_blank_picture_stays_without_hands(self):
         assert self.ask(self.FAINT, frame=Frame(np.full((50, 50, 3), 255, np.uint8))) == ()

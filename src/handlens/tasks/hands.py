@@ -4,6 +4,7 @@ It must not know files, drawing or how networks run.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
 ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
 SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
 FAINT = 0.1  # the best box of a hand close up never scored less (400 photographs of five sources)
+CLOSE = 1 / 16  # of the picture: a hand that is smaller is not seen close up
 CONTRAST = 16  # of 255 levels: in less there is nothing to see
 CLOSEUP = 0.6  # the least probability of what is said of a hand that no detector is sure of
 
@@ -60,30 +62,34 @@ def whole(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
 def found_hands(frame: Frame, runner: Runner, detector: Runner) -> tuple[Hand, ...]:
     """Return each hand that the detector finds, the surest first, judged in a square around it.
 
-    The card's option "crop_scale" is the side of the square, of the longer side of the hand's box (1.2).
+    The card's option "crop_scale" is the side of the square, of the longer side of the hand's box (1.2). With "closeup"
+    pictures of at most one hand are looked at again, see `closeup`.
     """
     tensor, geometry = prepare(frame.image, detector.card)
     outputs = detector.run(tensor)
-    found = detect.decode(outputs, detector.card, geometry)
-    hands = single(found)
-    if len(hands):
-        return _cropped(frame, runner, hands)
-    if not runner.card.options.get("closeup"):
-        return ()
-    return closeup(frame, runner, detect.decode(outputs, detector.card, geometry, FAINT))
+    boxes = single(detect.decode(outputs, detector.card, geometry))
+    if runner.card.options.get("closeup") and len(boxes) < 2:
+        return closeup(frame, runner, boxes, detect.decode(outputs, detector.card, geometry, FAINT))
+    return _cropped(frame, runner, boxes)
 
 
-def closeup(frame: Frame, runner: Runner, found: Detections) -> tuple[Hand, ...]:
-    """Return the one hand of a picture in which the detector is sure of none, or () if there seems to be none.
+def closeup(frame: Frame, runner: Runner, boxes: Floats, faint: Detections) -> tuple[Hand, ...]:
+    """Return the one hand of a picture that may show nothing but a hand, or () if there seems to be none.
 
-    Detectors that learned from people miss hands that fill the picture. So where no sure face is seen either, the model
-    itself looks at the faintest traces of a hand and at the whole picture, and its surest answer counts if its
-    probability reaches the card's threshold "closeup" (0.6).
+    Detectors that learned from people miss hands that fill the picture, or see a part of them. So where no sure face is
+    seen and no small hand either, the model looks both at the hand that was found, or at the faintest trace of one, and
+    at the whole picture, and its surest answer counts. Where no hand was found, the probability of that answer must
+    reach the card's threshold "closeup" (0.6), or there is none.
+
+    boxes: (0 or 1, 4), the hand that was found. faint: what the detector is not sure of either.
     """
-    if (found.score[found.of("face")] >= SURE_FACE).any() or is_blank(frame.image):
-        return ()
-    views = (*_cropped(frame, runner, single(found)[:1]), *whole(frame, runner))
-    best = max(views, key=lambda hand: hand.gesture.score)
+    small = len(boxes) and area(boxes)[0] < CLOSE * frame.width * frame.height
+    if small or (faint.score[faint.of("face")] >= SURE_FACE).any() or is_blank(frame.image):
+        return _cropped(frame, runner, boxes)
+    views = _cropped(frame, runner, boxes if len(boxes) else single(faint)[:1])
+    best = max((*views, *whole(frame, runner)), key=lambda hand: hand.gesture.score)
+    if len(boxes):
+        return (replace(best, xyxy=boxes[0]),)
     return (best,) if best.gesture.score >= runner.card.thresholds.get("closeup", CLOSEUP) else ()
 
 
