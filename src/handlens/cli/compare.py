@@ -10,25 +10,44 @@ from handlens.cli import options
 
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders that 'handlens train' left.")],
-    out: Annotated[str | None, typer.Option("--out", metavar="FILE.png", help="Draw curves and intervals.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Another number of their reports to compare by.")
+    ] = None,
+    json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the numbers.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="DIR|FILE.png", help="Draw curves, intervals, size and speed.")
+    ] = None,
     threads: options.Threads = None,
 ) -> None:
     """Compare finished runs: quality with its interval, parameters, size, milliseconds.
 
-    The milliseconds are measured now, on this machine, the models taking turns.
+    The milliseconds are measured now, on this machine, the models taking turns. --out DIR gets the figure, the table
+    and the numbers.
     """
     from rich.console import Console
 
-    from handlens.errors import InputError
-    from handlens.evaluate import plots
-    from handlens.evaluate.comparison import figure_of, read_runs, table_of
+    from handlens.cli.numbers import write_numbers
+    from handlens.cli.progress import Bar
+    from handlens.evaluate import plots, writing
+    from handlens.evaluate.comparison import PASSES, read_runs, remarks, table_of
+    from handlens.evaluate.comparison_plot import figure_of
 
-    if out is not None:
+    folder = None
+    if out is not None:  # what is wrong with it is said before the work, not after
         plots.require()
-        if not out.lower().endswith(".png"):
-            raise InputError(f"--out must end in .png, not '{out}'.")
-    found = read_runs([Path(run) for run in runs], threads)
-    console = Console(highlight=False)
+        folder = None if out.lower().endswith(".png") else writing.made_folder(Path(out))
+    with Bar() as bar:
+        bar.begin("timing", len(runs) * PASSES)
+        found = read_runs([Path(run) for run in runs], threads, by, bar.count)
+    notes = remarks(found)
+    console = Console(stderr=json == "-", highlight=False)
     console.print(table_of(found))
+    for note in notes:
+        console.print(f"  {note}", soft_wrap=True)
+    numbers = {"runs": [run.to_json() for run in found], "notes": notes}
+    write_numbers(numbers, json)
     if out is not None:
-        console.print(f"  drawn in {figure_of(found, Path(out))}", soft_wrap=True)
+        picture = figure_of(found, Path(out) if folder is None else folder / "comparison.png", notes)
+        if folder is not None:
+            write_numbers(numbers, str(folder / "comparison.json"))
+        console.print(f"  drawn in {picture}", soft_wrap=True)

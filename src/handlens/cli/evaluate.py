@@ -60,6 +60,7 @@ def evaluate(
 
     from rich.console import Console
 
+    from handlens.cli.numbers import write_numbers
     from handlens.cli.progress import Bar
     from handlens.evaluate import measure, plots, writing
 
@@ -75,7 +76,7 @@ def evaluate(
             predictor, found, resamples=resamples, crop=crop, progress=bar.count, on_error=reader.unreadable
         )
     Console(stderr=json == "-", highlight=False).print(measured.report)
-    _write_json(writing.as_json(measured, model, data, part), json)
+    write_numbers(writing.as_json(measured, model, data, part), json)
     if out is not None:
         files = writing.write_measurement(measured, predictor, found, Path(out), crop)
         print(f"in {out}/: {', '.join(file.name for file in files)}", file=sys.stderr)
@@ -173,16 +174,3 @@ def _turned(found: "LabelledSet", sample: int | None, turns: int | None, turning
         found = turned(found, turns, ring=ring)
         print(f"each turned by {turns} angles: {len(found):,} pictures", file=sys.stderr)
     return found
-
-
-def _write_json(numbers: dict[str, object], to: str | None) -> None:
-    from json import dumps
-
-    from handlens.io.draft import Draft
-
-    text = dumps(numbers, indent=1) + "\n"
-    if to == "-":
-        print(text, end="")
-    elif to is not None:
-        with Draft(to) as draft:
-            draft.write(text.encode())

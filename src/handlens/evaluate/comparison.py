@@ -1,9 +1,10 @@
-"""Finished runs side by side: numbers with intervals, size and speed, in a table and a figure; it must not train."""
+"""Finished runs side by side: numbers with intervals, size and speed, in a table and as JSON; it must not train."""
 
+import dataclasses
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handlens.card import ModelCard
-from handlens.errors import InputError
+from handlens.errors import InputError, unknown
 from handlens.evaluate import plots
-from handlens.report import Row
+from handlens.report import Report, Row
 from handlens.runner import OnnxRunner
 
 if TYPE_CHECKING:
@@ -21,98 +22,144 @@ if TYPE_CHECKING:
 
 MAIN = {"detect": "mAP 0.5", "classify": "accuracy", "segment": "IoU mean"}
 """The number by which runs of a kind are compared."""
-ROUNDS = 15  # of the clock, after two that warm up
+PASSES, ROUNDS = 3, 5  # of the clock; before each of its passes over the models, two rounds warm up
+_NUMBERS = ("value", "low", "high")
+FEW = 100  # pictures; with fewer the remark says what they can tell
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
     """One finished run. score: the number it is compared by, with its interval; log: the columns of its log.csv;
-    parameters: of the net as it was trained, 0 where the card does not say; megabytes: of the exported file;
-    milliseconds: median for one picture."""
+    measured: the set and the part it was measured on; parameters: of the net as it was trained, 0 where the card does
+    not say; megabytes: of the exported file; milliseconds: median for one picture."""
 
     name: str
     card: ModelCard
     score: Row
     log: dict[str, Any]
+    measured: tuple[str, str]
     parameters: int
     megabytes: float
     milliseconds: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return name, net, data, split, the score, parameters, megabytes and milliseconds."""
+        about = {"name": self.name, "model": self.card.name, "data": self.measured[0], "split": self.measured[1]}
+        size = {"parameters": self.parameters or None, "megabytes": round(self.megabytes, 3)}
+        return {
+            **about,
+            "score": Report((self.score,)).to_json()[0],
+            **size,
+            "milliseconds": round(self.milliseconds, 2),
+        }
 
-def read_runs(folders: Sequence[Path], threads: int | None = None) -> list[Finished]:
-    """Return the finished runs in these folders; their models are timed in turns, one after the other, again and again.
+
+def read_runs(
+    folders: Sequence[Path],
+    threads: int | None = None,
+    by: str | None = None,
+    progress: Callable[[], None] | None = None,
+) -> list[Finished]:
+    """Return the finished runs in these folders, the best first; their models are timed in turns.
+
+    by: the row of their reports by which they are compared, or None for the main one of their kind. progress: called
+    after each of len(folders) x PASSES steps of the clock.
 
     Raises:
-        InputError: a folder is no finished run, or the runs answer different questions.
+        InputError: a folder is no finished run, the runs answer different questions, or a report has no such row.
     """
-    found = [_read(folder, threads) for folder in folders]
-    kinds = {card.kind for _, card, _, _ in found}
+    found = [_read(folder, by) for folder in folders]
+    kinds = {run.card.kind for run, _ in found}
     if len(kinds) > 1:
         raise InputError(f"runs of different kinds cannot be compared: these are to {' and to '.join(sorted(kinds))}.")
-    spent: list[list[float]] = [[] for _ in found]
-    for number in range(ROUNDS + 2):
-        for (runner, card, _, _), seconds in zip(found, spent, strict=True):
-            batch = np.zeros((1, 3, *card.size), np.float32)
-            began = time.perf_counter()
-            runner.run(batch)
-            if number > 1:
-                seconds.append(time.perf_counter() - began)
-    runs = []
-    for folder, (runner, card, score, log), seconds in zip(folders, found, spent, strict=True):
-        size, parameters = runner.path.stat().st_size / 1e6, int(card.options.get("parameters", 0))
-        name = folder.resolve().name
-        runs.append(Finished(name, card, score, log, parameters, size, statistics.median(seconds) * 1000))
-    return runs
+    spent = _timed([model for _, model in found], threads, progress)
+    runs = [dataclasses.replace(run, milliseconds=each) for (run, _), each in zip(found, spent, strict=True)]
+    return sorted(runs, key=lambda run: -run.score.value)
 
 
 def table_of(runs: Sequence[Finished]) -> "Table":
-    """Return the table, the best run first."""
+    """Return the table, a row for each run in their order."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE)
-    table.add_column("run")
-    for title in (runs[0].score.name, "95 %", "n", "parameters", "MB", "ms"):
-        table.add_column(title, justify="right")
-    for run in sorted(runs, key=lambda run: -run.score.value):
+    table.add_column("run", overflow="fold")
+    table.add_column(runs[0].score.name, justify="right")
+    for title in ("95 %", "n", "parameters", "MB", "ms"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for run in runs:
         score = run.score
-        interval = f"{score.low:.3f} - {score.high:.3f}"
+        interval = f"{score.low:.3f}-{score.high:.3f}"
         parameters = f"{run.parameters:,}" if run.parameters else "-"
         size, speed = f"{run.megabytes:.2f}", f"{run.milliseconds:.1f}"
         table.add_row(run.name, f"{score.value:.3f}", interval, f"{score.n:,}", parameters, size, speed)
     return table
 
 
-def figure_of(runs: Sequence[Finished], path: Path) -> Path:
-    """Draw the losses, the measured numbers over the epochs, and the final ones with their intervals.
+def remarks(runs: Sequence[Finished]) -> list[str]:
+    """Return what a reader of the table must know, a sentence each: what the intervals can tell, and what flatters."""
+    told = []
+    if len({run.measured for run in runs}) > 1:
+        parts = sorted({f"{data} ({split})" for data, split in (run.measured for run in runs)})
+        told.append(f"Not measured on the same pictures: {', '.join(parts)}.")
+    elif runs[0].measured[1] == "test":
+        told.append("The test part also chose the best epoch of each run: these numbers flatter.")
+    least = min(run.score.n for run in runs)
+    widest = max(run.score.high - run.score.low for run in runs)
+    span = f"With {least:,} pictures an interval spans up to {widest:.2f}"
+    below = [run.name for run in runs if run.score.high < runs[0].score.low]
+    if len(runs) < 2:
+        return [*told, f"{span}."] if least < FEW else told
+    if below:
+        told.append(f"Clearly below '{runs[0].name}', its interval wholly under: {', '.join(below)}.")
+    rest = len(runs) - len(below)
+    if rest == len(runs):
+        told.append(f"{span}, and all overlap the best one's: these runs cannot be ranked.")
+    elif rest > 1:
+        told.append(f"{span}; the best {rest} overlap and cannot be ranked.")
+    return told
 
-    Raises:
-        InputError: matplotlib is missing.
-        OutputError: the picture cannot be written.
-    """
-    plots.require()
-    name = runs[0].score.name
-    figure = plots.new_figure(15.6, 4.6)
-    for place, (title, column) in enumerate((("loss", "loss"), (f"{name}, validation part", f"val_{name}")), 1):
-        lines = {run.name: (run.log["epoch"], run.log[column]) for run in runs if column in run.log}
-        plots.lines_panel(figure.add_subplot(1, 3, place), title, "epoch", lines)
-    ranked = sorted(runs, key=lambda run: run.score.value)
-    scores = [run.score for run in ranked]
-    plots.interval_panel(figure.add_subplot(1, 3, 3), f"{name}, 95 %", [run.name for run in ranked], scores)
-    return plots.save(figure, path)
 
-
-def _read(folder: Path, threads: int | None) -> tuple[OnnxRunner, ModelCard, Row, dict[str, Any]]:
+def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:
+    """Return a run that is not timed yet, and its model."""
     models, report, log = sorted(folder.glob("*.onnx")), folder / "report.json", folder / "log.csv"
     if not models or not report.is_file() or not log.is_file():
         raise InputError(
             f"'{folder}' is no finished run: it needs a model, report.json and log.csv, as 'handlens train' leaves."
         )
-    runner = OnnxRunner(models[0], threads)
-    wanted = MAIN.get(runner.card.kind, "")
+    model = models[0]
+    card = OnnxRunner(model, 1).card
+    wanted = by or MAIN.get(card.kind, "")
     try:
-        rows = {row["name"]: row for row in json.loads(report.read_text("utf-8"))["rows"]}
-        score = Row(**rows[wanted])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"'{report}' does not tell the number '{wanted}' that runs are compared by.") from error
-    return runner, runner.card, score, plots.read_log(log)
+        numbers = json.loads(report.read_text("utf-8"))
+        rows = {str(row["name"]): row for row in numbers["rows"]}
+        measured = str(numbers.get("data", "")), str(numbers.get("split", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"'{report}' is no report as 'handlens train' leaves one.") from error
+    if wanted not in rows:
+        raise InputError(f"'{report}': {unknown('number', wanted, rows)}")
+    value, low, high = (float("nan" if rows[wanted][key] is None else rows[wanted][key]) for key in _NUMBERS)
+    score = Row(wanted, value, low, high, int(rows[wanted]["n"]))
+    size, parameters = model.stat().st_size / 1e6, int(card.options.get("parameters", 0))
+    name = folder.resolve().name
+    return Finished(name, card, score, plots.read_log(log), measured, parameters, size, 0.0), model
+
+
+def _timed(models: Sequence[Path], threads: int | None, progress: Callable[[], None] | None) -> list[float]:
+    """Return the median milliseconds of each model; one after the other is loaded, again and again.
+
+    All at once would need gigabytes, and a machine that others keep busy is busier now than then.
+    """
+    spent: list[list[float]] = [[] for _ in models]
+    for _ in range(PASSES):
+        for model, seconds in zip(models, spent, strict=True):
+            runner = OnnxRunner(model, threads)
+            batch = np.zeros((1, 3, *runner.card.size), np.float32)
+            for number in range(ROUNDS + 2):
+                began = time.perf_counter()
+                runner.run(batch)
+                if number > 1:
+                    seconds.append(time.perf_counter() - began)
+            if progress is not None:
+                progress()
+    return [statistics.median(seconds) * 1000 for seconds in spent]

@@ -12,7 +12,6 @@ from handlens.errors import InputError
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, Reliability
 from handlens.io.draft import Draft
 from handlens.io.draw import CALM, FACE, HAND, INK, OTHER, REGION, Colour
-from handlens.report import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +27,10 @@ def _ink(colour: Colour, light: float = 1.0) -> tuple[float, float, float]:
 LINES = [_ink(REGION), _ink(FACE, 0.8), _ink(HAND, 0.85), _ink(CALM, 0.75), _ink(OTHER, 0.8), _ink(INK, 3.0)]
 GRID, GUIDE = "0.92", "0.55"  # greys
 DASHES = ("-", "--", ":", "-.")
-NOT_PARTS = ("epoch", "seen", "minutes", "rate")
+NOT_PARTS = ("epoch", "seen", "minutes")
 SHARES = ("accuracy",)  # what trainings log that is no loss
+PAIRS = {"accuracy": "val_accuracy", "loss": "val_log loss", "angle": "val_angle error median, degrees"}
+"""What was learnt -> the same as it was measured."""
 
 
 def require() -> None:
@@ -65,7 +66,7 @@ def plot_curves(curves: Sequence[Curve], folder: Path) -> list[Path]:
 
 
 def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
-    """Draw a training's log: losses, measured numbers and the learning rate, by epoch.
+    """Draw a training's log by epoch: losses, measured numbers, the angle's error, the learning rate.
 
     csv_path: columns epoch, seen, minutes, rate, the parts of the loss, and val_* of what was measured; a cell may be
     empty where an epoch was not measured.
@@ -77,12 +78,11 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
     require()
     columns = read_log(Path(csv_path))
     epoch = columns.pop("epoch")
-    losses = {n: v for n, v in columns.items() if n not in (*NOT_PARTS, *SHARES) and not n.startswith("val_")}
-    losses |= {name: values for name, values in columns.items() if name == "val_loss"}
-    numbers = {n: v for n, v in columns.items() if (n.startswith("val_") or n in SHARES) and n not in losses}
-    panels = [("loss", losses), ("measured on the validation part", numbers), ("learning rate", {})]
-    panels[2] = ("learning rate", {"rate": columns["rate"]} if "rate" in columns else {})
-    shown = [(title, lines) for title, lines in panels if lines]
+    panels: dict[str, dict[str, Any]] = {"loss": {}, "measured": {}, "angle, degrees off": {}, "learning rate": {}}
+    for name, values in columns.items():
+        if name not in NOT_PARTS:
+            panels[_panel_of(name)][name] = values
+    shown = [(title, lines) for title, lines in panels.items() if lines]
     if not shown:
         raise InputError(f"'{csv_path}' is no log of a training: it has no column but the epoch.")
     figure = new_figure(5.2 * len(shown), 4.4)
@@ -91,15 +91,33 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
     save(figure, Path(out_path))
 
 
+def _panel_of(column: str) -> str:
+    if column == "rate":
+        return "learning rate"
+    if column.removeprefix("val_").startswith("angle"):
+        return "angle, degrees off"
+    if column in ("val_loss", "val_log loss") or (not column.startswith("val_") and column not in SHARES):
+        return "loss"
+    return "measured"
+
+
 def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> None:
+    """Draw the lines; what was learnt is dashed where the same was also measured, in the same colour."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    for number, (name, values) in enumerate(lines.items()):
+    colours: dict[str, int] = {}
+    for name, values in lines.items():
         told = ~np.isnan(values)
         mark = "o" if told.sum() < 20 else ""
-        label = name.removeprefix("val_") if title != "loss" else name
-        axes.plot(epoch[told], values[told], label=label, marker=mark, ms=3.5, **_style(number))
-    _dress(axes, title, "epoch", "")
+        twin = PAIRS.get(name, name)
+        style = _style(colours.setdefault(twin, len(colours)))
+        paired = any(PAIRS.get(other) == twin for other in lines) and twin in lines
+        label = name.removeprefix("val_")
+        if paired:
+            style["ls"] = "-" if name == twin else "--"
+            label += ", measured" if name == twin else ", training"
+        axes.plot(epoch[told], values[told], label=label, marker=mark, ms=3.5, **style)
+    dress(axes, title, "epoch", "")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     every = np.concatenate(list(lines.values()))
     every = every[~np.isnan(every)]
@@ -112,26 +130,6 @@ def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> N
         axes.set_ylim(0, None)
     if title != "learning rate":
         axes.legend(frameon=False, fontsize=9)
-
-
-def lines_panel(axes: "Axes", title: str, x: str, lines: dict[str, tuple[Any, Any]]) -> None:
-    """Draw one line for each name: (n,) x and (n,) y, without what was not measured."""
-    for number, (name, (at, values)) in enumerate(lines.items()):
-        told = ~np.isnan(values)
-        axes.plot(at[told], values[told], label=name, **_style(number))
-    _dress(axes, title, x, "")
-    if lines:
-        axes.legend(frameon=False, fontsize=8)
-
-
-def interval_panel(axes: "Axes", title: str, names: Sequence[str], rows: Sequence[Row]) -> None:
-    """Draw each number with its interval, one below the other, the last on top."""
-    for place, row in enumerate(rows):
-        axes.plot([row.low, row.high], [place, place], color=LINES[1], lw=2.5)
-        axes.plot([row.value], [place], "o", color=LINES[0])
-    _dress(axes, title, "", "")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlim(0, 1)
 
 
 def read_log(path: Path) -> dict[str, Any]:
@@ -162,7 +160,7 @@ def _precision_recall(of: str, lines: Sequence[PrecisionRecall]) -> "Figure":
     axes = figure.add_subplot()
     for number, line in enumerate(lines):
         axes.step(line.recall, line.precision, where="post", label=f"{line.name}  AP {line.area:.3f}", **_style(number))
-    _dress(axes, f"{of}: precision over recall", "recall", "precision")
+    dress(axes, f"{of}: precision over recall", "recall", "precision")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=9 if len(lines) <= 12 else 7, ncols=1 if len(lines) <= 12 else 2)
     return figure
@@ -174,13 +172,13 @@ def _reliability(curve: Reliability) -> "Figure":
     told = curve.count > 0
     axes.plot([0, 1], [0, 1], "--", color=GUIDE, lw=1, label="perfectly calibrated")
     axes.plot(curve.said[told], curve.so[told], marker="o", label="model", **_style(0))
-    _dress(axes, f"{curve.of}: calibration", "", "how often it is so")
+    dress(axes, f"{curve.of}: calibration", "", "how often it is so")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=9)
     width = 1 / len(curve.count)
     bars = below.bar((np.arange(len(curve.count)) + 0.5) * width, curve.count, width * 0.92, color=LINES[1])
     below.bar_label(bars, [f"{count:,}" for count in curve.count], fontsize=8, padding=1)
-    _dress(below, "", "what the model says", "how many")
+    dress(below, "", "what the model says", "how many")
     below.margins(y=0.2)
     return figure
 
@@ -213,7 +211,8 @@ def _style(number: int) -> dict[str, Any]:
     return {"color": LINES[number % len(LINES)], "ls": DASHES[number // len(LINES) % len(DASHES)], "lw": 1.8}
 
 
-def _dress(axes: "Axes", title: str, x: str, y: str) -> None:
+def dress(axes: "Axes", title: str, x: str, y: str) -> None:
+    """Give axes their titles, a quiet grid, and no frame at the top and the right."""
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(color=GRID, lw=0.8)
     axes.set_axisbelow(True)
