@@ -37,7 +37,7 @@ from handlens.train.settings import Settings, read_toml
 from handlens.train.silhouettes import are_silhouettes, with_hands
 from handlens.train.starts import start_from
 from handlens.train.trainer import LOG, SCORE, fit
-from handlens.train.turning import named
+from handlens.train.turning import direction_hint, named
 
 CONFIG = "config.toml"
 LOGGED = (
@@ -108,7 +108,21 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
             f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
             f" 'handlens data split {settings.data} --dest NEW'."
         )
+    if kind == "classify":
+        _check_classes(found)
+    told = direction_hint(found.names, settings.look.degrees, settings.turning)
+    if told:
+        _say(told)
     return settings, found
+
+
+def _check_classes(found: LabelledSet) -> None:
+    """Refuse a class that cannot be learned, as that of an empty folder."""
+    there = {int(label) for picture in found.split("train") for label in picture.labels}
+    empty = [f"'{name}'" for place, name in enumerate(found.names) if place not in there]
+    if empty:
+        what = f"the class {empty[0]} has" if len(empty) == 1 else f"the classes {', '.join(empty)} have"
+        raise InputError(f"{what} no pictures in the train part of '{found.root}': add some, or take the class away.")
 
 
 def _default_net(task: str, data: str) -> str:

@@ -11,10 +11,25 @@ from handlens.data.sets import Labelled
 from handlens.data.turning import turned_label
 from handlens.train.moves import Matrix, turned_by
 
+DIRECTIONS = ("up", "left", "down", "right")
+FAR = 45.0
+"""Degrees by which a picture must be turned to point elsewhere."""
+
 
 def named(text: str) -> tuple[str, ...]:
     """The names in "up, left, down, right"."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def direction_hint(names: Sequence[str], degrees: float, turning: str) -> str:
+    """What to say to someone whose classes are directions that turned pictures would make alike; "" for the others."""
+    lower = [name.lower() for name in names]
+    if turning or degrees <= FAR or not all(name in lower for name in DIRECTIONS):
+        return ""
+    ring = ",".join(names[lower.index(name)] for name in DIRECTIONS)
+    return (
+        f"{ring} look alike once they are turned: type --set turning={ring}, so that turning a picture turns its label"
+    )
 
 
 def truth_after(labelled: Labelled, matrix: Matrix, ring: Sequence[int] = ()) -> tuple[int, tuple[float, float]]:
