@@ -26,8 +26,8 @@ from handlens.runner import OnnxRunner
 from handlens.train.fewshot_graph import EMBEDDING, write_model
 from handlens.train.fewshot_head import LeftOut, Views, fit_head, leave_out
 from handlens.train.fewshot_report import answers_of, report_of, write_report
-from handlens.train.fewshot_settings import NAME, TASK, FewSettings, Say
-from handlens.train.fewshot_views import HAND, WHOLE, Subjects, read_subjects, views_of
+from handlens.train.fewshot_settings import NAME, TASK, FewSettings
+from handlens.train.fewshot_views import HAND, WHOLE, Say, Subjects, read_subjects, views_of
 from handlens.train.silhouettes import are_silhouettes
 from handlens.weights import resolve
 
@@ -69,23 +69,19 @@ def few_run(settings: FewSettings, found: LabelledSet, out: Path | None, bar: Pr
     views = views_of(subjects, base, len(found.names), settings.seed, bar.count)
     bar.begin("leaving out", None)
     left = leave_out(views, bar.count)
-    rows = left.mirrors | ~views.mirrored
-    (head,) = fit_head(views, rows, (left.strength,))
+    (head,) = fit_head(views, left.mirrors | ~views.mirrored, (left.strength,))
     answers = answers_of(left, views.label, found.names)
     report = report_of(answers, _notes(left, views))
     card = _card(base.card, found, subjects.shown, report)
     plain = [subject.plain for subject in subjects.pictures]
-    model = write_model(
-        path, head.cooled(left.temperature), card, to_tensor(plain[:16], base.card), out / f"{NAME}.onnx"
-    )
+    batch = to_tensor(plain[:16], base.card)
+    model = write_model(path, head.cooled(left.temperature), card, batch, out / f"{NAME}.onnx")
     write_report(report, answers, plain, NAME, str(found.root), out)
-    dataclasses.replace(settings, start=settings.start or base.card.name, shown=subjects.shown).save(
-        out / "config.toml"
-    )
+    used = dataclasses.replace(settings, start=settings.start or base.card.name, shown=subjects.shown)
+    used.save(out / "config.toml")
     say(str(report))
-    say(
-        f"the model is '{model}', made in {time.monotonic() - began:.0f} s: 'handlens predict PICTURES --model {model}'"
-    )
+    say(f"the model is '{model}', made in {time.monotonic() - began:.0f} s: try it with")
+    say(f"'handlens predict PICTURES --model {model}'")
     return model
 
 
@@ -111,7 +107,7 @@ def open_base(start: str, found: LabelledSet) -> tuple[Path, OnnxRunner]:
             f"'{path}' tells no embedding, so nothing new can be learned on it: give a shipped classifier, or one that"
             " this version has exported ('handlens export RUN --out FILE.onnx')."
         )
-    if card.options.get("silhouette") and not shapes:
+    if not _colour(card) and not shapes:
         raise InputError(f"the model '{card.name}' knows silhouettes, but the pictures of '{found.root}' are none.")
     return path, runner
 
@@ -141,10 +137,10 @@ def _subjects(
     settings: FewSettings, found: LabelledSet, path: Path, base: OnnxRunner, bar: Progress, say: Say
 ) -> Subjects:
     """The pictures as the model is shown them; what is odd about them is said."""
-    detector = None
-    if not base.card.options.get("silhouette"):
-        detector = OnnxRunner(resolve(base.card.parts.get("detector", DETECTOR), path.parent))
-    subjects = read_subjects(found, base.card, detector, settings.shown, say, bar.count)
+    card, detector, shown = base.card, None, WHOLE
+    if _colour(card):
+        detector, shown = OnnxRunner(resolve(card.parts.get("detector", DETECTOR), path.parent)), settings.shown
+    subjects = read_subjects(found, card, detector, shown, say, bar.count)
     there = {int(subject.labelled.labels[0]) for subject in subjects.pictures}
     missing = [name for number, name in enumerate(found.names) if number not in there]
     if missing:
@@ -163,6 +159,10 @@ def _subjects(
     return subjects
 
 
+def _colour(card: ModelCard) -> bool:
+    return not (card.options.get("silhouette") or card.options.get("grey"))
+
+
 def _notes(left: LeftOut, views: Views) -> tuple[str, ...]:
     folds = "each picture by itself" if left.folds == len(set(views.kin.tolist())) else f"in {left.folds} folds"
     mirrored = "with" if left.mirrors else "without"
@@ -179,19 +179,10 @@ def _card(base: ModelCard, found: LabelledSet, shown: str, report: Report) -> Mo
     if shown == WHOLE:
         options["whole"] = 1.0
     accuracy = report["accuracy"]
+    stands = f"on the model '{base.name}', version {base.version}: pictures of the user: {found.root.name}"
     return dataclasses.replace(
-        base,
-        name=NAME,
-        task=TASK,
-        names=found.names,
-        thresholds={},
-        calibration={},
+        base, name=NAME, task=TASK, names=found.names, thresholds={}, calibration={}, options=options,
         parts={"detector": base.parts.get("detector", DETECTOR)} if shown == HAND else {},
-        options=options,
-        data=(
-            *base.data,
-            f"on the model '{base.name}', version {base.version}: pictures of the user: {found.root.name}",
-        ),
-        licence=f"{base.licence}; the head: that of the user",
+        data=(*base.data, stands), licence=f"{base.licence}; the head: that of the user",
         scores={"accuracy, left out": accuracy.value, "pictures": float(accuracy.n)} if accuracy.n else {},
-    )
+    )  # fmt: skip

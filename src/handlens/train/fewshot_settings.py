@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,14 @@ from handlens.data.open import open_set
 from handlens.data.sets import LabelledSet
 from handlens.errors import InputError, unknown
 from handlens.io.draft import Draft
-from handlens.train.fewshot_views import HAND, SILHOUETTE, WHOLE
+from handlens.train.fewshot_views import HAND, SILHOUETTE, WHOLE, Say
 from handlens.train.settings import read_toml
 
 NAME, TASK = "few", "gesture"
-SMALLEST, ALL = (
-    20,
-    600,
-)  # pictures of the smallest class, and of all, up to which a head is learned unless told otherwise
-
-Say = Callable[[str], None]
+SMALLEST, ALL = 20, 600
+"""Pictures of the smallest class, and of all, up to which a head is learned unless something else is asked for."""
+FREE = {"data", "seed", "shown"}
+"""Settings that say nothing about a network."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +63,13 @@ def few_settings(
     few = keys.pop("few", None) if few is None else few
     keys.pop("few", None)
     running = out is not None and (out / "last.ckpt").exists()
-    if few is False or (
-        few is None and (task != TASK or running or "data" not in keys or set(keys) - {"data", "seed"})
-    ):
+    network = task != TASK or running or "data" not in keys or set(keys) - FREE
+    if few is False or (few is None and network):
         return None
     if task != TASK:
         raise InputError(f"--few learns gestures, not '{task}': type 'handlens train gesture --few ...'.")
     if running:
-        raise InputError(
-            f"'{out}' holds the run of a network: give another --out, or leave --few out to go on with it."
-        )
+        raise InputError(f"'{out}' holds the run of a network: give another --out, or go on with it without --few.")
     settings = _checked(keys)
     found = open_set(settings.data, "classify")
     if few:

@@ -65,34 +65,37 @@ def read_subjects(
 ) -> Subjects:
     """Read every picture once; those that cannot be read, or that show no hand, are left out with a sentence.
 
-    Hands are cropped where the detector finds one, smaller than 0.4 of the picture, in at least half of the pictures,
-    and at least one in each class. detector: None for silhouettes. shown: "" for this rule, else what it is to be.
-
-    Raises:
-        InputError: no picture is left, or none of a class that has some.
+    Hands are cropped where the detector finds one, smaller than 0.4 of the picture, in at least half of the pictures.
+    Pictures without one are then shown as a whole if the model looks so at hands close up, else they are left out;
+    where this would leave a class without any, whole pictures are shown. detector: None for silhouettes. shown: "" for
+    this rule, else what it is to be.
     """
     both: list[tuple[Subject, Subject | None, bool]] = []
     for picture in found:
         try:
-            image = picture.image()
-            both.append(_both(picture, image, card, detector))
+            both.append(_both(picture, picture.image(), card, detector))
         except FrameError as error:
             say(f"left out: {error}")
         tick()
-    classes = {int(picture.labels[0]) for picture in found}
-    cropped = {int(one.labelled.labels[0]) for one, crop, _ in both if crop is not None}
     if card.options.get("silhouette"):
         return Subjects(SILHOUETTE, tuple(one for one, _, _ in both))
-    small = [near for _, _, near in both]
+    closeup = bool(card.options.get("closeup"))
+    crops = [crop or (one if closeup else None) for one, crop, _ in both]
+    small = sum(near for _, _, near in both)
     if not shown:
-        shown = HAND if both and np.mean(small) >= 0.5 and cropped == classes else WHOLE
-        say(_told(shown, sum(small), len(both)))
+        kept = {int(crop.labelled.labels[0]) for crop in crops if crop is not None}
+        bare = [name for n, name in enumerate(found.names) if n not in kept]
+        shown = HAND if small >= len(both) / 2 and not bare else WHOLE
+        told = f"a hand that is a smaller part of it is found in {small} of {len(both)} pictures"
+        told += f", but none in those of {bare[0]}" if bare and small >= len(both) / 2 else ""
+        what = "the squares around hands" if shown == HAND else "whole pictures"
+        say(f"{told}: the model looks at {what}; --set shown={WHOLE if shown == HAND else HAND} has it otherwise")
     if shown == WHOLE:
         return Subjects(WHOLE, tuple(one for one, _, _ in both))
-    for one, crop, _ in both:
+    for (one, _, _), crop in zip(both, crops, strict=True):
         if crop is None:
             say(f"left out: in '{one.labelled.path}' no hand is found.")
-    return Subjects(HAND, tuple(crop for _, crop, _ in both if crop is not None))
+    return Subjects(HAND, tuple(crop for crop in crops if crop is not None))
 
 
 def views_of(subjects: Subjects, runner: Runner, classes: int, seed: int, tick: Tick) -> Views:
@@ -183,10 +186,3 @@ def _view(rng: Generator, subject: Subject, shown: str, card: ModelCard, number:
     matrix = move.matrix((ground.shape[1] / 2, ground.shape[0] / 2), size, (size[1] / 2, size[0] / 2))
     shape = find_shape(warped(ground, matrix, size, (0, 0, 0)))
     return subject.plain if shape is None else seen(shape, card.size)
-
-
-def _told(shown: str, small: int, count: int) -> str:
-    found = f"a hand that is a smaller part of it is found in {small} of {count} pictures"
-    if shown == HAND:
-        return f"{found}: the model looks at the squares around hands"
-    return f"{found}: the model looks at whole pictures"
