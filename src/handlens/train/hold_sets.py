@@ -1,7 +1,7 @@
 """Crops of hands with and without an object as one set: `python -m handlens.train.hold_sets --data DATA --dest SET`.
 
 Photographs labelled by eye teach what is meant; webcam hands, which hold nothing, and the generated set add people and
-things; pictures of people who eat, drink or smoke add hands that hold. It knows no network but the shipped detector.
+things, and closed hands laid over things show what is meant many times over. It knows no network.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 
 from handlens.boxes import square
 from handlens.data.delivery import new_folder
-from handlens.kinds import detect
 from handlens.predictor import HAND_SCALE
-from handlens.preprocess import crop_box, prepare
-from handlens.runner import OnnxRunner
+from handlens.preprocess import crop_box
 from handlens.train.grips import GRIPPING, laid
 from handlens.train.hand_pool import Pooled, read_pool
 from handlens.train.pack import box_list, read_rgb, read_rows
 from handlens.train.sign_sets import GROUNDS, SIDE, patch, toned
-from handlens.weights import resolve
 
 U8 = NDArray[np.uint8]
 NOTHING, OBJECT = "nothing", "object"
@@ -72,20 +69,11 @@ def webcam_hands(data: Path) -> Iterator[Crop]:
             yield Crop(cut(image, box), NOTHING, "train", f"webcam/{row['person']}", "webcam")
 
 
-def hands_with_food(data: Path) -> Iterator[Crop]:
-    """The hand nearest to the face of people who eat, drink, smoke or speak into a microphone, where one is found."""
-    detector = OnnxRunner(resolve("facehand"), threads=1)
-    for row in read_rows(data / "touch" / "labels.csv"):
-        if row["label"] != "object_at_mouth":
-            continue
-        image = read_rgb(data / "touch" / "images" / row["file"])
-        tensor, geometry = prepare(image, detector.card)
-        found = detect.decode(detector.run(tensor), detector.card, geometry)
-        hands, faces = found.xyxy[found.of("hand")], found.xyxy[found.of("face")]
-        if len(hands) and len(faces):
-            away = np.hypot(*((hands[:, :2] + hands[:, 2:] - faces[0, :2] - faces[0, 2:]) / 2).T)
-            if away.min() < 1.2 * max(faces[0, 2:] - faces[0, :2]):
-                yield Crop(cut(image, hands[away.argmin()]), OBJECT, "train", f"mouth/{row['person']}", "mouth")
+def labelled_here(data: Path) -> Iterator[Crop]:
+    """Hands that the shipped detector found in photographs of `touch/` and `ccp_skin`, labelled by eye by us."""
+    for row in read_rows(Path(__file__).with_name("hold_labels.csv")):
+        box = np.array([float(side) for side in row["box"].split()], np.float32)
+        yield Crop(cut(read_rgb(data / row["file"]), box), row["label"], "train", f"found/{row['file']}", "found")
 
 
 def composites(data: Path, pool: Sequence[Pooled], count: int, seed: int) -> Iterator[Crop]:
@@ -148,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told: Counter[tuple[str, str, str]] = Counter()
     with new_folder(args.dest) as folder:
         lines = ["file,group"]
-        for make in (photographs, generated, webcam_hands, hands_with_food):
+        for make in (photographs, generated, webcam_hands, labelled_here):
             for crop in make(args.data):
                 lines.append(_write(folder, crop, told))
         if args.pool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ SCHEMES: dict[str, dict[str, Mapping[str, str]]] = {
         "gestures17": {name: name for name in
                        ("down", "eight", "five", "four", "left", "nine", "off", "ok", "on", "one", "right", "seven",
                         "six", "three", "two", "up", "zero")},
-        "render": {"0": "zero", "1": "one", "2": "two", "4": "four", "5": "five", "thumb_up": "up", "Y": "six",
+        "render": {"0": "zero", "1": "one", "2": "two", "4": "four", "B": "four", "5": "five", "thumb_up": "up", "Y": "six",
                    "L": "eight", "nine": "ok"},
     },
 }  # fmt: skip
@@ -80,12 +80,24 @@ def gather(scheme: str, data: Path, pool: Sequence[Pooled], renders: Sequence[Pa
     for source in EACH.keys() & SCHEMES[scheme].keys():
         drawn += _frames(source, SCHEMES[scheme][source], data, hold_out)
     for path in renders:
-        found = read_silhouettes(path)
-        for picture in found:
-            name = SCHEMES[scheme]["render"].get(found.names[int(picture.labels[0])])
+        for mask, sign, group in _rendered(path):
+            name = SCHEMES[scheme]["render"].get(sign)
             if name is not None:
-                drawn.append(Drawn(picture.image()[..., 0], name, f"render/{picture.group}", "train"))
+                drawn.append(Drawn(mask, name, f"render/{group}", "train"))
     return drawn
+
+
+def _rendered(path: Path) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
+    """(mask, sign, group) of each hand of `render_hands`, silhouettes or colour pictures."""
+    with np.load(path, allow_pickle=False) as pack:
+        if "rgba" in pack.files:
+            names = pack["names"]
+            for place, (rgba, y) in enumerate(zip(pack["rgba"], pack["y"], strict=True)):
+                yield rgba[..., 3], str(names[y]), f"colour {place}"
+            return
+    found = read_silhouettes(path)
+    for picture in found:
+        yield picture.image()[..., 0], found.names[int(picture.labels[0])], picture.group
 
 
 def _said(hand: Pooled) -> str:

@@ -29,7 +29,7 @@ SIDE = 128
 NAMES = (*map(str, range(10)), *"CGIKLRUXY")
 SAME = {**dict.fromkeys(f"O{FISTS}", "0"), "D": "1", "Z": "1", "V": "2", "B": "4", "W": "6", "F": "9",
         "J": "I", "H": "U", "P": "K", "Q": "G"}  # fmt: skip
-RENDERED = {**{str(n): str(n) for n in range(6)}, "six": "6", "seven": "7", "eight": "8", "nine": "9", "flat": "4",
+RENDERED = {**{str(n): str(n) for n in range(6)}, "six": "6", "seven": "7", "eight": "8", "nine": "9", "B": "4",
             **{name: name for name in "CILUY"}}  # fmt: skip
 GROUNDS = ("lfw_hair", "ccp_skin", "fasseg", "sfa_skin", "pratheepan_skin")
 WEIGHTS = {"sign_digits": 1.0, "asl_photos": 1.0, "massey_black": 1.5, "epsrc_composites": 0.8, "render": 0.7}
@@ -135,7 +135,7 @@ def read_renders(path: Path) -> list[Pooled]:
     """Rendered hands (`render_hands --kind colour`) that have a name here."""
     with np.load(path, allow_pickle=False) as pack:
         signs = [RENDERED.get(str(pack["names"][y])) for y in pack["y"]]
-        hands = pack["images" if "images" in pack.files else "rgba"]
+        hands = pack["rgba"]
         return [
             Pooled(rgba[..., :3], rgba[..., 3], sign, "render", str(place), late=False)
             for place, (rgba, sign) in enumerate(zip(hands, signs, strict=True))
