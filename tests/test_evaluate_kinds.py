@@ -85,7 +85,7 @@ class TestLabels:
         assert judge.add(Label("two", 1.0), ()).words == "two, said (no hand)"
         findings = judge.finish()
         rows = {row.name: row.values[0] for row in findings.metrics(np.ones((1, 2)))}
-        assert rows["accuracy"] == 0.5
+        assert rows["accuracy"] == rows["hand found"] == 0.5
         assert findings.curves[0].counts[1].tolist() == [0, 1, 0, 1]
 
     def test_angles_are_compared_around_the_circle(self):

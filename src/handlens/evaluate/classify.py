@@ -89,6 +89,9 @@ class Labels:
         ]
         if len(self.names) == 2:
             rows.append(Drawn("ROC AUC", binary.roc_auc(self.sure[:, 1], self.truth == 1, weights), n))
+        found = self.answer < len(self.names)
+        if not found.all():
+            rows.append(Drawn("hand found", binary.ratio(weights @ found, weights.sum(axis=1)), n))
         for k, name in enumerate(self.names):
             number = int(there[:, k].sum())
             rows.append(Drawn(f"precision {name}", precision[:, k], int(called[:, k].sum())))
