@@ -39,7 +39,7 @@ SCHEMES: dict[str, dict[str, Mapping[str, str]]] = {
         "gestures17": {name: name for name in
                        ("down", "eight", "five", "four", "left", "nine", "off", "ok", "on", "one", "right", "seven",
                         "six", "three", "two", "up", "zero")},
-        "render": {"0": "zero", "1": "one", "2": "two", "4": "four", "B": "four", "5": "five", "thumb_up": "up", "Y": "six",
+        "render": {"1": "one", "2": "two", "4": "four", "B": "four", "5": "five", "thumb_up": "up", "Y": "six",
                    "L": "eight", "nine": "ok"},
     },
 }  # fmt: skip
