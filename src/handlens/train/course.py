@@ -94,17 +94,23 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     stride = int(getattr(net, "stride", 1))
     if kind == "detect" and (size[0] % stride or size[1] % stride):
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
-    options = {"parameters": float(sum(p.numel() for p in net.parameters()))}
-    grey = kind == "classify" and base.channels == 1
-    shown = {"silhouette" if base.silhouette else "grey": 1.0} if grey else {}
+    shown, parts = _sight(settings.task, base)
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
-        options=options | shown,
-        parts={"detector": DETECTOR} if kind == "classify" and base.channels == 3 else {},
+        options={"parameters": float(sum(p.numel() for p in net.parameters())), **shown}, parts=parts,
         data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
     )  # fmt: skip
     return Course(net, card, base.channels, about).with_card()
+
+
+def _sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
+    """How a net that judges one hand is shown it: options and parts of its card."""
+    if base.kind != "classify":
+        return {}, {}
+    if base.channels == 1:
+        return {"silhouette" if base.silhouette else "grey": 1.0}, {}
+    return {"closeup": 1.0} if task == "gesture" else {}, {"detector": DETECTOR}
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:

@@ -19,7 +19,6 @@ from handlens.evaluate.plots import plot_log
 from handlens.evaluate.writing import write_measurement
 from handlens.predictor import Predictor, load
 from handlens.report import Report
-from handlens.runner import OnnxRunner
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import Course
 from handlens.train.exporter import export
@@ -28,7 +27,6 @@ from handlens.train.label_tuning import asked, cross_fitted, fitted
 from handlens.train.torch_runner import TorchRunner
 from handlens.train.trainer import LOG
 from handlens.train.tuning import tuned
-from handlens.weights import resolve
 
 TURNED = "turned"
 """The folder in a run with what was measured on turned pictures."""
@@ -80,10 +78,9 @@ def export_course(course: Course, path: Path, int8: bool = False) -> Path:
 
 
 def live_predictor(course: Course, folded: bool = False) -> Predictor:
-    """The live net with the models it stands on. folded: as its file will be, and about twice as fast."""
-    parts = {role: OnnxRunner(resolve(name)) for role, name in course.card.parts.items()}
+    """The live net. folded: as its file will be, and about twice as fast."""
     graph = fold(course.graph()) if folded else course.graph()
-    return Predictor(TorchRunner(graph, course.card), parts)
+    return Predictor(TorchRunner(graph, course.card))
 
 
 def _tuned(course: Course, val: LabelledSet, ring: Sequence[int]) -> tuple[Course, Report | None]:
