@@ -30,7 +30,7 @@ _THUMBS: dict[str, tuple[Triple, float, float]] = {
 }
 
 #: a finger that meets the thumb: its joints and the thumb's, solved so that the pads of both tips touch
-_RINGS: tuple[tuple[tuple[Triple, Triple, float, float], ...], ...] = (
+RINGS: tuple[tuple[tuple[Triple, Triple, float, float], ...], ...] = (
     (((46, 57, 30), (11, 8, 6), 48, -7), ((39, 67, 30), (4, 11, 11), 44, 2), ((58, 46, 25), (5, 11, 12), 60, -12)),
     (((39, 74, 35), (30, 11, 1), 28, -3), ((29, 86, 35), (22, 13, 5), 41, -1), ((45, 69, 34), (32, 15, 4), 23, -6)),
     (((39, 72, 36), (37, 13, -1), 22, 8), ((26, 86, 37), (31, 15, 4), 30, 8), ((47, 65, 34), (39, 17, 1), 17, 6)),
@@ -115,7 +115,7 @@ def finger_pose(name: str, rng: Rng) -> HandPose:
         flex[4] = across + rng.normal(0, (5, 5, 8))
         thumb = (opposition + float(rng.normal(0, 5)), adduction + float(rng.normal(0, 4)))
     else:
-        bent, across, opposition, adduction = _RINGS[sign.ring][int(rng.integers(3))]
+        bent, across, opposition, adduction = RINGS[sign.ring][int(rng.integers(3))]
         flex[sign.ring], flex[4] = bent + rng.normal(0, 2.0, 3), across + rng.normal(0, 1.5, 3)
         spread[sign.ring] = rng.normal(0, 1)
         thumb = (opposition + float(rng.normal(0, 1.5)), adduction + float(rng.normal(0, 1.5)))
