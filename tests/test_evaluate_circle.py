@@ -15,7 +15,7 @@ from handlens.data.sampling import evenly
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.turning import turned, upto_half
 from handlens.errors import InputError
-from handlens.evaluate.circle import SECTORS, Turned, around
+from handlens.evaluate.circle import SECTORS, Turned, around, lean_apart
 from handlens.evaluate.circle_plot import plot_circle
 from handlens.evaluate.measure import evaluate
 from handlens.evaluate.writing import as_json, write_measurement
@@ -97,6 +97,16 @@ def test_a_sector_without_pictures_is_not_told():
     }  # fmt: skip
     assert circle.to_json()[1]["accuracy"] == [None, None, None]
     assert circle.to_json()[23]["angle_error"] == [None, None, None]
+
+
+def test_what_pictures_lean_is_told_apart_from_what_the_model_is_off():
+    assert "0." in measured(bias=20).report.notes[1].split("angle is ")[1][:2]
+    assert len(measured(turns=3, bias=20).report.notes) == 1
+    truth = np.tile(np.arange(0, 360, 45.0), 2)
+    lean = np.repeat([15.0, -20.0], 8)
+    told = Turned(truth, truth + lean + np.tile([4.0, -4.0], 8), np.ones(16, bool))
+    assert "4.0 degrees" in lean_apart(told, np.repeat(["a", "b"], 8))
+    assert lean_apart(Turned(truth, np.full(16, np.nan), told.right), truth) == ""
 
 
 @pytest.mark.parametrize("angle", [True, False])

@@ -11,6 +11,7 @@ from handlens.evaluate.intervals import Array, Drawn, quantile, rows
 from handlens.report import Row
 
 SECTORS = 24  # of 15 degrees
+OFTEN = 6  # turns of a picture that tell its lean
 RESAMPLES = 300  # for each sector's interval; more would not be seen
 
 
@@ -73,6 +74,25 @@ def around(turned: Turned, groups: Sequence[Any], resamples: int = RESAMPLES, se
 
     measured = rows(metrics, groups, min(resamples, RESAMPLES), seed)
     return Circle(turned, measured[:SECTORS], measured[SECTORS:])
+
+
+def lean_apart(turned: Turned, pictures: Sequence[Any]) -> str:
+    """Return the sentence on what the turning itself is off by, or "" where no picture was turned often enough.
+
+    pictures: (n,) what was turned, the same for all turns of one. No picture of a set stands perfectly upright, and its
+    own lean counts as error in every turn; here the mean over the turns of each picture is taken out.
+    """
+    told = ~np.isnan(turned.said)
+    names, picture = np.unique(np.asarray(pictures)[told], return_inverse=True)
+    if not len(names) or np.bincount(picture).min() < OFTEN:
+        return ""
+    off = np.exp(1j * np.deg2rad(turned.said[told] - turned.truth[told]))
+    lean = np.zeros(len(names), np.complex128)
+    np.add.at(lean, picture, off)
+    rest = float(np.median(np.abs(np.rad2deg(np.angle(off * lean[picture].conj())))))
+    return (
+        f"Without each picture's own lean, the mean over its turns, the angle is {rest:.1f} degrees off at the median."
+    )
 
 
 def _numbers(row: Row) -> list[float | None]:

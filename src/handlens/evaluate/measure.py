@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import InputError
-from handlens.evaluate.circle import Circle, around
+from handlens.evaluate.circle import Circle, around, lean_apart
 from handlens.evaluate.curves import Curve
 from handlens.evaluate.intervals import rows
 from handlens.evaluate.judge import Judge, Verdict
@@ -81,7 +81,11 @@ def evaluate(
     if not measured:
         raise InputError(f"nothing can be measured on '{found.root}'. {' '.join(findings.notes)}")
     notes = [_about(len(outcomes), len(set(groups)), resamples), *findings.notes]
-    circle = around(findings.turned, groups, resamples, seed) if findings.turned is not None else None
+    circle = None
+    if findings.turned is not None:
+        circle = around(findings.turned, groups, resamples, seed)
+        lean = lean_apart(findings.turned, [str(outcome.picture.path) for outcome in outcomes])
+        notes += [lean] if lean else []
     return Measurement(Report(measured, tuple(notes)), findings.curves, tuple(outcomes), circle)
 
 
