@@ -1,6 +1,7 @@
 """Training a classifier: from silhouettes to a model that tells angles, and a sentence for each thing that is wrong."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,11 @@ pytest.importorskip("lightning")
 from handlens.card import ModelCard  # noqa: E402
 from handlens.cli import run  # noqa: E402
 from handlens.data.open import open_set  # noqa: E402
+from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
+from handlens.errors import InputError  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
+from handlens.train.dividing import divided  # noqa: E402
 from handlens.train.loader import Batches, Samples  # noqa: E402
 from handlens.train.look import LOOKS  # noqa: E402
 from handlens.train.runs import open_predictor, prepared  # noqa: E402
@@ -172,3 +176,38 @@ def test_directions_that_would_be_made_alike_are_told() -> None:
     assert "type --set turning=up,left,Down,right" in direction_hint(names, 180.0, "")
     assert direction_hint(names, 25.0, "") == direction_hint(names, 180.0, "up,Down") == ""
     assert direction_hint(names[1:], 180.0, "") == ""
+
+
+def unsplit(groups: tuple[str, ...] = (), count: int = 48) -> LabelledSet:
+    """Silhouettes of two classes, frame by frame; those of the classes come in turn."""
+    pictures = [
+        Labelled(
+            Path(f"{n}.png"),
+            labels=[n % 2],
+            pixels=partial(paw, 40, n % 2),
+            group=groups[n % len(groups)] if groups else "",
+        )
+        for n in reversed(range(count))
+    ]
+    return LabelledSet("classify", ("a", "b"), tuple(pictures), Path("set"))
+
+
+def test_neighbouring_frames_of_silhouettes_stay_together() -> None:
+    said: list[str] = []
+    found = divided(unsplit(), said.append)
+    assert said == ["'set' is not split: blocks of neighbouring frames go to train and val, 85 to 15"]
+    for label in (0, 1):
+        frames = sorted(int(p.path.stem) for p in found.split("val") if p.labels[0] == label)
+        assert 2 <= len(frames) <= 6
+        blocks = {frame // 2 // 2 for frame in frames}  # every other frame is of the class, two of those a block
+        assert len(frames) == 2 * len(blocks)
+    assert divided(found, said.append) is found
+
+
+def test_groups_that_are_told_are_not_torn_apart() -> None:
+    said: list[str] = []
+    found = divided(unsplit(("ann", "bob", "eva", "kim", "leo")), said.append)
+    assert said == ["'set' is not split: its groups go to train and val, 85 to 15"]
+    assert not {p.group for p in found.split("train")} & {p.group for p in found.split("val")}
+    with pytest.raises(InputError, match="in 1 group cannot be split"):
+        divided(unsplit(("ann",)), said.append)

@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from handlens.data.grouping import families
 from handlens.data.open import open_set
 from handlens.data.sampling import evenly
 from handlens.data.sets import LabelledSet
-from handlens.data.splitting import split_families
-from handlens.data.survey import survey
 from handlens.data.turning import ring_of, turned
 from handlens.errors import InputError
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import SCORES, Course, new_course, restored
+from handlens.train.dividing import divided
 from handlens.train.finishing import export_course as export_course
 from handlens.train.finishing import finish, live_predictor
 from handlens.train.loader import Batches, Samples
@@ -98,11 +95,7 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
     found = open_set(settings.data, kind)
     if recipe(net).silhouette:
         found = with_hands(found, _say)
-    if not found.splits:
-        _say(f"'{settings.data}' is not split: groups of kin pictures go to train and val, 85 to 15")
-        seen = survey(found)
-        parts = split_families(families(found, seen), seen.tally, (0.85, 0.15, 0.0))
-        found = found.having([replace(picture, split=part) for picture, part in zip(found, parts, strict=True)])
+    found = divided(found, _say)
     if "train" not in found.splits or len(found.splits) < 2:
         raise InputError(
             f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
