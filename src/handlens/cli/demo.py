@@ -38,7 +38,7 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     ):
         bar.begin(clip.name, source.total)
         summary = run(source, predictor, Tracker(), EventTracker(), [*sinks, notes], progress=bar)
-    print(_table(notes.events))
+    print(_table(notes.events) or ("no touch" if predictor.task == "touch" else "nothing") + " was found.")
     if out is not None and not summary.interrupted:
         _save_sheet(clip, Path(out) / "demo.jpg", notes.results, notes.events)
         print(f"\nin {out}/: demo.mp4 (annotated), demo.jpg (contact sheet), touches.csv, demo.jsonl\n", flush=True)
@@ -55,9 +55,9 @@ def _save_sheet(clip: Path, path: Path, results: "Sequence[Result]", events: "Se
 
 
 def _table(events: "Sequence[Event]") -> str:
-    """The touches as lines: when, how long, where, how sure."""
+    """The touches as lines: when, how long, where, how sure; "" without any."""
     if not events:
-        return "no touch was found."
+        return ""
     lines = [f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  region"]
     lines += [f"{e.start:8.2f}  {e.stop:8.2f}  {e.stop - e.start:7.2f}  {e.peak:5.0%}  {e.label}" for e in events]
     return "\n".join(lines)
