@@ -94,7 +94,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     stride = int(getattr(net, "stride", 1))
     if kind == "detect" and (size[0] % stride or size[1] % stride):
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
-    shown, parts = _sight(settings.task, base)
+    shown, parts = sight(settings.task, base)
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
@@ -104,7 +104,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     return Course(net, card, base.channels, about).with_card()
 
 
-def _sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
+def sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
     """How a net that judges one hand is shown it: options and parts of its card."""
     if base.kind != "classify":
         return {}, {}

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +33,7 @@ from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
 from handlens.train.ours import averaged_state
 from handlens.train.pack import read_rgb, read_rows
+from handlens.train.ship import put
 from handlens.types import Detections, Frame
 
 DATA = (
@@ -133,16 +132,6 @@ def calibrate(
     return {"a": round(a, 4), "b": round(b, 4)}, scores(held, rows)
 
 
-def ship(out: Path, package: Path) -> None:
-    """Copy the two files into the package, with their sha256."""
-    table = package / "sha256.json"
-    sums = json.loads(table.read_text("utf-8")) if table.exists() else {}
-    for name in ("facehand", "touch"):
-        shutil.copyfile(out / f"{name}.onnx", package / f"{name}.onnx")
-        sums[name] = hashlib.sha256((package / f"{name}.onnx").read_bytes()).hexdigest()
-    table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
-
-
 def main() -> None:
     """Export, ask, calibrate, export again; print the scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -162,7 +151,8 @@ def main() -> None:
     export_pair(args.facehand, contact, args.out, card)
     print(json.dumps({"calibration": calibration, "scores": held}, indent=1))
     if args.ship:
-        ship(args.out, args.ship)
+        for name in ("facehand", "touch"):
+            put(args.out / f"{name}.onnx", args.ship)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""Puts a trained run into the package: `python -m handlens.train.ship RUN --name digits --data SET --source TEXT ...`.
+
+The card gets its name, its sources and what the exported file scores on the val part of the set; kernels are stored in
+8 bits. It knows no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from handlens.data.open import open_set
+from handlens.data.sampling import evenly
+from handlens.data.turning import turned
+from handlens.evaluate.measure import evaluate
+from handlens.predictor import load
+from handlens.train.course import Course, sight
+from handlens.train.finishing import SOME, TURNS, export_course
+from handlens.train.recipes import recipe
+from handlens.train.runs import open_course
+from handlens.weights import SHIPPED
+
+LICENCE = "Apache-2.0"
+ANGLES = ("angle error median, degrees", "angle error 90th percentile, degrees")
+KEPT = ("accuracy", "balanced accuracy", "ROC AUC", *ANGLES)
+"""Rows of the report that the card keeps."""
+
+
+def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> Course:
+    """The run's net with the card of a shipped model, looking at hands as this version of the code does."""
+    shown, parts = sight(course.card.task, recipe(str(course.about["net"])))
+    options = {"parameters": course.card.options["parameters"], **shown}
+    return course.with_card(
+        name=name, version=version, data=tuple(sources), licence=LICENCE, options=options, parts=parts
+    )
+
+
+def put(file: Path, package: Path) -> None:
+    """Copy a model into the package's folder, with its sha256."""
+    table = package / "sha256.json"
+    sums = json.loads(table.read_text("utf-8")) if table.exists() else {}
+    shutil.copyfile(file, package / file.name)
+    sums[file.stem] = hashlib.sha256(file.read_bytes()).hexdigest()
+    table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Export with the new card, measure the file, export again with the scores, put it into the package."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--data", type=Path, required=True, help="the set whose val part it is measured on")
+    parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
+    parser.add_argument("--version", default="0.1")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
+    args = parser.parse_args(arguments)
+    course = shipped(open_course(args.run), args.name, args.version, args.source)
+    file, val = args.run / f"{args.name}.onnx", open_set(args.data, course.card.kind).split("val")
+    scores = {}
+    for _ in range(2):
+        export_course(course.with_card(scores=scores), file, int8=True)
+        report = list(evaluate(load(file), val, resamples=0).report)
+        if course.about.get("angle"):
+            around = evaluate(load(file), turned(evenly(val, SOME), TURNS), resamples=0).report
+            report += [row for row in around if row.name.startswith("angle")]
+        scores = {row.name: round(row.value, 4) for row in report if row.name in KEPT}
+    put(file, args.out)
+    print(f"{args.name}: {file.stat().st_size / 1e6:.2f} MB, {scores}")
+
+
+if __name__ == "__main__":
+    main()
