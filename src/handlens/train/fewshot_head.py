@@ -26,7 +26,7 @@ Measured on other people than those of the five pictures of each sign: of 33 sig
 STEPS, STILL = 200, 3e-3  # at most so many; the end is when no weight moves by more than this share of the largest
 FITS = 1e11  # multiplications that may be spent on leaving pictures out: some 15 seconds of one busy core
 FEWEST = 10  # folds
-MORE = 0.1  # of the left-out answers: so many more right ones speak against mirroring
+FEWEST_WON, SURE = 3, 1.64  # answers that must be won without mirroring; standard errors of their number
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +112,9 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
     Each picture is left out by itself while that is quick, else in at least 10 folds. The pictures of one evening are
     alike, and what is best for them is too bold for the next: so the penalty is the strongest whose right answers lie
     within one standard error of the most (Breiman et al., 1984), and mirrored views, which stand for the other hand,
-    are given up only where many more answers are right without them. Where no class has two different pictures, there
-    is nothing to choose by. The temperature is that of all views, for the next evening looks otherwise. tick: called
-    twice for each fold.
+    are given up only where more answers are won than lost without them, beyond chance (McNemar, 1947). Where no class
+    has two different pictures, there is nothing to choose by. The temperature is that of all views, for the next
+    evening looks otherwise. tick: called twice for each fold.
     """
     different = [len(np.unique(views.kin[views.label == k])) for k in range(views.classes)]
     counted = np.asarray(different)[views.label] > 1
@@ -127,8 +127,9 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
     spread = np.sqrt(wrong * (1 - wrong) * len(label))
     best = int(np.argmax(right >= right.max() - spread))
     (plain,) = _answers(views, fold, ~views.mirrored, STRENGTHS[best : best + 1], tick)
-    more = int((plain[views.first[counted]].argmax(1) == label).sum()) - int(right[best])
-    mirrors = more < max(2.0, MORE * len(label))
+    known, known_plain = (each[views.first[counted]].argmax(1) == label for each in (every[best], plain))
+    won, lost = int((known_plain & ~known).sum()), int((known & ~known_plain).sum())
+    mirrors = won - lost < max(FEWEST_WON, SURE * (won + lost) ** 0.5)
     logits = every[best] if mirrors else plain
     judged = counted[views.picture] & (mirrors | ~views.mirrored)
     temperature = fit_temperature(logits[judged], views.label[views.picture[judged]], int(counted.sum()))
