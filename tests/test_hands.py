@@ -67,6 +67,11 @@ class TestSilhouettes:
     def test_a_few_specks_are_no_hand(self):
         assert self.model.predict(canvas((10, 10, 12, 12), (50, 50, 52, 52))).to_json()["value"] == {"hands": []}
 
+    def test_a_mask_of_zeros_and_ones_is_read_as_black_and_white(self):
+        frame = canvas((10, 20, 40, 60))
+        (hand,) = self.model.predict(Frame(np.asarray(frame.image > 127, np.uint8))).value
+        assert hand.xyxy.tolist() == [10, 20, 40, 60]
+
     def test_where_and_how_big_the_shape_is_makes_no_difference(self):
         frames = [canvas((10, 20, 40, 60)), canvas((300, 100, 420, 260), size=(480, 640))]
         first, second = (self.model.predict(frame).value[0].gesture.scores["bright"] for frame in frames)

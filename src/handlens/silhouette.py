@@ -34,7 +34,8 @@ def find_shape(image: Image) -> Shape | None:
     A dark hand on white ground is told by its border, which is then mostly white, and turned round.
     """
     grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    white = (grey > LEVEL).astype(np.uint8)
+    level = LEVEL if grey.max() > 1 else 0  # masks of numbers have 1 for white
+    white = (grey > level).astype(np.uint8)
     border = np.concatenate((white[0], white[-1], white[:, 0], white[:, -1]))
     if border.mean() > 0.85 and not white.all():
         white = 1 - white

@@ -110,7 +110,8 @@ def sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
         return {}, {}
     if base.channels == 1:
         return {"silhouette" if base.silhouette else "grey": 1.0}, {}
-    return {"closeup": 1.0} if task == "gesture" else {}, {"detector": DETECTOR}
+    # Fingers reach beyond the boxes of hands: with 1.5 signs were told better than with 1.2 in every source.
+    return {"closeup": 1.0, "crop_scale": 1.5} if task == "gesture" else {}, {"detector": DETECTOR}
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
