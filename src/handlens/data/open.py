@@ -10,6 +10,7 @@ from handlens.data.folders import is_class_folders, read_folders
 from handlens.data.labelstudio import labelstudio_file, read_labelstudio
 from handlens.data.lists import list_files, read_lists
 from handlens.data.masks import is_masks, read_masks
+from handlens.data.named import is_named, read_named
 from handlens.data.packs import pair_kind, read_pair
 from handlens.data.problems import OnProblem
 from handlens.data.sets import KINDS, LabelledSet
@@ -69,6 +70,7 @@ FORMATS: tuple[Format, ...] = (
     Format("YOLO (data.yaml, .data, or .txt files beside the pictures)", "detect", is_yolo, read_yolo),
     Format("VOC (Annotations/*.xml)", "detect", is_voc, read_voc),
     Format("lists (train.list)", "classify", lambda path: bool(list_files(path)), read_lists),
+    Format("pictures called NUMBER_CLASS (123_4.png)", "classify", is_named, read_named),
     Format("class folders (CLASS/*.jpg, train/CLASS/*.jpg)", "classify", is_class_folders, read_folders),
 )
 """In the order they are tried: what says more of itself comes first."""
