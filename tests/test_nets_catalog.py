@@ -13,7 +13,7 @@ from handlens.train.nets import catalog
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
-    *("palm", "shadow", "digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
+    *("grip", "palm", "shadow", "digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
 )
 
 
@@ -66,6 +66,7 @@ def test_any_number_of_classes(name):
         net = catalog.build(name, 7).eval()
         network = catalog.find(name)
         side, channels = (64, 1) if network.task == "gesture" and name != "palm" else (112, 3)
+        side -= side % int(getattr(net, "stride", 1))
         answer = net(torch.empty(2, channels, side, side))
         logits = answer[0] if network.angle else answer
         assert logits.shape[:2] == (2, 7)

@@ -92,7 +92,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
     if not settings.size:
         size = base.size if not about["cfg"] else (net.size[1], net.size[0])  # type: ignore[index]
     stride = int(getattr(net, "stride", 1))
-    if kind == "detect" and (size[0] % stride or size[1] % stride):
+    if size[0] % stride or size[1] % stride:
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
     shown, parts = sight(settings.task, base)
     card = ModelCard(

@@ -47,6 +47,7 @@ _OURS = {
 }  # fmt: skip
 
 _PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "look": "hand"}
+_GRIP = {**_PALM, "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
 _SHADOW = {**_PALM, "epochs": 40, "look": "shape", "angle": True}
 
 _FACE = {
@@ -69,6 +70,7 @@ RECIPES: dict[str, Recipe] = {
     "yolov5": Recipe("detect", (640, 640), "letterbox", settings=_YOLO),
     "nano": Recipe("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
     "face": Recipe("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
+    "grip": Recipe("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),
     "palm": Recipe("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
     "shadow": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
     "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),

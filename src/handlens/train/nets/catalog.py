@@ -153,6 +153,12 @@ def _palm(channels: int) -> Callable[..., Any]:
     return make
 
 
+def _grip(classes: int | None) -> Any:
+    from handlens.train.nets.grip import Grip
+
+    return Grip(classes or 2)
+
+
 def _mask(name: str) -> Callable[[int | None], Any]:
     def make(classes: int | None) -> Any:
         from handlens.train.nets import masknets
@@ -185,6 +191,7 @@ _ALL = (
     Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
     Network("attention_56", _FACE, "hold", None, 26_419_392, _backbone("attention_56")),
     Network("attention_92", _FACE, "hold", None, 134_559_424, _backbone("attention_92")),
+    Network("grip", "our own, the body of our finder", "hold", 2, 1_142_866, _grip),
     Network("palm", f"{_PALM}, colour", "gesture", 6, 1_313_254, _palm(3), False),
     Network("shadow", f"{_PALM}, silhouettes", "gesture", 6, 1_313_064, _palm(1), True),
     Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6"), False),
