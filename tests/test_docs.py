@@ -12,16 +12,21 @@ import pytest
 import typer
 from test_readme import ROOT, commands, understand
 
+import handlens
 from handlens.cli.front import app
 from handlens.data import check, problems
 from handlens.data.open import FORMATS
 from handlens.train.look import LOOKS, PLAIN, Look
+from handlens.train.nets import catalog
 from handlens.train.plan import Plan
 from handlens.train.recipes import RECIPES, Recipe
 from handlens.train.settings import Settings
+from handlens.weights import SHIPPED
 
 DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 LINES = sorted({line for text in DOCS.values() for line in commands(text)})
+SCRIPT = re.compile(r"python -m (handlens\.\S+)(.*)")
+SCRIPTS = sorted({found.groups() for text in DOCS.values() for found in SCRIPT.finditer(text)})
 
 
 def looks() -> str:
@@ -79,6 +84,27 @@ def test_the_walk_has_every_step() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_command_is_understood(line: str) -> None:
     understand(line)
+
+
+@pytest.mark.parametrize(("module", "rest"), SCRIPTS)
+def test_every_script_is_there_and_has_these_options(module: str, rest: str) -> None:
+    text = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text("utf-8")
+    for option in re.findall(r"--[a-z-]+", rest):
+        assert f'"{option}"' in text, f"{module} knows no {option}"
+
+
+def test_hands_names_every_network_for_them() -> None:
+    for name in catalog.names():
+        if catalog.find(name).task in ("hold", "gesture"):
+            assert f"`{name}`" in DOCS["hands.md"] or f"--net {name}" in DOCS["hands.md"], name
+
+
+@pytest.mark.parametrize("name", ["digits", "gestures", "signs", "hold"])
+def test_hands_has_every_name_of_a_shipped_model(name: str) -> None:
+    if not (SHIPPED / f"{name}.onnx").is_file():
+        pytest.skip(f"the model '{name}' does not ship yet")
+    row = next(line for line in DOCS["hands.md"].splitlines() if line.startswith(f"| `{name}` |"))
+    assert set(handlens.load(name).card.names) <= set(re.findall(r"\w+", row))
 
 
 @pytest.mark.parametrize("kind", [Plan, Look, Settings])
