@@ -31,7 +31,7 @@ def front(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
 ) -> None:
-    """Sees hands: when a hand touches a face, where, and for how long. Offline, on a CPU."""
+    """Sees hands: when one touches a face, where and for how long; what hands hold and show. Offline, on a CPU."""
     if version:
         from handlens import __version__
 

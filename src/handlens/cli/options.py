@@ -4,7 +4,12 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A shipped model or an .onnx file.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", metavar="NAME|FILE", help="A shipped model ('handlens models' lists them) or an .onnx file."
+    ),
+]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write one JSON line per frame; - writes to stdout.")
 ]
@@ -16,7 +21,8 @@ Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Write annotated pictures and videos to this folder.")
 ]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes below this score.")
+    float | None,
+    typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes, or hands, below this score."),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, metavar="N", help="Look at every N-th frame only.")]
 Open = Annotated[
@@ -29,7 +35,8 @@ Close = Annotated[
 ]
 Gap = Annotated[float, typer.Option("--gap", min=0, metavar="SEC", help="... held for this many seconds.")]
 Crop = Annotated[
-    str, typer.Option("--crop", metavar="hand|whole", help="For models of one hand: each hand found, or the picture.")
+    str,
+    typer.Option("--crop", metavar="hand|whole", help="What models of hands judge: each hand found, or the picture."),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")

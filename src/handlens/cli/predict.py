@@ -35,7 +35,11 @@ def predict(
     crop: options.Crop = "hand",
     threads: options.Threads = None,
 ) -> int:
-    """Look at pictures and videos and write what was seen."""
+    """Look at pictures and videos and write what was seen.
+
+    Touches, unless --model says otherwise: hold for what hands hold, signs for what they show, digits and gestures for
+    silhouettes of one hand, and how it is turned.
+    """
     from handlens.cli.outputs import open_sinks
     from handlens.cli.progress import Bar
     from handlens.events import EventTracker

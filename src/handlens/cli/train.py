@@ -27,9 +27,12 @@ def train(
     size: Annotated[Number, typer.Option(min=16, metavar="PX", help="Side of the network's input.")] = None,
     rate: Annotated[Fraction, typer.Option(metavar="R", help="Learning rate.")] = None,
     start: Annotated[
-        str | None, typer.Option("--start", metavar="FILE", help="Begin with these weights: .weights, .pt, a RUN.")
+        str | None,
+        typer.Option("--start", metavar="FILE", help="Begin with these weights: .weights, .pt, .safetensors, a RUN."),
     ] = None,
-    margin: Annotated[str | None, typer.Option(metavar="NAME", help="Margin layer of a backbone.")] = None,
+    margin: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Margin of a backbone: softmax, arcface, cosface ...")
+    ] = None,
     patience: Annotated[Number, typer.Option(min=0, metavar="N", help="End after N epochs without progress.")] = None,
     precision: Annotated[str | None, typer.Option(metavar="auto|32|bf16", help="auto takes the faster one.")] = None,
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu|mps", help="Where to train.")] = None,
@@ -43,10 +46,16 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a checkpoint.")] = False,
     few: Annotated[
         bool | None,
-        typer.Option("--few/--no-few", help="A head on a shipped model (auto: for few pictures), no network."),
+        typer.Option(
+            "--few/--no-few", help="Gestures from few pictures, on a shipped model; by itself where they are few."
+        ),
     ] = None,
 ) -> None:
-    """Train a network on your own pictures; a run that was stopped goes on where it was."""
+    """Train a network on your own pictures; a run that was stopped goes on where it was.
+
+    touch finds boxes, segment finds masks. hold and gesture tell hands apart, on crops or silhouettes; gestures with a
+    handful of pictures each are learned in under a minute, on what a shipped model sees.
+    """
     need_training("training")
     from handlens.train.settings import parse_set
 
