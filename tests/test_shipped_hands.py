@@ -88,7 +88,8 @@ PARTS: dict[str, Callable[[Path], LabelledSet]] = {
     "the fourth person's signs": fourth_person,
     "one video's gestures": last_frames,
 }
-SAME = {"signs": {**dict.fromkeys("AEMNOST", "0"), "D": "1", "Z": "1", "V": "2", "B": "4", "W": "6", "F": "9"}}
+SAME = {"signs": {**dict.fromkeys("AEMNOST", "0"), "D": "1", "Z": "1", "V": "2", "B": "4", "W": "6", "F": "9",
+                  "H": "U", "P": "K", "Q": "G", "J": "I"}}  # fmt: skip
 """Model -> signs that are one shape with another: the name that the model has for both."""
 
 
