@@ -51,7 +51,7 @@ def put(file: Path, package: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Export with the new card, measure the file, export again with the scores, put it into the package."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, help="a run, for its best epoch, or one of its checkpoints")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, required=True, help="the set whose val part it is measured on")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
     course = shipped(open_course(args.run), args.name, args.version, args.source)
-    file, val = args.run / f"{args.name}.onnx", open_set(args.data, course.card.kind).split("val")
+    folder = args.run if args.run.is_dir() else args.run.parent
+    file, val = folder / f"{args.name}.onnx", open_set(args.data, course.card.kind).split("val")
     scores = {}
     for _ in range(2):
         export_course(course.with_card(scores=scores), file, int8=True)
