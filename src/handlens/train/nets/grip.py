@@ -1,4 +1,4 @@
-"""The body of our finder of faces and hands with a head that tells classes, for hands that hold; knows no data or loops.
+"""The body of our finder of hands with a head that tells classes, for hands that hold; knows no data or loops.
 
 Few people label what hands hold, so the body may come from `FaceHand` (`--start`), which has seen many hands.
 """
@@ -36,7 +36,7 @@ class Grip(nn.Module):
         self.out = nn.Linear(EMBEDDING, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """(n, 3, h, w) -> (n, 352): means over the maps at strides 8, 16 and 32, and the finest map's highest values."""
+        """(n, 3, h, w) -> (n, 352): means over the maps at strides 8, 16 and 32, and the highest of the finest."""
         fine = self.level8(self.stem(x))
         middle = self.level16(fine)
         coarse = self.level32(middle)
