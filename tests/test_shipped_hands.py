@@ -32,7 +32,7 @@ class Promise:
 
 PROMISES = (
     Promise("hold", "photographs", "whole", "balanced accuracy", 0.64),
-    Promise("hold", "photographs", "whole", "ROC AUC", 0.68),
+    Promise("hold", "photographs", "whole", "ROC AUC", 0.65),
     Promise("digits", "people's silhouettes", "whole", "accuracy", 0.95),
     Promise("digits", "people's silhouettes, turned", "whole", "angle error median, degrees", most=10.0),
     Promise("gestures", "one video's gestures", "whole", "accuracy", 0.95),

@@ -1,7 +1,6 @@
 """The touch recipe on made data, in seconds: composites, samples, one short training, export with equal answers."""
 
 import argparse
-import json
 from pathlib import Path
 
 import cv2
@@ -227,15 +226,6 @@ def test_calibration_brings_logits_to_probabilities() -> None:
 
 def test_auc_counts_pairs() -> None:
     assert auc(np.array([3.0, 2.0]), np.array([1.0, 2.5])) == pytest.approx(0.75)
-
-
-def test_ship_writes_the_sums(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "package").mkdir()
-    for name in ("touch", "facehand"):
-        (tmp_path / "out" / f"{name}.onnx").write_bytes(name.encode())
-    touch.ship(tmp_path / "out", tmp_path / "package")
-    assert set(json.loads((tmp_path / "package" / "sha256.json").read_text())) == {"touch", "facehand"}
 
 
 def test_the_detector_is_measured_by_the_one_evaluator() -> None:

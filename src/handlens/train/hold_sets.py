@@ -10,6 +10,7 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -137,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--source", action="append", choices=sorted(MAKERS), help="what to take; photographs and found when left out"
     )
+    parser.add_argument("--webcam", type=int, default=1, metavar="N", help="take every so many-th webcam hand (1)")
     parser.add_argument("--held", type=Path, action="append", default=[], help="sets of render_held")
     parser.add_argument("--pool", type=Path, help="cache of the hands cut out (hand_pool), for composites")
     parser.add_argument("--composites", type=int, default=6000)
@@ -147,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with new_folder(args.dest) as folder:
         lines = ["file,group"]
         for source in args.source or ("photographs", "found"):
-            for crop in MAKERS[source](args.data):
+            step = args.webcam if source == "webcam" else 1
+            for crop in islice(MAKERS[source](args.data), 0, None, step):
                 lines.append(_write(folder, crop, told))
         if args.pool:
             for crop in composites(args.data, read_pool(args.data, args.pool), args.composites, args.seed):

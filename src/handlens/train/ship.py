@@ -1,5 +1,7 @@
 """Puts a trained run into the package: `python -m handlens.train.ship RUN --name digits --data SET --source TEXT ...`.
 
+Of several runs that began with the same weights the nets are averaged (model soups, arXiv 2203.05482).
+
 The card gets its name, its sources and what the exported file scores on the val part of the set; kernels are stored in
 8 bits. It knows no network.
 """
@@ -13,13 +15,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from handlens.data.open import open_set
 from handlens.data.sampling import evenly
 from handlens.data.turning import turned
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import load
 from handlens.train.course import Course, sight
-from handlens.train.finishing import SOME, TURNS, export_course
+from handlens.train.finishing import SOME, TURNS, export_course, live_predictor
+from handlens.train.label_tuning import asked, fitted
 from handlens.train.recipes import recipe
 from handlens.train.runs import open_course
 from handlens.weights import SHIPPED
@@ -28,6 +33,19 @@ LICENCE = "Apache-2.0"
 ANGLES = ("angle error median, degrees", "angle error 90th percentile, degrees")
 KEPT = ("accuracy", "balanced accuracy", "ROC AUC", *ANGLES)
 """Rows of the report that the card keeps."""
+
+
+def averaged(courses: Sequence[Course]) -> Course:
+    """The first course with the mean of all nets' weights, uncalibrated where there are several."""
+    first = courses[0]
+    if len(courses) == 1:
+        return first
+    states = [course.net.state_dict() for course in courses]
+    with torch.no_grad():
+        for name, value in first.net.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(torch.stack([state[name].float() for state in states]).mean(0))
+    return first.with_card(calibration={})
 
 
 def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> Course:
@@ -51,16 +69,19 @@ def put(file: Path, package: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Export with the new card, measure the file, export again with the scores, put it into the package."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a run, for its best epoch, or one of its checkpoints")
+    parser.add_argument("run", type=Path, nargs="+", help="a run, for its best epoch, or one of its checkpoints")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, required=True, help="the set whose val part it is measured on")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--version", default="0.1")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
-    course = shipped(open_course(args.run), args.name, args.version, args.source)
-    folder = args.run if args.run.is_dir() else args.run.parent
+    course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
+    folder = args.run[0] if args.run[0].is_dir() else args.run[0].parent
     file, val = folder / f"{args.name}.onnx", open_set(args.data, course.card.kind).split("val")
+    if len(args.run) > 1:  # the cut stays where training put it: val has photographs alone, and webcams would suffer
+        sharpness = fitted(asked(live_predictor(course), val))["a"]
+        course = course.with_card(calibration={"a": sharpness, "b": 0.0})
     scores = {}
     for _ in range(2):
         export_course(course.with_card(scores=scores), file, int8=True)
