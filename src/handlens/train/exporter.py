@@ -7,10 +7,8 @@ the file's answers are held against the very same numbers.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +20,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from handlens.card import KEY, ModelCard
+from handlens.card import ModelCard
 from handlens.errors import ModelError
-from handlens.io.draft import output_error
 from handlens.runner import OnnxRunner
 from handlens.train.folding import fold
 from handlens.train.nets.fusing import Net
+from handlens.train.onnx_file import write_checked
 
 OPSET = 17
 TOLERANCE = 2e-3
@@ -61,23 +59,14 @@ def export(
     model = _traced(small, first, outputs, _sides(*arrays))
     if int8:
         _shrink(model)
-    helper.set_model_props(model, {KEY: card.to_json()})
     model.producer_name = "handlens"
     onnx.checker.check_model(model)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(model.SerializeToString())
-        runner = OnnxRunner(temporary)
+
+    def check(runner: OnnxRunner) -> None:
         for batch, truth in pairs:
             _compare(runner, batch, dict(zip(outputs, truth, strict=True)))
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(error, path) from error
-    finally:
-        with contextlib.suppress(OSError):  # where it could not be written, there is nothing to remove
-            temporary.unlink()
-    return path
+
+    return write_checked(model, card, path, check)
 
 
 def compact(graph: Net, int8: bool = False) -> Net:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +10,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from handlens.card import KEY, ModelCard
+from handlens.card import ModelCard
 from handlens.errors import ModelError
-from handlens.io.draft import output_error
 from handlens.runner import OnnxRunner
 from handlens.train.fewshot_head import Head, softmax
+from handlens.train.onnx_file import write_checked
 
 EMBEDDING, ANGLE = "embedding", "angle"
 TOLERANCE = 1e-4
@@ -36,18 +34,7 @@ def write_model(base: Path, head: Head, card: ModelCard, batch: NDArray[np.float
     weights = [tensor for tensor in model.graph.initializer if tensor.data_type != TensorProto.INT64]  # no shapes
     count = float(sum(int(np.prod(tensor.dims)) for tensor in weights))
     card = dataclasses.replace(card, options={**card.options, "parameters": count})
-    helper.set_model_props(model, {KEY: card.to_json()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        _compare(OnnxRunner(base), OnnxRunner(temporary), head, batch)
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(error, path) from error
-    finally:
-        with contextlib.suppress(OSError):  # where it could not be written, there is nothing to remove
-            temporary.unlink()
-    return path
+    return write_checked(model, card, path, lambda file: _compare(OnnxRunner(base), file, head, batch))
 
 
 def headed(base: onnx.ModelProto, head: Head) -> onnx.ModelProto:
