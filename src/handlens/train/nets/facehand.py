@@ -27,12 +27,11 @@ class RawMaps(NamedTuple):
     offset: Tensor
 
 
-class FaceHand(nn.Module):
-    """Pictures (n, 3, h, w), h and w multiples of 32, normalised -> RawMaps."""
+class Body(nn.Module):
+    """What finders and judges of hands share; abstract. Pictures (n, 3, h, w), sides multiples of 32, normalised."""
 
-    def __init__(self, classes: int = 2, width: int = 64) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.classes = classes
         self.stem = nn.Sequential(ConvUnit(3, 16, 2), ConvUnit(16, 32, 2), ConvUnit(32, 32))
         self.level8 = stage(32, 64, 1)
         self.level16 = stage(64, 128, 2)
@@ -40,16 +39,28 @@ class FaceHand(nn.Module):
         self.top = nn.Conv2d(96, width, 1)
         self.down16 = TopDown(128, width)
         self.down8 = TopDown(64, width)
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The maps at stride 8 (width channels, all scales mixed), 16 (128) and 32 (96)."""
+        fine = self.level8(self.stem(x))
+        middle = self.level16(fine)
+        coarse = self.level32(middle)
+        return self.down8(fine, self.down16(middle, self.top(coarse))), middle, coarse
+
+
+class FaceHand(Body):
+    """Pictures (n, 3, h, w), h and w multiples of 32, normalised -> RawMaps."""
+
+    def __init__(self, classes: int = 2, width: int = 64) -> None:
+        super().__init__(width)
+        self.classes = classes
         self.head = ConvUnit(width, width)
         self.out = nn.Conv2d(width, 5 * classes, 1)
         nn.init.constant_(self.out.bias, 0.0)
         nn.init.constant_(self.out.bias[:classes], -4.0)
 
     def forward(self, x: Tensor) -> RawMaps:
-        fine = self.level8(self.stem(x))
-        middle = self.level16(fine)
-        top = self.top(self.level32(middle))
-        out = self.out(self.head(self.down8(fine, self.down16(middle, top)))).float()
+        out = self.out(self.head(self.maps(x)[0])).float()
         heat, size, offset = out.split((self.classes, 2 * self.classes, 2 * self.classes), dim=1)
         return RawMaps(heat, size, offset)
 

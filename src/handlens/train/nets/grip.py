@@ -8,39 +8,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from handlens.train.nets.blocks import ConvUnit, TopDown, stage
+from handlens.train.nets.facehand import Body
 
 WIDTH = 64
 EMBEDDING = 2 * WIDTH + 128 + 96
 
 
-class Grip(nn.Module):
+class Grip(Body):
     """Pictures (n, 3, h, w), sides multiples of 32, normalised -> logits (n, classes).
 
-    The names of the body's layers are those of `FaceHand`, so that its weights fit.
+    The body is that of `FaceHand`, so that its weights fit.
     """
 
     stride = 32
 
     def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(ConvUnit(3, 16, 2), ConvUnit(16, 32, 2), ConvUnit(32, 32))
-        self.level8 = stage(32, 64, 1)
-        self.level16 = stage(64, 128, 2)
-        self.level32 = stage(128, 96, 1)
-        self.top = nn.Conv2d(96, WIDTH, 1)
-        self.down16 = TopDown(128, WIDTH)
-        self.down8 = TopDown(64, WIDTH)
+        super().__init__(WIDTH)
         self.norm = nn.BatchNorm1d(EMBEDDING)
         self.dropout = nn.Dropout(0.3)
         self.out = nn.Linear(EMBEDDING, classes)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, 352): means over the maps at strides 8, 16 and 32, and the highest of the finest."""
-        fine = self.level8(self.stem(x))
-        middle = self.level16(fine)
-        coarse = self.level32(middle)
-        near = self.down8(fine, self.down16(middle, self.top(coarse)))
+        near, middle, coarse = self.maps(x)
         parts = (near.mean((2, 3)), near.amax((2, 3)), middle.mean((2, 3)), coarse.mean((2, 3)))
         return torch.as_tensor(self.norm(torch.cat(parts, dim=1)))
 
