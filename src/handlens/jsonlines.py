@@ -1,12 +1,14 @@
 """Result -> the object of one JSON line, exactly as CONTRACT.md says; it must not know files or where lines go."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from handlens.types import Detections, Hand, Label, Mask, Result
 
 
-def to_json(result: Result, mask: str | None = None) -> dict[str, Any]:
-    """Return the object of one line. `mask`: the path its mask was written to, or None when none was written."""
+def to_json(result: Result, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the object of one line. mask: the path its mask was written to, or those of its hands, in their order."""
+    masks = [mask] if isinstance(mask, str) else list(mask or ())
     return {
         "source": result.source,
         "frame": int(result.index),
@@ -15,20 +17,20 @@ def to_json(result: Result, mask: str | None = None) -> dict[str, Any]:
         "height": int(result.height),
         "model": result.model,
         "task": result.task,
-        "value": _value(result, mask),
+        "value": _value(result, masks),
     }
 
 
-def _value(result: Result, mask: str | None) -> dict[str, Any]:
+def _value(result: Result, masks: Sequence[str]) -> dict[str, Any]:
     value = result.value
     if isinstance(value, Detections):
         return _detections(value)
     if isinstance(value, Mask):
-        return _mask(value, mask)
+        return _mask(value, masks[0] if masks else None)
     if isinstance(value, Label):  # said of the whole picture: it is the one hand
         value = (Hand([0, 0, result.width, result.height], value, value.angle),)  # type: ignore[arg-type]
     if result.task == "combined":
-        return {"hand_found": bool(value), "hands": [_combined(hand, mask) for hand in value]}
+        return {"hand_found": bool(value), "hands": list(map(_combined, value, [*masks, *[None] * len(value)]))}
     return {"hands": [_hand(hand, with_angle=result.task == "gesture") for hand in value]}
 
 

@@ -1,5 +1,6 @@
 """The values that travel through handlens: frozen, checked, numpy inside; they know no files, models or drawing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,8 +142,8 @@ class Result:
     height: int
     model: str
 
-    def to_json(self, mask: str | None = None) -> dict[str, Any]:
-        """Return the object of one JSON line (CONTRACT.md); `mask` is the path the mask was written to, if it was."""
+    def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
         from handlens.jsonlines import to_json
 
         return to_json(self, mask)

@@ -32,7 +32,7 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     clip, predictor, notes = demo_clip(), load(model), Notes()
     json, events = (None, None) if out is None else (f"{out}/demo.jsonl", f"{out}/touches.csv")
     with (
-        open_sinks(json, events, out, [str(clip)]) as sinks,
+        open_sinks(json, events, out, [str(clip)], task=predictor.task) as sinks,
         open_source(clip) as source,
         Bar() as bar,
     ):

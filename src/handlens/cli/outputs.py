@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 from handlens.errors import InputError
 from handlens.io.annotated import Annotated
+from handlens.io.masks import MaskFiles
+from handlens.io.places import MASKS, Places
 from handlens.io.sinks import EventFile, JsonLines, Sink
 from handlens.io.threads import Threaded
 from handlens.types import Event, Frame, Result
@@ -13,11 +15,17 @@ from handlens.types import Event, Frame, Result
 
 @contextmanager
 def open_sinks(
-    json: str | None, events: str | None, out: str | None, inputs: Sequence[str] = (), live: bool = False
+    json: str | None,
+    events: str | None,
+    out: str | None,
+    inputs: Sequence[str] = (),
+    live: bool = False,
+    task: str = "touch",
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
-    inputs: files that are read, so none of them may be written to. live: never hold up the loop.
+    inputs: files that are read, so none of them may be written to. live: never hold up the loop. task: what the model
+    answers; the masks of some lie beside what is drawn.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
@@ -25,12 +33,16 @@ def open_sinks(
     """
     _refuse_collisions(json, events, inputs)
     made: list[Sink] = []
-    if out is not None:
-        made.append(Annotated(out, inputs))  # first: it makes the folder, and the others may lie in it
+    lines = None if json is None else JsonLines(json)
+    places = None if out is None else Places(out, inputs, task)
+    if places is not None:
+        made.append(Annotated(places))  # first: it makes the folder, and the others may lie in it
     if events is not None:
         made.append(EventFile(events))
-    if json is not None:
-        made.append(JsonLines(json))
+    if places is not None and task in MASKS:
+        made.append(MaskFiles(places, lines))
+    elif lines is not None:
+        made.append(lines)
     with ExitStack() as stack:
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
 

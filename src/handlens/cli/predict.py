@@ -56,7 +56,10 @@ def predict(
         return WRONG_INPUT
     inputs = [path for job in jobs for path in job]
     identities = Tracker()
-    with open_sinks(json, events, out, inputs) as sinks, Bar(lambda step: _told(step, open)) as bar:
+    with (
+        open_sinks(json, events, out, inputs, task=predictor.task) as sinks,
+        Bar(lambda step: _told(step, open)) as bar,
+    ):
         for job in jobs:
             source = _opened(job, every, summary)
             if source is None:

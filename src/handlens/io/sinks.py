@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,9 +57,9 @@ class JsonLines(Sink):
         self.path = path
         self._draft: Draft | None = None
 
-    def write(self, frame: Frame, result: Result) -> None:
-        """Write one line."""
-        line = json.dumps(result.to_json(), separators=(", ", ": ")) + "\n"
+    def write(self, frame: Frame, result: Result, masks: Sequence[str] = ()) -> None:
+        """Write one line. masks: where the masks of this frame were written."""
+        line = json.dumps(result.to_json(masks), separators=(", ", ": ")) + "\n"
         if self._draft is not None:
             self._draft.write(line.encode("ascii"))
             return
