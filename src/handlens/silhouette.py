@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from handlens.boxes import square
-from handlens.preprocess import crop_box
 from handlens.types import Floats, Image
 
 LEVEL = 127  # brighter pixels are hand
@@ -51,9 +49,34 @@ def find_shape(image: Image) -> Shape | None:
 
 
 def seen(shape: Shape, size: tuple[int, int]) -> Image:
-    """Return the square view of a shape, (h, w, 3) uint8, white on black, its sides in proportion."""
-    (view,) = square(shape.box[None], VIEW)
-    reach = int(np.ceil(max(0.0, -view.min(), *(view[2:] - shape.mask.shape[::-1])))) + 2
-    mask = cv2.copyMakeBorder(shape.mask, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=(0,))
-    crop, _ = crop_box(np.repeat(mask[..., None], 3, axis=2), view + reach, size)
-    return crop
+    """Return the square view of a shape, (h, w, 3) uint8, white on black, its sides in proportion.
+
+    view = rows @ mask @ columns^T with the weights of `weights`. An exported model that crops by itself holds the same
+    arithmetic, and what lies around the box makes no difference.
+    """
+    x1, y1, x2, y2 = (round(float(side)) for side in shape.box)
+    inside = np.asarray(shape.mask[y1:y2, x1:x2], np.float32)
+    wide, high = x2 - x1, y2 - y1
+    side = np.float32(VIEW) * np.float32(max(wide, high))
+    view = weights(high, side, size[0]) @ inside @ weights(wide, side, size[1]).T
+    grey = np.clip(np.rint(view), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def weights(length: int, side: np.float32, out: int) -> Floats:
+    """Return (out, length) float32: the share that each of `length` pixels has in each of `out` pixels of a view.
+
+    side: of the view in pixels, around their middle. A pixel of the view is a square of its own size, but at least of
+    one pixel, and takes of each pixel what it covers: linear where the view grows, by area where it shrinks. The shares
+    of a pixel of the view sum to 1, less what lies outside, which is black.
+    """
+    step = side / np.float32(out)
+    reach = np.maximum(step, np.float32(1)) / 2
+    centres = np.float32(length) / 2 + side * places(out)
+    apart = np.abs(np.arange(length, dtype=np.float32) + np.float32(0.5) - centres[:, None])
+    return np.asarray(np.clip(reach + np.float32(0.5) - apart, 0, 1) / (2 * reach), np.float32)
+
+
+def places(out: int) -> Floats:
+    """Return (out,) float32: where the pixels of a view lie, from -1/2 to 1/2 of its side."""
+    return np.asarray((np.arange(out) + 0.5) / out - 0.5, np.float32)
