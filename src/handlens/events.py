@@ -26,7 +26,7 @@ class EventTracker:
 
     One stream of probabilities per thing watched: "touch" for a touch model (its label is the region with the most
     score over the event, its subject the face), one per name for a model that names hands (its subject is the hand;
-    "nothing" and the like are no events). An event starts at the first frame of the run that opened it and stops at the
+    "nothing" and the like are no events), and one per class of a mask, as sure as what is seen of it. An event starts at the first frame of the run that opened it and stops at the
     last frame at or above the closing threshold.
 
     Args:
@@ -101,7 +101,8 @@ def _read(result: Result) -> dict[str, _Reading]:
         return _read_names([(value, -1)])
     if isinstance(value, tuple):
         return _read_names([(hand.gesture, hand.id) for hand in value])
-    return {}  # a mask: every frame has one, nothing begins or ends
+    seen = {name: value.seen(name) for name in value.parts if not name.lower().endswith(NOTHING)}
+    return {name: _Reading(score, {name: score}) for name, score in seen.items()}
 
 
 def _read_touch(found: Detections) -> _Reading:

@@ -1,9 +1,11 @@
 """Result -> the object of one JSON line, exactly as CONTRACT.md says; it must not know files or where lines go."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handlens.types import Detections, Hand, Label, Mask, Result
+
+SPECK = 1 / 5000  # of the picture: blobs of a mask that are smaller have no box; 60 pixels of 640 x 480
 
 
 def to_json(result: Result, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
@@ -60,14 +62,18 @@ def _detections(found: Detections) -> dict[str, Any]:
 
 
 def _mask(found: Mask, path: str | None) -> dict[str, Any]:
-    parts = [name for name in found.names if name != "background"]
-    boxes = [{"label": name, "xyxy": _box(xyxy)} for name in parts for xyxy in found.boxes(name)]
-    return {
-        "mask": path,
-        "names": list(found.names),
-        "fraction": {name: _score(found.fraction(name)) for name in parts},
-        "boxes": boxes,
-    }
+    boxes = [box for name in found.parts for box in _blobs(found, name)]
+    fraction = {name: _score(found.fraction(name)) for name in found.parts}
+    return {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
+
+
+def _blobs(found: Mask, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the boxes of a class, specks left out; their scores where a model gave them."""
+    blobs = found.blobs(name)
+    for xyxy, pixels, score in zip(blobs.xyxy, blobs.pixels, blobs.score, strict=True):
+        if pixels >= SPECK * found.classes.size:
+            told = {} if found.score is None else {"score": _score(score)}
+            yield {"label": name, **told, "xyxy": _box(xyxy)}
 
 
 def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class Predictor:
     def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
         """Return what the model says of one frame.
 
-        min_score: boxes below it, and hands of whose label the model is less sure, are left out; None takes the card's
-        thresholds. crop: models that judge one hand look at each hand that is found ("hand") or at the whole picture as
+        min_score: boxes below it, parts of a mask that are less sure, and hands of whose label the model is less sure,
+        are left out; None takes the card's thresholds. crop: models that judge one hand look at each hand that is found ("hand") or at the whole picture as
         the one hand ("whole"); those of silhouettes always look at the one white shape.
 
         Raises:
@@ -81,7 +81,8 @@ class Predictor:
             return touch.detected(frame, self.runner, min_score)
         if self.card.kind == "segment":
             tensor, geometry = prepare(frame.image, self.card)
-            return segment.decode(self.runner.run(tensor), self.card, geometry)
+            mask = segment.decode(self.runner.run(tensor), self.card, geometry)
+            return mask if min_score is None else mask.surer(min_score)
         judged = hands.judged(frame, self.runner, crop, self._detector)
         return tuple(hand for hand in judged if min_score is None or hand.gesture.score >= min_score)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from handlens.errors import HandlensError
-from handlens.types import Detections, Event, Result
+from handlens.types import Detections, Event, Mask, Result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,8 +27,9 @@ class Summary:
     """Counts what a run saw; `add` and `note` fill it, `str()` or rich prints it.
 
     sources, frames: how many were looked at. touched: frames with a touch at or above `threshold`. hands: frames with a
-    hand, for models that judge hands; labels: in how many frames a hand had which one. seconds: time covered by the
-    sources, by their own timestamps. events: how many events closed. event_seconds: their time in all.
+    hand, for models that judge hands; labels: in how many frames a hand had which one, or a mask which class. areas:
+    the sum over the frames of each class's share of the picture, for masks. seconds: time covered by the sources, by
+    their own timestamps. events: how many events closed. event_seconds: their time in all.
     regions: the same for each label. errors: what could not be read. interrupted: Ctrl-C ended the run. dropped: the
     frames a live source skipped because the model was busy. ended: why a live source ended, or "".
     """
@@ -40,6 +41,7 @@ class Summary:
     touched: int = 0
     hands: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    areas: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     events: int = 0
     event_seconds: float = 0.0
@@ -65,6 +67,10 @@ class Summary:
         elif isinstance(result.value, tuple):
             self.hands += bool(result.value)
             self.labels.update({hand.gesture.name for hand in result.value})
+        elif isinstance(result.value, Mask):
+            for name in result.value.parts:
+                self.labels[name] += result.value.seen(name) > 0
+                self.areas[name] = self.areas.get(name, 0.0) + result.value.fraction(name)
 
     def note(self, event: Event) -> None:
         """Count one event that closed."""
@@ -82,6 +88,8 @@ class Summary:
             mine = self.regions.setdefault(label, Region())
             mine.count, mine.seconds = mine.count + region.count, mine.seconds + region.seconds
         self.labels.update(other.labels)
+        for name, area in other.areas.items():
+            self.areas[name] = self.areas.get(name, 0.0) + area
         self.errors += other.errors
         self.interrupted = self.interrupted or other.interrupted
         self.task = other.task if other.frames else self.task
@@ -107,6 +115,9 @@ class Summary:
         if self.task in ("hold", "gesture"):
             rows.append(("frames with a hand", f"{self.hands:,}{_percent(self.hands, self.frames)}"))
             rows += [(f"  {label}", f"{count:,}") for label, count in self.labels.most_common(_LABELS)]
+        for name, area in self.areas.items():
+            rows.append((f"frames with {name}", f"{self.labels[name]:,}{_percent(self.labels[name], self.frames)}"))
+            rows.append(("  mean area", f"{area / self.frames:.1%}"))
         if self.seconds > 0:
             rows += [
                 ("duration", clock(self.seconds)),

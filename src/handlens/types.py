@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from handlens.detections import Detections as Detections
 from handlens.detections import Floats as Floats
 from handlens.detections import Ints as Ints
 from handlens.detections import shaped
-
-Image = npt.NDArray[np.uint8]
+from handlens.mask import Image as Image
+from handlens.mask import Mask as Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,47 +48,6 @@ class Frame:
     def height(self) -> int:
         """Height in pixels."""
         return int(self.image.shape[0])
-
-
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """A class for every pixel.
-
-    classes: (H, W) uint8 in source size, indices into `names`; 255 is "ignore" (only in truths).
-
-    Raises:
-        ValueError: another shape or type.
-    """
-
-    classes: Image
-    names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        classes = self.classes
-        if not isinstance(classes, np.ndarray) or classes.ndim != 2 or classes.dtype != np.uint8:
-            got = f"{classes.shape} {classes.dtype}" if isinstance(classes, np.ndarray) else type(classes).__name__
-            raise ValueError(f"Mask.classes: expected (H, W) uint8, got {got}")
-        object.__setattr__(self, "names", tuple(self.names))
-
-    def boxes(self, name: str) -> Floats:
-        """Return (n, 4) float32 source pixels: one box for each connected component of that class, largest first.
-
-        Raises:
-            ValueError: no class of that name.
-        """
-        import cv2
-
-        if name not in self.names:
-            raise ValueError(f"Mask.boxes: no class '{name}'; known: {', '.join(self.names)}")
-        pixels = (self.classes == self.names.index(name)).astype(np.uint8)
-        _, _, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
-        found = np.asarray(stats[1:], np.float32)  # row 0 is everything else
-        found = found[np.argsort(-found[:, cv2.CC_STAT_AREA], kind="stable")]
-        return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
-
-    def fraction(self, name: str) -> float:
-        """Return the share of the pixels that belong to that class, 0 to 1."""
-        return float(np.mean(self.classes == self.names.index(name)))
 
 
 @dataclass(frozen=True, eq=False)

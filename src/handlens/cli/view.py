@@ -15,9 +15,10 @@ from rich.text import Text
 from handlens.cli.words import began, ended, regions, verdict
 from handlens.loop import Step
 from handlens.summary import clock
-from handlens.types import Detections
+from handlens.types import Detections, Mask
 
 _BAR = 16  # characters
+_WORDS, _WIDE = 18, 24  # characters; the areas of a mask need more
 _SMOOTH = 0.9  # of the old rate in the new: about the last ten frames
 _REDRAWS = 10  # a second
 
@@ -63,10 +64,10 @@ class View:
             return Text("waiting for the first picture ...", style="dim")
         sure, where = _now(step, self._threshold)
         colour = "red" if sure >= self._threshold and isinstance(step.result.value, Detections) else "green"
-        full = round(sure * _BAR)
+        full, room = round(sure * _BAR), _WIDE if isinstance(step.result.value, Mask) else _WORDS
         line = Text("● " if step.active else "○ ", style="red" if step.active else "dim")
         line.append("█" * full, style=colour).append("░" * (_BAR - full), style="dim")
-        line.append(f" {sure:4.0%} ", style=f"bold {colour}").append(f"{where:<18.18}")
+        line.append(f" {sure:4.0%} ", style=f"bold {colour}").append(f"{where:<{room}.{room}}")
         line.append(f" {self._rate:4.1f} fps {step.seconds * 1000:4.0f} ms ", style="dim")
         what = "touch" if isinstance(step.result.value, Detections) else "event"
         many = "" if self._count == 1 else "es" if what == "touch" else "s"
@@ -90,7 +91,7 @@ class View:
 
 
 def _now(step: Step, threshold: float) -> tuple[float, str]:
-    """The probability shown by the bar, and the words beside it."""
+    """The probability shown by the bar (for a mask how much of the picture it covers), and the words beside it."""
     value = step.result.value
     if isinstance(value, Detections):
         where = regions(value) if value.best_touch >= threshold else ""
@@ -99,4 +100,5 @@ def _now(step: Step, threshold: float) -> tuple[float, str]:
         return value.best_touch, where
     if isinstance(value, tuple):
         return max((hand.gesture.score for hand in value), default=0.0), verdict(step.result, threshold)
-    return 0.0, verdict(step.result, threshold)
+    covered = sum(map(value.fraction, value.parts)) if isinstance(value, Mask) else 0.0
+    return covered, verdict(step.result, threshold)

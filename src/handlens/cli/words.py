@@ -7,13 +7,15 @@ _SHOWN = 0.5  # regions below this are in the JSON, not in the words
 
 
 def verdict(result: Result, threshold: float) -> str:
-    """Say what was seen in one frame: "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)"."""
+    """Say what was seen in one frame.
+
+    "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)", "hand 12.3%, no face".
+    """
     value = result.value
     if isinstance(value, Detections):
         return _touch(value, threshold)
     if isinstance(value, Mask):
-        parts = [f"{name} {value.fraction(name):.0%}" for name in value.names if name != "background"]
-        return ", ".join(parts)
+        return ", ".join(_area(name, value.fraction(name)) for name in value.parts)
     labels = [value] if isinstance(value, Label) else [hand.gesture for hand in value]
     return ", ".join(map(_hand, labels)) or "no hand"
 
@@ -51,6 +53,10 @@ def _touch(found: Detections, threshold: float) -> str:
 def _hand(label: Label) -> str:
     turned = "" if label.angle is None else f", {round(label.angle)} deg"
     return f"{label.name} ({label.score:.0%}{turned})"
+
+
+def _area(name: str, share: float) -> str:
+    return f"{name} {share:.1%}" if share >= 0.0005 else f"no {name}"
 
 
 def _count(number: int, name: str) -> str:
