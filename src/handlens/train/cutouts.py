@@ -32,12 +32,17 @@ class Cutout:
 
 
 def describe(
-    rgb: NDArray[np.uint8], mask: NDArray[np.uint8], source: str, arm: tuple[float, float] | None = None
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    source: str,
+    arm: tuple[float, float] | None = None,
+    longest: int = LONGEST,
 ) -> Cutout | None:
     """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is no usable blob.
 
     The palm is the deepest point of the mask; the forearm leaves where the mask meets the picture's edge, unless `arm`
-    says where; tips are corners of the outline's hull that lie far from the palm on the other side.
+    says where; tips are corners of the outline's hull that lie far from the palm on the other side. longest: its longer
+    side is made at most so many pixels.
     """
     count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
     if count < 2:
@@ -51,7 +56,7 @@ def describe(
     edge[0], edge[-1], edge[:, 0], edge[:, -1] = solid[0], solid[-1], solid[:, 0], solid[:, -1]
     ys, xs = np.nonzero(edge)
     touching = np.array([xs.mean(), ys.mean()], np.float32) - (x, y) if len(xs) > 6 else None
-    scale = min(1.0, LONGEST / max(w, h))
+    scale = min(1.0, longest / max(w, h))
     new = (max(1, round(w * scale)), max(1, round(h * scale)))
     rgb = np.asarray(cv2.resize(rgb[y : y + h, x : x + w], new, interpolation=cv2.INTER_AREA), np.uint8)
     alpha = cv2.resize(solid[y : y + h, x : x + w] * 255, new, interpolation=cv2.INTER_AREA)

@@ -117,7 +117,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
     def _window(
         self, rng: Generator, picture: Picture, size: int
     ) -> tuple[NDArray[np.uint8], Boxes, Boxes, NDArray[np.float32]]:
-        matrix = _camera(rng, picture, size)
+        matrix = camera(rng, picture, size)
         fill = tuple(int(v) for v in rng.integers(0, 255, 3)) if rng.random() < 0.4 else (114, 114, 114)
         flags = cv2.INTER_AREA if abs(np.linalg.det(matrix[:, :2])) < 0.6 else cv2.INTER_LINEAR
         source, inner = picture.image, matrix
@@ -166,7 +166,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
         return np.clip(scene.image, 0, 255).astype(np.uint8), np.concatenate(boxes), trust
 
 
-def _camera(rng: Generator, picture: Picture, size: int) -> NDArray[np.float32]:
+def camera(rng: Generator, picture: Picture, size: int) -> NDArray[np.float32]:
     """A zoom, turn, shift and mirror: the picture's longer side becomes 0.55 to 2 windows."""
     height, width = picture.image.shape[:2]
     scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.55), np.log(2.0))))

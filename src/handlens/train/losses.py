@@ -1,4 +1,4 @@
-"""What our two own nets are trained to minimise; knows nothing of data files or loops."""
+"""What our own nets are trained to minimise; knows nothing of data files or loops."""
 
 from __future__ import annotations
 
@@ -77,3 +77,17 @@ def facehand_loss(maps: RawMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     l1 = ((size - batch["box"][:, :, :2]).abs() * near).sum() / amount
     shift = ((offset - batch["box"][:, :, 2:]).abs() * near).sum() / amount
     return {"loss": heat + 0.6 * l1 + 0.6 * shift, "heat": heat, "size": l1, "offset": shift}
+
+
+def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """1 - the soft Dice overlap of each class but the background, over the whole batch (arXiv 1606.04797).
+
+    logits: (n, classes, h, w), or (n, 1, h, w) for one sigmoid; mask: (n, h, w) int64, 255 counts nowhere.
+    """
+    known = (mask != 255).unsqueeze(1)
+    p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
+    classes = torch.arange(1, p.shape[1] + 1, device=mask.device).view(1, -1, 1, 1)
+    truth = ((mask.unsqueeze(1) == classes) & known).float()
+    p = p * known
+    shared, total = (p * truth).sum((0, 2, 3)), p.sum((0, 2, 3)) + truth.sum((0, 2, 3))
+    return (1 - (2 * shared + 1) / (total + 1)).mean()

@@ -65,3 +65,4 @@ def add_object(rng: Generator, scene: Scene) -> None:
     thing = np.clip(skin * shade[..., None] + 5 * noise(rng, *shade.shape), 0, 255)
     scene.image = (scene.image * (1 - mask) + thing * mask).astype(np.float32)
     scene.hand = scene.hand * (1 - mask[..., 0])
+    scene.hidden = np.maximum(scene.hidden, mask[..., 0])

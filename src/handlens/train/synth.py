@@ -22,7 +22,8 @@ Float = NDArray[np.float32]
 @dataclass(eq=False)
 class Scene:
     """A face crop under construction. image (s, s, 3) float32 RGB; parts (s, s) face-part map, also under hands;
-    points (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; touched: region names."""
+    points (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; hidden (s, s) 0..1 what hands, sleeves and things
+    cover; touched: region names."""
 
     image: Float
     parts: NDArray[np.uint8]
@@ -31,6 +32,10 @@ class Scene:
     touch: bool = False
     over: bool = False
     touched: set[str] = field(default_factory=set)
+    hidden: Float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hidden = np.zeros_like(self.hand)
 
 
 def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | None:
@@ -72,6 +77,7 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | N
     _cast_shadow(rng, scene, alpha, kind, face_height)
     scene.image = scene.image * (1 - alpha[..., None]) + rgb * alpha[..., None]
     scene.hand = np.maximum(scene.hand * (1 - alpha), np.minimum(skin, alpha))
+    scene.hidden = np.maximum(scene.hidden, alpha)
     if kind == "touch":
         scene.touch = scene.over = True
         scene.touched.add(region)
