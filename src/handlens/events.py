@@ -26,8 +26,8 @@ class EventTracker:
 
     One stream of probabilities per thing watched: "touch" for a touch model (its label is the region with the most
     score over the event, its subject the face), one per name for a model that names hands (its subject is the hand;
-    "nothing" and the like are no events), and one per class of a mask, as sure as what is seen of it. An event starts at the first frame of the run that opened it and stops at the
-    last frame at or above the closing threshold.
+    "nothing" and the like are no events), and one per class of a mask, as sure as what is seen of it. An event starts
+    at the first frame of the run that opened it and stops at the last frame at or above the closing threshold.
 
     Args:
         open: probability at or above which an event may open, 0 to 1.

@@ -57,8 +57,9 @@ class Predictor:
         """Return what the model says of one frame.
 
         min_score: boxes below it, parts of a mask that are less sure, and hands of whose label the model is less sure,
-        are left out; None takes the card's thresholds. crop: models that judge one hand look at each hand that is found ("hand") or at the whole picture as
-        the one hand ("whole"); those of silhouettes always look at the one white shape.
+        are left out; None takes the card's thresholds. crop: models that judge one hand look at each hand that is found
+        ("hand") or at the whole picture as the one hand ("whole"); those of silhouettes always look at the one white
+        shape.
 
         Raises:
             InputError: a `min_score` outside 0 to 1, another `crop`, or a crop that this model cannot make.

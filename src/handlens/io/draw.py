@@ -1,6 +1,8 @@
 """Draws a result on its frame; it must not know where frames come from, where images go, or how a model works."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -15,11 +17,14 @@ HAND: Colour = (255, 196, 61)
 REGION: Colour = (255, 64, 80)
 CALM: Colour = (64, 200, 120)
 OTHER: Colour = (190, 140, 255)
+_OTHERS: tuple[Colour, ...] = (OTHER, (120, 220, 180), (255, 140, 100), (230, 220, 120))  # for classes of masks
 INK: Colour = (20, 22, 28)
 PAPER: Colour = (245, 246, 248)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _LEGIBLE = 48  # pixels: on smaller pictures there are boxes and no text
 _SMALL, _ROOM, _MOST = 200, 360, 1280  # pixels: hands on shorter sides than the first are enlarged to the second
+_TINT = 0.4  # of the colour of a class in its pixels
+_SMALLEST = 0.33  # the same for the legend of a mask, on pictures that are not enlarged
 _READABLE = 0.4  # of the font's own size: smaller words on hands are a strain
 
 
@@ -84,10 +89,16 @@ def _draw_detections(pen: "_Pen", found: Detections) -> None:
 
 
 def _draw_mask(pen: "_Pen", mask: Mask) -> None:
-    colours = {"hand": HAND, "face": FACE}
-    for number, name in enumerate(mask.names):
-        if name != "background" and mask.classes.shape == pen.image.shape[:2]:
-            pen.fill(mask.classes == number, colours.get(name, OTHER))
+    """Tint each class, draw its outline, and say in a legend how much of the picture it covers."""
+    if mask.classes.shape != pen.image.shape[:2]:
+        return
+    known, others = {"hand": HAND, "face": FACE}, itertools.cycle(_OTHERS)
+    colours = [known.get(name) or next(others) for name in mask.parts]
+    pen.tint(mask.classes, colours)
+    for number, colour in reversed(list(enumerate(colours, 1))):  # hands, the first, on top
+        pen.outline(mask.classes == number, colour)
+    shares = [mask.fraction(name) for name in mask.parts]
+    pen.legend([row for row in zip(mask.parts, shares, colours, strict=True) if row[1] > 0])
 
 
 class _Pen:
@@ -135,10 +146,45 @@ class _Pen:
         cv2.ellipse(stain, middle, radii, 0, 0, 360, colour, -1, cv2.LINE_AA)
         part[:] = cv2.addWeighted(stain, strength, part, 1 - strength, 0).reshape(part.shape)
 
-    def fill(self, pixels: npt.NDArray[np.bool_], colour: Colour) -> None:
-        """Tint the pixels that are set."""
-        tint = np.array(colour, np.float32) * 0.45
-        self.image[pixels] = (self.image[pixels] * 0.55 + tint).astype(np.uint8)
+    def tint(self, classes: Image, colours: Sequence[Colour]) -> None:
+        """Tint the pixels of each class from 1 on in its colour; other numbers stay as they are."""
+        table = np.zeros((256, 1, 3), np.uint8)
+        table[1 : 1 + len(colours), 0] = colours
+        tinted = cv2.addWeighted(self.image, 1 - _TINT, cv2.applyColorMap(classes, table), _TINT, 0)
+        cv2.copyTo(tinted, cv2.inRange(classes, 1, len(colours)), self.image)
+
+    def outline(self, pixels: npt.NDArray[np.bool_], colour: Colour) -> None:
+        """Draw a thin line around the pixels that are set, on a dark one; the edge of the picture is no outline."""
+        rim = 2 * self.line + 2  # what runs along the edge of the picture is drawn outside it
+        around = cv2.copyMakeBorder(pixels.view(np.uint8), rim, rim, rim, rim, cv2.BORDER_REPLICATE)
+        lines, _ = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(-rim, -rim))
+        thin = max(1, round(0.75 * self.line))
+        if self.line > 1:  # on small pictures two lines hide what they surround
+            cv2.polylines(self.image, lines, True, INK, thin + 2, cv2.LINE_AA)
+        cv2.polylines(self.image, lines, True, colour, thin, cv2.LINE_AA)
+
+    def legend(self, rows: Sequence[tuple[str, float, Colour]]) -> None:
+        """Write names and shares on a dark plate in the upper left corner, each behind a square of its colour.
+
+        Where they would hide the picture the shares stand alone, and on the smallest there is nothing.
+        """
+        scale = max(self.text, _SMALLEST)
+        for texts in ([f"{name} {share:.1%}" for name, share, _ in rows], [f"{share:.0%}" for _, share, _ in rows]):
+            sizes = [cv2.getTextSize(text, _FONT, scale, 1)[0] for text in texts]
+            wide, high = (max((size[side] for size in sizes), default=0) for side in (0, 1))
+            step, right = round(1.75 * high), wide + high + 3 * self.pad
+            down = step * len(rows) + self.pad
+            if rows and self.legible and right <= 0.6 * self.width and down <= 0.4 * self.height:
+                break
+        else:
+            return
+        plate = self.image[:down, :right]
+        plate[:] = cv2.addWeighted(plate, 0.3, np.full_like(plate, INK), 0.7, 0)
+        for number, (text, (_, _, colour)) in enumerate(zip(texts, rows, strict=True)):
+            base = self.pad // 2 + step * number + (step + high) // 2
+            cv2.rectangle(self.image, (self.pad, base - high), (self.pad + high, base), colour, -1)
+            place = (2 * self.pad + high, base)
+            cv2.putText(self.image, text, place, _FONT, scale, PAPER, max(1, round(scale)), cv2.LINE_AA)
 
     def tag(self, text: str, x: float, y: float, colour: Colour, below: bool = False) -> None:
         """Write text on a coloured plate above the point (or below it), moved so that all of it is in the picture."""
