@@ -123,8 +123,10 @@ class Summary:
                 ("duration", clock(self.seconds)),
                 (what, f"{self.events:,}"),
                 (f"{what} per hour", f"{self.per_hour:.1f}"),
-                ("time touched" if touch else "time in events", f"{self.event_seconds:.1f} s ({self.share:.1%})"),
             ]
+            if not self.areas:  # hands and faces are seen at the same time
+                share = f"{self.event_seconds:.1f} s ({self.share:.1%})"
+                rows.append(("time touched" if touch else "time in events", share))
             by_time = sorted(self.regions.items(), key=lambda item: (-item[1].seconds, item[0]))
             rows += [(f"  {label}", f"{r.count} x, {r.seconds:.1f} s") for label, r in by_time]
         if self.dropped:
