@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +43,10 @@ def _told(answer: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tensor, Tens
     return torch.softmax(logits, dim=1), nn.functional.normalize(direction, dim=1)
 
 
+OVER = " over "
+"""In the name of a class: "hand over face" is a hand, and a face is known to be under it."""
+
+
 class PixelGraph(nn.Module):
     """A segmenter's: logits (n, classes, h, w) -> probabilities of the same shape.
 
@@ -57,6 +63,26 @@ class PixelGraph(nn.Module):
             return torch.softmax(logits, dim=1)
         hand = torch.sigmoid(logits)
         return torch.cat((1 - hand, hand), dim=1)
+
+
+class LayeredGraph(nn.Module):
+    """A segmenter's whose last class lies over another one, as "hand over face" does.
+
+    -> probabilities (n, classes - 1, h, w), in which it counts as what is seen there, the hand; and "covered"
+    (n, 1, h, w): how likely it is, that is, that a face is hidden there.
+    """
+
+    outputs = ("probabilities", "covered")
+
+    def __init__(self, net: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.net, self.seen = net, names.index(names[-1].split(OVER)[0])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        every = torch.softmax(self.net(x), dim=1)
+        covered, plain = every[:, -1:], every[:, :-1]
+        before, here, after = plain[:, : self.seen], plain[:, self.seen : self.seen + 1], plain[:, self.seen + 1 :]
+        return torch.cat((before, here + covered, after), dim=1), covered
 
 
 def canonical_graph(net: nn.Module, kind: str, grey: bool = False) -> nn.Module:

@@ -72,7 +72,7 @@ def _portraits(data: Path, table: FaceTable, sources: Sequence[str], hands: Call
             continue
         rgb = read_rgb(data / file)
         mask = np.asarray(cv2.imread(str(folder / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE), np.uint8)
-        picture = _picture(table, file, rgb)
+        picture = picture_of(table, file, rgb)
         marks = portrait_marks(mask, picture, source)
         if source == "lfw_hair":
             marks = _doubted(marks, picture, hands(rgb))
@@ -88,7 +88,7 @@ def _people(
             continue
         file = f"touch/images/{row['file']}"
         rgb = read_rgb(data / file)
-        picture = _picture(table, file, rgb)
+        picture = picture_of(table, file, rgb)
         marks = _doubted(outlined(picture), picture, np.concatenate((box_list(row["hand_boxes"]), hands(rgb))))
         yield Base(picture, marks, "touch", f"touch/{row['person']}", is_late(row["person"]))
 
@@ -106,7 +106,8 @@ def _doubted(marks: U8, picture: Picture, boxes: Floats) -> U8:
     return marks
 
 
-def _picture(table: FaceTable, file: str, rgb: U8) -> Picture:
+def picture_of(table: FaceTable, file: str, rgb: U8) -> Picture:
+    """A portrait of `faces.npz` with its boxes and outlines, and no hands."""
     none = np.zeros((0, 4), np.float32)
     faces = np.asarray(table.boxes.get(file, np.zeros((0, 5)))[:, :4], np.float32)
     meshes = np.asarray(table.points.get(file, np.zeros((0, 468, 2))), np.float32)

@@ -1,0 +1,112 @@
+"""Real pictures to measure `segment` on, a set for each source: `python -m handlens.train.segment_measures ...`.
+
+Only what `segment_sets` keeps for validation or leaves out is taken. It knows no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handlens.data.delivery import new_folder
+from handlens.train.pack import FaceTable, read_rgb, read_rows
+from handlens.train.segment_bases import FACE, IGNORE, U8, is_late, picture_of, portrait_marks
+
+NAMES = ("background", "hand", "face")
+WHOLE = ("hgr1", "facesynthetics")
+"""Sources that training leaves out: all of their pictures measure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture with its mask and the person or picture it stands for."""
+
+    image: U8
+    mask: U8
+    group: str
+
+
+def portraits(data: Path, source: str) -> Iterator[Shown]:
+    """Portraits of one source of `segmentation/`, marked as training marks them."""
+    table = FaceTable(data)
+    for row in _rows(data, source):
+        group = f"{source}/{row['group']}" if source == "lfw_hair" else f"{source}/{row['image']}"
+        if source in WHOLE or is_late(group):
+            file = f"segmentation/images/{row['image']}"
+            rgb = read_rgb(data / file)
+            yield Shown(rgb, portrait_marks(_mask(data, row), picture_of(table, file, rgb), source), group)
+
+
+def hands(data: Path, source: str) -> Iterator[Shown]:
+    """Pictures of hands of one source of `segmentation/`."""
+    for number, row in enumerate(_rows(data, source)):
+        group = f"{source}/{row['group']}"
+        if source in WHOLE or is_late(group):
+            rgb = read_rgb(data / "segmentation" / "images" / row["image"])
+            yield Shown(rgb, _mask(data, row), f"{source}/{number}" if source in WHOLE else group)
+
+
+def outlined(data: Path, outlines: Path) -> Iterator[Shown]:
+    """Pictures of `touch/` whose hands and faces were outlined by eye.
+
+    outlines: a JSON list of {"file", "person", "hands", "face", "ignore"}, each a list of polygons x1 y1 x2 y2 ...
+    """
+    for row in json.loads(outlines.read_text("utf-8")):
+        rgb = read_rgb(data / "touch" / "images" / row["file"])
+        mask = np.zeros(rgb.shape[:2], np.uint8)
+        for value, name in ((FACE, "face"), (1, "hands"), (IGNORE, "ignore")):
+            for polygon in row.get(name, []):
+                cv2.fillPoly(mask, [np.round(np.reshape(polygon, (-1, 2))).astype(np.int32)], (value,))
+        yield Shown(rgb, mask, row["person"])
+
+
+def _rows(data: Path, source: str) -> list[dict[str, str]]:
+    return [row for row in read_rows(data / "segmentation" / "labels.csv") if row["source"] == source]
+
+
+def _mask(data: Path, row: dict[str, str]) -> U8:
+    mask = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
+    return np.asarray(mask, np.uint8)
+
+
+def write(pictures: Iterator[Shown], dest: Path) -> int:
+    """Write a set of pictures and index masks with its groups; return how many there are."""
+    rows = []
+    with new_folder(dest) as folder:
+        for kind in ("images", "masks"):
+            (folder / kind / "val").mkdir(parents=True)
+        (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES), "utf-8")
+        for number, shown in enumerate(pictures):
+            file = f"val/{number:04d}.png"
+            cv2.imwrite(str(folder / "images" / file), cv2.cvtColor(shown.image, cv2.COLOR_RGB2BGR))
+            cv2.imwrite(str(folder / "masks" / file), shown.mask)
+            rows.append((f"images/{file}", shown.group))
+        with (folder / "groups.csv").open("w", newline="", encoding="utf-8") as table:
+            csv.writer(table).writerows([("file", "group"), *rows])
+    return len(rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write every source that is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with segmentation/ and touch/")
+    parser.add_argument("--outlines", type=Path, help="hands over faces outlined by eye, a .json")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    for source in ("hgr1", "hands_white"):
+        print(source, write(hands(args.data, source), args.out / source))
+    for source in ("facesynthetics", "fasseg", "sfa_skin", "lfw_hair"):
+        print(source, write(portraits(args.data, source), args.out / source))
+    if args.outlines:
+        print("outlined", write(outlined(args.data, args.outlines), args.out / "outlined"))
+
+
+if __name__ == "__main__":
+    main()
