@@ -60,8 +60,10 @@ def _stock(faces: bool = True):
 
 def test_the_same_seed_draws_the_same_scene_and_all_values_have_a_name() -> None:
     first, second = (drawn(np.random.default_rng(3), _stock()) for _ in range(2))
-    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
-    assert first[0].shape == (SIDE, SIDE, 3) and first[1].shape == (SIDE, SIDE)
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+    assert first[0].shape == (SIDE, SIDE, 3)
+    assert first[1].shape == (SIDE, SIDE)
     assert set(np.unique(first[1])) <= {0, HAND, FACE, OVER, IGNORE}
 
 
@@ -82,7 +84,8 @@ def test_without_faces_no_hand_is_over_one() -> None:
 
 def test_an_outline_is_face_and_a_ring_around_it_is_not_known() -> None:
     marks = outlined(_picture())
-    assert marks[90, 100] == FACE and marks[5, 5] == 0
+    assert marks[90, 100] == FACE
+    assert marks[5, 5] == 0
     assert marks[36, 100] == IGNORE, "the mesh ends below the hairline"
     faceless = dataclasses.replace(_picture(), meshes=np.zeros((0, 468, 2), np.float32))
     assert outlined(faceless)[90, 100] == IGNORE, "a face without an outline is not known"
@@ -96,8 +99,10 @@ def test_skin_below_the_chin_is_no_face_and_ears_are() -> None:
     mask[80:100, 150:158] = 4  # an ear
     mask[140:190, 70:130] = 4  # the neck
     marks = portrait_marks(mask, picture, "sfa_skin")
-    assert marks[90, 100] == FACE and marks[90, 154] == FACE
-    assert marks[80, 80] in (FACE, IGNORE) and marks[170, 100] == 0
+    assert marks[90, 100] == FACE
+    assert marks[90, 154] == FACE
+    assert marks[80, 80] in (FACE, IGNORE)
+    assert marks[170, 100] == 0
 
 
 def test_beards_are_face_and_fringes_are_not() -> None:
@@ -105,12 +110,14 @@ def test_beards_are_face_and_fringes_are_not() -> None:
     hair[120:135, 90:110] = 5
     hair[30:60, 60:140] = 5
     marks = portrait_marks(hair, _picture(), "lfw_hair")
-    assert marks[128, 100] == FACE and marks[50, 100] == 0
+    assert marks[128, 100] == FACE
+    assert marks[50, 100] == 0
 
 
 def test_people_are_parted_by_their_names_alone() -> None:
     late = [is_late(f"person{n}") for n in range(2000)]
-    assert 0.08 < np.mean(late) < 0.16 and is_late("person1") == late[1]
+    assert 0.08 < np.mean(late) < 0.16
+    assert is_late("person1") == late[1]
 
 
 def test_sets_to_measure_on_open_as_masks(tmp_path: Path) -> None:
@@ -124,7 +131,8 @@ def test_sets_to_measure_on_open_as_masks(tmp_path: Path) -> None:
     found = open_set(tmp_path / "set", "segment")
     (picture,) = found
     mask: Image = picture.mask()  # type: ignore[misc]
-    assert found.names == ("background", "hand", "face") and picture.group == "p1"
+    assert found.names == ("background", "hand", "face")
+    assert picture.group == "p1"
     assert (mask[15, 15], mask[25, 25], mask[1, 4], mask[38, 3]) == (2, 1, 255, 0)
 
 
