@@ -39,8 +39,7 @@ def find_crops(probabilities: Floats, hand: int) -> tuple[Crop, ...]:
     blobs = sorted(_blobs(white), key=lambda blob: (-blob.area, blob.last))
     if not blobs or _is_bar(blobs[0], white.shape):
         return ()
-    least = np.float32(white.size) * np.float32(LEAST)
-    return tuple(Crop(_without_forearm(blob.mask), blob.area) for blob in blobs if np.float32(blob.area) >= least)
+    return tuple(Crop(_without_forearm(blob.mask), blob.area) for blob in blobs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +54,14 @@ class _Blob:
 
 
 def _blobs(white: Image) -> Iterator[_Blob]:
+    """Yield the blobs that are no specks."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+    least = np.float32(white.size) * np.float32(LEAST)
     for number in range(1, count):
         _, _, width, height, area = (int(side) for side in stats[number])
-        mask = (parts == number).astype(np.uint8)
-        yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))
+        if np.float32(area) >= least:
+            mask = (parts == number).astype(np.uint8)
+            yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))
 
 
 def _is_bar(blob: _Blob, shape: tuple[int, ...]) -> bool:
