@@ -20,6 +20,7 @@ from handlens.data.texts import columns_of, read_json
 from handlens.data.voc import is_voc, read_voc
 from handlens.data.yolo import read_yolo
 from handlens.data.yolo_layout import is_yolo
+from handlens.data.yolo_masks import has_polygons, read_yolo_masks
 from handlens.errors import InputError, unknown
 
 Reader = Callable[[Path, OnProblem | None], LabelledSet]
@@ -68,6 +69,7 @@ FORMATS: tuple[Format, ...] = (
     Format(_STUDIO, "detect", _has_boxes, partial(read_labelstudio, kind="detect")),
     Format(_STUDIO, "classify", _is_studio, partial(read_labelstudio, kind="classify")),
     Format("YOLO (data.yaml, .data, or .txt files beside the pictures)", "detect", is_yolo, read_yolo),
+    Format("YOLO with polygons", "segment", has_polygons, read_yolo_masks),
     Format("VOC (Annotations/*.xml)", "detect", is_voc, read_voc),
     Format("lists (train.list)", "classify", lambda path: bool(list_files(path)), read_lists),
     Format("pictures called NUMBER_CLASS (123_4.png)", "classify", is_named, read_named),
@@ -90,10 +92,10 @@ def open_set(path: str | Path, kind: str | None = None, on_problem: OnProblem | 
         raise InputError(unknown("kind", kind, KINDS))
     if not root.exists():
         raise InputError(f"'{path}' does not exist: give a folder with labelled pictures, or the file that lists them.")
-    fitting = [form for form in FORMATS if form.signs(root)]
-    chosen = next((form for form in fitting if kind in (None, form.kind)), None)
+    chosen = next((form for form in FORMATS if kind in (None, form.kind) and form.signs(root)), None)
     if chosen is not None:
         return chosen.read(root, on_problem)
+    fitting = [form for form in FORMATS if form.signs(root)]
     if fitting:
         told = " and ".join(dict.fromkeys(form.name for form in fitting))
         raise InputError(

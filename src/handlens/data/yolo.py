@@ -6,10 +6,11 @@ A line is `class cx cy w h`, the class a number from 0 and the box in fractions 
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.data.delivery import Tick, file_names, new_folder, put_picture, refuse_others
-from handlens.data.edges import Entry, keep_boxes, measure
+from handlens.data.edges import keep_boxes, measure
 from handlens.data.pictures import below, is_picture_file, picture_size
 from handlens.data.problems import (
     NO_LABEL,
@@ -23,7 +24,7 @@ from handlens.data.problems import (
 )
 from handlens.data.sets import SPLITS, Labelled, LabelledSet
 from handlens.data.texts import read_groups, read_text, write_groups, write_text
-from handlens.data.yolo_layout import find_layout
+from handlens.data.yolo_layout import Layout, find_layout
 from handlens.errors import InputError
 
 _SLACK = 0.002  # fractions may leave [0, 1] by this much: rounding
@@ -42,28 +43,52 @@ def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     Raises:
         InputError: no YOLO set; without `on_problem` also a line, class or box that is wrong.
     """
+    layout, places = find_labels(root, on_problem)
+    pictures = []
+    for place in places:
+        lines = [] if place.label is None else read_lines(place.label, layout.names, on_problem)
+        entries = ((name, _pixels(values, *place.size), where) for name, values, where in lines)
+        file = place.label or place.path
+        boxes, classes = keep_boxes(entries, layout.names, place.size, file, on_problem)
+        pictures.append(Labelled(place.path, *place.size, boxes, classes, split=place.split, group=place.group))
+    return LabelledSet("detect", layout.names, tuple(pictures), layout.root)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A picture of (width, height) and the file of its labels, None where it has none."""
+
+    path: Path
+    size: tuple[int, int]
+    label: Path | None
+    split: str
+    group: str
+
+
+def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[Layout, list[Place]]:
+    """Return what a YOLO set says of itself and its pictures, those left out that cannot be read.
+
+    Raises:
+        InputError: no YOLO set, or one without any label; without `on_problem` also a picture that cannot be read.
+    """
     layout = find_layout(Path(root), on_problem)
     groups = read_groups(layout.root)
-    labels = [_label_file(path) for path, _ in layout.pictures]
+    labels = [label_file(path) for path, _ in layout.pictures]
     if not any(label is not None for label in labels):
         raise InputError(
             f"'{root}' has no labels: there is no .txt file for any of its {len(layout.pictures)} pictures, neither"
             f" beside them nor in labels/."
         )
-    pictures = []
+    places = []
     for (path, split), label in zip(layout.pictures, labels, strict=True):
         if label is None:
             mention(on_problem, NO_LABEL, path, f"'{path}' has no label file: it counts as a picture without objects.")
         size = measure(path, on_problem)
-        if size is None:
-            continue
-        entries = [] if label is None else _read_lines(label, layout.names, size, on_problem)
-        boxes, classes = keep_boxes(entries, layout.names, size, label or path, on_problem)
-        group = groups.get(below(path, layout.root), "")
-        pictures.append(Labelled(path, *size, boxes, classes, split=split, group=group))
+        if size is not None:
+            places.append(Place(path, size, label, split, groups.get(below(path, layout.root), "")))
     for stray in _strays(layout.pictures, labels):
         mention(on_problem, NO_PICTURE, stray, f"'{stray}' has no picture of its name.")
-    return LabelledSet("detect", layout.names, tuple(pictures), layout.root)
+    return layout, places
 
 
 def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
@@ -97,7 +122,7 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
         _describe(found, folder, dest.resolve().name, placed)
 
 
-def _label_file(picture: Path) -> Path | None:
+def label_file(picture: Path) -> Path | None:
     """Return the label file of a picture: in labels/ where it lies in images/, else beside it; None: there is none."""
     places = [label for label, _ in _label_places(picture)]
     return next((place for place in places if place.is_file()), None)
@@ -128,9 +153,14 @@ def _strays(pictures: tuple[tuple[Path, str], ...], labels: list[Path | None]) -
                 yield path
 
 
-def _read_lines(
-    file: Path, names: tuple[str, ...], size: tuple[int, int], on_problem: OnProblem | None
-) -> Iterator[Entry]:
+def read_lines(
+    file: Path, names: tuple[str, ...], on_problem: OnProblem | None
+) -> Iterator[tuple[str, list[float], str]]:
+    """Yield (name, numbers, where) of each line: the four numbers of a box or those of a polygon, in fractions.
+
+    Raises:
+        InputError: without `on_problem`, a line that is wrong.
+    """
     try:
         text = read_text(file)
     except InputError as error:
@@ -144,7 +174,7 @@ def _read_lines(
         if kind:
             complain(on_problem, kind, file, f"{where}: {why}.")
         else:
-            yield names[int(float(words[0]))], _pixels(list(map(float, words[1:])), *size), where
+            yield names[int(float(words[0]))], list(map(float, words[1:])), where
 
 
 def _check_line(words: list[str], names: tuple[str, ...]) -> tuple[str, str]:
