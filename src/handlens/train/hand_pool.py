@@ -7,7 +7,7 @@ plain grounds of `sign_digits` and `asl_photos` allow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,13 +92,19 @@ def largest(mask: U8) -> U8 | None:
     return np.where(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), 255, 0).astype(np.uint8)
 
 
-def _cut(rows: list[dict[str, str]], data: Path, on_picture: Callable[[], None]) -> Iterable[Pooled]:
+def with_late(rows: list[dict[str, str]]) -> Iterator[tuple[dict[str, str], bool]]:
+    """Each row, and whether it is among the last pictures of its source and sign."""
     total, seen = Counter((row["source"], row["label"]) for row in rows), Counter[tuple[str, str]]()
     for row in rows:
+        kind = row["source"], row["label"]
+        seen[kind] += 1
+        yield row, seen[kind] > (1 - HELD_BACK) * total[kind]
+
+
+def _cut(rows: list[dict[str, str]], data: Path, on_picture: Callable[[], None]) -> Iterable[Pooled]:
+    for row, late in with_late(rows):
         on_picture()
         source, sign = row["source"], row["label"]
-        seen[source, sign] += 1
-        late = seen[source, sign] > (1 - HELD_BACK) * total[source, sign]
         folder = data / "gestures" / "photos"
         if source == "fingers_cluttered":
             continue  # no ground to cut from

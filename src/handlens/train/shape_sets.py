@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from handlens.data.silhouettes import read_silhouettes
 from handlens.io.draft import Draft
 from handlens.train.hand_pool import Pooled, read_pool
+from handlens.train.mask_shapes import read_masked
 
 SIDE = 128
 FISTS = "AEMNST"
@@ -48,6 +49,8 @@ thumb. Gestures keep the names of gestures17, where `on` is thumb, index and mid
 
 EACH = {"digits": 250, "gestures17": 120, "signs44": 60}
 """Silhouettes taken of each name of a source that is one hand, evenly over its frames."""
+LAST = ("sign_digits", "fingers_cluttered")
+"""Sources whose last pictures are for val."""
 HELD_OUT = ("sign_digits", "asl_photos")
 """Sources of the pool that only measure, where asked for."""
 
@@ -74,7 +77,7 @@ def gather(scheme: str, data: Path, pool: Sequence[Pooled], renders: Sequence[Pa
         if name is None:
             continue
         apart = hand.source in HELD_OUT
-        late = (hand.late and hand.source == "sign_digits") or (hand.source == "asl_photos" and hand.group == "3")
+        late = (hand.late and hand.source in LAST) or (hand.source == "asl_photos" and hand.group == "3")
         split = "val" if (apart if hold_out else late) else "train"
         drawn.append(Drawn(hand.mask, name, f"{hand.source}/{hand.group}", split))
     for source in EACH.keys() & SCHEMES[scheme].keys():
@@ -146,10 +149,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with gestures/")
     parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
     parser.add_argument("--render", type=Path, action="append", default=[], help="sets of render_hands")
+    parser.add_argument("--masks", metavar="MODEL", help="add the photographs' hands as this mask net sees them")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hold-out", action="store_true", help="keep whole sources for val")
     args = parser.parse_args(arguments)
-    drawn = gather(args.scheme, args.data, read_pool(args.data, args.pool), args.render, args.hold_out)
+    pool = read_pool(args.data, args.pool)
+    if args.masks:
+        pool += read_masked(args.data, args.masks)
+    drawn = gather(args.scheme, args.data, pool, args.render, args.hold_out)
     write(drawn, args.out)
     told = Counter((one.split, one.name) for one in drawn)
     print("\n".join(f"{split:<6}{name:<8}{number:>6}" for (split, name), number in sorted(told.items())))

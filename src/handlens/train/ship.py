@@ -19,6 +19,7 @@ import torch
 
 from handlens.data.open import open_set
 from handlens.data.sampling import evenly
+from handlens.data.sets import LabelledSet
 from handlens.data.turning import turned
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import load
@@ -31,7 +32,7 @@ from handlens.weights import SHIPPED
 
 LICENCE = "Apache-2.0"
 ANGLES = ("angle error median, degrees", "angle error 90th percentile, degrees")
-KEPT = ("accuracy", "balanced accuracy", "ROC AUC", *ANGLES)
+KEPT = ("accuracy", "balanced accuracy", "ROC AUC", "IoU hand", "IoU face", *ANGLES)
 """Rows of the report that the card keeps."""
 
 
@@ -49,10 +50,13 @@ def averaged(courses: Sequence[Course]) -> Course:
 
 
 def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> Course:
-    """The run's net with the card of a shipped model, looking at hands as this version of the code does."""
+    """The run's net with the card of a shipped model, looking at hands as this version of the code does.
+
+    A class such as "hand over face" becomes part of what is seen, the hand.
+    """
     shown, parts = sight(course.card.task, recipe(str(course.about["net"])))
     options = {"parameters": course.card.options["parameters"], **shown}
-    return course.with_card(
+    return course.flattened().with_card(
         name=name, version=version, data=tuple(sources), licence=LICENCE, options=options, parts=parts
     )
 
@@ -66,30 +70,42 @@ def put(file: Path, package: Path) -> None:
     table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
+def measured(file: Path, val: LabelledSet, course: Course) -> dict[str, float]:
+    """What the exported file scores, as far as the card keeps it."""
+    report = list(evaluate(load(file), val, resamples=0).report)
+    if course.about.get("angle"):
+        around = evaluate(load(file), turned(evenly(val, SOME), TURNS), resamples=0).report
+        report += [row for row in around if row.name.startswith("angle")]
+    return {row.name: round(row.value, 4) for row in report if row.name in KEPT and row.n}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Export with the new card, measure the file, export again with the scores, put it into the package."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="+", help="a run, for its best epoch, or one of its checkpoints")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--data", type=Path, required=True, help="the set whose val part it is measured on")
+    parser.add_argument("--data", type=Path, action="append", required=True, help="a set whose val part measures it")
+    parser.add_argument("--size", type=int, default=0, help="side of the input in pixels, if another than in training")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--version", default="0.1")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
     course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
+    if args.size:
+        course = course.with_card(size=(args.size, args.size))
     folder = args.run[0] if args.run[0].is_dir() else args.run[0].parent
-    file, val = folder / f"{args.name}.onnx", open_set(args.data, course.card.kind).split("val")
-    if len(args.run) > 1:  # the cut stays where training put it: val has photographs alone, and webcams would suffer
-        sharpness = fitted(asked(live_predictor(course), val))["a"]
+    file, parts = folder / f"{args.name}.onnx", [open_set(data, course.card.kind).split("val") for data in args.data]
+    if len(args.run) > 1 and course.card.kind == "classify":
+        # The cut stays where training put it: val has photographs alone, and webcams would suffer.
+        sharpness = fitted(asked(live_predictor(course), parts[0]))["a"]
         course = course.with_card(calibration={"a": sharpness, "b": 0.0})
-    scores = {}
+    scores: dict[str, float] = {}
     for _ in range(2):
         export_course(course.with_card(scores=scores), file, int8=True)
-        report = list(evaluate(load(file), val, resamples=0).report)
-        if course.about.get("angle"):
-            around = evaluate(load(file), turned(evenly(val, SOME), TURNS), resamples=0).report
-            report += [row for row in around if row.name.startswith("angle")]
-        scores = {row.name: round(row.value, 4) for row in report if row.name in KEPT}
+        scores = {}
+        for data, val in zip(args.data, parts, strict=True):
+            where = f", {data.name}" if len(parts) > 1 else ""
+            scores |= {f"{name}{where}": value for name, value in measured(file, val, course).items()}
     put(file, args.out)
     print(f"{args.name}: {file.stat().st_size / 1e6:.2f} MB, {scores}")
 
