@@ -15,7 +15,7 @@ from handlens.train.faceparts import OVAL
 from handlens.train.losses import dice_loss
 from handlens.train.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
 from handlens.train.segment_measures import outlined as outlined_by_eye
-from handlens.train.segment_measures import write
+from handlens.train.segment_measures import numbers, write
 from handlens.train.segment_sets import HAND, OVER, SIDE, drawn, stock_of
 from handlens.types import Floats, Image
 
@@ -149,3 +149,17 @@ def test_dice_is_zero_for_the_truth_and_one_for_its_opposite(channels: int) -> N
     told = float(dice_loss(right, mask))
     assert told == pytest.approx(0.0, abs=1e-3)
     assert float(dice_loss(-right, mask)) > 0.4
+
+
+def test_numbers_to_measure_on_are_the_last_pictures_of_a_source(tmp_path: Path) -> None:
+    photos = tmp_path / "gestures" / "photos"
+    (photos / "images" / "s").mkdir(parents=True)
+    lines = ["file,mask,label,group,source"]
+    for number in range(20):
+        cv2.imwrite(str(photos / "images" / "s" / f"{number}.png"), np.full((8, 8, 3), number, np.uint8))
+        lines.append(f"s/{number}.png,,{'4' if number % 2 else 'C'},,s")
+    (photos / "labels.csv").write_text("\n".join(lines) + "\n")
+    assert numbers(tmp_path, "s", tmp_path / "set") == 2, "of ten fours the last 15 per cent"
+    found = open_set(tmp_path / "set", "classify")
+    assert [picture.path.name for picture in found] == ["17.png", "19.png"]
+    assert found.names == ("4",)

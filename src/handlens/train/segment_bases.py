@@ -23,6 +23,8 @@ IGNORE = 255
 FACE = 2
 HELD_BACK = 12
 """Per cent of the groups of a source that are for validation."""
+PERSONS = {"asl_photos": "3", "massey_black": "hand4"}
+"""Who measures, of sources that name their people; of the others the last pictures."""
 U8 = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 

@@ -1,6 +1,6 @@
-"""Real pictures to measure `segment` on, a set for each source: `python -m handlens.train.segment_measures ...`.
+"""Real pictures to measure `segment` and `combined` on, by source: `python -m handlens.train.segment_measures ...`.
 
-Only what `segment_sets` keeps for validation or leaves out is taken. It knows no network.
+Only what `segment_sets` and `shape_sets` keep for validation or leave out is taken. It knows no network.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ import cv2
 import numpy as np
 
 from handlens.data.delivery import new_folder
+from handlens.train.hand_pool import with_late
 from handlens.train.pack import FaceTable, read_rgb, read_rows
-from handlens.train.segment_bases import FACE, IGNORE, U8, is_late, picture_of, portrait_marks
+from handlens.train.segment_bases import FACE, IGNORE, PERSONS, U8, is_late, picture_of, portrait_marks
 
 NAMES = ("background", "hand", "face")
 WHOLE = ("hgr1", "facesynthetics")
@@ -67,6 +69,25 @@ def outlined(data: Path, outlines: Path) -> Iterator[Shown]:
         yield Shown(rgb, mask, row["person"])
 
 
+def numbers(data: Path, source: str, dest: Path) -> int:
+    """Write colour photographs of the finger numbers 0 to 5, of the last people of a source, as class folders."""
+    count, rows = 0, []
+    with new_folder(dest) as folder:
+        for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
+            last = row["group"] == PERSONS[source] if source in PERSONS else late
+            if row["source"] != source or row["label"] not in "012345" or not last:
+                continue
+            file = Path("val") / row["label"] / Path(row["file"]).name
+            (folder / file.parent).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(data / "gestures" / "photos" / "images" / row["file"], folder / file)
+            # Neighbours in the order of a source are of one person, or of one moment.
+            rows.append((file.as_posix(), f"{row['group']}/{row['label']}/{count // 10}"))
+            count += 1
+        with (folder / "groups.csv").open("w", newline="", encoding="utf-8") as table:
+            csv.writer(table).writerows([("file", "group"), *rows])
+    return count
+
+
 def _rows(data: Path, source: str) -> list[dict[str, str]]:
     return [row for row in read_rows(data / "segmentation" / "labels.csv") if row["source"] == source]
 
@@ -104,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(source, write(hands(args.data, source), args.out / source))
     for source in ("facesynthetics", "fasseg", "sfa_skin", "lfw_hair"):
         print(source, write(portraits(args.data, source), args.out / source))
+    for source in ("sign_digits", "asl_photos", "fingers_cluttered", "epsrc_composites", "massey_black"):
+        print(source, numbers(args.data, source, args.out / f"digits_{source}"))
     if args.outlines:
         print("outlined", write(outlined(args.data, args.outlines), args.out / "outlined"))
 

@@ -30,7 +30,7 @@ from handlens.train.hand_pool import Pooled, read_pool
 from handlens.train.pack import read_rgb, read_rows
 from handlens.train.props import add_beard, add_object
 from handlens.train.render.backdrop import backdrop
-from handlens.train.segment_bases import FACE, U8, Base, Floats, is_late, read_bases
+from handlens.train.segment_bases import FACE, PERSONS, U8, Base, Floats, is_late, read_bases
 from handlens.train.sign_sets import read_renders, toned
 from handlens.train.synth import Scene, add_hand
 
@@ -144,8 +144,7 @@ def read_hands(data: Path, pool: Path, renders: Sequence[Path], left_out: Sequen
 
 def for_validation(hand: Pooled) -> bool:
     """Whether a photographed hand belongs to the people that measure: the last of each source."""
-    last = {"asl_photos": "3", "massey_black": "hand4"}
-    return hand.group == last[hand.source] if hand.source in last else hand.late
+    return hand.group == PERSONS[hand.source] if hand.source in PERSONS else hand.late
 
 
 class Finder:
