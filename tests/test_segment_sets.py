@@ -14,8 +14,8 @@ from handlens.train.facehand_data import Picture
 from handlens.train.faceparts import OVAL
 from handlens.train.losses import dice_loss
 from handlens.train.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
-from handlens.train.segment_measures import outlined as outlined_by_eye
 from handlens.train.segment_measures import numbers, write
+from handlens.train.segment_measures import outlined as outlined_by_eye
 from handlens.train.segment_sets import HAND, OVER, SIDE, drawn, stock_of
 from handlens.types import Floats, Image
 
