@@ -173,6 +173,49 @@ class TestMasks:
         assert np.isnan(value(measured, "IoU hand"))
         assert value(measured, "IoU mean") == 1
 
+    def test_the_published_numbers_are_means_of_batches_of_four(self):
+        truth, answer = np.zeros((6, SIDE, SIDE), np.uint8), np.zeros((6, SIDE, SIDE), np.uint8)
+        truth[0, :32], answer[0, :16] = 1, 1
+        truth[1, :8], answer[1, :24] = 1, 1
+        measured = self.measured(truth, answer)  # in the second batch there is nothing
+        assert value(measured, "precision hand") == pytest.approx((16 + 8) / (16 + 24))
+        assert value(measured, "precision hand, mean of batches of 4") == pytest.approx((16 + 8) / (16 + 24) / 2)
+        assert value(measured, "recall hand, mean of batches of 4") == pytest.approx((16 + 8) / (32 + 8) / 2)
+        assert value(measured, "F1 hand, mean of batches of 4") == pytest.approx(2 * 24 / (40 + 40) / 2)
+        assert "Mean of batches" in " ".join(measured.report.notes)
+
+    def test_hands_and_faces_together_are_one_class_as_published(self):
+        truth, answer = np.zeros((5, SIDE, SIDE), np.uint8), np.zeros((5, SIDE, SIDE), np.uint8)
+        truth[:, :10], answer[:, :10] = 1, 2  # the wrong class, and yet not background
+        truth[4, 20:40], answer[4, 20:30] = 2, 2
+        names = ("background", "hand", "face")
+        measured = self.measured(truth, answer, names, names)
+        assert value(measured, "precision hand or face") == 1
+        assert value(measured, "recall hand or face") == pytest.approx(60 / 70)
+        assert value(measured, "recall hand or face, mean of batches of 4") == pytest.approx((1 + 20 / 30) / 2)
+        assert value(measured, "recall hand") == 0
+
+    def test_intervals_of_batches_take_no_batch_for_empty_that_was_not_drawn(self):
+        truth = np.zeros((12, SIDE, SIDE), np.uint8)
+        truth[:, :10] = 1
+        outputs = [{"probabilities": (mask == np.arange(2)[:, None, None])[None].astype(np.float32)} for mask in truth]
+        pictures = [picture(n, mask=lambda mask=mask: mask) for n, mask in enumerate(truth)]
+        predictor = Predictor(model("segment", self.names, outputs, "segment"))
+        report = evaluate(predictor, LabelledSet("segment", self.names, pictures), resamples=50).report
+        row = report["F1 hand, mean of batches of 4"]
+        assert (row.low, row.value, row.high) == (1, 1, 1)
+
+    @pytest.mark.parametrize("class_of_all", [0, 1])
+    def test_masks_of_one_class_alone_are_measured(self, class_of_all):
+        truth = np.full((2, SIDE, SIDE), class_of_all, np.uint8)
+        measured = self.measured(truth, truth)
+        assert value(measured, "IoU mean") == value(measured, "pixel accuracy") == 1
+        for name in ("IoU hand", "precision hand", "recall hand", "F1 hand, mean of pictures"):
+            assert (value(measured, name) == 1) is bool(class_of_all), name
+        wrong = self.measured(truth, 1 - truth)
+        assert value(wrong, "IoU mean") == value(wrong, "pixel accuracy") == 0
+        assert wrong.outcomes[0].verdict.quality == 0
+
     def test_boundaries_agree_within_two_pixels(self):
         truth, said = np.zeros((40, 40), np.uint8), np.zeros((40, 40), np.uint8)
         truth[10:30, 10:30], said[12:32, 10:30] = 1, 1  # shifted by 2

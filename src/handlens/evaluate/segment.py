@@ -1,9 +1,11 @@
 """How good masks are: pixels, overlap and boundaries; it must not know what the classes stand for.
 
-Numbers "over the set" pool the pixels of all pictures; "mean of pictures" is what training logs publish (a mean over
-batches), where a small hand counts as much as a large one. Pixels that the truth ignores (255) count nowhere.
+Numbers pool the pixels of all pictures. "mean of batches of 4" is what training logs publish: precision, recall and F1
+of each four pictures in the set's order, and their mean. "mean of pictures" lets a small hand count as much as a large
+one. Pixels that the truth ignores (255) count nowhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +22,7 @@ from handlens.types import Image, Mask, Value
 
 SIDE = 400  # boundaries are compared on masks whose longer side is at most this: the published nets' input
 NEAR = 2  # pixels there, within which two boundaries agree
+BATCH = 4  # pictures: that of the published trainings
 
 
 class PixelJudge:
@@ -59,7 +62,18 @@ class PixelJudge:
     def finish(self) -> Findings:
         """Return what comes of all masks."""
         told = Pixels(self.names, np.stack(self._pixels), np.stack(self._edges))
-        return Findings(told.metrics, told.curves(), self._notes)
+        return Findings(told.metrics, told.curves(), (*self._notes, _ABOUT_BATCHES))
+
+
+_ABOUT_BATCHES = (
+    f"Mean of batches: over each {BATCH} pictures in their order, 0 where nothing is found or there, as training logs"
+    " publish it; the other numbers pool all pixels."
+)
+
+
+def foreground(names: tuple[str, ...]) -> str:
+    """Return what everything but the background is called: "hand", "hand or face"."""
+    return " or ".join(names[1:]) if 2 <= len(names) <= 4 else "foreground"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,22 +90,28 @@ class Pixels:
         hit, there, called = np.einsum("ncc->nc", counts), counts.sum(axis=2), counts.sum(axis=1)
         n, drawn = len(counts), [weights @ part for part in (hit, there, called)]
         iou = binary.ratio(drawn[0], drawn[1] + drawn[2] - drawn[0])
-        edge = np.einsum("dn,nec->edc", weights, self.edges, optimize=True)
-        boundary = _harmonic(*edge)
+        boundary = _harmonic(*np.einsum("dn,nec->edc", weights, self.edges, optimize=True))
         rows = [
             Drawn("pixel accuracy", binary.ratio(drawn[0].sum(axis=1), drawn[1].sum(axis=1)), n),
             Drawn("IoU mean", binary.mean(iou), n),
             Drawn("IoU mean without background", binary.mean(iou[:, 1:]), n),
         ]
+        parts = counts[:, 1:, 1:].sum(axis=(1, 2)), there[:, 1:].sum(axis=1), called[:, 1:].sum(axis=1)
+        batched = _batched(name := foreground(self.names), parts, weights)  # as if all of it were one class
+        if len(self.names) > 2:
+            rows += [*_rates(name, batched[0].n, [weights @ part for part in parts]), *batched]
         for k in (*range(1, len(self.names)), 0):
-            each = [part[:, k] for part in (hit, there, called)]
-            number, name = int((each[1] > 0).sum()), self.names[k]
+            name, parts = self.names[k], (hit[:, k], there[:, k], called[:, k])
+            number = int((parts[1] > 0).sum())
             rows.append(Drawn(f"IoU {name}", iou[:, k], number))
             if k:
                 rows.append(Drawn(f"boundary F1 {name}, within {NEAR} px", boundary[:, k], number))
             rows += _rates(name, number, [part[:, k] for part in drawn])
-            alone = _rates(name, number, each)
-            rows += [Drawn(f"{one.name}, mean of pictures", _mean(one.values, weights), one.n) for one in alone]
+            if k:
+                alone = _rates(name, number, parts)
+                rows += [Drawn(f"{one.name}, mean of pictures", _mean(one.values, weights), one.n) for one in alone]
+            if k and len(self.names) == 2:
+                rows += batched
         return rows
 
     def curves(self) -> tuple[Curve, ...]:
@@ -137,7 +157,22 @@ def _small(mask: Image) -> Image:
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
-def _rates(name: str, n: int, parts: list[Array]) -> list[Drawn]:
+def _batched(name: str, parts: Sequence[Array], weights: Array) -> list[Drawn]:
+    """Return precision, recall and F1 as the mean of batches; parts: hit, there, called, (n,) pixels each."""
+    present = _in_batches(weights) > 0
+    rates = _rates(name, int((parts[1] > 0).sum()), [_in_batches(weights * part) for part in parts])
+    means = [binary.ratio(np.nan_to_num(one.values).sum(axis=1), present.sum(axis=1)) for one in rates]
+    return [
+        Drawn(f"{one.name}, mean of batches of {BATCH}", mean, one.n) for one, mean in zip(rates, means, strict=True)
+    ]
+
+
+def _in_batches(values: Array) -> Array:
+    """Return (draws, batches): the sums over each `BATCH` of (draws, n) values; the last batch may be smaller."""
+    return np.add.reduceat(values, np.arange(0, values.shape[1], BATCH), axis=1)
+
+
+def _rates(name: str, n: int, parts: Sequence[Array]) -> list[Drawn]:
     hit, there, called = parts
     return [
         Drawn(f"precision {name}", binary.ratio(hit, called), n),
