@@ -8,7 +8,7 @@ from tiny_models import CARD, brightness_model
 
 import handlens
 from handlens.card import ModelCard
-from handlens.errors import InputError, ModelError, NotYet
+from handlens.errors import InputError, ModelError
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
 from handlens.tasks import contact, find
@@ -135,10 +135,6 @@ class TestOtherKinds:
         assert isinstance(value, Mask)
         assert value.boxes("hand").tolist() == [[20, 0, 40, 30]]
 
-    def test_combined_does_not_exist_yet(self):
-        with pytest.raises(NotYet, match="'combined' does not exist yet"):
-            Predictor(FakeRunner(card("segment", ("hand",), "combined"), {})).predict(frame())
-
 
 class TestLoad:
     def test_a_file_answers_a_picture(self, tmp_path):
@@ -163,9 +159,7 @@ class TestLoad:
         assert model.predict(frame(height, width)).to_json()["width"] == width
 
 
-def test_tasks_that_do_not_exist_yet_say_so():
-    assert [find(name).name for name in ("Touch", "hold", "GESTURE")] == ["touch", "hold", "gesture"]
-    with pytest.raises(NotYet, match=r"'combined' .* does not exist yet"):
-        find("combined")
+def test_tasks_are_found_by_their_names():
+    assert [find(name).name for name in ("Touch", "GESTURE", "combined")] == ["touch", "gesture", "combined"]
     with pytest.raises(InputError, match="unknown task 'tuch': did you mean 'touch'"):
         find("tuch")

@@ -184,7 +184,7 @@ class TestJson:
 
     def test_combined(self):
         hand = Hand([1, 2, 3, 4], Label("3", 0.9), angle=-12.5)
-        box = {"xyxy": [1, 2, 3, 4], "label": "3", "score": 0.9, "angle": -12.5, "mask": None}
+        box = {"xyxy": [1, 2, 3, 4], "label": "3", "score": 0.9, "scores": {}, "angle": -12.5, "mask": None}
         assert result("combined", (hand,)).to_json()["value"] == {"hand_found": True, "hands": [box]}
         assert result("combined", ()).to_json()["value"] == {"hand_found": False, "hands": []}
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from handlens.errors import ModelError, unknown
 
 KEY = "handlens"  # the name of the entry in the metadata of the .onnx
-KINDS = ("detect", "classify", "segment", "contact")
+KINDS = ("detect", "classify", "segment", "contact", "combined")
 RESIZES = ("letterbox", "stretch", "fit")
 
 
@@ -22,7 +22,7 @@ class ModelCard:
     being the longest side of the picture. stride: "fit" pads the picture to a multiple of it. mean, std: of RGB in
     0-255, the network sees (pixel - mean) / std. thresholds: label name -> score from which it counts, "score" for all
     others. calibration: {"a", "b"}: probability = sigmoid(a * logit + b); of labels as `kinds.classify` says. parts:
-    other models this one stands on, role -> name ({"detector": "facehand"}). options: numbers its task reads. data:
+    other models this one stands on, or that were put into it, role -> name ({"detector": "facehand"}). options: numbers its task reads. data:
     the sources it learned from. scores: how well it did on its validation data.
 
     Raises:
@@ -64,6 +64,8 @@ class ModelCard:
             raise ModelError(f"{who}: needs at least one label name and none twice, got {list(self.names)}.")
         if min(self.std) <= 0:
             raise ModelError(f"{who}: std must be above 0, got {self.std}.")
+        if self.kind == "combined" and "hand" not in self.options:
+            raise ModelError(f"{who}: a combined model needs the option 'hand', the number of that class in its masks.")
         missing = {"a", "b"} - self.calibration.keys() if self.calibration else set()
         if missing:
             raise ModelError(f"{who}: the calibration needs 'a' and 'b', got {sorted(self.calibration)}.")

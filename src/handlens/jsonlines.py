@@ -89,5 +89,4 @@ def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
 
 
 def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:
-    score = _score(hand.gesture.score)
-    return {"xyxy": _box(hand.xyxy), "label": hand.gesture.name, "score": score, "angle": _angle(hand), "mask": mask}
+    return {**_hand(hand, with_angle=True), "mask": mask}

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from handlens.card import ModelCard
-from handlens.errors import InputError, ModelError, NotYet, unknown
+from handlens.errors import InputError, ModelError, unknown
 from handlens.kinds import segment
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner, Runner
-from handlens.tasks import contact, hands, touch
+from handlens.tasks import combined, contact, hands, touch
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
 from handlens.types import Frame, Result, Value
-from handlens.weights import resolve
+from handlens.weights import parts_of, resolve
 
 CROPS = ("hand", "whole")
 
@@ -24,8 +24,9 @@ def open_part(name: str) -> Runner:
 class Predictor:
     """A model and the models it stands on, ready to be asked.
 
-    runner: the model. parts: role -> model, as `card.parts` names them ("detector"). opened: opens by its name a part
-    that was not given, when it is asked for; models that judge one hand need none for whole pictures.
+    runner: the model; a combined one is a `Composed`, or one file of both parts. parts: role -> model, as `card.parts`
+    names them ("detector"). opened: opens by its name a part that was not given, when it is asked for; models that
+    judge one hand need none for whole pictures.
 
     Raises:
         ModelError: a part without which the model never answers is missing.
@@ -74,8 +75,6 @@ class Predictor:
         )
 
     def _value(self, frame: Frame, min_score: float | None, crop: str) -> Value:
-        if self.task == "combined":
-            raise NotYet("the task 'combined' does not exist yet.")
         if self.card.kind == "contact":
             return contact.composed(frame, self.runner, self.parts["detector"], min_score)
         if self.card.kind == "detect":
@@ -84,7 +83,10 @@ class Predictor:
             tensor, geometry = prepare(frame.image, self.card)
             mask = segment.decode(self.runner.run(tensor), self.card, geometry)
             return mask if min_score is None else mask.surer(min_score)
-        judged = hands.judged(frame, self.runner, crop, self._detector)
+        if self.card.kind == "combined":
+            judged = combined.found_hands(frame, self.runner)
+        else:
+            judged = hands.judged(frame, self.runner, crop, self._detector)
         return tuple(hand for hand in judged if min_score is None or hand.gesture.score >= min_score)
 
     def _detector(self) -> Runner:
@@ -106,11 +108,15 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
         ModelError: no such model, or a file that is not one of ours.
         NotYet: a model that is planned but does not exist yet.
     """
+    made_of = parts_of(name_or_path)
+    if made_of:
+        composed = combined.Composed({role: OnnxRunner(resolve(name), threads) for role, name in made_of.items()})
+        return Predictor(composed, composed.parts)
     path = resolve(name_or_path)
     runner = OnnxRunner(path, threads)
 
     def opened(name: str) -> Runner:
         return OnnxRunner(resolve(name, path.parent), threads)
 
-    at_once = {} if runner.card.kind == "classify" else runner.card.parts
+    at_once = {} if runner.card.kind in ("classify", "combined") else runner.card.parts  # a combined file holds its own
     return Predictor(runner, {role: opened(name) for role, name in at_once.items()}, opened)

@@ -112,7 +112,7 @@ class Summary:
         rows = [("sources", f"{self.sources:,}"), ("frames", f"{self.frames:,}")]
         if touch:
             rows.append(("frames with a touch", f"{self.touched:,}{_percent(self.touched, self.frames)}"))
-        if self.task in ("hold", "gesture"):
+        if self.task in ("hold", "gesture", "combined"):
             rows.append(("frames with a hand", f"{self.hands:,}{_percent(self.hands, self.frames)}"))
             rows += [(f"  {label}", f"{count:,}") for label, count in self.labels.most_common(_LABELS)]
         for name, area in self.areas.items():

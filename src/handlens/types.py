@@ -69,15 +69,41 @@ class Hand:
     """One hand and what is said of it.
 
     xyxy: (4,) float32, source pixels. angle: degrees as in Label, or None. id: its identity over frames, -1 without.
+    mask: (h, w) uint8, 1 where the hand is, else 0, over all source pixels that the box touches; None without.
+
+    Raises:
+        ValueError: arrays of other shapes.
     """
 
     xyxy: Floats
     gesture: Label
     angle: float | None = None
     id: int = -1
+    mask: Image | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "xyxy", shaped(self.xyxy, np.float32, (4,), "Hand.xyxy"))
+        if self.mask is not None:
+            x1, y1, x2, y2 = self.window
+            object.__setattr__(self, "mask", shaped(self.mask, np.uint8, (y2 - y1, x2 - x1), "Hand.mask"))
+
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """All source pixels that the box touches, as x1 y1 x2 y2."""
+        x1, y1 = np.floor(self.xyxy[:2]).astype(int).tolist()
+        x2, y2 = np.ceil(self.xyxy[2:]).astype(int).tolist()
+        return x1, y1, x2, y2
+
+    def whole_mask(self, height: int, width: int) -> Image | None:
+        """Return the mask over a whole picture, (height, width) uint8, 0 and 1, or None where there is none."""
+        if self.mask is None:
+            return None
+        x1, y1, x2, y2 = self.window
+        whole = np.zeros((height, width), np.uint8)
+        whole[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)] = self.mask[
+            max(0, -y1) : max(0, height - y1), max(0, -x1) : max(0, width - x1)
+        ]
+        return whole
 
 
 Value = Detections | Mask | Label | tuple[Hand, ...]

@@ -8,7 +8,10 @@ from pathlib import Path
 from handlens.errors import ModelError, NotYet, unknown
 
 SHIPPED = Path(__file__).parent / "models"
-PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment", "combined")
+PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment")
+
+COMPOSED = {"combined": {"segment": "segment", "gesture": "digits"}}
+"""Models without a file of their own: role -> the model that takes it."""
 
 
 def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
@@ -36,9 +39,23 @@ def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
             if folder == SHIPPED:
                 verify(file)
             return file
+    if name in COMPOSED:
+        parts = " and ".join(f"'{part}'" for part in COMPOSED[name].values())
+        raise ModelError(
+            f"the model '{name}' has no file of its own, it is {parts} together; 'handlens export {name} --out"
+            f" {name}.onnx' writes them as one."
+        )
     if name in PLANNED:
         raise NotYet(f"the model '{name}' does not exist yet; there are: {_choices()}.")
     raise ModelError(unknown("model", text, {*shipped(), *cached()}))
+
+
+def parts_of(name_or_path: str | Path) -> dict[str, str]:
+    """Return the models that one without a file of its own is made of, role -> name; {} for any that has a file."""
+    name = str(name_or_path).lower()
+    if name not in COMPOSED or Path(str(name_or_path)).is_file() or (cache_dir() / f"{name}.onnx").is_file():
+        return {}
+    return COMPOSED[name]
 
 
 def shipped() -> list[str]:

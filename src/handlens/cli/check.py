@@ -51,9 +51,11 @@ def _providers() -> str:
 
 
 def _models() -> list[str]:
-    from handlens.weights import shipped
+    from handlens.weights import COMPOSED, shipped
 
-    return shipped() or ["touch"]
+    there = shipped()
+    whole = [name for name, parts in COMPOSED.items() if set(parts.values()) <= set(there)]
+    return [*there, *whole] or ["touch"]
 
 
 def _first_frame() -> "Frame":
@@ -91,9 +93,9 @@ def _model(name: str) -> str:
 
     from handlens.cli.words import verdict
     from handlens.predictor import load
-    from handlens.weights import shipped
+    from handlens.weights import COMPOSED, shipped
 
-    if name not in shipped():
+    if name not in (*shipped(), *COMPOSED):
         raise ModelError(f"the model '{name}' is missing from the package: install handlens again.")
     began = time.perf_counter()
     predictor = load(name)

@@ -8,23 +8,44 @@ import typer
 from handlens.cli.extra import need_training
 from handlens.errors import InputError
 
+_COMBINED = "combined"
+_PART = "NAME|FILE|RUN"
+
 
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN|CHECKPOINT|WEIGHTS", help="A run, its .ckpt, or .weights, .pt, .safetensors.")
+        str,
+        typer.Argument(
+            metavar="RUN|CHECKPOINT|WEIGHTS|combined", help="A run, its .ckpt, or .weights, .pt, .safetensors."
+        ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The .onnx, or for YOLOv3 the .weights, to write.")],
     int8: Annotated[bool, typer.Option("--int8", help="Store big kernels in 8 bits: a quarter of the size.")] = False,
     net: Annotated[str, typer.Option("--net", metavar="NAME|FILE.cfg", help="What weights alone belong to.")] = "",
     names: Annotated[str, typer.Option("--names", metavar="A,B|FILE", help="The labels of weights alone.")] = "",
     size: Annotated[int, typer.Option("--size", min=0, metavar="PX", help="Side of the input of weights alone.")] = 0,
+    segment: Annotated[
+        str, typer.Option("--segment", metavar=_PART, help="The part of combined that marks hands.")
+    ] = "",
+    gesture: Annotated[
+        str, typer.Option("--gesture", metavar=_PART, help="The part of combined that reads them.")
+    ] = "",
 ) -> None:
     """Write a trained network as an .onnx file; refused if its answers differ from torch.
 
     Weights trained elsewhere come along: Darknet's .weights with --net FILE.cfg and --names FILE.names, and YOLOv5 of
     release 5.0 as plain tensors with --net yolov5m. With --out FILE.weights a YOLOv3 goes back to Darknet.
+
+    "combined" writes a mask model and a gesture model as one file: from a picture to the sign of its largest hand.
     """
     ending = Path(out).suffix.lower()
+    if run.lower() == _COMBINED and not Path(run).exists():
+        _join(segment, gesture, out, {"--int8": int8, "--net": net, "--names": names, "--size": size})
+        return
+    if segment or gesture:
+        raise InputError(
+            f"--segment and --gesture name the parts of one file of both: type handlens export {_COMBINED} --out {out}."
+        )
     if ending not in (".onnx", ".weights"):
         raise InputError(f"--out must end in .onnx (or, for YOLOv3, in .weights), not '{out}'.")
     if ending == ".weights" and int8:
@@ -37,3 +58,20 @@ def export(
     course = open_foreign(source, net, names, size) if is_foreign(source) else open_course(source)
     path = write_darknet(course, Path(out)) if ending == ".weights" else export_course(course, Path(out), int8)
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
+def _join(segment: str, gesture: str, out: str, others: dict[str, object]) -> None:
+    """Write both parts as one file; those that are not named are the shipped ones."""
+    for flag, value in others.items():
+        if value:
+            raise InputError(f"{flag} is not for '{_COMBINED}': its parts are files already, and stay as they are.")
+    if Path(out).suffix.lower() != ".onnx":
+        raise InputError(f"--out must end in .onnx, not '{out}'.")
+    need_training("exporting", ("onnx",))
+    from handlens.train.combined_export import export_combined, part_file
+    from handlens.weights import COMPOSED
+
+    shipped = COMPOSED[_COMBINED]
+    parts = part_file(segment or shipped["segment"]), part_file(gesture or shipped["gesture"])
+    path = export_combined(*parts, Path(out))
+    print(f"{path} ({path.stat().st_size / 1e6:.2f} MB), of {parts[0]} and {parts[1]}")

@@ -138,8 +138,12 @@ def _chosen(answer: Value) -> Label | None:
         return answer
     if not isinstance(answer, tuple):
         raise TypeError(f"LabelJudge: expected a Label or hands, got {type(answer).__name__}")
+    if not answer:
+        return None
+    if answer[0].mask is not None:  # such hands come in the order of their areas
+        return answer[0].gesture
     sizes = [float(np.prod(hand.xyxy[2:] - hand.xyxy[:2])) for hand in answer]
-    return answer[int(np.argmax(sizes))].gesture if answer else None
+    return answer[int(np.argmax(sizes))].gesture
 
 
 def _number(angle: float | None) -> float:

@@ -111,11 +111,16 @@ def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:
         return BoxJudge(predictor, found)
     if found.kind == "segment":
         return PixelJudge(predictor, found)
-    return LabelJudge(predictor, found) if card.kind == "classify" else TouchJudge(predictor, found)
+    return LabelJudge(predictor, found) if card.kind in ("classify", "combined") else TouchJudge(predictor, found)
 
 
 def kinds_of_sets(card: ModelCard) -> tuple[str, ...]:
-    """Return the kinds of sets that a model can be measured on: its own, and for touch also pictures with a label."""
+    """Return the kinds of sets that a model can be measured on: its own, and for touch also pictures with a label.
+
+    A combined model is measured on what it says of the hands, pictures with a label.
+    """
+    if card.kind == "combined":
+        return ("classify",)
     if card.kind in ("detect", "contact"):
         return ("detect", "classify") if card.task == "touch" else ("detect",)
     return (card.kind,)

@@ -46,6 +46,8 @@ def draw(frame: Frame, result: Result) -> Image:
     if isinstance(value, Label):
         _draw_hand(pen, Hand(np.array([0, 0, frame.width, frame.height], np.float32), value, value.angle), zoom)
         return pen.image
+    for hand in value:
+        _draw_hand_mask(pen, hand, zoom)
     for hand in reversed(value):  # the surest on top
         _draw_hand(pen, hand, zoom)
     if not value:
@@ -68,6 +70,14 @@ def _draw_hand(pen: "_Pen", hand: Hand, zoom: int) -> None:
     number = f" #{hand.id}" if hand.id > 0 else ""
     turned = "" if angle is None else f", {round(angle)} deg"
     pen.tag(f"{hand.gesture.name} {hand.gesture.score:.0%}{turned}{number}", float(xyxy[0]), float(xyxy[1]), HAND)
+
+
+def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:
+    mask = hand.whole_mask(pen.height // zoom, pen.width // zoom)
+    if mask is not None:
+        mask = np.repeat(np.repeat(mask, zoom, axis=0), zoom, axis=1)
+        pen.tint(mask, [HAND])
+        pen.outline(mask > 0, HAND)
 
 
 def _draw_detections(pen: "_Pen", found: Detections) -> None:

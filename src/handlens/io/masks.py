@@ -72,3 +72,8 @@ def _masks_of(result: Result) -> Iterator[tuple[str, Image | npt.NDArray[np.bool
     """Yield each mask of a result with the ending of its name, as `places.MASKS` has them."""
     if isinstance(result.value, Mask):
         yield "_mask", result.value.classes
+    elif isinstance(result.value, tuple):
+        for number, hand in enumerate(result.value, 1):
+            mask = hand.whole_mask(result.height, result.width)
+            if mask is not None:
+                yield f"_hand{number}", mask

@@ -12,6 +12,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "classify": ("probabilities",),
     "segment": ("probabilities",),
     "contact": ("hand", "regions", "touch_logit", "region_scores"),
+    "combined": ("mask", "box", "probabilities", "found"),
 }
 
 

@@ -54,11 +54,21 @@ def encode(mask: Mask, geometry: Geometry) -> dict[str, Floats]:
     return {"probabilities": one_hot[None].astype(np.float32)}
 
 
-def _source_to_map(geometry: Geometry, shape: tuple[int, ...], top: int = 0) -> npt.NDArray[np.float64]:
-    """Return the matrix (2, 3) from source pixel centres, rows counted from `top`, to pixel centres of the map."""
+def above_zero(field: Floats, geometry: Geometry, window: tuple[int, int, int, int]) -> Image:
+    """Return where a field (h, w) over the whole network input is above 0: (H, W) uint8, 0 and 1.
+
+    window: x1 y1 x2 y2, the source pixels that are asked for.
+    """
+    x1, y1, x2, y2 = window
+    matrix = _source_to_map(geometry, field.shape, y1, x1)
+    return np.asarray(_warp(field, matrix, (y2 - y1, x2 - x1), cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) > 0, np.uint8)
+
+
+def _source_to_map(geometry: Geometry, shape: tuple[int, ...], top: int = 0, left: int = 0) -> npt.NDArray[np.float64]:
+    """Return the matrix (2, 3) from source pixel centres, counted from `top` and `left`, to those of the map."""
     per_x, per_y = shape[1] / geometry.net_width, shape[0] / geometry.net_height
     scale_x, scale_y = geometry.scale_x * per_x, geometry.scale_y * per_y
-    shift_x = 0.5 * scale_x + geometry.pad_x * per_x - 0.5
+    shift_x = (left + 0.5) * scale_x + geometry.pad_x * per_x - 0.5
     shift_y = (top + 0.5) * scale_y + geometry.pad_y * per_y - 0.5
     return np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
 

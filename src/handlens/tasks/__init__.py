@@ -22,7 +22,7 @@ TASKS = {
         Task("hold", "does the hand hold an object or nothing?", ("classify",), built=True),
         Task("segment", "which pixels are hand, which are face?", ("segment",), built=True),
         Task("gesture", "which sign or number, turned by which angle?", ("classify",), built=True),
-        Task("combined", "where is the hand, and which sign does it make?", ()),
+        Task("combined", "where is the hand, and which sign does it make?", ("combined",), built=True),
     )
 }
 

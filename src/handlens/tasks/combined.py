@@ -1,0 +1,168 @@
+"""Combined: pixels -> hands -> the sign that each makes and how it is turned, by two models or by one file of both.
+
+It must not know files, drawing or how networks run.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.handcrop import Crop, find_crops
+from handlens.kinds import classify, expect
+from handlens.kinds.segment import above_zero
+from handlens.preprocess import Geometry, prepare, to_tensor
+from handlens.runner import Outputs, Runner
+from handlens.silhouette import Shape, seen
+from handlens.types import Floats, Frame, Hand, Label
+
+NAME = "combined"
+HAND = "hand"  # the class of the mask model, and the option of the card with its number
+ROLES = ("segment", "gesture")
+BLANK = Crop(Shape(np.zeros((1, 1), np.uint8), np.array([0, 0, 1, 1], np.float32)), 0)
+"""Shown to the gesture model where there is no hand, so that it says how many numbers it answers with."""
+
+
+class Composed:
+    """A mask model and a gesture model, asked one after the other; final.
+
+    As a Runner it answers with what one exported file of both answers: the largest hand of each picture. card: that of
+    the file. parts: the two by their roles.
+
+    Raises:
+        InputError: models that do not fit together.
+    """
+
+    def __init__(self, parts: Mapping[str, Runner]) -> None:
+        self.parts = {role: parts[role] for role in ROLES}
+        self.card = combined_card(parts["segment"].card, parts["gesture"].card)
+
+    def run(self, batch: Floats) -> Outputs:
+        """Return the arrays of a batch (n, 3, h, w): "mask" (n, classes, h', w') probabilities, "box" (n, 4) pixels of
+        the batch, "probabilities" (n, names), "angle" (n, 2) if the gesture model tells it, and "found" (n,) bool.
+
+        Where nothing is found, all but the mask is 0.
+        """
+        maps = self.maps(batch)
+        hands = [find_crops(one, int(self.card.options[HAND]))[:1] for one in maps]
+        found = np.array([bool(crops) for crops in hands])
+        largest = [crop for crops in hands for crop in crops]
+        scale = np.array(batch.shape[:1:-1], np.float32) / np.array(maps.shape[:1:-1], np.float32)
+        box = np.zeros((len(batch), 4), np.float32)
+        box[found] = np.reshape([crop.shape.box * np.tile(scale, 2) for crop in largest], (-1, 4))
+        answer = {"mask": maps, "box": box, "found": found}
+        told = self.judge(largest or [BLANK])
+        for name in ("probabilities", "angle"):
+            if name in told:
+                rows = np.zeros((len(batch), told[name].shape[1]), np.float32)
+                rows[found] = told[name][: found.sum()]
+                answer[name] = rows
+        return answer
+
+    def maps(self, batch: Floats) -> Floats:
+        """Return the probabilities of the mask model for a batch, (n, classes, h', w')."""
+        maps = self.parts["segment"].run(batch)["probabilities"]
+        return expect("probabilities", maps, (len(batch), len(self.parts["segment"].card.names), None, None))
+
+    def judge(self, crops: Sequence[Crop]) -> Outputs:
+        """Return what the gesture model says of each hand."""
+        gesture = self.parts["gesture"]
+        views = [seen(crop.shape, gesture.card.size) for crop in crops]
+        return gesture.run(to_tensor(views, gesture.card))
+
+
+def combined_card(segment: ModelCard, gesture: ModelCard) -> ModelCard:
+    """Return the card of both together: it is asked with pictures as the mask model, and answers as the gesture model.
+
+    Pictures keep their proportions, also for a mask model that learned from stretched ones: hands must.
+
+    Raises:
+        InputError: a mask model that knows no hands, or a gesture model that is not made for silhouettes.
+    """
+    check_parts(segment, gesture)
+    both = {"segment": segment, "gesture": gesture}
+    licences = {role: card.licence for role, card in both.items()}
+    one = len(set(licences.values())) == 1
+    return replace(
+        segment,
+        name=NAME,
+        task=NAME,
+        kind=NAME,
+        names=gesture.names,
+        resize="letterbox" if segment.resize == "stretch" else segment.resize,
+        thresholds=gesture.thresholds,
+        calibration=gesture.calibration,
+        parts={role: card.name for role, card in both.items()},
+        options={HAND: float(segment.names.index(HAND)), **_parameters(both.values())},
+        data=tuple(f"{role}: {source}" for role, card in both.items() for source in card.data),
+        licence=segment.licence if one else ", ".join(f"{role}: {text}" for role, text in licences.items()),
+        scores={f"{role} {name}": score for role, card in both.items() for name, score in card.scores.items()},
+    )
+
+
+def _parameters(cards: Iterable[ModelCard]) -> dict[str, float]:
+    """Return how many numbers both nets have, as the option of a card, where both cards say so."""
+    counts = [card.options.get("parameters", 0.0) for card in cards]
+    return {"parameters": sum(counts)} if all(counts) else {}
+
+
+def check_parts(segment: ModelCard, gesture: ModelCard) -> None:
+    """Raise InputError where two models do not fit together."""
+    if segment.kind != "segment":
+        raise InputError(
+            f"the model '{segment.name}' makes no masks, it answers '{segment.task}': as the part 'segment' give one"
+            " that was trained with 'handlens train segment'."
+        )
+    if HAND not in segment.names:
+        raise InputError(
+            f"the mask model '{segment.name}' has no class 'hand', it knows {', '.join(segment.names)}: the combined"
+            " model crops what that class marks."
+        )
+    if gesture.kind != "classify":
+        raise InputError(
+            f"the model '{gesture.name}' tells no gestures, it answers '{gesture.task}': as the part 'gesture' give"
+            " digits, gestures, or one of your own on silhouettes."
+        )
+    if not (gesture.options.get("silhouette") or gesture.options.get("grey")):
+        raise InputError(
+            f"the model '{gesture.name}' looks at pictures in colour, and a mask has none: as the part 'gesture' give"
+            " digits, gestures, or one of your own on silhouettes."
+        )
+
+
+def found_hands(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
+    """Return each hand of a picture, the largest first, with its sign, angle and mask; () where there is none.
+
+    runner: a `Composed`, or one file of both parts, which tells of the largest hand alone.
+    """
+    tensor, geometry = prepare(frame.image, runner.card)
+    number = int(runner.card.options[HAND])
+    if isinstance(runner, Composed):
+        maps = runner.maps(tensor)[0]
+        crops = find_crops(maps, number)
+        told = runner.judge(crops) if crops else {}
+    else:
+        told = runner.run(tensor)
+        maps = expect("mask", told["mask"], (1, None, None, None))[0]
+        crops = find_crops(maps, number)[:1] if told["found"][0] else ()
+    if not crops:
+        return ()
+    labels = classify.decode(told, runner.card)
+    hands = (_hand(crop, label, maps, number, geometry) for crop, label in zip(crops, labels, strict=True))
+    return tuple(hand for hand in hands if hand is not None)
+
+
+def _hand(crop: Crop, label: Label, maps: Floats, number: int, geometry: Geometry) -> Hand | None:
+    """Return a hand in source pixels, or None for one that lies in the grey around the picture."""
+    height, width = maps.shape[1:]
+    scale = np.array([geometry.net_width / width, geometry.net_height / height] * 2, np.float32)
+    edges = np.array([geometry.width, geometry.height] * 2, np.float32)
+    box = np.clip(geometry.to_source(crop.shape.box[None] * scale)[0], 0, edges)
+    if not (box[2:] > box[:2]).all():
+        return None
+    hand = Hand(box, label, label.angle)
+    lead = maps[number] - np.delete(maps, number, axis=0).max(axis=0)
+    lead = np.where(crop.shape.mask > 0, lead, -np.abs(lead)).astype(np.float32)
+    return replace(hand, mask=above_zero(lead, geometry, hand.window))

@@ -1,0 +1,254 @@
+"""A mask model's file and a gesture model's -> one .onnx of both with the crop between them; it needs no torch.
+
+The file is refused where it answers otherwise than its parts, asked one after the other, do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, compose, helper, inliner, version_converter
+
+from handlens.card import ModelCard
+from handlens.errors import InputError, ModelError
+from handlens.runner import FakeRunner, OnnxRunner
+from handlens.tasks.combined import HAND, Composed
+from handlens.train.crop_layer import OPSET, crop_layer
+from handlens.train.onnx_file import write_checked
+from handlens.train.onnx_steps import Steps, Value
+from handlens.types import Floats
+from handlens.weights import resolve
+
+NEWEST = 20
+"""Operators of later sets are not known to every runtime that runs the rest of handlens."""
+IR = 8
+"""The version of the file itself, which goes with opset 17."""
+TOLERANCE = 1e-3
+
+
+def part_file(given: str) -> Path:
+    """Return the .onnx of a part: a shipped name, a file, or a run with its exported model.
+
+    Raises:
+        InputError: a folder without one exported model.
+        ModelError: no such model.
+    """
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        return resolve(given)
+    exported = sorted(folder.glob("*.onnx"))
+    if len(exported) != 1:
+        told = "has none" if not exported else f"has {len(exported)}"
+        raise InputError(f"'{given}' should be a run with one exported model, but {told}: give the .onnx itself.")
+    return exported[0]
+
+
+def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
+    """Write the models of two files as one, with the card of both.
+
+    Raises:
+        InputError: they do not fit together, or cannot be joined.
+        ModelError: a file is no model, or the joined graph answers otherwise than its parts.
+        OutputError: it cannot be written.
+    """
+    parts = {"segment": OnnxRunner(segment), "gesture": OnnxRunner(gesture)}
+    composed = Composed(parts)
+    models = {role: _read(runner.path, role) for role, runner in parts.items()}
+    target = max(OPSET, *map(_opset, models.values()))
+    models = {role: _at(model, target, parts[role].path) for role, model in models.items()}
+    hand, card = int(composed.card.options[HAND]), parts["gesture"].card
+    model = _joined(models["segment"], models["gesture"], hand, card, target)
+
+    def check(written: OnnxRunner) -> None:
+        for batch in _pictures(composed.card):
+            told = written.run(batch)
+            _compare({"mask": told["mask"]}, {"mask": composed.maps(batch)})
+            _compare(told, _after_mask(composed, told["mask"], batch))
+
+    classes = len(parts["segment"].card.names)
+    _check_crop(_joined(_seeing(classes, target), models["gesture"], hand, card, target), composed)
+    return write_checked(model, composed.card, out, check)
+
+
+def _read(path: Path, role: str) -> onnx.ModelProto:
+    """A part's model without functions of its own; refused where it cannot be joined."""
+    model = onnx.load(path)
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
+    if foreign:
+        raise InputError(
+            f"'{path}' has operators of '{foreign[0]}': only those of ONNX itself can be put into one file."
+        )
+    if _opset(model) > NEWEST:
+        raise InputError(f"'{path}' has ONNX opset {_opset(model)}: export it again with {NEWEST} or less.")
+    sides = model.graph.input[0].type.tensor_type.shape.dim
+    if sides[0].HasField("dim_value"):
+        raise InputError(
+            f"the part '{role}', '{path}', was exported for batches of {sides[0].dim_value} alone: export it again"
+            " with a free number of pictures."
+        )
+    return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(found.version for found in model.opset_import if found.domain in ("", "ai.onnx")))
+
+
+def _at(model: onnx.ModelProto, opset: int, path: Path) -> onnx.ModelProto:
+    """The same model in a later opset."""
+    if _opset(model) == opset:
+        return model
+    try:
+        return version_converter.convert_version(model, opset)
+    except Exception as error:  # a RuntimeError or one of the converter's own, which is not public
+        why = (str(error).strip().splitlines() or ["it does not say why"])[0]
+        raise InputError(f"'{path}' cannot be brought to ONNX opset {opset}: {why}") from error
+
+
+def _joined(
+    segment: onnx.ModelProto, gesture: onnx.ModelProto, hand: int, seen: ModelCard, opset: int
+) -> onnx.ModelProto:
+    """Both models as one graph. hand: the number of that class; seen: the card of the gesture model."""
+    first, last = (_renamed(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture)))
+    steps = Steps("crop/")
+    image = Value("image", steps)
+    steps.called(image, first.graph.input[0].name)
+    begin = len(steps.nodes)
+    maps = Value("segment/probabilities", steps)
+    steps.called(maps, "mask")
+    cropped = crop_layer(steps, maps, hand, seen.size)
+    scale = 1.0 / np.asarray(seen.std, np.float32)
+    offset = -np.asarray(seen.mean, np.float32) * scale
+    channels = cropped.views * scale.reshape(1, 3, 1, 1) + offset.reshape(1, 3, 1, 1)
+    steps.called(channels, last.graph.input[0].name)
+    end = len(steps.nodes)
+    steps.called(cropped.found, "found")
+    column = cropped.found.reshape([-1, 1])
+    steps.called(steps.add("Where", column, cropped.box * _ratio(steps, image, maps), 0.0), "box")
+    outputs = {value.name: value for value in last.graph.output}
+    told = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
+    for name in told:
+        steps.called(steps.add("Where", column, Value(f"gesture/{name}", steps), 0.0), name)
+    nodes = [*steps.nodes[:begin], *first.graph.node, *steps.nodes[begin:end], *last.graph.node, *steps.nodes[end:]]
+    graph = helper.make_graph(
+        nodes,
+        "combined",
+        [_value("image", first.graph.input[0])],
+        [
+            _value("mask", next(value for value in first.graph.output if value.name == maps.name)),
+            helper.make_tensor_value_info("box", TensorProto.FLOAT, ("n", 4)),
+            *(_value(name, outputs[f"gesture/{name}"]) for name in told),
+            helper.make_tensor_value_info("found", TensorProto.BOOL, ("n",)),
+        ],
+        [*first.graph.initializer, *last.graph.initializer, *steps.constants.values()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="handlens")
+    model.ir_version = max(IR, segment.ir_version, gesture.ir_version)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _renamed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    return compose.add_prefix(model, prefix)
+
+
+def _value(name: str, like: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """An input or output of that name with the sides of another, the first of them free."""
+    value = onnx.ValueInfoProto()
+    value.CopyFrom(like)
+    value.name = name
+    value.type.tensor_type.shape.dim[0].Clear()
+    value.type.tensor_type.shape.dim[0].dim_param = "n"
+    return value
+
+
+def _ratio(steps: Steps, image: Value, maps: Value) -> Value:
+    """Pixels of the image to one of the map, (4,): across, down, across, down."""
+    order = np.array([3, 2, 3, 2])
+    sides = [steps.add("Gather", steps.add("Shape", of), order, axis=0).as_float() for of in (image, maps)]
+    return sides[0] / sides[1]
+
+
+def _seeing(classes: int, opset: int) -> onnx.ModelProto:
+    """A mask model whose pictures are the masks."""
+    sides = ("n", classes, "h", "w")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name in ("image", "probabilities")]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["image"], ["probabilities"])], "seeing", ends[:1], ends[1:]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR)
+
+
+def _check_crop(model: onnx.ModelProto, composed: Composed) -> None:
+    """Raise ModelError where crop and gesture model answer otherwise than one after the other, on masks made here."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    classes, hand = len(composed.parts["segment"].card.names), int(composed.card.options[HAND])
+    for shapes in _shapes(90, 120):
+        maps = np.stack([shapes == (number == hand) for number in range(classes)], axis=1).astype(np.float32)
+        told = dict(zip(names, session.run(names, {"image": maps}), strict=True))
+        _compare(told, _after_mask(composed, maps, maps))
+
+
+def _after_mask(composed: Composed, maps: Floats, batch: Floats) -> dict[str, Floats]:
+    """What the composition answers to a batch of which the masks are known.
+
+    The joined file's masks may differ in the last digit from the part's, and a pixel on the edge of a hand with them.
+    """
+    known = FakeRunner(composed.parts["segment"].card, {"probabilities": maps})
+    return Composed({**composed.parts, "segment": known}).run(batch)
+
+
+def _compare(ours: dict[str, Floats], theirs: dict[str, Floats]) -> None:
+    for name, wanted in theirs.items():
+        got = ours[name]
+        same = got.shape == wanted.shape
+        worst = float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max()) if same else float("inf")
+        if not worst <= TOLERANCE:  # so that NaN is refused too
+            raise ModelError(
+                f"the joined file's answers differ from those of its parts by {worst:.2g} in '{name}'; at most"
+                f" {TOLERANCE} is allowed."
+            )
+
+
+def _pictures(card: ModelCard) -> Iterator[Floats]:
+    """Batches of one and three pictures with hands of the colour of skin on a restless ground."""
+    rng = np.random.default_rng(0)
+    for shapes in _shapes(*card.size):
+        ground = rng.uniform(0, 255, (*shapes.shape, 3)).astype(np.float32)
+        ground = np.stack([cv2.blur(one, (9, 9)) for one in ground])
+        skin = np.array([205, 150, 125], np.float32) + rng.normal(0, 6, ground.shape).astype(np.float32)
+        images = np.where(shapes[..., None] > 0, skin, ground)
+        mean, std = np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
+        yield np.ascontiguousarray(((images - mean) / std).transpose(0, 3, 1, 2), np.float32)
+
+
+def _shapes(height: int, width: int) -> Iterator[NDArray[np.uint8]]:
+    """Masks (n, h, w) of one hand, and of none, one and two."""
+    yield np.stack([_hands(height, width, [(0.5, 0.5, 0.13)])])
+    two: Sequence[tuple[float, float, float]] = [(0.25, 0.6, 0.08), (0.72, 0.42, 0.1)]
+    yield np.stack([_hands(height, width, hands) for hands in ([], [(0.4, 0.3, 0.11)], two)])
+
+
+def _hands(height: int, width: int, hands: Sequence[tuple[float, float, float]]) -> NDArray[np.uint8]:
+    """A mask (h, w) of open hands with forearms. hands: x, y and radius of each palm, shares of the sides."""
+    mask = np.zeros((height, width), np.uint8)
+    for x, y, radius in hands:
+        middle, unit = np.array([x * width, y * height]), radius * min(height, width)
+        for degrees in (-35, -12, 10, 32, 75, 180):
+            turn, reach, wide = np.deg2rad(degrees), 6.0 if degrees == 180 else 2.6, 1.4 if degrees == 180 else 0.5
+            tip = middle + reach * unit * np.array([np.sin(turn), -np.cos(turn)])
+            ends = [tuple(np.round(point).astype(int).tolist()) for point in (middle, tip)]
+            cv2.line(mask, ends[0], ends[1], 1, max(1, round(wide * unit)))
+        cv2.circle(mask, ends[0], max(1, round(unit)), 1, -1)
+    return mask
