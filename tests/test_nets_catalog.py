@@ -6,14 +6,13 @@ import sys
 import pytest
 
 from handlens.cli import run
-from handlens.cli.models import LATER
 from handlens.errors import InputError
 from handlens.train.nets import catalog
 
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
-    *("grip", "palm", "shadow", "digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus"),
+    *("grip", "palm", "shadow", "digits6", "gestures20", "glove", "snet", "vgg", "unet", "deeplabv3plus"),
 )
 
 
@@ -23,8 +22,7 @@ def table(out: str) -> dict[str, str]:
 
 
 def test_all_names_of_the_contract_are_known():
-    assert {*catalog.names(), *LATER} == set(CONTRACT)
-    assert not {*catalog.names()} & {*LATER}
+    assert set(catalog.names()) == set(CONTRACT)
 
 
 def test_names_in_any_case_and_the_nearest_one():

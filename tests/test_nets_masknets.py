@@ -15,12 +15,12 @@ def test_counts_are_the_published_ones():
     with torch.device("meta"):
         assert count(SNet()) == 3_519_745
         assert count(UNet()) == 1_946_881
-        vgg = VGGDecoder(pretrained=False)
+        vgg = VGGDecoder()
         assert count(vgg) == 4_243_201
         assert sum(p.numel() for p in vgg.parameters() if not p.requires_grad) == 1_735_488
 
 
-@pytest.mark.parametrize("build", [SNet, UNet, lambda classes: VGGDecoder(classes, pretrained=False)])
+@pytest.mark.parametrize("build", [SNet, UNet, VGGDecoder])
 @pytest.mark.parametrize(("height", "width"), [(16, 24), (17, 30), (5, 9)])
 def test_any_size_comes_back_as_it_was(build, height, width):
     assert build(3).eval()(torch.rand(1, 3, height, width)).shape == (1, 3, height, width)
@@ -47,7 +47,8 @@ def torchvision_like() -> dict[str, torch.Tensor]:
 def test_vgg_takes_the_weights_of_a_file(tmp_path: Path):
     path, state = tmp_path / "vgg16.pth", torchvision_like()
     torch.save(state, path)
-    net = VGGDecoder(pretrained=path)
+    net = VGGDecoder()
+    net.take_encoder(path)
     assert torch.equal(net.down[2][1][0].weight, state["features.12.weight"])
     x = torch.rand(1, 3, 8, 8)
     expected = torch.relu(torch.conv2d(x, state["features.0.weight"], state["features.0.bias"], padding=1))
@@ -55,14 +56,14 @@ def test_vgg_takes_the_weights_of_a_file(tmp_path: Path):
 
 
 def test_missing_and_foreign_weights_say_so(tmp_path: Path):
-    with pytest.raises(InputError, match="there is no file"):
-        VGGDecoder(pretrained=tmp_path / "vgg16.pth")
+    with pytest.raises(InputError, match=r"there is no file .*--no-pretrained"):
+        VGGDecoder().take_encoder(tmp_path / "vgg16.pth")
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"holds no VGG16 .* 'features\.0\.weight' is missing"):
-        VGGDecoder(pretrained=tmp_path / "other.pth")
+        VGGDecoder().take_encoder(tmp_path / "other.pth")
 
 
-def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path: Path):
+def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path: Path, capsys):
     pytest.importorskip("torchvision")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
 
@@ -70,8 +71,9 @@ def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path: Path):
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr("torch.hub.urlopen", offline)
-    with pytest.raises(InputError, match=r"cannot be had .*Network is unreachable.*--no-pretrained"):
-        VGGDecoder()
+    with pytest.raises(InputError, match=r"cannot be had .*Network is unreachable.*--pretrained .*--no-pretrained"):
+        VGGDecoder().take_encoder()
+    assert "fetching the ImageNet weights of vgg16, 528 MB" in capsys.readouterr().err
 
 
 def test_a_mask_needs_a_channel():

@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handlens.errors import InputError, ModelError, NotYet, unknown
+from handlens.errors import HandlensError, InputError, ModelError, unknown
 
 if TYPE_CHECKING:
     from handlens.card import ModelCard
-
-LATER = ("deeplabv3plus",)
-"""Networks that are promised (CONTRACT.md) and do not exist yet."""
 
 
 def models(
@@ -26,9 +23,6 @@ def models(
 
     if name is None:
         _list()
-    elif name.lower() in LATER:
-        there = ", ".join(catalog.names())
-        raise NotYet(f"the network '{name.lower()}' does not exist yet; there are: {there}.")
     elif name.lower() in catalog.names():
         _layers(name, classes, fused)
     elif classes is not None or fused:
@@ -40,7 +34,7 @@ def models(
 
 def _list() -> None:
     from handlens.train.nets import catalog
-    from handlens.weights import SHIPPED, cache_dir, cached, shipped
+    from handlens.weights import COMPOSED, SHIPPED, cache_dir, cached, parts_of, shipped
 
     for title, folder, names in (
         ("shipped with the package", SHIPPED, shipped()),
@@ -49,6 +43,9 @@ def _list() -> None:
         print(f"{title}:{'' if names else ' none'}")
         for name in names:
             print(f"  {name:<12} {_line(folder / f'{name}.onnx')}")
+    print("put together from these:")
+    for name in filter(parts_of, COMPOSED):
+        print(f"  {name:<12} {_made_of(name)}")
     print("networks that can be trained:")
     for network in map(catalog.find, catalog.names()):
         size = f"{network.parameters:>11,} parameters, {_classes(network.classes):<12}"
@@ -94,6 +91,20 @@ def _line(path: Path) -> str:
     return f"{size}  version {card.version}  task {card.task}: {', '.join(card.names)}"
 
 
+def _made_of(name: str) -> str:
+    """One line on a model without a file of its own, or why it cannot be used."""
+    from handlens.predictor import load
+    from handlens.weights import parts_of, resolve
+
+    told = " + ".join(parts_of(name).values())
+    try:
+        size = sum(resolve(part).stat().st_size for part in parts_of(name).values()) / 1e6
+        card = load(name).card
+    except HandlensError as error:
+        return f"{told}: {error}"
+    return f"{told}, {size:.2f} MB  task {card.task}: {', '.join(card.names)}"
+
+
 def _card(path: Path) -> "ModelCard":
     from handlens.runner import OnnxRunner
 
@@ -103,17 +114,31 @@ def _card(path: Path) -> "ModelCard":
 def _show(name: str) -> None:
     import dataclasses
 
+    from handlens.predictor import load
     from handlens.runner import OnnxRunner
-    from handlens.weights import resolve
+    from handlens.weights import parts_of, resolve
 
-    path = resolve(name)
-    model = OnnxRunner(path)
-    print(f"{'file':<12} {path} ({path.stat().st_size / 1e6:.2f} MB)")
-    if model.card.kind == "classify":
-        print(f"{'sees':<12} {_view(model.card)}")
-    print(f"{'answers':<12} {', '.join(_answer(name, sides) for name, sides in model.outputs.items())}")
-    for field in dataclasses.fields(model.card):
-        print(f"{field.name:<12} {_told(field.name, getattr(model.card, field.name))}")
+    made_of = parts_of(name)
+    if made_of:
+        card, outputs = load(name).card, {}
+    else:
+        model = OnnxRunner(resolve(name))
+        card, outputs = model.card, model.outputs
+    for file in map(resolve, made_of.values() or [name]):
+        print(f"{'file':<12} {file} ({file.stat().st_size / 1e6:.2f} MB)")
+    if card.kind in ("classify", "combined"):
+        print(f"{'sees':<12} {_view(card) if card.kind == 'classify' else _hands(made_of)}")
+    if outputs:
+        print(f"{'answers':<12} {', '.join(_answer(name, sides) for name, sides in outputs.items())}")
+    for field in dataclasses.fields(card):
+        print(f"{field.name:<12} {_told(field.name, getattr(card, field.name))}")
+
+
+def _hands(made_of: "dict[str, str]") -> str:
+    """What a combined model looks at."""
+    if made_of:
+        return f"each hand that '{made_of['segment']}' marks, shown to '{made_of['gesture']}' without its forearm"
+    return "the largest hand that its own mask marks, without the forearm"
 
 
 def _view(card: "ModelCard") -> str:

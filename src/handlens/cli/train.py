@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from handlens.cli.extra import need_training
+from handlens.errors import InputError
 
 Number = int | None
 Fraction = float | None
@@ -30,6 +31,13 @@ def train(
         str | None,
         typer.Option("--start", metavar="FILE", help="Begin with these weights: .weights, .pt, .safetensors, a RUN."),
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option("--pretrained", metavar="imagenet|FILE", help="Weights for the encoder of vgg or deeplabv3plus."),
+    ] = None,
+    no_pretrained: Annotated[
+        bool, typer.Option("--no-pretrained", help="Let that encoder begin by chance, and learn.")
+    ] = False,
     margin: Annotated[
         str | None, typer.Option(metavar="NAME", help="Margin of a backbone: softmax, arcface, cosface ...")
     ] = None,
@@ -59,9 +67,12 @@ def train(
     need_training("training")
     from handlens.train.settings import parse_set
 
+    if pretrained is not None and no_pretrained:
+        raise InputError("--pretrained and --no-pretrained contradict each other: give one of them.")
     flags: dict[str, Any] = {
         "data": data, "net": net, "epochs": epochs, "minutes": minutes, "batch": batch, "size": size, "rate": rate,
-        "start": start, "margin": margin, "patience": patience, "precision": precision, "device": device,
+        "start": start, "pretrained": "none" if no_pretrained else pretrained, "margin": margin, "patience": patience,
+        "precision": precision, "device": device,
         "devices": devices, "nodes": nodes, "workers": workers, "seed": seed,
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from handlens.card import ModelCard
 from handlens.errors import InputError
-from handlens.train.graphs import canonical_graph
+from handlens.train.graphs import OVER, LayeredGraph, canonical_graph
+from handlens.train.losses import dice_loss
 from handlens.train.nets import catalog
 from handlens.train.precision import Batch
 from handlens.train.recipes import Recipe, check_task, recipe
@@ -51,13 +52,21 @@ class Course:
         losses: dict[str, Callable[[nn.Module, Tensor, Batch], dict[str, Tensor]]] = {
             "detect": _detect,
             "classify": classify,
-            "segment": _segment,
+            "segment": partial(_segment, weight=float(self.about.get("dice", 0.0))),
         }
         return losses[self.card.kind](net, self.inputs(batch), batch)
 
     def graph(self) -> nn.Module:
         """The exported form: it ends in the canonical arrays of its kind."""
+        names = self.about["names"]
+        if OVER in names[-1] and len(self.card.names) < len(names):
+            return LayeredGraph(self.net, names)
         return canonical_graph(self.net, self.card.kind, grey=self.channels == 1)
+
+    def flattened(self) -> Course:
+        """The course of a segmenter whose last class, as "hand over face", is to count as what is seen."""
+        names = self.about["names"]
+        return self.with_card(names=tuple(names[:-1])) if OVER in names[-1] else self
 
     def with_card(self, **changes: Any) -> Course:
         """The same net with a changed card."""
@@ -86,22 +95,29 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
         "embedding": settings.embedding,
         "angle": settings.angle,
         "smoothing": settings.smoothing,
+        "dice": settings.dice,
         "names": list(names),
     }
     net = build(about)
     if not settings.size:
         size = base.size if not about["cfg"] else (net.size[1], net.size[0])  # type: ignore[index]
     stride = int(getattr(net, "stride", 1))
-    if size[0] % stride or size[1] % stride:
+    if kind != "segment" and (size[0] % stride or size[1] % stride):  # those of masks pad and cut by themselves
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
     shown, parts = sight(settings.task, base)
     card = ModelCard(
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
         options={"parameters": float(sum(p.numel() for p in net.parameters())), **shown}, parts=parts,
-        data=(f"pictures of the user: {Path(settings.data).name}",), licence="that of the user",
+        data=(_told(settings),), licence="that of the user",
     )  # fmt: skip
     return Course(net, card, base.channels, about).with_card()
+
+
+def _told(settings: Settings) -> str:
+    """What the card says of the pictures."""
+    part = f", {settings.frames} of its training part, drawn by seed {settings.plan.seed}" if settings.frames else ""
+    return f"pictures of the user: {Path(settings.data).name}{part}"
 
 
 def sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
@@ -126,10 +142,6 @@ def build(about: Mapping[str, Any]) -> nn.Module:
         width = int(about["embedding"])
         return Recogniser(backbone(net.lower(), width), margin(str(about["margin"]), width, len(names)))
     one_channel = recipe(net).kind == "segment" and len(names) == 2
-    if net.lower() == "vgg":
-        from handlens.train.nets.masknets import VGGDecoder
-
-        return VGGDecoder(1 if one_channel else len(names), pretrained=False)
     return catalog.build(net, 1 if one_channel else len(names), bool(about.get("angle", False)))
 
 
@@ -174,8 +186,11 @@ def _classify(net: nn.Module, x: Tensor, batch: Batch, smoothing: float) -> dict
     return {"loss": loss + (1 - cosine).mean(), "accuracy": hits, "angle": degrees.mean()}
 
 
-def _segment(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+def _segment(net: nn.Module, x: Tensor, batch: Batch, weight: float) -> dict[str, Tensor]:
+    """Cross-entropy over the known pixels, and as much of the Dice loss; nets may answer at a smaller size."""
     logits, mask = net(x).float(), batch["mask"].long()
+    if logits.shape[2:] != mask.shape[1:]:
+        logits = nn.functional.interpolate(logits, mask.shape[1:], mode="bilinear", align_corners=False)
     counted = mask != 255
     if logits.shape[1] == 1:
         truth = (mask == 1).float()
@@ -184,4 +199,8 @@ def _segment(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
     else:
         loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
         hits = logits.argmax(1) == mask
-    return {"loss": loss, "accuracy": hits[counted].float().mean()}
+    parts = {"loss": loss, "accuracy": hits[counted].float().mean()}
+    if not weight:
+        return parts
+    dice = dice_loss(logits, mask)
+    return {**parts, "loss": loss + weight * dice, "dice": dice}

@@ -22,9 +22,10 @@ _SHARES = (
     "bites",
     "cut",
     "arm",
+    "crop",
 )
 _LIMITS = {"degrees": 180.0, "translate": 0.9, "scale": 0.9, "shear": 45.0, "perspective": 0.1, "hue": 0.5,
-           "saturation": 1.0, "value": 1.0, "light": 3.0,
+           "saturation": 1.0, "value": 1.0, "light": 3.0, "zoom": 2.0,
            "swell": 0.2, "bend": 0.5, "ragged": 0.2, "stretch": 0.5, "coarse": 3.0}  # fmt: skip
 SHAPES = ("bites", "cut", "arm", "swell", "bend", "ragged", "stretch", "coarse")
 """What is done to shapes alone."""
@@ -41,7 +42,8 @@ class Look:
     (compressed hard), erase (a rectangle painted over, arXiv 1708.04896). closing: share of the epochs, at the end, in
     which there is no mosaic and no mixup.
     Largest changes, drawn evenly up to them on both sides: degrees and shear (degrees), translate (share of the side),
-    scale (0.5: a factor from 0.5 to 1.5), perspective (change of the depth over the picture), hue (share of the
+    scale (0.5: a factor from 0.5 to 1.5), zoom (1: a factor from a half to two, as many below one as above, beside
+    scale), perspective (change of the depth over the picture), hue (share of the
     circle), saturation and value (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that
     our own nets learned with (`augment.photometric`), 0 = none, 1 = as there.
     For nets of silhouettes, which take nothing but the moves and these; shares of the samples: bites (small holes and
@@ -49,6 +51,7 @@ class Look:
     hand's width: swell (the outline moves in or out), bend (all of the hand bends), ragged (the outline's roughness).
     stretch (0.1: wider or narrower by up to a tenth), coarse (1: the hand is seen with down to half of the network's
     pixels on a side).
+    crop: of a picture that is zoomed beyond the network's view, that view lies anywhere in it (1) or in its middle (0).
     fill: what lies outside the picture: "grey" as in inference, "black", or "edge", the middle colour of its border;
     around a mosaic it is always grey.
 
@@ -66,6 +69,8 @@ class Look:
     degrees: float = 0.0
     translate: float = 0.0
     scale: float = 0.0
+    zoom: float = 0.0
+    crop: float = 0.0
     shear: float = 0.0
     perspective: float = 0.0
     hue: float = 0.0
@@ -157,6 +162,32 @@ LOOKS = {
         fill="black",
     ),
     "mask": Look(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
+    # For masks of hands and faces: near and far, tilted, before a webcam.
+    "people": Look(
+        flip=0.5,
+        degrees=20.0,
+        translate=0.12,
+        scale=0.45,
+        shear=4.0,
+        light=1.0,
+        grey=0.06,
+        blur=0.12,
+        noise=0.12,
+        jpeg=0.15,
+        erase=0.08,
+    ),
+    # For masks learned from few pictures: each is seen near and far, in parts, and in other light.
+    "few": Look(
+        flip=0.5,
+        degrees=25.0,
+        translate=0.08,
+        zoom=1.0,
+        crop=1.0,
+        shear=6.0,
+        perspective=0.03,
+        light=1.0,
+        erase=0.25,
+    ),
 }
 
 

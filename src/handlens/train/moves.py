@@ -63,15 +63,12 @@ def draw_move(rng: Generator, look: Look, mirrors: bool = True) -> Move:
     def both(most: float) -> tuple[float, float]:
         return (float(rng.uniform(-most, most)), float(rng.uniform(-most, most))) if most else (0.0, 0.0)
 
-    return Move(
-        mirror and mirrors,
-        upside and mirrors,
-        both(look.degrees)[0],
-        1 + both(look.scale)[0],
-        both(look.shear),
-        both(look.translate),
-        both(look.perspective),
-    )
+    degrees, zoom, shear, shift = both(look.degrees)[0], 1 + both(look.scale)[0], both(look.shear), both(look.translate)
+    tilt = both(look.perspective)
+    zoom *= 2.0 ** both(look.zoom)[0]
+    beyond = both(look.crop * max(0.0, zoom - 1) / 2)
+    shift = (shift[0] + beyond[0], shift[1] + beyond[1])
+    return Move(mirror and mirrors, upside and mirrors, degrees, zoom, shear, shift, tilt)
 
 
 def shifted(x: float, y: float) -> Matrix:

@@ -48,6 +48,7 @@ _OURS = {
 
 _PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "look": "hand"}
 _GRIP = {**_PALM, "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
+_GLOVE = {**_OURS, "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5, "look": "people"}
 _SHADOW = {**_PALM, "epochs": 40, "look": "shape", "angle": True}
 
 _FACE = {
@@ -60,6 +61,7 @@ _FACE = {
 _ADAM = {"optimiser": "adam", "decay": 0.0, "warmup": 0.0, "average": 0.0}
 _GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "look": "silhouette"}
 _MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "mask"}
+_DEEPLAB = {**_MASK, "optimiser": "adamw", "rate": 5e-4, "decay": 0.01, "average": 0.999, "batch": 8}
 
 _IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 _HALF: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
@@ -75,8 +77,10 @@ RECIPES: dict[str, Recipe] = {
     "shadow": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
     "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
     "gestures20": Recipe("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
+    "glove": Recipe("segment", (256, 256), "letterbox", settings=_GLOVE, **_OWN),
     "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK),
-    "vgg": Recipe("segment", (400, 400), "stretch", settings=_MASK, **_IMAGENET),
+    "vgg": Recipe("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
+    "deeplabv3plus": Recipe("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),
     "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK),
 }
 

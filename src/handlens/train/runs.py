@@ -28,11 +28,12 @@ from handlens.train.dividing import divided
 from handlens.train.finishing import export_course as export_course
 from handlens.train.finishing import finish, live_predictor
 from handlens.train.loader import Batches, Samples
+from handlens.train.look import LOOKS
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
 from handlens.train.settings import Settings, read_toml
 from handlens.train.silhouettes import are_silhouettes, with_hands
-from handlens.train.starts import start_from
+from handlens.train.starts import begin_encoder, start_from
 from handlens.train.trainer import LOG, SCORE, fit
 from handlens.train.turning import direction_hint, named
 
@@ -41,6 +42,7 @@ LOGGED = (
     "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
 )  # fmt: skip
 """The numbers that the log holds of each epoch, beside the one that decides."""
+FEW = 100  # pictures with masks; with fewer the stronger look is worth naming
 MANY = 3000  # pictures that are turned and measured after each epoch, at most
 
 
@@ -60,10 +62,12 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
             (out / name).unlink(missing_ok=True)
     torch.manual_seed(settings.plan.seed)
     course = new_course(settings, found.names)
-    if settings.start and not (out / LAST).exists():
+    resumed = (out / LAST).exists()
+    begin_encoder(course.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
+    if settings.start and not resumed:
         _say(start_from(course.net, settings.start))
     train, val = found.split("train"), _measured(found)
-    if course.card.kind == "detect" and settings.anchors == "auto" and not (out / LAST).exists():
+    if course.card.kind == "detect" and settings.anchors == "auto" and not resumed:
         _fit_anchors(course, train, settings.plan.seed)
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
@@ -101,12 +105,27 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
             f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
             f" 'handlens data split {settings.data} --dest NEW'."
         )
+    found = _fewer(found, settings)
     if kind == "classify":
         _check_classes(found)
     told = direction_hint(found.names, settings.look.degrees, settings.turning)
     if told:
         _say(told)
     return settings, found
+
+
+def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
+    """The set with only so many pictures in its training part as are asked for."""
+    train = found.split("train")
+    if settings.frames > len(train):
+        raise InputError(
+            f"frames = {settings.frames}, but the training part of '{found.root}' has {len(train)} pictures: ask for"
+            " fewer, or for 0, which takes all."
+        )
+    train = evenly(train, settings.frames or len(train), settings.plan.seed)
+    if found.kind == "segment" and len(train) < FEW and settings.look != LOOKS["few"]:
+        _say(f"{len(train)} pictures are few to learn from: --set look=few changes them more strongly")
+    return found.having([*train, *(picture for picture in found if picture.split != "train")])
 
 
 def _check_classes(found: LabelledSet) -> None:

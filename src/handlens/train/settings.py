@@ -29,8 +29,11 @@ class Settings:
     all. cache: keep the resized pictures in memory. workers: processes that make samples. angle: the net also learns
     by how many degrees a hand is turned, the set's pictures counting as upright. turning: classes that are one shape in
     several directions, counter-clockwise from the one that points up, as in "up,left,down,right": turning a picture
-    turns its label. smoothing: share of the truth that is spread over all classes (arXiv 1512.00567). even: draw the
-    classes evenly.
+    turns its label. smoothing: share of the truth that is spread over all classes (arXiv 1512.00567). dice: of
+    masks, the weight of the soft Dice loss (arXiv 1606.04797) beside the cross-entropy. even: draw the
+    classes evenly. frames: learn from only so many pictures of the training part, 0 = all; drawn by the seed, spread
+    over the groups, the same ones for every network, and 25 of them are among the 50 of the same seed. pretrained:
+    weights for the encoder of a network that has one: "imagenet", a file of them, or "none".
     """
 
     task: str = ""
@@ -44,9 +47,12 @@ class Settings:
     angle: bool = False
     turning: str = ""
     smoothing: float = 0.0
+    dice: float = 0.0
     even: bool = False
     balance: bool = False
     epoch: int = 0
+    frames: int = 0
+    pretrained: str = "none"
     cache: bool = False
     workers: int = 1
     plan: Plan = field(default_factory=Plan)
@@ -55,6 +61,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing < 1:
             raise InputError(f"smoothing must lie between 0 and 1, got {self.smoothing}.")
+        if self.frames < 0:
+            raise InputError(f"frames must be 0, for all, or more, got {self.frames}.")
 
     def changed(self, given: Mapping[str, Any]) -> Settings:
         """The same settings with these keys changed, those of the plan too; "look" is a look's name or a table.

@@ -15,6 +15,7 @@ from handlens.train.nets.darknet import Darknet
 from handlens.train.nets.darknet_weights import read_weights
 from handlens.train.nets.states import read_state
 
+IMAGENET, CHANCE = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
 
@@ -46,7 +47,37 @@ def start_from(net: nn.Module, source: str) -> str:
     if not fitting:
         raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes.")
     net.load_state_dict(fitting, strict=False)
-    return f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
+    told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
+    anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
+    return f"{told}; {_listed(anew)} by chance" if anew else told
+
+
+def _listed(layers: list[str]) -> str:
+    """Which layers begin."""
+    if len(layers) == 1:
+        return f"the layer '{layers[0]}' begins"
+    return f"{len(layers)} layers, from '{layers[0]}' to '{layers[-1]}', begin"
+
+
+def begin_encoder(net: nn.Module, name: str, pretrained: str, take: bool = True) -> None:
+    """Give the encoder of the network `name` its pretrained weights, or let it learn from chance.
+
+    pretrained: "imagenet", "none", or a file as torchvision has them. take: False where other weights are on their way,
+    of a run that goes on or of `start`; what is frozen is the same.
+
+    Raises:
+        InputError: a network without such an encoder, or the weights cannot be had.
+    """
+    if pretrained == CHANCE:
+        if hasattr(net, "free_encoder"):
+            net.free_encoder()
+    elif not hasattr(net, "take_encoder"):
+        raise InputError(
+            f"the network '{name}' has no pretrained encoder, as vgg and deeplabv3plus have: leave --pretrained out, or"
+            " give weights for all of it with --start."
+        )
+    elif take:
+        net.take_encoder(None if pretrained == IMAGENET else Path(pretrained).expanduser())
 
 
 def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:

@@ -159,14 +159,25 @@ def _grip(classes: int | None) -> Any:
     return Grip(classes or 2)
 
 
+def _glove(classes: int | None) -> Any:
+    from handlens.train.nets.glove import Glove
+
+    return Glove(classes or 3)
+
+
 def _mask(name: str) -> Callable[[int | None], Any]:
     def make(classes: int | None) -> Any:
         from handlens.train.nets import masknets
 
-        chance = {"pretrained": False} if name == "VGGDecoder" else {}
-        return getattr(masknets, name)(classes, **chance)
+        return getattr(masknets, name)(classes)
 
     return make
+
+
+def _deeplab(classes: int | None) -> Any:
+    from handlens.train.nets.deeplab import DeepLab
+
+    return DeepLab(classes or 1)
 
 
 _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
@@ -196,9 +207,11 @@ _ALL = (
     Network("shadow", f"{_PALM}, silhouettes", "gesture", 6, 1_313_064, _palm(1), True),
     Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6"), False),
     Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20"), False),
+    Network("glove", "our own, live", "segment", 3, 1_543_571, _glove),
     Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
     Network("vgg", _MASK, "segment", 1, 4_243_201, _mask("VGGDecoder")),
     Network("unet", _MASK, "segment", 1, 1_946_881, _mask("UNet")),
+    Network("deeplabv3plus", "atrous pyramid over ResNet-34", "segment", 1, 22_437_457, _deeplab),
 )
 
 NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}

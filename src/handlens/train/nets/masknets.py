@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
 from handlens.errors import InputError
-from handlens.train.nets.states import load_by_name, read_state
+from handlens.train.nets.imagenet import encoder_state
+from handlens.train.nets.states import load_by_name
 
 
 def _conv(cin: int, cout: int, kernel: int = 3) -> nn.Sequential:
@@ -86,15 +87,10 @@ class VGGDecoder(Ladder):
     """The first three blocks of VGG16 (arXiv 1409.1556), frozen, and a decoder over them.
 
     Input: RGB with ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225), as the weights know it.
-
-    pretrained: True takes torchvision's ImageNet weights (from its cache, else from the network), a path takes a file
-    of them, False leaves chance.
-
-    Raises:
-        InputError: the weights cannot be had, or the file holds others.
+    They begin by chance; `take_encoder` brings what ImageNet taught.
     """
 
-    def __init__(self, classes: int = 1, pretrained: bool | Path = True) -> None:
+    def __init__(self, classes: int = 1) -> None:
         super().__init__(
             [_double(3, 64), _double(64, 128), nn.Sequential(_conv(128, 256), _conv(256, 256), _conv(256, 256))],
             nn.Identity(),
@@ -106,12 +102,20 @@ class VGGDecoder(Ladder):
             64,
             classes,
         )
-        if pretrained is not False:
-            state, source = (
-                (_imagenet(), "torchvision") if pretrained is True else (read_state(pretrained), str(pretrained))
-            )
-            load_by_name(self.down, _renamed(state, source), source)
         self.down.requires_grad_(False)
+
+    def take_encoder(self, source: Path | None = None) -> None:
+        """Put torchvision's ImageNet weights into the three blocks. source: a file of them, None: fetch them.
+
+        Raises:
+            InputError: the weights cannot be had, or the file holds others.
+        """
+        name = str(source or "torchvision")
+        load_by_name(self.down, _renamed(encoder_state("vgg16", source), name), name)
+
+    def free_encoder(self) -> None:
+        """Let the blocks learn too: frozen weights of chance would be a poor encoder."""
+        self.down.requires_grad_(True)
 
 
 _PLACES = {0: "0.0", 2: "0.1", 5: "1.0", 7: "1.1", 10: "2.0", 12: "2.1", 14: "2.2"}
@@ -128,16 +132,3 @@ def _renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
                 raise InputError(f"'{source}' holds no VGG16 as torchvision names it: '{name}' is missing.")
             found[f"{place}.0.{part}"] = state[name]
     return found
-
-
-def _imagenet() -> dict[str, Tensor]:
-    hint = "give a file of torchvision's vgg16 weights instead, or type --no-pretrained"
-    try:
-        from torchvision.models import VGG16_Weights
-    except ImportError as error:
-        raise InputError(f"the ImageNet weights of VGG16 come with torchvision, which is not here: {hint}.") from error
-    try:
-        return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:
-        why = " ".join(str(error).split())
-        raise InputError(f"the ImageNet weights of VGG16 cannot be had ({why}): {hint}.") from error
