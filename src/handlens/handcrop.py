@@ -55,13 +55,12 @@ class _Blob:
 
 def _blobs(white: Image) -> Iterator[_Blob]:
     """Yield the blobs that are no specks."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
-    least = np.float32(white.size) * np.float32(LEAST)
-    for number in range(1, count):
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+    areas = np.asarray(stats[1:, cv2.CC_STAT_AREA], np.float32)
+    for number in 1 + np.flatnonzero(areas >= np.float32(white.size) * np.float32(LEAST)):
         _, _, width, height, area = (int(side) for side in stats[number])
-        if np.float32(area) >= least:
-            mask = (parts == number).astype(np.uint8)
-            yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))
+        mask = (parts == number).astype(np.uint8)
+        yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))
 
 
 def _is_bar(blob: _Blob, shape: tuple[int, ...]) -> bool:

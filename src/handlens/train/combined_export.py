@@ -116,7 +116,7 @@ def _joined(
 ) -> onnx.ModelProto:
     """Both models as one graph. hand: the number of that class; seen: the card of the gesture model."""
     first, last = (_renamed(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture)))
-    steps = Steps("crop/")
+    steps = Steps("crop/", opset)
     image = Value("image", steps)
     steps.called(image, first.graph.input[0].name)
     begin = len(steps.nodes)

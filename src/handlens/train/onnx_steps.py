@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-Given = "Value | float | Sequence[int] | NDArray[Any]"
-
 
 @dataclass(frozen=True, eq=False)
 class Value:
@@ -73,18 +71,22 @@ class Value:
 
     def most(self, axis: int) -> Value:
         """The largest number along an axis, which stays, with one element."""
-        return self.steps.add("ReduceMax", self, axes=[axis], keepdims=1)
+        return self.steps.reduced("ReduceMax", self, axis)
 
     def least(self, axis: int) -> Value:
         """The smallest number along an axis, which stays, with one element."""
-        return self.steps.add("ReduceMin", self, axes=[axis], keepdims=1)
+        return self.steps.reduced("ReduceMin", self, axis)
 
 
 @dataclass(eq=False)
 class Steps:
-    """Nodes in the making, of a graph or of the body of a loop, which sees the values outside of it."""
+    """Nodes in the making, of a graph or of the body of a loop, which sees the values outside of it.
+
+    opset: the version of the operators.
+    """
 
     prefix: str = ""
+    opset: int = 17
     nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, TensorProto] = field(default_factory=dict)
 
@@ -94,6 +96,12 @@ class Steps:
         names = [self.value(given).name for given in inputs]
         self.nodes.append(helper.make_node(operator, names, [name], name=name, **attributes))
         return Value(name, self)
+
+    def reduced(self, operator: str, value: Value, axis: int) -> Value:
+        """Add a node that makes one of all along an axis, which stays; from opset 18 on that is an input."""
+        if self.opset >= 18:
+            return self.add(operator, value, [axis], keepdims=1)
+        return self.add(operator, value, axes=[axis], keepdims=1)
 
     def value(self, given: Any) -> Value:
         """A value as it is, or the constant that a number, a list of ints or an array stands for."""
@@ -120,7 +128,7 @@ class Steps:
         values.
         """
         place = f"{self.prefix}loop_{len(self.nodes)}"
-        inner = Steps(f"{place}_", constants=self.constants)
+        inner = Steps(f"{place}_", self.opset, constants=self.constants)
         names = [f"{place}_now_{number}" for number in range(len(start))]
         more, after = turn(inner, [Value(name, inner) for name in names])
         sides = ("n", 1, "rows", "columns")

@@ -1,0 +1,299 @@
+"""One file of both parts answers as they do one after the other, in batches of any size, and is refused otherwise."""
+
+import importlib.util
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from combined_parts import hand_picture, mask_model, sign_model
+
+from handlens.cli import run
+from handlens.errors import InputError, ModelError
+from handlens.handcrop import find_crops
+from handlens.predictor import Predictor, load
+from handlens.preprocess import prepare
+from handlens.runner import OnnxRunner
+from handlens.silhouette import seen
+from handlens.tasks.combined import Composed
+from handlens.train.combined_export import TOLERANCE, _compare, export_combined, part_file
+from handlens.types import Frame
+
+onnx = pytest.importorskip("onnx")
+
+PICTURES = {
+    "one hand": hand_picture(200, 300, (120, 100, 24)),
+    "none": np.full((200, 300, 3), 90, np.uint8),
+    "two hands": hand_picture(300, 260, (60, 100, 16), (180, 190, 24)),
+    "forearm": hand_picture(240, 320, (160, 90, 22), forearm=9),
+    "last row and column": hand_picture(240, 320, (300, 220, 30)),
+    "all hand": np.full((96, 128, 3), (230, 20, 20), np.uint8),
+    "specks": hand_picture(240, 320, (40, 40, 3), (100, 100, 3), fingers=()),
+    "two of one size": hand_picture(240, 320, (80, 120, 20), (240, 120, 20), fingers=()),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The file of both, and both one after the other."""
+    folder = tmp_path_factory.mktemp("parts")
+    parts = mask_model(folder / "seg.onnx", stride=2), sign_model(folder / "sign.onnx", int8=True)
+    file = export_combined(*parts, folder / "both.onnx")
+    return file, Composed(dict(zip(("segment", "gesture"), map(OnnxRunner, parts), strict=True)))
+
+
+def batch(card, names) -> np.ndarray:
+    return np.concatenate([prepare(PICTURES[name], card)[0] for name in names])
+
+
+def worst(ours, theirs) -> float:
+    return max(float(np.abs(ours[name].astype(float) - theirs[name].astype(float)).max()) for name in theirs)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_batches_of_any_size_are_answered_as_by_the_parts(made, count):
+    file, composed = made
+    names = list(PICTURES)
+    for first in range(0, len(names), count):
+        x = batch(composed.card, names[first : first + count])
+        ours, theirs = OnnxRunner(file).run(x), composed.run(x)
+        assert set(ours) == set(theirs) == {"mask", "box", "probabilities", "angle", "found"}
+        assert worst(ours, theirs) <= 1e-5
+
+
+def test_each_picture_of_a_batch_is_answered_as_it_is_alone(made):
+    runner, card = OnnxRunner(made[0]), made[1].card
+    together = runner.run(batch(card, PICTURES))
+    for number, name in enumerate(PICTURES):
+        alone = runner.run(batch(card, [name]))
+        assert worst(alone, {key: value[number : number + 1] for key, value in together.items()}) <= 1e-5
+    found = dict(zip(PICTURES, together["found"].tolist(), strict=True))
+    assert [name for name, there in found.items() if not there] == ["none", "all hand", "specks"]
+    for number in np.flatnonzero(~together["found"]):
+        assert not any(together[name][number].any() for name in ("box", "probabilities", "angle"))
+
+
+def test_the_file_tells_of_the_largest_hand_as_the_parts_do(made):
+    file, composed = made
+    whole, alone = Predictor(composed, composed.parts), load(file)
+    for name, image in PICTURES.items():
+        hands, (*one,) = whole.predict(Frame(image)).value, alone.predict(Frame(image)).value
+        assert len(one) == min(1, len(hands)), name
+        for ours, theirs in zip(one, hands, strict=False):
+            np.testing.assert_allclose(ours.xyxy, theirs.xyxy, atol=1e-3)
+            assert ours.gesture.name == theirs.gesture.name
+            assert ours.gesture.score == pytest.approx(theirs.gesture.score, abs=1e-3)
+            assert ours.angle == pytest.approx(theirs.angle, abs=0.1)
+            np.testing.assert_array_equal(ours.mask, theirs.mask)
+
+
+def wild_maps(rng, height, width):
+    """A mask of clouds, bars, combs or single pixels."""
+    kind = rng.integers(4)
+    if kind < 2:
+        cloud = cv2.GaussianBlur(rng.random((height, width)).astype(np.float32), (0, 0), rng.uniform(0.6, 5))
+        white = cloud > np.quantile(cloud, rng.uniform(0.3, 0.95))
+    else:
+        white = np.zeros((height, width), bool)
+        white[:: rng.integers(2, 6)] = True
+        white[:, : rng.integers(1, width)] |= kind == 2
+    noise = rng.uniform(0.5, 1, (height, width)).astype(np.float32)
+    hand = np.where(white, noise, 1 - noise)
+    return np.stack([1 - hand, hand])
+
+
+def test_any_mask_is_cropped_to_the_same_pixels():
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    from handlens.train.crop_layer import OPSET, crop_layer
+    from handlens.train.onnx_steps import Steps, Value
+
+    steps = Steps()
+    cropped = crop_layer(steps, Value("maps", steps), 1, (64, 48))
+    told = [("views", cropped.views, TensorProto.FLOAT), ("box", cropped.box, TensorProto.FLOAT)]
+    for name, value, _ in [*told, ("found", cropped.found, TensorProto.BOOL)]:
+        steps.called(value, name)
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        steps.nodes,
+        "crop",
+        [info("maps", TensorProto.FLOAT, ("n", "c", "h", "w"))],
+        [*(info(name, kind, None) for name, _, kind in told), info("found", TensorProto.BOOL, None)],
+        list(steps.constants.values()),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rng, several = np.random.default_rng(0), 0
+    for _ in range(40):
+        height, width = rng.integers(4, 90, 2)
+        maps = np.stack([wild_maps(rng, height, width) for _ in range(4)])
+        views, boxes, found = session.run(None, {"maps": maps})
+        for number, one in enumerate(maps):
+            crops = find_crops(one, 1)
+            several += len(crops) > 1
+            assert bool(found[number]) == bool(crops)
+            if crops:
+                assert boxes[number].tolist() == crops[0].shape.box.tolist()
+                assert np.abs(views[number, 0] - seen(crops[0].shape, (64, 48))[..., 0]).max() <= 1
+    assert several > 10
+
+
+class TestFiles:
+    def test_it_has_standard_operators_alone_and_a_free_number_of_pictures(self, made):
+        model = onnx.load(made[0])
+        onnx.checker.check_model(model, full_check=True)
+        assert [(found.domain, found.version) for found in model.opset_import] == [("", 17)]
+        assert {node.domain for node in model.graph.node} == {""}
+        assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+        assert [output.name for output in model.graph.output] == ["mask", "box", "probabilities", "angle", "found"]
+
+    def test_the_card_comes_back(self, made):
+        file, composed = made
+        assert OnnxRunner(file).card == composed.card
+        assert OnnxRunner(file).card.mean == (0, 0, 0)
+
+    def test_a_gesture_model_without_angle_gives_a_file_without(self, tmp_path):
+        sign = sign_model(tmp_path / "sign.onnx", angle=False, size=(50, 50), options={"grey": 1.0})
+        file = export_combined(
+            mask_model(tmp_path / "seg.onnx", names=("background", "hand")), sign, tmp_path / "b.onnx"
+        )
+        assert list(OnnxRunner(file).outputs) == ["mask", "box", "probabilities", "found"]
+        (hand,) = load(file).predict(Frame(PICTURES["forearm"])).value
+        assert hand.angle is None
+
+    def test_parts_may_fit_pictures_of_any_sides_and_have_later_operators(self, tmp_path):
+        seg = mask_model(
+            tmp_path / "seg.onnx", size=(128, 128), resize="fit", stride=4, names=("face", "background", "hand")
+        )
+        model = onnx.load(sign_model(tmp_path / "sign.onnx", angle=False))
+        del model.graph.node[-2:]  # of ReduceL2 opset 18 has another form
+        props = {entry.key: entry.value for entry in model.metadata_props}
+        model.opset_import[0].version = 17
+        later = onnx.version_converter.convert_version(model, 19)
+        onnx.helper.set_model_props(later, props)
+        onnx.save(later, str(tmp_path / "later.onnx"))
+        file = export_combined(seg, tmp_path / "later.onnx", tmp_path / "both.onnx")
+        assert onnx.load(file).opset_import[0].version == 19
+        image = hand_picture(150, 450, (120, 75, 18), colour=(230, 20, 20))
+        (hand,) = load(file).predict(Frame(image)).value
+        rows, columns = np.nonzero(image[..., 0] > 200)
+        np.testing.assert_allclose(hand.xyxy[:2], [columns.min(), rows.min()], atol=16)
+
+    def test_what_answers_otherwise_is_refused_and_leaves_no_file(self, tmp_path, monkeypatch):
+        from handlens.train import crop_layer
+
+        monkeypatch.setattr(crop_layer, "REACH", 1.5)
+        parts = mask_model(tmp_path / "seg.onnx"), sign_model(tmp_path / "sign.onnx")
+        with pytest.raises(ModelError, match=r"differ from those of its parts by .* in 'box'; at most 0\.001"):
+            export_combined(*parts, tmp_path / "both.onnx")
+        assert not list(tmp_path.glob("*both*"))
+
+    def test_answers_are_compared_to_the_last_digit_that_counts(self):
+        ours = {"a": np.array([1.0, 2.0])}
+        _compare(ours, {"a": ours["a"] + 0.9 * TOLERANCE})
+        for theirs in (ours["a"] + 1.1 * TOLERANCE, np.array([1.0, np.nan]), np.array([1.0])):
+            with pytest.raises(ModelError, match="in 'a'"):
+                _compare(ours, {"a": theirs})
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mask_model(tmp_path / "seg.onnx")
+    sign_model(tmp_path / "sign.onnx")
+    return tmp_path
+
+
+class TestVerb:
+    def test_it_writes_one_file_that_every_verb_takes(self, parts, capsys):
+        (parts / "run").mkdir()
+        shutil.copy(parts / "sign.onnx", parts / "run" / "palm.onnx")
+        assert run(["export", "Combined", "--out", "my/both.onnx", "--segment", "seg.onnx", "--gesture", "run"]) == 0
+        assert capsys.readouterr().out.startswith("my/both.onnx (")
+        assert run(["models", "my/both.onnx"]) == 0
+        assert "the largest hand that its own mask marks" in capsys.readouterr().out
+        (parts / "set" / "one").mkdir(parents=True)
+        (parts / "set" / "two").mkdir(parents=True)
+        for name, image in (("one/a", PICTURES["one hand"]), ("two/b", PICTURES["none"])):
+            cv2.imwrite(str(parts / "set" / f"{name}.png"), image[..., ::-1])
+        assert (
+            run(["predict", "set/*/*.png", "--model", "my/both.onnx", "--json", "lines.jsonl", "--out", "drawn"]) == 0
+        )
+        first, second = (json.loads(line)["value"] for line in (parts / "lines.jsonl").read_text().splitlines())
+        assert first["hand_found"] is True
+        assert first["hands"][0]["mask"].endswith("a_hand1.png")
+        assert second == {"hand_found": False, "hands": []}
+        assert run(["evaluate", "my/both.onnx", "--data", "set", "--resamples", "0"]) == 0
+
+    @pytest.mark.parametrize(
+        ("flags", "said"),
+        [
+            (["--segment", "sign.onnx", "--gesture", "sign.onnx"], "makes no masks, it answers 'gesture'"),
+            (["--segment", "seg.onnx", "--gesture", "seg.onnx"], "tells no gestures, it answers 'segment'"),
+            (["--segment", "skin.onnx", "--gesture", "sign.onnx"], "no class 'hand', it knows background, skin"),
+            (["--segment", "seg.onnx", "--gesture", "colour.onnx"], "looks at pictures in colour, and a mask has none"),
+            (["--segment", "nothing.onnx"], "no model file at 'nothing.onnx'"),
+            (["--segment", "seg.onnx", "--gesture", "digts"], "unknown model 'digts': did you mean 'digits'?"),
+            (
+                ["--segment", "seg.onnx", "--gesture", "empty"],
+                "'empty' should be a run with one exported model, but has n",
+            ),
+            (["--segment", "seg.onnx", "--gesture", "one.onnx"], "was exported for batches of 1 alone"),
+            (["--segment", "seg.onnx", "--gesture", "sign.onnx", "--int8"], "--int8 is not for 'combined'"),
+            (["--segment", "seg.onnx", "--gesture", "sign.onnx", "--size", "64"], "--size is not for 'combined'"),
+        ],
+    )
+    def test_what_cannot_be_joined_says_why(self, parts, capsys, flags, said):
+        mask_model(parts / "skin.onnx", names=("background", "skin"))
+        sign_model(parts / "colour.onnx", options={})
+        sign_model(parts / "one.onnx", batch=1)
+        (parts / "empty").mkdir()
+        assert run(["export", "combined", "--out", "both.onnx", *flags]) == 2
+        told = capsys.readouterr().err
+        assert said in told.replace("\n", " ")
+        assert told.count("\n") == 1
+        assert not (parts / "both.onnx").exists()
+
+    def test_other_mistakes(self, parts, capsys):
+        for given, said in (
+            (["combined", "--out", "both.weights"], "--out must end in .onnx, not 'both.weights'"),
+            (["runs/x", "--out", "x.onnx", "--gesture", "digits"], "type handlens export combined --out x.onnx"),
+        ):
+            assert run(["export", *given]) == 2
+            assert said in capsys.readouterr().err
+
+    def test_without_the_package_onnx_it_says_what_to_type(self, parts, capsys, monkeypatch):
+        there = importlib.util.find_spec
+        monkeypatch.setattr("handlens.cli.extra.find_spec", lambda name: None if name == "onnx" else there(name))
+        assert run(["export", "combined", "--out", "b.onnx", "--segment", "seg.onnx", "--gesture", "sign.onnx"]) == 2
+        assert (
+            "exporting needs onnx, which is not installed: type pip install 'handlens[train]'"
+            in capsys.readouterr().err
+        )
+
+
+def test_operators_of_others_are_refused(tmp_path):
+    model = onnx.load(sign_model(tmp_path / "sign.onnx", angle=False))
+    model.graph.node[1].domain = "com.microsoft"
+    model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
+    from handlens.train import combined_export
+
+    onnx.save(model, str(tmp_path / "foreign.onnx"))
+    with pytest.raises(InputError, match=r"operators of 'com\.microsoft'"):
+        combined_export._read(tmp_path / "foreign.onnx", "gesture")
+    model.opset_import[0].version = 21
+    del model.graph.node[:]
+    onnx.save(model, str(tmp_path / "new.onnx"))
+    with pytest.raises(InputError, match="has ONNX opset 21: export it again with 20 or less"):
+        combined_export._read(tmp_path / "new.onnx", "gesture")
+
+
+def test_a_part_is_a_name_a_file_or_a_run(tmp_path):
+    assert part_file("digits").stem == "digits"
+    file = sign_model(tmp_path / "sign.onnx")
+    assert part_file(str(file)) == part_file(str(tmp_path)) == file
+    sign_model(tmp_path / "other.onnx")
+    with pytest.raises(InputError, match=r"has 2: give the \.onnx itself"):
+        part_file(str(tmp_path))
