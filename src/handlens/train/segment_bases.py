@@ -76,7 +76,7 @@ def _portraits(data: Path, table: FaceTable, sources: Sequence[str], hands: Call
         mask = np.asarray(cv2.imread(str(folder / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE), np.uint8)
         picture = picture_of(table, file, rgb)
         marks = portrait_marks(mask, picture, source)
-        if source == "lfw_hair":
+        if source in ("lfw_hair", "ccp_skin"):
             marks = _doubted(marks, picture, hands(rgb))
         group = f"{source}/{row['group']}" if source == "lfw_hair" else f"{source}/{row['image']}"
         yield Base(picture, marks, source, group, is_late(group))
@@ -127,7 +127,7 @@ def portrait_marks(mask: U8, picture: Picture, source: str) -> U8:
         marks[hair & (marks == IGNORE)] = 0
         marks[hair & ~_below_eyes(picture, mask.shape)] = 0
         return marks
-    return _from_skin(mask, picture, 2 if source == "fasseg" else 4)
+    return _from_skin(mask, picture, 2 if source == "fasseg" else 4, alone=source in ("fasseg", "sfa_skin"))
 
 
 def outlined(picture: Picture) -> U8:
@@ -154,8 +154,11 @@ def outlined(picture: Picture) -> U8:
     return marks
 
 
-def _from_skin(mask: U8, picture: Picture, value: int) -> U8:
-    """Where the source marks skin: the face is what lies above the jaw, the neck below the chin is background."""
+def _from_skin(mask: U8, picture: Picture, value: int, alone: bool) -> U8:
+    """Where the source marks skin: the face is what lies above the jaw, the neck below the chin is background.
+
+    alone: the picture shows one head and nothing else; otherwise skin away from faces may be a hand, and is not known.
+    """
     shape = mask.shape
     skin = mask == value
     marks = np.where(skin, IGNORE, 0).astype(np.uint8)
@@ -172,7 +175,7 @@ def _from_skin(mask: U8, picture: Picture, value: int) -> U8:
         marks[near & skin & above] = FACE
         marks[oval & skin] = FACE
         marks[(_filled(inner, shape) > 0) & oval] = FACE
-        marks[skin & ~oval & below] = 0
+        marks[skin & ~oval & below & (near | alone)] = 0
         if value == 4:
             marks[oval & ~skin & (marks != FACE)] = IGNORE
     return marks

@@ -26,16 +26,18 @@ from handlens.preprocess import prepare
 from handlens.train.cutouts import Cutout, describe
 from handlens.train.facehand_data import camera
 from handlens.train.faceparts import paint_regions
+from handlens.train.grounds import recoloured, texture
 from handlens.train.hand_pool import Pooled, read_pool
 from handlens.train.pack import read_rgb, read_rows
 from handlens.train.props import add_beard, add_object
 from handlens.train.render.backdrop import backdrop
-from handlens.train.segment_bases import FACE, PERSONS, U8, Base, Floats, is_late, read_bases
+from handlens.train.segment_bases import FACE, IGNORE, PERSONS, U8, Base, Floats, is_late, read_bases
 from handlens.train.sign_sets import read_renders, toned
 from handlens.train.synth import Scene, add_hand
 
 NAMES = ("background", "hand", "face", "hand over face")
 PORTRAITS = ("sfa_skin", "lfw_hair", "fasseg", "facesynthetics")
+STREETS = ("pratheepan_skin", "ccp_skin")
 SIDE = 320
 LARGE = 280
 HAND, OVER = 1, 3
@@ -61,15 +63,17 @@ def stock_of(bases: Sequence[Base], hands: Sequence[Cutout]) -> Stock:
     return Stock(bases, hands, odds / odds.sum())
 
 
-def drawn(rng: Generator, stock: Stock) -> tuple[U8, U8]:
-    """One picture (320, 320, 3) and its mask (320, 320)."""
-    kind = str(rng.choice(["faces", "hands", "plain"], p=[0.58, 0.27, 0.15]))
+def drawn(rng: Generator, stock: Stock, rough: bool = False) -> tuple[U8, U8]:
+    """One picture (320, 320, 3) and its mask (320, 320). rough: more hands without faces, on hard grounds."""
+    kind = str(rng.choice(["faces", "hands", "plain"], p=[0.3, 0.5, 0.2] if rough else [0.58, 0.27, 0.15]))
     base = stock.bases[int(rng.integers(len(stock.bases)))]
     matrix = camera(rng, base.picture, SIDE) if kind != "hands" else _elsewhere(rng, base)
     image, marks = _window(rng, base, matrix)
     if kind == "hands" and rng.random() < 0.3:
         light = np.clip(backdrop(rng, (SIDE, SIDE)), 0, 1) ** (1 / 2.2) * 255
         image, marks = light.astype(np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    if rough and kind != "faces":
+        image, marks = _roughened(rng, image, marks)
     points = _points(rng, base, matrix) if kind == "faces" else None
     parts = np.zeros((SIDE, SIDE), np.uint8) if points is None else paint_regions(points, (SIDE, SIDE))
     scene = Scene(image.astype(np.float32), parts, points, np.zeros((SIDE, SIDE), np.float32))
@@ -83,6 +87,16 @@ def drawn(rng: Generator, stock: Stock) -> tuple[U8, U8]:
             hand = replace(hand, rgb=toned(rng, hand.rgb))
         add_hand(rng, scene, hand, "free" if points is None else str(rng.choice(KINDS, p=[0.4, 0.25, 0.2, 0.15])))
     return np.clip(scene.image, 0, 255).astype(np.uint8), _mask(marks, scene)
+
+
+def _roughened(rng: Generator, image: U8, marks: U8) -> tuple[U8, U8]:
+    """The ground as it is, in other colours, or a texture instead; faces in wrong colours are not known."""
+    roll = rng.random()
+    if roll < 0.35:
+        return texture(rng, SIDE), np.zeros((SIDE, SIDE), np.uint8)
+    if roll < 0.65:
+        return recoloured(rng, image), np.where(marks == 0, 0, IGNORE).astype(np.uint8)
+    return image, marks
 
 
 def _mask(marks: U8, scene: Scene) -> U8:
@@ -162,11 +176,11 @@ class Finder:
 _STOCK: dict[str, Stock] = {}
 
 
-def _write(task: tuple[str, str, int, Path]) -> None:
-    split, part, number, folder = task
+def _write(task: tuple[str, str, int, bool, Path]) -> None:
+    split, part, number, rough, folder = task
     cv2.setNumThreads(0)
     rng = np.random.default_rng([*part.encode(), number])
-    image, mask = drawn(rng, _STOCK[split])
+    image, mask = drawn(rng, _STOCK[split], rough)
     name = f"{part}{number:05d}"
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(75, 97))]
     cv2.imwrite(str(folder / "images" / split / f"{name}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
@@ -181,11 +195,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of render_hands")
     parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--leave-out", action="append", default=[], metavar="SOURCE", help="a source to measure on")
+    parser.add_argument("--rough", action="store_true", help="more hands without faces, on hard grounds and streets")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
     hands = read_hands(args.data, args.pool, args.render, args.leave_out)
-    bases = read_bases(args.data, [s for s in PORTRAITS if s not in args.leave_out], Finder())
+    sources = [s for s in (*PORTRAITS, *(STREETS if args.rough else ())) if s not in args.leave_out]
+    bases = read_bases(args.data, sources, Finder())
     counts = {"train": args.count, "val": max(2, args.count // 50)}
     for split in counts:
         late = split == "val"
@@ -195,7 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for kind in ("images", "masks"):
                 (folder / kind / split).mkdir(parents=True)
         (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES), "utf-8")
-        tasks = [(split, split, number, folder) for split, count in counts.items() for number in range(count)]
+        prefix = "rough" if args.rough else ""
+        tasks = [(s, prefix + s, number, args.rough, folder) for s, count in counts.items() for number in range(count)]
         with ProcessPoolExecutor(args.workers) as pool:
             list(track(pool.map(_write, tasks, chunksize=16), "drawing", len(tasks)))
 
