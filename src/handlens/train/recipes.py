@@ -78,10 +78,10 @@ RECIPES: dict[str, Recipe] = {
     "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
     "gestures20": Recipe("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
     "glove": Recipe("segment", (256, 256), "letterbox", settings=_GLOVE, **_OWN),
-    "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK),
+    "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK, **_OWN),
     "vgg": Recipe("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
     "deeplabv3plus": Recipe("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),
-    "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK),
+    "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
 DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "unet"}

@@ -42,6 +42,10 @@ class Ladder(nn.Module):
         self.down, self.centre, self.up = nn.ModuleList(down), centre, nn.ModuleList(up)
         self.out = nn.Conv2d(channels, classes, 1)
         self.stride = 2 ** len(down)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):  # without norms torch's own beginning lets the signal die on the way
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+                nn.init.zeros_(part.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2], x.shape[3]
