@@ -1,6 +1,8 @@
 """Per-pixel probabilities <-> Mask; it must not know what the classes stand for.
 
-Canonical array: "probabilities" (1, classes, h, w) in [0, 1] over the whole network input, at any resolution.
+Canonical array: "probabilities" (1, classes, h, w) in [0, 1] over the whole network input, at any resolution. A model
+may add "covered" (1, 1, h, w): how likely something of the class number "lower" lies hidden below one of the class
+number "upper", as its card's options call them; it is a part of the probability of the latter.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ STRIP = 4_000_000  # pixels blown up at once, so that a picture of 400 megapixel
 
 
 def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -> Mask:
-    """Return the likeliest class of every source pixel, and how likely it is.
+    """Return the likeliest class of every source pixel, how likely it is, and what is hidden below, if the model knows.
 
     Raises:
         ModelError: an array of another shape.
@@ -27,6 +29,11 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -
     maps = _finer(expect("probabilities", outputs["probabilities"], (1, len(card.names), None, None))[0], geometry)
     classes = np.empty((geometry.height, geometry.width), np.uint8)
     score = np.empty_like(classes)
+    hidden = (
+        _finer(expect("covered", outputs["covered"], (1, 1, None, None))[0], geometry) if "covered" in outputs else None
+    )
+    covered = None if hidden is None else np.empty(classes.shape, bool)
+    upper, lower = (int(card.options.get(name, number)) for name, number in (("upper", 1), ("lower", 2)))
     strip = max(1, STRIP // (geometry.width * len(maps)))
     for top in range(0, geometry.height, strip):
         rows = slice(top, top + strip)
@@ -39,7 +46,10 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -
             np.copyto(classes[rows], number, where=one > best)
             np.maximum(best, one, out=best)
         score[rows] = cv2.convertScaleAbs(best, alpha=255)
-    return Mask(classes, card.names, score)
+        if covered is not None and hidden is not None:
+            below = _warp(hidden[0], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+            covered[rows] = (classes[rows] == upper) & (2 * below > best)
+    return Mask(classes, card.names, score, covered, "" if covered is None else card.names[lower])
 
 
 def _finer(maps: Floats, geometry: Geometry) -> Floats:
@@ -71,6 +81,7 @@ def above_zero(field: Floats, geometry: Geometry, window: tuple[int, int, int, i
 
     window: x1 y1 x2 y2, the source pixels that are asked for.
     """
+    field = _finer(field[None], geometry)[0]
     x1, y1, x2, y2 = window
     matrix = _source_to_map(geometry, field.shape, y1, x1)
     return np.asarray(_warp(field, matrix, (y2 - y1, x2 - x1), cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) > 0, np.uint8)
