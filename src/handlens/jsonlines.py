@@ -64,7 +64,11 @@ def _detections(found: Detections) -> dict[str, Any]:
 def _mask(found: Mask, path: str | None) -> dict[str, Any]:
     boxes = [box for name in found.parts for box in _blobs(found, name)]
     fraction = {name: _score(found.fraction(name)) for name in found.parts}
-    return {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
+    told: dict[str, Any] = {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
+    if found.covered is not None:
+        hidden = found.hidden()
+        told["covered"] = {found.under: None if hidden is None else _score(hidden)}
+    return told
 
 
 def _blobs(found: Mask, name: str) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,8 @@ class Mask:
 
     classes: (H, W) uint8 in source size, indices into `names`, of which the first is the background; 255 is "ignore"
     (only in truths). score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is no model's
-    answer.
+    answer. covered: (H, W) bool, where something of the class `under` lies hidden below another class, as a face below
+    a hand; None where that is not known.
 
     Raises:
         ValueError: another shape or type.
@@ -38,6 +39,8 @@ class Mask:
     classes: Image
     names: tuple[str, ...]
     score: Image | None = None
+    covered: npt.NDArray[np.bool_] | None = None
+    under: str = ""
     _blobs: dict[str, Blobs] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Mask:
             _check("score", self.score)
             if self.score.shape != self.classes.shape:
                 raise ValueError(f"Mask.score: expected {self.classes.shape} as the classes, got {self.score.shape}")
+        if self.covered is not None and (self.covered.shape != self.classes.shape or self.under not in self.names):
+            raise ValueError(f"Mask.covered: expected {self.classes.shape} and the name of a class below")
         object.__setattr__(self, "names", tuple(self.names))
 
     @property
@@ -75,6 +80,13 @@ class Mask:
         """Return the share of the pixels that belong to that class, 0 to 1."""
         return float(np.mean(self.classes == self.names.index(name)))
 
+    def hidden(self) -> float | None:
+        """Return the share of the class `under` that is covered, 0 to 1; None where nothing of it is seen or hidden."""
+        if self.covered is None:
+            return None
+        below, seen = int(self.covered.sum()), int((self.classes == self.names.index(self.under)).sum())
+        return below / (below + seen) if below + seen else None
+
     def seen(self, name: str) -> float:
         """Return how surely something of that class is seen: the score of its surest blob that is no speck, else 0."""
         blobs = self.blobs(name)
@@ -87,7 +99,8 @@ class Mask:
             if (self.blobs(name).score < min_score).any():
                 labels, _, score = self._components(number)
                 classes[(score < min_score)[labels] & (labels > 0)] = 0
-        return Mask(classes, self.names, self.score)
+        covered = None if self.covered is None else self.covered & (classes != 0)
+        return Mask(classes, self.names, self.score, covered, self.under)
 
     def _found(self, name: str) -> Blobs:
         if name not in self.names:

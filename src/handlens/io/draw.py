@@ -107,6 +107,9 @@ def _draw_mask(pen: "_Pen", mask: Mask) -> None:
     pen.tint(mask.classes, colours)
     for number, colour in reversed(list(enumerate(colours, 1))):  # hands, the first, on top
         pen.outline(mask.classes == number, colour)
+    if mask.covered is not None and mask.covered.any():
+        below = mask.names.index(mask.under)
+        pen.outline((mask.classes == below) | mask.covered, colours[below - 1])
     shares = [mask.fraction(name) for name in mask.parts]
     pen.legend([row for row in zip(mask.parts, shares, colours, strict=True) if row[1] > 0])
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.train.graphs import OVER, LayeredGraph, canonical_graph
-from handlens.train.losses import dice_loss
+from handlens.train.losses import dice_loss, pixel_rates
 from handlens.train.nets import catalog
 from handlens.train.precision import Batch
 from handlens.train.recipes import Recipe, check_task, recipe
@@ -66,7 +66,10 @@ class Course:
     def flattened(self) -> Course:
         """The course of a segmenter whose last class, as "hand over face", is to count as what is seen."""
         names = self.about["names"]
-        return self.with_card(names=tuple(names[:-1])) if OVER in names[-1] else self
+        if OVER not in names[-1]:
+            return self
+        upper, lower = (float(names.index(name)) for name in names[-1].split(OVER))
+        return self.with_card(names=tuple(names[:-1]), options={**self.card.options, "upper": upper, "lower": lower})
 
     def with_card(self, **changes: Any) -> Course:
         """The same net with a changed card."""
@@ -187,7 +190,10 @@ def _classify(net: nn.Module, x: Tensor, batch: Batch, smoothing: float) -> dict
 
 
 def _segment(net: nn.Module, x: Tensor, batch: Batch, weight: float) -> dict[str, Tensor]:
-    """Cross-entropy over the known pixels, and as much of the Dice loss; nets may answer at a smaller size."""
+    """Cross-entropy over the known pixels, and as much of the Dice loss; nets may answer at a smaller size.
+
+    Precision, recall and F1 take all but the background for one class, as the published nets have it.
+    """
     logits, mask = net(x).float(), batch["mask"].long()
     if logits.shape[2:] != mask.shape[1:]:
         logits = nn.functional.interpolate(logits, mask.shape[1:], mode="bilinear", align_corners=False)
@@ -195,11 +201,12 @@ def _segment(net: nn.Module, x: Tensor, batch: Batch, weight: float) -> dict[str
     if logits.shape[1] == 1:
         truth = (mask == 1).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits[:, 0], truth, weight=counted.float())
-        hits = (logits[:, 0] > 0) == (truth > 0.5)
+        said = (logits[:, 0] > 0).long()
     else:
         loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
-        hits = logits.argmax(1) == mask
-    parts = {"loss": loss, "accuracy": hits[counted].float().mean()}
+        said = logits.argmax(1)
+    said, known = said[counted], mask[counted]
+    parts = {"loss": loss, "accuracy": (said == known).float().mean(), **pixel_rates(said > 0, known > 0)}
     if not weight:
         return parts
     dice = dice_loss(logits, mask)

@@ -56,9 +56,10 @@ def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> 
     """
     shown, parts = sight(course.card.task, recipe(str(course.about["net"])))
     options = {"parameters": course.card.options["parameters"], **shown}
-    return course.flattened().with_card(
+    plain = course.with_card(
         name=name, version=version, data=tuple(sources), licence=LICENCE, options=options, parts=parts
     )
+    return plain.flattened()
 
 
 def put(file: Path, package: Path) -> None:
