@@ -23,6 +23,12 @@ LOG = """epoch,seen,minutes,rate,loss,box,accuracy,val_mAP 0.5,val_touch F1
 """
 
 
+MASKS_LOG = """epoch,seen,minutes,rate,loss,accuracy,precision,recall,F1,val_IoU,val_accuracy,val_precision,val_loss
+1,100,0.5,0.001,0.7,0.6,0.4,0.5,0.45,0.3,0.5,0.4,0.8
+2,200,1.0,0.001,0.5,0.7,0.5,0.6,0.55,0.4,0.6,0.5,0.6
+"""
+
+
 def inked(path):
     """The share of a picture that is not paper."""
     image = cv2.imread(str(path))
@@ -53,6 +59,10 @@ def test_a_log_is_a_picture_also_where_epochs_were_not_measured(tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
     plot_log(tmp_path / "log.csv", tmp_path / "curves.png")
     assert inked(tmp_path / "curves.png") > 0.02
+    (tmp_path / "log.csv").write_text(MASKS_LOG)
+    plot_log(tmp_path / "log.csv", tmp_path / "masks.png")
+    wide = [cv2.imread(str(tmp_path / name)).shape[1] for name in ("curves.png", "masks.png")]
+    assert wide[1] == pytest.approx(wide[0] * 4 / 3, abs=2)  # one panel more, for the rates
     (tmp_path / "log.csv").write_text("epoch,loss\n1,0\n2,nan\n")
     plot_log(str(tmp_path / "log.csv"), str(tmp_path / "one.png"))
     assert inked(tmp_path / "one.png") > 0.01

@@ -28,9 +28,18 @@ LINES = [_ink(REGION), _ink(FACE, 0.8), _ink(HAND, 0.85), _ink(CALM, 0.75), _ink
 GRID, GUIDE = "0.92", "0.55"  # greys
 DASHES = ("-", "--", ":", "-.")
 NOT_PARTS = ("epoch", "seen", "minutes")
-SHARES = ("accuracy",)  # what trainings log that is no loss
-PAIRS = {"accuracy": "val_accuracy", "loss": "val_log loss", "angle": "val_angle error median, degrees"}
-"""What was learnt -> the same as it was measured."""
+RATES = ("precision", "recall", "F1")
+SHARES = ("accuracy", *RATES)  # what trainings log that is no loss
+PAIRS = {
+    "accuracy": ("val_accuracy",),
+    "loss": ("val_loss", "val_log loss"),
+    "angle": ("val_angle error median, degrees",),
+    **{name: (f"val_{name}",) for name in RATES},
+}
+"""What was learnt -> the same as it was measured, by the names it may have."""
+
+
+_OF_PIXELS = "precision, recall and F1"
 
 
 def require() -> None:
@@ -66,7 +75,7 @@ def plot_curves(curves: Sequence[Curve], folder: Path) -> list[Path]:
 
 
 def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
-    """Draw a training's log by epoch: losses, measured numbers, the angle's error, the learning rate.
+    """Draw a training's log by epoch: losses, measured numbers, rates of pixels, the angle's error, the learning rate.
 
     csv_path: columns epoch, seen, minutes, rate, the parts of the loss, and val_* of what was measured; a cell may be
     empty where an epoch was not measured.
@@ -78,7 +87,8 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
     require()
     columns = read_log(Path(csv_path))
     epoch = columns.pop("epoch")
-    panels: dict[str, dict[str, Any]] = {"loss": {}, "measured": {}, "angle, degrees off": {}, "learning rate": {}}
+    titles = ("loss", "measured", _OF_PIXELS, "angle, degrees off", "learning rate")
+    panels: dict[str, dict[str, Any]] = {title: {} for title in titles}
     for name, values in columns.items():
         if name not in NOT_PARTS:
             panels[_panel_of(name)][name] = values
@@ -94,6 +104,8 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
 def _panel_of(column: str) -> str:
     if column == "rate":
         return "learning rate"
+    if column.removeprefix("val_") in RATES:
+        return _OF_PIXELS
     if column.removeprefix("val_").startswith("angle"):
         return "angle, degrees off"
     if column in ("val_loss", "val_log loss") or (not column.startswith("val_") and column not in SHARES):
@@ -109,9 +121,9 @@ def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> N
     for name, values in lines.items():
         told = ~np.isnan(values)
         mark = "o" if told.sum() < 20 else ""
-        twin = PAIRS.get(name, name)
+        twin = _twin(name, lines)
         style = _style(colours.setdefault(twin, len(colours)))
-        paired = any(PAIRS.get(other) == twin for other in lines) and twin in lines
+        paired = any(other != twin and _twin(other, lines) == twin for other in lines)
         label = name.removeprefix("val_")
         if paired:
             style["ls"] = "-" if name == twin else "--"
@@ -130,6 +142,11 @@ def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> N
         axes.set_ylim(0, None)
     if title != "learning rate":
         axes.legend(frameon=False, fontsize=9)
+
+
+def _twin(name: str, lines: dict[str, Any]) -> str:
+    """Return the same number as it was measured, where it was; else itself."""
+    return next((twin for twin in PAIRS.get(name, ()) if twin in lines), name)
 
 
 def read_log(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from handlens.train.nets.contact import ContactMaps
 from handlens.train.nets.facehand import RawMaps
 
 SMOOTH = 0.03
+RATES = ("precision", "recall", "F1")
 
 
 def contact_loss(maps: ContactMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -91,3 +92,10 @@ def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
     p = p * known
     shared, total = (p * truth).sum((0, 2, 3)), p.sum((0, 2, 3)) + truth.sum((0, 2, 3))
     return (1 - (2 * shared + 1) / (total + 1)).mean()
+
+
+def pixel_rates(said: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Precision, recall and F1 of the pixels of one batch, 0 where there is nothing; said, truth: (k,) bool."""
+    hit, called, there = (pixels.sum().float() for pixels in (said & truth, said, truth))
+    rates = hit / called.clamp(min=1), hit / there.clamp(min=1), 2 * hit / (called + there).clamp(min=1)
+    return dict(zip(RATES, rates, strict=True))

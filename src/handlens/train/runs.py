@@ -31,6 +31,7 @@ from handlens.train.loader import Batches, Samples
 from handlens.train.look import LOOKS
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
+from handlens.train.segment_curves import epoch_rates, held_loss
 from handlens.train.settings import Settings, read_toml
 from handlens.train.silhouettes import are_silhouettes, with_hands
 from handlens.train.starts import begin_encoder, start_from
@@ -80,7 +81,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
         course.loss,
         settings.plan,
         out,
-        lambda net: _checked(course, checked),
+        lambda net: _checked(course, checked, settings.plan.batch),
         course.about,
     )
     if rank_zero_only.rank:  # one of several devices finishes the run
@@ -193,10 +194,12 @@ def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
     return epoch
 
 
-def _checked(course: Course, val: LabelledSet) -> dict[str, float]:
+def _checked(course: Course, val: LabelledSet, batch: int) -> dict[str, float]:
     """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
     report = evaluate(live_predictor(course, folded=True), val, resamples=0, on_error=_ignore).report
     found = {row.name: row.value for row in report if row.name in (SCORES[course.card.kind], *LOGGED)}
+    if course.card.kind == "segment":
+        found |= {**epoch_rates(report, val.names), "loss": held_loss(course, val, batch)}
     found = {name: value for name, value in found.items() if value == value}
     return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}
 
