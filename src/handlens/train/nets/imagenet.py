@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -43,7 +44,7 @@ def encoder_state(name: str, source: Path | None = None) -> dict[str, Tensor]:
         size = weights.meta["_file_size"]
         print(f"fetching the ImageNet weights of {name}, {size:.0f} MB, once, to '{cache}'", file=sys.stderr)
     try:
-        with _impatient():
+        with _impatient(), redirect_stdout(io.StringIO()):  # torch tells of the download there
             return dict(weights.get_state_dict(progress=sys.stderr.isatty(), check_hash=True))
     except (OSError, RuntimeError, EOFError) as error:
         why = " ".join(str(error).split())

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError
 
+_BROKEN = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, OSError)
+"""What torch raises for files that are none of its own, by the bytes that happen to be in them."""
 _WRAPPERS = ("state_dict", "model", "ema")  # names under which training scripts keep the tensors
 
 
@@ -57,7 +59,7 @@ def load_by_name(net: nn.Module, state: Mapping[str, Tensor], path: Path | str) 
 def _weights_only(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise InputError(
             f"'{path}' is no file of plain tensors: save the net's state_dict() alone, with torch.save or safetensors."
         ) from error
