@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 
 from handlens.train.course import new_course  # noqa: E402
 from handlens.train.settings import Settings  # noqa: E402
-from handlens.train.ship import averaged, put, shipped  # noqa: E402
+from handlens.train.ship import averaged, put, put_weights, shipped  # noqa: E402
+from handlens.train.starts import start_from  # noqa: E402
 from handlens.weights import SHIPPED, verify  # noqa: E402
 
 
@@ -47,3 +48,25 @@ def test_several_nets_become_their_mean_and_lose_their_calibration() -> None:
     torch.testing.assert_close(soup.net.out.weight.detach(), wanted)
     assert soup.card.calibration == {}
     assert averaged([second]) is second
+
+
+def test_shipped_weights_are_a_beginning_by_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlens.train.starts.SHIPPED", tmp_path)
+    first, second = course(1), course(2)
+    put_weights(first, tmp_path / "hold.safetensors")
+    told = start_from(second.net, "hold")
+    assert told.startswith("took ")
+    assert "chance" not in told
+    torch.testing.assert_close(second.net.out.weight, first.net.out.weight, atol=1e-3, rtol=1e-3)
+
+
+def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
+    names = ("background", "hand", "face", "hand over face")
+    taught = new_course(Settings(task="segment", net="glove", data="made"), names)
+    told = shipped(taught, "segment", "0.1", ["scenes"])
+    assert told.card.names == names[:3]
+    assert (told.card.options["upper"], told.card.options["lower"]) == (1.0, 2.0)
+    probabilities, covered = told.graph().eval()(torch.zeros(1, 3, 64, 96))
+    assert probabilities.shape == (1, 3, 32, 48)
+    assert covered.shape == (1, 1, 32, 48)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(1, 32, 48))

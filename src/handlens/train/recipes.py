@@ -84,7 +84,7 @@ RECIPES: dict[str, Recipe] = {
     "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
-DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "unet"}
+DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "glove"}
 """The network a task is trained with when none is named."""
 SILHOUETTE_NET = "shadow"
 """The network for gestures when the pictures are silhouettes."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from handlens.data.open import open_set
 from handlens.data.sampling import evenly
@@ -28,6 +29,7 @@ from handlens.train.finishing import SOME, TURNS, export_course, live_predictor
 from handlens.train.label_tuning import asked, fitted
 from handlens.train.recipes import recipe
 from handlens.train.runs import open_course
+from handlens.train.starts import WEIGHTS
 from handlens.weights import SHIPPED
 
 LICENCE = "Apache-2.0"
@@ -62,6 +64,14 @@ def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> 
     return plain.flattened()
 
 
+def put_weights(course: Course, path: Path) -> None:
+    """Write the net's weights in 16 bits, for users to begin with (`--start NAME`)."""
+    state = {name: value.half().contiguous() for name, value in course.net.state_dict().items() if value.ndim}
+    temporary = path.with_suffix(".part")
+    save_file(state, temporary)
+    temporary.replace(path)
+
+
 def put(file: Path, package: Path) -> None:
     """Copy a model into the package's folder, with its sha256."""
     table = package / "sha256.json"
@@ -89,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=0, help="side of the input in pixels, if another than in training")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--version", default="0.1")
+    parser.add_argument("--weights", action="store_true", help="put the weights beside the model, to begin with")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
     course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
@@ -108,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             where = f", {data.name}" if len(parts) > 1 else ""
             scores |= {f"{name}{where}": value for name, value in measured(file, val, course).items()}
     put(file, args.out)
+    if args.weights:
+        put_weights(course, args.out / f"{args.name}{WEIGHTS}")
     print(f"{args.name}: {file.stat().st_size / 1e6:.2f} MB, {scores}")
 
 

@@ -14,7 +14,10 @@ from handlens.train.checkpoints import BEST, LAST, read_checkpoint
 from handlens.train.nets.darknet import Darknet
 from handlens.train.nets.darknet_weights import read_weights
 from handlens.train.nets.states import read_state
+from handlens.weights import SHIPPED
 
+WEIGHTS = ".safetensors"
+"""Beside a shipped model: its weights before they were folded for export, to go on learning from."""
 IMAGENET, CHANCE = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
@@ -22,13 +25,14 @@ STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 def start_from(net: nn.Module, source: str) -> str:
     """Put the weights of `source` into the net where name and shape fit, and say how many did.
 
-    source: a run or its checkpoint; for a net of a .cfg a Darknet .weights (also the convolutional part alone); else a
-    state dict as safetensors or torch. What does not fit, as the last layer for another number of classes, begins anew.
+    source: the name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of a
+    .cfg a Darknet .weights (also the convolutional part alone); else a state dict as safetensors or torch. What does
+    not fit, as the last layer for another number of classes, begins anew.
 
     Raises:
-        InputError: no such file, not one of these, or nothing in it fits the net.
+           InputError: no such file, not one of these, or nothing in it fits the net.
     """
-    path = Path(source).expanduser()
+    path = _place(source)
     part = re.search(r"\.conv\.(\d+)$", path.name)
     if part or path.suffix == ".weights":
         if not isinstance(net, Darknet):
@@ -50,6 +54,12 @@ def start_from(net: nn.Module, source: str) -> str:
     told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
     return f"{told}; {_listed(anew)} by chance" if anew else told
+
+
+def _place(source: str) -> Path:
+    """The file or folder that is meant: a path, or the name of shipped weights."""
+    path, shipped = Path(source).expanduser(), SHIPPED / f"{source.lower()}{WEIGHTS}"
+    return shipped if shipped.is_file() and not path.exists() else path
 
 
 def _listed(layers: list[str]) -> str:
