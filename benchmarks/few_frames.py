@@ -6,8 +6,9 @@ SET is a set of pictures with masks, split into train and val by group (`handlen
 nothing here: it is the held-out part that measures. OTHER is a set of another source; all are measured on it as well. A
 number of frames beyond the training part takes the held-out groups too, and is measured on OTHER alone.
 
-Each run lies in FOLDER/NET-FRAMES, and one that is done is skipped, so the same command goes on where it was stopped,
-and several may share a folder. FOLDER/few_frames.json and .png hold what is there; `--redraw` makes these anew.
+Each run lies in FOLDER/NET-FRAMES, or NET-started-FRAMES where `--start` says what the net begins with. One that is
+done is skipped, so the same command goes on where it was stopped, and several may share a folder. few_frames.json and
+few_frames.png there hold what is done; `--redraw` makes these anew.
 
 The published figure: the 400 people of ccp_skin, where a labels.csv names them with their masks (4 skin, 5 hair):
 
@@ -112,11 +113,11 @@ def _kept(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
 def collected(folder: Path) -> list[dict[str, Any]]:
     """What there is of finished runs, net by net in the catalog's order, the fewest frames first."""
     runs = [json.loads(path.read_text("utf-8")) for path in folder.glob(f"*/{DONE}")]
-    return sorted(runs, key=lambda run: (catalog.names().index(run["net"]), run["frames"]))
+    return sorted(runs, key=lambda run: (catalog.names().index(run["net"]), run["begins"], run["frames"]))
 
 
 def drawn(runs: list[dict[str, Any]], path: Path, title: str) -> Path:
-    """Draw the numbers against the frames: a row for each measured set, a column for each metric, a line a net."""
+    """Draw the numbers against the frames: a row for each measured set, a column a metric, a line for each way to begin."""
     plots.require()
     sets = [name for name in (HELD_OUT, OTHER) if any(name in run["measured"] for run in runs)]
     figure = plots.new_figure(11.0, 1.0 + 3.6 * len(sets))
@@ -137,14 +138,14 @@ def drawn(runs: list[dict[str, Any]], path: Path, title: str) -> Path:
 
 
 def _lines(axes: Any, runs: list[dict[str, Any]], where: str, metric: str) -> None:
-    nets = list(dict.fromkeys(run["net"] for run in runs))
-    for place, net in enumerate(nets):
-        own = [run for run in runs if run["net"] == net]
+    kinds = list(dict.fromkeys((run["net"], run["begins"]) for run in runs))
+    for place, (net, begins) in enumerate(kinds):
+        own = [run for run in runs if (run["net"], run["begins"]) == (net, begins)]
         rows = [run["measured"][where][metric] for run in own]
         values = [row["value"] for row in rows]
         reach = [[row["value"] - row["low"] for row in rows], [row["high"] - row["value"] for row in rows]]
-        shift = 1 + 0.02 * (place - (len(nets) - 1) / 2)  # bars of one number of frames side by side
-        label = f"{net}, {own[-1]['parameters'] / 1e6:.2f} M, {own[-1]['begins']}"
+        shift = 1 + 0.02 * (place - (len(kinds) - 1) / 2)  # bars of one number of frames side by side
+        label = f"{net}, {own[-1]['parameters'] / 1e6:.2f} M, {begins}"
         colour, frames = plots.LINES[place % len(plots.LINES)], [run["frames"] * shift for run in own]
         axes.errorbar(frames, values, yerr=reach, label=label, color=colour, marker="o", ms=4, capsize=3, lw=1.6)
 
@@ -178,7 +179,7 @@ def main() -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     for frames in () if asked.redraw else asked.frames:
         for net in asked.nets:
-            out = asked.out / f"{net}-{frames}"
+            out = asked.out / f"{net}{'-started' if net in _given(asked.start) else ''}-{frames}"
             if (out / DONE).exists():
                 continue
             told = json.dumps(trained(asked, net, frames, found, out), indent=1)
