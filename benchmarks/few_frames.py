@@ -117,7 +117,7 @@ def collected(folder: Path) -> list[dict[str, Any]]:
 
 
 def drawn(runs: list[dict[str, Any]], path: Path, title: str) -> Path:
-    """Draw the numbers against the frames: a row for each measured set, a column a metric, a line for each way to begin."""
+    """Draw the numbers against the frames: a row for each set, a column for each metric, a line for each net."""
     plots.require()
     sets = [name for name in (HELD_OUT, OTHER) if any(name in run["measured"] for run in runs)]
     figure = plots.new_figure(11.0, 1.0 + 3.6 * len(sets))
