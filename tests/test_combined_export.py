@@ -10,15 +10,19 @@ import pytest
 from combined_parts import hand_picture, mask_model, sign_model
 
 from handlens.cli import run
+from handlens.clip import demo_clip
 from handlens.errors import InputError, ModelError
 from handlens.handcrop import find_crops
+from handlens.io.sources import open_source
 from handlens.predictor import Predictor, load
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner
 from handlens.silhouette import seen
 from handlens.tasks.combined import Composed
-from handlens.train.combined_export import TOLERANCE, _compare, export_combined, part_file
+from handlens.train.combined_check import TOLERANCE, compare
+from handlens.train.combined_export import export_combined, part_file
 from handlens.types import Frame
+from handlens.weights import shipped
 
 onnx = pytest.importorskip("onnx")
 
@@ -192,10 +196,10 @@ class TestFiles:
 
     def test_answers_are_compared_to_the_last_digit_that_counts(self):
         ours = {"a": np.array([1.0, 2.0])}
-        _compare(ours, {"a": ours["a"] + 0.9 * TOLERANCE})
+        compare(ours, {"a": ours["a"] + 0.9 * TOLERANCE})
         for theirs in (ours["a"] + 1.1 * TOLERANCE, np.array([1.0, np.nan]), np.array([1.0])):
             with pytest.raises(ModelError, match="in 'a'"):
-                _compare(ours, {"a": theirs})
+                compare(ours, {"a": theirs})
 
 
 @pytest.fixture
@@ -260,6 +264,7 @@ class TestVerb:
         for given, said in (
             (["combined", "--out", "both.weights"], "--out must end in .onnx, not 'both.weights'"),
             (["runs/x", "--out", "x.onnx", "--gesture", "digits"], "type handlens export combined --out x.onnx"),
+            (["combined", "--out", "seg.onnx", "--segment", "seg.onnx"], "'seg.onnx' is one of the parts"),
         ):
             assert run(["export", *given]) == 2
             assert said in capsys.readouterr().err
@@ -272,6 +277,17 @@ class TestVerb:
             "exporting needs onnx, which is not installed: type pip install 'handlens[train]'"
             in capsys.readouterr().err
         )
+
+
+def test_the_shipped_parts_make_one_file(tmp_path):
+    if "segment" not in shipped():
+        pytest.skip("the model 'segment' does not ship yet")
+    file = export_combined(part_file("segment"), part_file("digits"), tmp_path / "both.onnx")
+    composed = load("combined").runner
+    with open_source(demo_clip(), every=60) as source:
+        frames = [frame.image for frame in source.frames()][:5]
+    x = np.concatenate([prepare(image, composed.card)[0] for image in frames])
+    assert worst(OnnxRunner(file).run(x), composed.run(x)) <= TOLERANCE
 
 
 def test_operators_of_others_are_refused(tmp_path):

@@ -70,7 +70,10 @@ class OnnxRunner:
 
 
 class FakeRunner:
-    """A model for tests: a card and fixed outputs, or a function from the batch to the outputs."""
+    """A model whose answers are known: a card and fixed outputs, or a function from the batch to the outputs.
+
+    Tests ask it, and so does whoever holds what comes after a model against something else.
+    """
 
     def __init__(
         self, card: ModelCard, outputs: Mapping[str, Floats] | Callable[[Floats], Mapping[str, Floats]]

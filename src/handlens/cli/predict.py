@@ -38,7 +38,7 @@ def predict(
     """Look at pictures and videos and write what was seen.
 
     Touches, unless --model says otherwise: hold for what hands hold, signs for what they show, digits and gestures for
-    silhouettes of one hand, and how it is turned.
+    silhouettes of one hand, and how it is turned; combined for the numbers that all hands of a picture show.
     """
     from handlens.cli.outputs import open_sinks
     from handlens.cli.progress import Bar

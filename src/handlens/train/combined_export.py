@@ -5,30 +5,27 @@ The file is refused where it answers otherwise than its parts, asked one after t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, inliner, version_converter
 
 from handlens.card import ModelCard
-from handlens.errors import InputError, ModelError
-from handlens.runner import FakeRunner, OnnxRunner
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
 from handlens.tasks.combined import HAND, Composed
+from handlens.train.combined_check import check_masks, check_pictures
 from handlens.train.crop_layer import OPSET, crop_layer
 from handlens.train.onnx_file import write_checked
 from handlens.train.onnx_steps import Steps, Value
-from handlens.types import Floats
 from handlens.weights import resolve
 
 NEWEST = 20
 """Operators of later sets are not known to every runtime that runs the rest of handlens."""
 IR = 8
 """The version of the file itself, which goes with opset 17."""
-TOLERANCE = 1e-3
 
 
 def part_file(given: str) -> Path:
@@ -56,6 +53,8 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
         ModelError: a file is no model, or the joined graph answers otherwise than its parts.
         OutputError: it cannot be written.
     """
+    if out.resolve() in (segment.resolve(), gesture.resolve()):
+        raise InputError(f"--out '{out}' is one of the parts, which would be lost: give another name.")
     parts = {"segment": OnnxRunner(segment), "gesture": OnnxRunner(gesture)}
     composed = Composed(parts)
     models = {role: _read(runner.path, role) for role, runner in parts.items()}
@@ -64,15 +63,9 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
     hand, card = int(composed.card.options[HAND]), parts["gesture"].card
     model = _joined(models["segment"], models["gesture"], hand, card, target)
 
-    def check(written: OnnxRunner) -> None:
-        for batch in _pictures(composed.card):
-            told = written.run(batch)
-            _compare({"mask": told["mask"]}, {"mask": composed.maps(batch)})
-            _compare(told, _after_mask(composed, told["mask"], batch))
-
-    classes = len(parts["segment"].card.names)
-    _check_crop(_joined(_seeing(classes, target), models["gesture"], hand, card, target), composed)
-    return write_checked(model, composed.card, out, check)
+    seeing = _seeing(len(parts["segment"].card.names), target)
+    check_masks(_joined(seeing, models["gesture"], hand, card, target).SerializeToString(), composed)
+    return write_checked(model, composed.card, out, partial(check_pictures, composed=composed))
 
 
 def _read(path: Path, role: str) -> onnx.ModelProto:
@@ -183,72 +176,3 @@ def _seeing(classes: int, opset: int) -> onnx.ModelProto:
         [helper.make_node("Identity", ["image"], ["probabilities"])], "seeing", ends[:1], ends[1:]
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR)
-
-
-def _check_crop(model: onnx.ModelProto, composed: Composed) -> None:
-    """Raise ModelError where crop and gesture model answer otherwise than one after the other, on masks made here."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    classes, hand = len(composed.parts["segment"].card.names), int(composed.card.options[HAND])
-    for shapes in _shapes(90, 120):
-        maps = np.stack([shapes == (number == hand) for number in range(classes)], axis=1).astype(np.float32)
-        told = dict(zip(names, session.run(names, {"image": maps}), strict=True))
-        _compare(told, _after_mask(composed, maps, maps))
-
-
-def _after_mask(composed: Composed, maps: Floats, batch: Floats) -> dict[str, Floats]:
-    """What the composition answers to a batch of which the masks are known.
-
-    The joined file's masks may differ in the last digit from the part's, and a pixel on the edge of a hand with them.
-    """
-    known = FakeRunner(composed.parts["segment"].card, {"probabilities": maps})
-    return Composed({**composed.parts, "segment": known}).run(batch)
-
-
-def _compare(ours: dict[str, Floats], theirs: dict[str, Floats]) -> None:
-    for name, wanted in theirs.items():
-        got = ours[name]
-        same = got.shape == wanted.shape
-        worst = float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max()) if same else float("inf")
-        if not worst <= TOLERANCE:  # so that NaN is refused too
-            raise ModelError(
-                f"the joined file's answers differ from those of its parts by {worst:.2g} in '{name}'; at most"
-                f" {TOLERANCE} is allowed."
-            )
-
-
-def _pictures(card: ModelCard) -> Iterator[Floats]:
-    """Batches of one and three pictures with hands of the colour of skin on a restless ground."""
-    rng = np.random.default_rng(0)
-    for shapes in _shapes(*card.size):
-        ground = rng.uniform(0, 255, (*shapes.shape, 3)).astype(np.float32)
-        ground = np.stack([cv2.blur(one, (9, 9)) for one in ground])
-        skin = np.array([205, 150, 125], np.float32) + rng.normal(0, 6, ground.shape).astype(np.float32)
-        images = np.where(shapes[..., None] > 0, skin, ground)
-        mean, std = np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
-        yield np.ascontiguousarray(((images - mean) / std).transpose(0, 3, 1, 2), np.float32)
-
-
-def _shapes(height: int, width: int) -> Iterator[NDArray[np.uint8]]:
-    """Masks (n, h, w) of one hand, and of none, one and two."""
-    yield np.stack([_hands(height, width, [(0.5, 0.5, 0.13)])])
-    two: Sequence[tuple[float, float, float]] = [(0.25, 0.6, 0.08), (0.72, 0.42, 0.1)]
-    yield np.stack([_hands(height, width, hands) for hands in ([], [(0.4, 0.3, 0.11)], two)])
-
-
-def _hands(height: int, width: int, hands: Sequence[tuple[float, float, float]]) -> NDArray[np.uint8]:
-    """A mask (h, w) of open hands with forearms. hands: x, y and radius of each palm, shares of the sides."""
-    mask = np.zeros((height, width), np.uint8)
-    for x, y, radius in hands:
-        middle, unit = np.array([x * width, y * height]), radius * min(height, width)
-        for degrees in (-35, -12, 10, 32, 75, 180):
-            turn, reach, wide = np.deg2rad(degrees), 6.0 if degrees == 180 else 2.6, 1.4 if degrees == 180 else 0.5
-            tip = middle + reach * unit * np.array([np.sin(turn), -np.cos(turn)])
-            ends = [tuple(np.round(point).astype(int).tolist()) for point in (middle, tip)]
-            cv2.line(mask, ends[0], ends[1], 1, max(1, round(wide * unit)))
-        cv2.circle(mask, ends[0], max(1, round(unit)), 1, -1)
-    return mask
