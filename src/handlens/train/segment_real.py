@@ -38,8 +38,11 @@ class Marked:
     copies: int = 1
 
 
-def people(data: Path, runner: Runner, skip: Sequence[str]) -> Iterator[Marked]:
-    """The people of the training part of `touch/`, marked by a segmenter of the four classes of `segment_sets`."""
+def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> Iterator[Marked]:
+    """The people of the training part of `touch/`, marked by a segmenter of the four classes of `segment_sets`.
+
+    skip: files that are known better. copies: how often each is written.
+    """
     table, touch = FaceTable(data), load("touch")
     rows = read_rows(data / "touch" / "labels.csv")
     for row in track([r for r in rows if r["split"] == "train"], "marking people"):
@@ -50,7 +53,7 @@ def people(data: Path, runner: Runner, skip: Sequence[str]) -> Iterator[Marked]:
         picture = picture_of(table, file, image)
         maps = seconded(asked(runner, image, picture.faces), touch, image, picture.faces)
         mask = judged(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
-        yield Marked(image, mask)
+        yield Marked(image, mask, copies)
 
 
 def hands(data: Path, pool: Path, sources: Sequence[str], every: int) -> Iterator[Marked]:
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--scenes", type=Path, action="append", required=True, help="sets of segment_sets, for links")
     parser.add_argument("--staged", type=Path, help="a set of 'handlens data synth'")
     parser.add_argument("--run", help="an .onnx that these sets taught; without it no people are marked")
+    parser.add_argument("--copies", type=int, default=1, help="how often each of these people is taken")
     parser.add_argument("--outlines", type=Path, help="hands over faces outlined by eye, a .json")
     parser.add_argument("--source", action="append", default=[], help="of segmentation/: hands with masks")
     parser.add_argument("--every", type=int, default=4, help="of the pool: one of so many hands")
@@ -150,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("hands", write(hands(args.data, args.pool, args.source, args.every), folder, "hand"))
         if args.run:
             runner = load(args.run).runner
-            print("people", write(people(args.data, runner, by_eye), folder, "people"))
+            print("people", write(people(args.data, runner, by_eye, args.copies), folder, "people"))
             print("counted", write(counted(args.data, runner), folder, "counted"))
         if args.outlines:
             print("outlined", write(drawn(args.data, args.outlines), folder, "outlined"))
