@@ -46,34 +46,47 @@ class Values:
         return found.astype(np.uint8)
 
 
-def judge(masks: Iterable[Pixels], names: tuple[str, ...] | None, name: str, lossy: bool = False) -> Values:
+def judge(
+    masks: Iterable[tuple[str, Pixels]],
+    names: tuple[str, ...] | None,
+    name: str,
+    lossy: bool = False,
+    strict: bool = True,
+) -> Values:
     """Return how to read the masks of a set, judged by some of them.
 
-    Values 0 and 255 alone, floats up to 1, and many shades are black and white; few small numbers are classes. names:
-    as names.txt has them; None: background, hand, then face and more where the values reach as far. lossy: they are
-    JPEG, which cannot keep classes.
+    Values 0 and 255 alone, floats up to 1, and many shades are black and white; few small numbers are classes. masks:
+    each with its name. names: as names.txt has them; None: background, hand, then face and more where the values reach
+    as far. lossy: they are JPEG, which cannot keep classes. strict: False where each mask with a value beyond `names`
+    is told of by itself.
 
     Raises:
         InputError: values that fit neither, or black and white with other than two names.
     """
     seen: set[float] = set()
+    first: dict[float, str] = {}  # where a value was seen first
     soft = False
-    for mask in masks:
+    for where, mask in masks:
         soft |= mask.dtype.kind in "bf"
-        seen |= {float(np.min(mask)), float(np.max(mask))} if soft and np.max(mask) <= 1 else _values(mask)
+        values = {float(np.min(mask)), float(np.max(mask))} if soft and np.max(mask) <= 1 else _values(mask)
+        first |= dict.fromkeys(values - seen, where)
+        seen |= values
     ordinary = {value for value in seen if value != IGNORE}
     highest = max(ordinary, default=0)
     if soft and max(seen, default=0) <= 1:
         return Values(_two(names, name), 0.5)
     if lossy or len(seen) > 64 or (ordinary <= {0} and IGNORE in seen):  # shades: soft edges
         return Values(_two(names, name), 128)
-    if names is None:
-        names = next((known for known in (TWO, THREE) if highest < len(known)), SIX)
-    if highest >= len(names) or min(seen, default=0) < 0:
-        values = ", ".join(f"{value:g}" for value in sorted(seen)[:10])
+    if names is not None and not strict:
+        return Values(names)
+    names = names or next((known for known in (TWO, THREE) if highest < len(known)), SIX)
+    wrong = next((value for value in (min(seen, default=0), highest) if not 0 <= value < len(names)), None)
+    if wrong is not None:
+        told = ", ".join(f"{value:g}" for value in sorted(seen)[:10])
         raise InputError(
-            f"the masks of '{name}' have the values {values}; allowed are classes 0 to {len(names) - 1}"
-            f" ({', '.join(names)}), or 0 and 255. Put the names of all classes into names.txt, one a line."
+            f"the masks of '{name}' have the values {told} ({wrong:g} in '{first[wrong]}'); allowed are classes 0 to"
+            f" {len(names) - 1} ({', '.join(names)}), or 0 and 255. Put the names of all classes into names.txt, one a"
+            " line."
         )
     return Values(names)
 

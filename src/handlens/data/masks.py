@@ -76,7 +76,7 @@ def read_masks(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
         raise InputError(f"'{root}' has no picture with a mask: looked for images/ and masks/, and for labels.csv.")
     sample = [pairs[place] for place in sorted(set(np.linspace(0, len(pairs) - 1, _JUDGED).astype(int).tolist()))]
     lossy = any(pair.mask.suffix.lower() in (".jpg", ".jpeg") for pair in pairs)
-    values = judge(_readable(sample, on_problem), names_beside(home), str(root), lossy)
+    values = judge(_readable(sample, on_problem), names_beside(home), str(root), lossy, strict=on_problem is None)
     pictures = []
     for pair in pairs:
         size = measure(pair.picture, on_problem)
@@ -144,10 +144,10 @@ def _widening(data: bytes) -> int:
     return {2: 85, 4: 17}.get(data[24], 1) if grey else 1
 
 
-def _readable(pairs: Sequence[_Pair], on_problem: OnProblem | None) -> Iterator[Pixels]:
+def _readable(pairs: Sequence[_Pair], on_problem: OnProblem | None) -> Iterator[tuple[str, Pixels]]:
     for pair in pairs:
         try:
-            yield read_values(pair.mask)
+            yield str(pair.mask), read_values(pair.mask)
         except InputError:
             if on_problem is None:
                 raise

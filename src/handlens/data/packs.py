@@ -145,7 +145,8 @@ def _check_shapes(pair: _Pair, kind: str) -> None:
 
 def _masks(pairs: Sequence[_Pair], names: tuple[str, ...] | None, name: str) -> tuple[tuple[str, ...], Tell]:
     each = max(1, _JUDGED // len(pairs))
-    some = (_mask_of(pair.labels, place) for pair in pairs for place in _spread(len(mapped(pair.labels)), each))
+    places = ((pair.labels, place) for pair in pairs for place in _spread(len(mapped(pair.labels)), each))
+    some = ((_called(file, place), _mask_of(file, place)) for file, place in places)
     values = judge(some, names, name)
     return values.names, lambda pair, place: {"mask": partial(_classes_of, pair.labels, place, values)}
 
@@ -204,4 +205,8 @@ def _mask_of(file: File, place: int) -> Array:
 
 
 def _classes_of(file: File, place: int, values: Values) -> Image:
-    return values.classes(_mask_of(file, place), f"{file.path}, picture {place}")
+    return values.classes(_mask_of(file, place), _called(file, place))
+
+
+def _called(file: File, place: int) -> str:
+    return f"{file.path}, picture {place}"

@@ -32,6 +32,7 @@ from handlens.train.look import LOOKS
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
 from handlens.train.segment_curves import epoch_rates, held_loss
+from handlens.train.segment_data import check_masks
 from handlens.train.settings import Settings, read_toml
 from handlens.train.silhouettes import are_silhouettes, with_hands
 from handlens.train.starts import begin_encoder, start_from
@@ -109,6 +110,8 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
     found = _fewer(found, settings)
     if kind == "classify":
         _check_classes(found)
+    elif kind == "segment":
+        check_masks(found.split("train"))
     told = direction_hint(found.names, settings.look.degrees, settings.turning)
     if told:
         _say(told)

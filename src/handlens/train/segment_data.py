@@ -8,7 +8,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from handlens.data.sets import LabelledSet
-from handlens.errors import InputError
+from handlens.errors import FrameError, InputError
 from handlens.train.look import Look
 from handlens.train.moves import IGNORE, shifted, warped_mask
 from handlens.train.photometric import channels_first, erased, photometric
@@ -47,6 +47,24 @@ def class_counts(found: LabelledSet) -> Ints:
             values = classes[classes != IGNORE].astype(np.int64)
         counts += np.bincount(values, minlength=len(counts))[: len(counts)]
     return counts
+
+
+def check_masks(found: LabelledSet) -> None:
+    """Refuse masks of which nothing can be learned, because all pixels are of one class; usually one mask is read.
+
+    Raises:
+        InputError: they are, or a mask is wrong.
+    """
+    seen: set[int] = set()
+    for picture in found:
+        try:
+            seen |= {0} if picture.mask is None else {int(value) for value in np.unique(picture.mask())} - {IGNORE}
+        except FrameError:
+            continue  # named when it is drawn
+        if len(seen) > 1:
+            return
+    what = f"every pixel is '{found.names[min(seen)]}'" if seen else "no pixel has a class"
+    raise InputError(f"in the masks of the train part of '{found.root}' {what}: there is nothing to tell apart.")
 
 
 def _known(shown: Resized, reading: Reading) -> Image:
