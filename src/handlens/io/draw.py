@@ -182,10 +182,11 @@ class _Pen:
         Where they would hide the picture the shares stand alone, and on the smallest there is nothing.
         """
         scale = max(self.text, _SMALLEST)
+        thick = max(1, round(scale))
         for texts in ([f"{name} {share:.1%}" for name, share, _ in rows], [f"{share:.0%}" for _, share, _ in rows]):
-            sizes = [cv2.getTextSize(text, _FONT, scale, 1)[0] for text in texts]
+            sizes = [cv2.getTextSize(text, _FONT, scale, thick)[0] for text in texts]
             wide, high = (max((size[side] for size in sizes), default=0) for side in (0, 1))
-            step, right = round(1.75 * high), wide + high + 3 * self.pad
+            step, right = round(1.75 * high), wide + high + 4 * self.pad
             down = step * len(rows) + self.pad
             if rows and self.legible and right <= 0.6 * self.width and down <= 0.4 * self.height:
                 break
@@ -197,7 +198,7 @@ class _Pen:
             base = self.pad // 2 + step * number + (step + high) // 2
             cv2.rectangle(self.image, (self.pad, base - high), (self.pad + high, base), colour, -1)
             place = (2 * self.pad + high, base)
-            cv2.putText(self.image, text, place, _FONT, scale, PAPER, max(1, round(scale)), cv2.LINE_AA)
+            cv2.putText(self.image, text, place, _FONT, scale, PAPER, thick, cv2.LINE_AA)
 
     def tag(self, text: str, x: float, y: float, colour: Colour, below: bool = False) -> None:
         """Write text on a coloured plate above the point (or below it), moved so that all of it is in the picture."""
