@@ -24,13 +24,16 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     from handlens.cli.progress import Bar
     from handlens.clip import demo_clip
     from handlens.events import EventTracker
+    from handlens.io.places import MASKS
     from handlens.io.sources import open_source
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.track import Tracker
 
     clip, predictor, notes = demo_clip(), load(model), Notes()
-    json, events = (None, None) if out is None else (f"{out}/demo.jsonl", f"{out}/touches.csv")
+    touches = predictor.task == "touch"
+    table = "touches.csv" if touches else "events.csv"
+    json, events = (None, None) if out is None else (f"{out}/demo.jsonl", f"{out}/{table}")
     with (
         open_sinks(json, events, out, [str(clip)], task=predictor.task) as sinks,
         open_source(clip) as source,
@@ -38,10 +41,11 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     ):
         bar.begin(clip.name, source.total)
         summary = run(source, predictor, Tracker(), EventTracker(), [*sinks, notes], progress=bar)
-    print(_table(notes.events) or ("no touch" if predictor.task == "touch" else "nothing") + " was found.")
+    print(_table(notes.events, "region" if touches else "label") or f"no{' touch' if touches else 'thing'} was found.")
     if out is not None and not summary.interrupted:
         _save_sheet(clip, Path(out) / "demo.jpg", notes.results, notes.events)
-        print(f"\nin {out}/: demo.mp4 (annotated), demo.jpg (contact sheet), touches.csv, demo.jsonl\n", flush=True)
+        masks = ", demo_masks/" if predictor.task in MASKS else ""
+        print(f"\nin {out}/: demo.mp4 (annotated), demo.jpg (contact sheet), {table}, demo.jsonl{masks}\n", flush=True)
     return conclude(summary)
 
 
@@ -54,10 +58,10 @@ def _save_sheet(clip: Path, path: Path, results: "Sequence[Result]", events: "Se
         save_picture(path, sheet(source.frames(), results, pick(results, events)))
 
 
-def _table(events: "Sequence[Event]") -> str:
-    """The touches as lines: when, how long, where, how sure; "" without any."""
+def _table(events: "Sequence[Event]", what: str) -> str:
+    """The events as lines: when, how long, how sure, what; "" without any."""
     if not events:
         return ""
-    lines = [f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  region"]
+    lines = [f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  {what}"]
     lines += [f"{e.start:8.2f}  {e.stop:8.2f}  {e.stop - e.start:7.2f}  {e.peak:5.0%}  {e.label}" for e in events]
     return "\n".join(lines)
