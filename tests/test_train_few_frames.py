@@ -18,6 +18,7 @@ from handlens.data.sets import LabelledSet  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
 from handlens.train.checkpoints import read_checkpoint  # noqa: E402
+from handlens.train.heads import rebuilt  # noqa: E402
 from handlens.train.look import Look, find_look  # noqa: E402
 from handlens.train.moves import draw_move  # noqa: E402
 from handlens.train.nets.masknets import UNet  # noqa: E402
@@ -109,14 +110,33 @@ def test_the_look_for_few_frames_shows_near_and_far_and_never_beside_the_picture
     assert (across > 0.9 * room).sum() > 100
 
 
-def test_another_head_begins_anew_and_the_body_is_kept(tmp_path: Path) -> None:
+def test_another_head_is_made_of_the_old_one_and_the_body_is_kept(tmp_path: Path) -> None:
     torch.manual_seed(0)
     taught, net = UNet(3), UNet(1)
     torch.save(taught.state_dict(), tmp_path / "three.pt")
-    before = net.out.weight.clone()
-    said = start_from(net, str(tmp_path / "three.pt"))
-    assert said == f"took 28 of 30 tensors from '{tmp_path / 'three.pt'}'; the layer 'out' begins by chance"
+    said = start_from(net, str(tmp_path / "three.pt"), ("background", "skin"))
+    made = "the last layer, 'out', is made anew of what it knew"
+    assert said == f"took 30 of 30 tensors from '{tmp_path / 'three.pt'}'; {made}"
     assert torch.equal(net.up[2][1][0].weight, taught.up[2][1][0].weight)
+    x = torch.rand(1, 3, 16, 16)
+    ground, hand, face = taught.eval()(x)[0]
+    torch.testing.assert_close(net.eval()(x)[0, 0], (hand + face) / 2 - ground)
+
+
+def test_classes_of_the_same_name_keep_their_rows() -> None:
+    old, before = torch.arange(3.0)[:, None], ("background", "hand", "face")
+    assert rebuilt(old, 3, before, ("background", "face", "hand")).flatten().tolist() == [0, 2, 1]
+    assert rebuilt(old, 3, before, ("background", "face", "skin")).flatten().tolist() == [0, 2, 1.5]
+    assert rebuilt(old, 3, (), ("background", "face", "skin")).flatten().tolist() == [0, 1.5, 1.5]
+    assert rebuilt(old + 1, 1, before, ("background", "face")).flatten().tolist() == [2]
+    assert rebuilt(old[1:2], 3, ("background", "hand"), before).flatten().tolist() == [0, 1, 1]
+
+
+def test_a_head_of_no_known_place_begins_by_chance(tmp_path: Path) -> None:
+    torch.save(UNet(3).state_dict(), tmp_path / "three.pt")
+    net = UNet(1)
+    before = net.out.weight.clone()
+    assert start_from(net, str(tmp_path / "three.pt")).endswith("; the layer 'out' begins by chance")
     assert torch.equal(net.out.weight, before)
 
 
@@ -126,8 +146,18 @@ def test_a_run_of_other_classes_is_a_beginning(tmp_path: Path, capsys) -> None:
     assert run([*line, "--data", str(three), "--out", str(tmp_path / "a")]) == 0
     start = ["--start", str(tmp_path / "a")]
     assert run([*line, "--data", str(two), "--out", str(tmp_path / "b"), *start]) == 0, capsys.readouterr().err
-    assert "took 28 of 30 tensors" in capsys.readouterr().err
+    assert "took 30 of 30 tensors" in capsys.readouterr().err
     assert OnnxRunner(tmp_path / "b" / "unet.onnx").card.names == ("background", "hand")
+    taught = read_checkpoint(tmp_path / "a" / "best.ckpt")
+    net = UNet(1)
+    start_from(net, str(tmp_path / "a"), ("background", "face"))
+    kernel = taught["state_dict"]["net.out.weight"]
+    torch.testing.assert_close(net.out.weight.detach()[0], kernel[2] - kernel[0])
+    turned = UNet(3)
+    start_from(turned, str(tmp_path / "a"), ("background", "face", "hand"))
+    assert torch.equal(turned.out.weight, kernel[[0, 2, 1]])
+    assert start_from(turned, str(tmp_path / "a"), ("background", "hand", "face")).endswith("/a'")
+    assert torch.equal(turned.out.weight, kernel)
 
 
 def vgg_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -67,7 +67,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     resumed = (out / LAST).exists()
     begin_encoder(course.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
     if settings.start and not resumed:
-        _say(start_from(course.net, settings.start))
+        _say(start_from(course.net, settings.start, found.names if found.kind == "segment" else ()))
     train, val = found.split("train"), _measured(found)
     if course.card.kind == "detect" and settings.anchors == "auto" and not resumed:
         _fit_anchors(course, train, settings.plan.seed)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from handlens.errors import InputError
-from handlens.train.checkpoints import BEST, LAST, read_checkpoint
+from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
+from handlens.train.heads import rebuilt
 from handlens.train.nets.darknet import Darknet
 from handlens.train.nets.darknet_weights import read_weights
 from handlens.train.nets.states import read_state
@@ -22,12 +24,13 @@ IMAGENET, CHANCE = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
 
-def start_from(net: nn.Module, source: str) -> str:
+def start_from(net: nn.Module, source: str, classes: Sequence[str] = ()) -> str:
     """Put the weights of `source` into the net where name and shape fit, and say how many did.
 
     source: the name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of a
     .cfg a Darknet .weights (also the convolutional part alone); else a state dict as safetensors or torch. What does
-    not fit, as the last layer for another number of classes, begins anew.
+    not fit, as the last layer for another number of classes, begins anew. classes: of a segmenter, background first;
+    where those of the source are others, its last layer begins as `heads.rebuilt` makes it.
 
     Raises:
            InputError: no such file, not one of these, or nothing in it fits the net.
@@ -45,15 +48,46 @@ def start_from(net: nn.Module, source: str) -> str:
         given = _darknet(net, path)
     else:
         given = _state(path)
-    own = net.state_dict()
+    own, head = net.state_dict(), ""
+    if classes:
+        given, head = _with_head(given, own, _names(path), classes)
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     counted = {name for name in own if not name.endswith("num_batches_tracked")}
     if not fitting:
         raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes.")
     net.load_state_dict(fitting, strict=False)
     told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
+    if head:
+        told += f"; the last layer, '{head}', is made anew of what it knew"
     anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
     return f"{told}; {_listed(anew)} by chance" if anew else told
+
+
+def _with_head(
+    given: dict[str, Tensor], own: Mapping[str, Tensor], before: Sequence[str], classes: Sequence[str]
+) -> tuple[dict[str, Tensor], str]:
+    """The tensors with the head made for these classes, and its name; "" where it fits as it is, or none is found."""
+    kernels = [
+        name
+        for name, value in given.items()
+        if name.endswith(".weight") and value.ndim == 4 and name in own
+        if own[name].shape[1:] == value.shape[1:] and own[name].shape[0] in (1, len(classes))
+    ]
+    if len(kernels) != 1:
+        return given, ""
+    old, new = (len(tensors[kernels[0]]) for tensors in (given, own))
+    if old == new and (old == 1 or not before or [*before] == [*classes]):
+        return given, ""
+    head = kernels[0].removesuffix(".weight")
+    parts = [name for name in (f"{head}.weight", f"{head}.bias") if name in given and name in own]
+    made = {name: rebuilt(given[name], len(own[name]), before, classes) for name in parts}
+    return {**given, **made}, head
+
+
+def _names(path: Path) -> Sequence[str]:
+    """The classes that a run's net was taught, () where the file does not say."""
+    path = _checkpoint(path)
+    return read_checkpoint(path).get(ABOUT, {}).get("names", ()) if path.suffix == ".ckpt" else ()
 
 
 def _place(source: str) -> Path:
@@ -106,9 +140,15 @@ def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:
     return dict(own.state_dict())
 
 
+def _checkpoint(path: Path) -> Path:
+    """The best checkpoint of a run, or the file itself."""
+    if not path.is_dir():
+        return path
+    return path / BEST if (path / BEST).exists() else path / LAST
+
+
 def _state(path: Path) -> dict[str, Tensor]:
-    if path.is_dir():
-        path = path / BEST if (path / BEST).exists() else path / LAST
+    path = _checkpoint(path)
     if path.suffix == ".ckpt":
         return {name.removeprefix("net."): value for name, value in read_checkpoint(path)["state_dict"].items()}
     return {name.replace("model.model.", "model.", 1): value for name, value in read_state(path).items()}
