@@ -97,32 +97,35 @@ class Mask:
         classes = self.classes.copy()
         for number, name in enumerate(self.parts, 1):
             if (self.blobs(name).score < min_score).any():
-                labels, _, score = self._components(number)
-                classes[(score < min_score)[labels] & (labels > 0)] = 0
+                window, labels, _, score = self._components(number)
+                classes[window][(score < min_score)[labels] & (labels > 0)] = 0
         covered = None if self.covered is None else self.covered & (classes != 0)
         return Mask(classes, self.names, self.score, covered, self.under)
 
     def _found(self, name: str) -> Blobs:
         if name not in self.names:
             raise ValueError(f"Mask.blobs: no class '{name}'; known: {', '.join(self.names)}")
-        _, stats, score = self._components(self.names.index(name))
+        _, _, stats, score = self._components(self.names.index(name))
         boxes, pixels = stats[1:, :4].astype(np.float32), stats[1:, 4].astype(np.int64)  # row 0 is everything else
         order = np.argsort(-pixels, kind="stable")
         xyxy = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
         return Blobs(xyxy[order], pixels[order], score[1:][order])
 
-    def _components(self, number: int) -> tuple[Ints, Ints, Floats]:
-        """Return the component of each pixel (H, W), 0 outside the class; their boxes and areas; their scores (n,)."""
+    def _components(self, number: int) -> tuple[tuple[slice, slice], Ints, Ints, Floats]:
+        """Return the window around a class; in it the component of each pixel (h, w), 0 outside the class; the boxes
+        (n, 4) and areas of the components, 0 the rest; their scores (n,)."""
         import cv2
 
         pixels = (self.classes == number).view(np.uint8)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
+        x, y, width, height = cv2.boundingRect(pixels)  # looking for components is slow
+        window = slice(y, y + max(1, height)), slice(x, x + max(1, width))
+        inside = np.ascontiguousarray(pixels[window])
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
         score = np.ones(count, np.float32)
         if self.score is not None:
-            inside = pixels.view(bool)
-            sums = np.bincount(labels[inside], weights=self.score[inside], minlength=count)
+            sums = np.bincount(labels.ravel(), weights=(self.score[window] * inside).ravel(), minlength=count)
             score = np.asarray(sums / 255 / np.maximum(1, stats[:, cv2.CC_STAT_AREA]), np.float32)
-        return np.asarray(labels), np.asarray(stats), score
+        return window, np.asarray(labels), np.asarray(stats) + np.array([x, y, 0, 0, 0]), score
 
 
 def _check(field_name: str, value: object) -> None:
