@@ -78,3 +78,14 @@ def test_the_outline_of_the_face_goes_on_below_the_hand() -> None:
     assert changed[56:64, 35:65].any(), "the chin"
     assert not changed[70:, :25].any()
     assert cv2.countNonZero(changed.astype(np.uint8)) < 1000
+
+
+def test_parts_that_the_card_finds_too_unsure_are_left_out_unless_asked_for() -> None:
+    probabilities = np.zeros((1, 3, 64, 64), np.float32)
+    probabilities[0, 1, 8:24, 8:24], probabilities[0, 1, 40:56, 40:56] = 0.9, 0.6
+    probabilities[0, 0] = 1 - probabilities[0, 1]
+    card = ModelCard("made", "segment", "segment", NAMES, (64, 64), "letterbox", thresholds={"score": 0.7})
+    predictor = Predictor(FakeRunner(card, {"probabilities": probabilities}))
+    frame = Frame(np.full((64, 64, 3), 128, np.uint8))
+    assert len(predictor.predict(frame).value.boxes("hand")) == 1  # type: ignore[union-attr]
+    assert len(predictor.predict(frame, min_score=0.2).value.boxes("hand")) == 2  # type: ignore[union-attr]

@@ -82,7 +82,8 @@ class Predictor:
         if self.card.kind == "segment":
             tensor, geometry = prepare(frame.image, self.card)
             mask = segment.decode(self.runner.run(tensor), self.card, geometry)
-            return mask if min_score is None else mask.surer(min_score)
+            least = self.card.threshold("score", 0.0) if min_score is None else min_score
+            return mask.surer(least) if least > 0 else mask
         if self.card.kind == "combined":
             judged = combined.found_hands(frame, self.runner)
         else:

@@ -99,12 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=0, help="side of the input in pixels, if another than in training")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--version", default="0.1")
+    parser.add_argument("--least", type=float, default=0.0, help="of masks: parts that are less sure are left out")
     parser.add_argument("--weights", action="store_true", help="put the weights beside the model, to begin with")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
     course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
     if args.size:
         course = course.with_card(size=(args.size, args.size))
+    if args.least:
+        course = course.with_card(thresholds={"score": args.least})
     folder = args.run[0] if args.run[0].is_dir() else args.run[0].parent
     file, parts = folder / f"{args.name}.onnx", [open_set(data, course.card.kind).split("val") for data in args.data]
     if len(args.run) > 1 and course.card.kind == "classify":
