@@ -132,7 +132,7 @@ def drawn(runs: list[dict[str, Any]], path: Path, title: str) -> Path:
             axes.set_xticks(frames, [str(count) for count in frames])
             axes.minorticks_off()
             axes.set_ylim(0, 1)
-    grid[0][0].legend(frameon=False, fontsize=9, loc="upper left")
+    figure.legend(*grid[0][0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     figure.suptitle(title, fontsize=11)
     return plots.save(figure, path)
 
@@ -145,7 +145,7 @@ def _lines(axes: Any, runs: list[dict[str, Any]], where: str, metric: str) -> No
         values = [row["value"] for row in rows]
         reach = [[row["value"] - row["low"] for row in rows], [row["high"] - row["value"] for row in rows]]
         shift = 1 + 0.02 * (place - (len(kinds) - 1) / 2)  # bars of one number of frames side by side
-        label = f"{net}, {own[-1]['parameters'] / 1e6:.2f} M, {begins}"
+        label = f"{net}, {own[-1]['parameters'] / 1e6:.2f} M, {own[-1]['size']} px, {begins}"
         colour, frames = plots.LINES[place % len(plots.LINES)], [run["frames"] * shift for run in own]
         axes.errorbar(frames, values, yerr=reach, label=label, color=colour, marker="o", ms=4, capsize=3, lw=1.6)
 
