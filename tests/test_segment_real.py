@@ -1,0 +1,104 @@
+"""Real pictures for `segment`: what two models are sure of is marked, and what is known of a picture is kept to."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handlens.card import ModelCard
+from handlens.runner import FakeRunner
+from handlens.train.grounds import recoloured, texture
+from handlens.train.segment_bases import FACE, IGNORE
+from handlens.train.segment_marking import asked, judged, single
+from handlens.train.segment_real import drawn, link, write
+from handlens.train.segment_sets import HAND, OVER
+from handlens.types import Floats
+
+NONE = np.zeros((0, 4), np.float32)
+
+
+def _maps(hand: float, at: tuple[slice, slice], size: int = 60) -> Floats:
+    """What a segmenter says: so sure of a hand at a place, sure of the background elsewhere."""
+    maps = np.zeros((4, size, size), np.float32)
+    maps[HAND][at] = hand
+    maps[0] = 1 - maps[HAND]
+    return maps
+
+
+def test_what_the_segmenter_is_sure_of_is_marked_and_the_rest_is_not_known() -> None:
+    known = np.zeros((60, 60), np.uint8)
+    at = (slice(10, 30), slice(10, 30))
+    assert judged(_maps(0.9, at), NONE, known, "touch")[20, 20] == HAND
+    assert judged(_maps(0.9, at), NONE, known, "touch")[50, 50] == 0
+    assert judged(_maps(0.5, at), NONE, known, "touch")[20, 20] == IGNORE
+
+
+def test_a_hand_over_a_known_face_is_both_unless_the_label_denies_it() -> None:
+    known = np.full((60, 60), FACE, np.uint8)
+    maps = _maps(0.9, (slice(10, 30), slice(10, 30)))
+    assert judged(maps, NONE, known, "touch")[20, 20] == OVER
+    assert judged(maps, NONE, known, "no_touch")[20, 20] == IGNORE
+    assert judged(maps, NONE, known, "no_touch")[50, 50] == FACE
+
+
+def test_marked_boxes_decide_what_may_be_a_hand() -> None:
+    known = np.zeros((60, 60), np.uint8)
+    maps = _maps(0.9, (slice(5, 20), slice(5, 20)))
+    far = np.array([[40, 40, 58, 58]], np.float32)
+    mask = judged(maps, far, known, "touch")
+    assert mask[10, 10] == IGNORE, "no box shares this blob"
+    assert mask[50, 50] == IGNORE, "a hand is marked here, and none is seen"
+    assert judged(maps, np.array([[4, 4, 22, 22]], np.float32), known, "touch")[10, 10] == HAND
+
+
+def test_of_a_picture_with_one_hand_the_surest_blob_is_it() -> None:
+    hand = np.zeros((60, 60), np.float32)
+    hand[5:25, 5:25], hand[40:50, 40:50], hand[0:3, 50:60] = 0.9, 0.6, 0.4
+    mask = single(hand)
+    assert mask is not None
+    assert (mask[10, 10], mask[45, 45], mask[1, 55], mask[58, 5]) == (HAND, IGNORE, IGNORE, 0)
+    assert single(np.full((60, 60), 0.6, np.float32)) is None
+
+
+def test_the_segmenter_is_asked_of_the_whole_and_of_each_face_and_answers_in_source_pixels() -> None:
+    card = ModelCard(
+        "made", "segment", "segment", ("background", "hand", "face", "hand over face"), (32, 32), "letterbox"
+    )
+
+    def bright(batch: Floats) -> dict[str, Floats]:
+        hand = (batch[:, :1] > 0.5).astype(np.float32)
+        return {"probabilities": np.concatenate((1 - hand, hand, 0 * hand, 0 * hand), 1)}
+
+    image = np.zeros((60, 90, 3), np.uint8)
+    image[20:50, 50:80] = 255
+    for faces in (NONE, np.array([[50, 20, 80, 50]], np.float32)):
+        maps = asked(FakeRunner(card, bright), image, faces)
+        assert maps.shape == (4, 60, 90)
+        assert maps[HAND, 35, 65] > 0.9
+        assert maps[0, 10, 10] > 0.9
+
+
+def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) -> None:
+    (tmp_path / "touch" / "images").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "touch" / "images" / "a.png"), np.zeros((60, 60, 3), np.uint8))
+    row = {"file": "a.png", "face": [[10, 10, 50, 10, 50, 30, 10, 30], [10, 45, 50, 45, 50, 50, 10, 50]],
+           "hands": [[20, 30, 40, 30, 40, 59, 20, 59]], "ignore": [[0, 0, 5, 0, 5, 5]]}  # fmt: skip
+    (tmp_path / "o.json").write_text(json.dumps([row]))
+    (marked,) = drawn(tmp_path, tmp_path / "o.json")
+    assert (marked.mask[20, 20], marked.mask[40, 30], marked.mask[57, 30]) == (FACE, OVER, HAND)
+    assert (marked.mask[1, 4], marked.mask[58, 5]) == (IGNORE, 0)
+    for kind in ("images", "masks"):
+        (tmp_path / "set" / kind / "train").mkdir(parents=True)
+        (tmp_path / "other" / kind / "train").mkdir(parents=True)
+    assert write(iter([marked]), tmp_path / "set", "outlined") == marked.copies
+    assert link(tmp_path / "set", ["train"], tmp_path / "other") == marked.copies
+    assert len(list((tmp_path / "other" / "masks" / "train").glob("*.png"))) == marked.copies
+
+
+def test_grounds_are_pictures_of_many_colours() -> None:
+    rng = np.random.default_rng(0)
+    drawn_ = [texture(rng, 64) for _ in range(40)]
+    assert all(one.shape == (64, 64, 3) and one.dtype == np.uint8 for one in drawn_)
+    assert len({tuple(one.mean((0, 1)).astype(int) // 16) for one in drawn_}) > 15
+    assert not np.array_equal(recoloured(rng, drawn_[0]), drawn_[0])
