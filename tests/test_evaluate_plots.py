@@ -9,8 +9,9 @@ from handlens.data.sets import LabelledSet
 from handlens.errors import InputError, OutputError
 from handlens.evaluate.curves import Confusion, PrecisionRecall, Reliability
 from handlens.evaluate.judge import Verdict
+from handlens.evaluate.log_plot import plot_log
 from handlens.evaluate.measure import Outcome, evaluate
-from handlens.evaluate.plots import plot_curves, plot_log
+from handlens.evaluate.plots import plot_curves
 from handlens.evaluate.sheets import SIDE, chosen, sheet
 from handlens.evaluate.writing import write_measurement
 from handlens.io.sheet import GAP, STRIP, captioned, fitted, grid

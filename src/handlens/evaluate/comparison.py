@@ -13,7 +13,7 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, unknown
-from handlens.evaluate import plots
+from handlens.evaluate.log_plot import read_log
 from handlens.report import Report, Row
 from handlens.runner import OnnxRunner
 
@@ -142,7 +142,7 @@ def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:
     score = Row(wanted, value, low, high, int(rows[wanted]["n"]))
     size, parameters = model.stat().st_size / 1e6, int(card.options.get("parameters", 0))
     name = folder.resolve().name
-    return Finished(name, card, score, plots.read_log(log), measured, parameters, size, 0.0), model
+    return Finished(name, card, score, read_log(log), measured, parameters, size, 0.0), model
 
 
 def _timed(models: Sequence[Path], threads: int | None, progress: Callable[[], None] | None) -> list[float]:

@@ -14,8 +14,8 @@ from handlens.card import ModelCard
 from handlens.data.sampling import evenly
 from handlens.data.sets import LabelledSet
 from handlens.data.turning import turned
+from handlens.evaluate.log_plot import plot_log
 from handlens.evaluate.measure import Measurement, evaluate
-from handlens.evaluate.plots import plot_log
 from handlens.evaluate.writing import write_measurement
 from handlens.predictor import Predictor, load
 from handlens.report import Report

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from handlens.errors import HandlensError
-from handlens.evaluate.plots import plot_log
+from handlens.evaluate.log_plot import plot_log
 from handlens.io.draft import Draft
 
 Row = dict[str, float]
