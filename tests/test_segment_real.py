@@ -1,6 +1,5 @@
 """Real pictures for `segment`: what two models are sure of is marked, and what is known of a picture is kept to."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
 from handlens.train.grounds import recoloured, texture
+from handlens.train.outlines import Outlined
 from handlens.train.segment_bases import FACE, IGNORE
 from handlens.train.segment_marking import asked, judged, single
 from handlens.train.segment_real import drawn, link, write
@@ -82,10 +82,12 @@ def test_the_segmenter_is_asked_of_the_whole_and_of_each_face_and_answers_in_sou
 def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) -> None:
     (tmp_path / "touch" / "images").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "touch" / "images" / "a.png"), np.zeros((60, 60, 3), np.uint8))
-    row = {"file": "a.png", "face": [[10, 10, 50, 10, 50, 30, 10, 30], [10, 45, 50, 45, 50, 50, 10, 50]],
-           "hands": [[20, 30, 40, 30, 40, 59, 20, 59]], "ignore": [[0, 0, 5, 0, 5, 5]]}  # fmt: skip
-    (tmp_path / "o.json").write_text(json.dumps([row]))
-    (marked,) = drawn(tmp_path, tmp_path / "o.json")
+    row = Outlined(
+        "a.png", "p", "train",
+        face=((10, 10, 50, 10, 50, 30, 10, 30), (10, 45, 50, 45, 50, 50, 10, 50)),
+        hands=((20, 30, 40, 30, 40, 59, 20, 59),), ignore=((0, 0, 6, 0, 6, 6),),
+    )  # fmt: skip
+    (marked,) = drawn(tmp_path, [row])
     assert (marked.mask[20, 20], marked.mask[40, 30], marked.mask[57, 30]) == (FACE, OVER, HAND)
     assert (marked.mask[1, 4], marked.mask[58, 5]) == (IGNORE, 0)
     for kind in ("images", "masks"):

@@ -13,6 +13,7 @@ from handlens.train.cutouts import Cutout, describe
 from handlens.train.facehand_data import Picture
 from handlens.train.faceparts import OVAL
 from handlens.train.losses import dice_loss
+from handlens.train.outlines import Outlined, read_outlines
 from handlens.train.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
 from handlens.train.segment_measures import numbers, write
 from handlens.train.segment_measures import outlined as outlined_by_eye
@@ -123,17 +124,17 @@ def test_people_are_parted_by_their_names_alone() -> None:
 def test_sets_to_measure_on_open_as_masks(tmp_path: Path) -> None:
     (tmp_path / "touch" / "images").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "touch" / "images" / "a.png"), np.full((40, 60, 3), 90, np.uint8))
-    (tmp_path / "outlines.json").write_text(
-        '[{"file": "a.png", "person": "p1", "face": [[10, 10, 40, 10, 40, 30, 10, 30]],'
-        ' "hands": [[20, 20, 50, 20, 50, 35, 20, 35]], "ignore": [[0, 0, 5, 0, 5, 5]]}]'
-    )
-    assert write(outlined_by_eye(tmp_path, tmp_path / "outlines.json"), tmp_path / "set") == 1
+    row = Outlined(
+        "a.png", "p1", "val", face=((10, 10, 40, 10, 40, 30, 10, 30),), hands=((20, 20, 50, 20, 50, 35, 20, 35),),
+        hand_holes=((30, 24, 34, 24, 34, 28, 30, 28),), ignore=((0, 0, 6, 0, 6, 6),),
+    )  # fmt: skip
+    assert write(outlined_by_eye(tmp_path, [row]), tmp_path / "set") == 1
     found = open_set(tmp_path / "set", "segment")
     (picture,) = found
     mask: Image = picture.mask()  # type: ignore[misc]
     assert found.names == ("background", "hand", "face")
     assert picture.group == "p1"
-    assert (mask[15, 15], mask[25, 25], mask[1, 4], mask[38, 3]) == (2, 1, 255, 0)
+    assert (mask[15, 15], mask[25, 25], mask[1, 4], mask[38, 3], mask[26, 32]) == (2, 1, 255, 0, 2)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -163,3 +164,11 @@ def test_numbers_to_measure_on_are_the_last_pictures_of_a_source(tmp_path: Path)
     found = open_set(tmp_path / "set", "classify")
     assert [picture.path.name for picture in found] == ["17.png", "19.png"]
     assert found.names == ("4",)
+
+
+def test_nobody_outlined_for_training_is_measured_on() -> None:
+    train, val = read_outlines("train"), read_outlines("val")
+    assert len(train) > 100
+    assert len(val) > 40
+    assert not {row.person for row in train} & {row.person for row in val}
+    assert all(row.hands for row in val)

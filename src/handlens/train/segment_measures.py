@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import numpy as np
 
 from handlens.data.delivery import new_folder
 from handlens.train.hand_pool import with_late
+from handlens.train.outlines import Outlined, read_outlines
 from handlens.train.pack import FaceTable, read_rgb, read_rows
-from handlens.train.segment_bases import FACE, IGNORE, PERSONS, U8, is_late, picture_of, portrait_marks
+from handlens.train.segment_bases import PERSONS, U8, is_late, picture_of, portrait_marks
 
 NAMES = ("background", "hand", "face")
 WHOLE = ("hgr1", "facesynthetics")
@@ -55,18 +55,11 @@ def hands(data: Path, source: str) -> Iterator[Shown]:
             yield Shown(rgb, _mask(data, row), f"{source}/{number}" if source in WHOLE else group)
 
 
-def outlined(data: Path, outlines: Path) -> Iterator[Shown]:
-    """Pictures of `touch/` whose hands and faces were outlined by eye.
-
-    outlines: a JSON list of {"file", "person", "hands", "face", "ignore"}, each a list of polygons x1 y1 x2 y2 ...
-    """
-    for row in json.loads(outlines.read_text("utf-8")):
-        rgb = read_rgb(data / "touch" / "images" / row["file"])
-        mask = np.zeros(rgb.shape[:2], np.uint8)
-        for value, name in ((FACE, "face"), (1, "hands"), (IGNORE, "ignore")):
-            for polygon in row.get(name, []):
-                cv2.fillPoly(mask, [np.round(np.reshape(polygon, (-1, 2))).astype(np.int32)], (value,))
-        yield Shown(rgb, mask, row["person"])
+def outlined(data: Path, rows: Sequence[Outlined]) -> Iterator[Shown]:
+    """Pictures of `touch/` whose hands and faces were outlined by eye."""
+    for row in rows:
+        rgb = read_rgb(data / "touch" / "images" / row.file)
+        yield Shown(rgb, row.mask((rgb.shape[0], rgb.shape[1])), row.person)
 
 
 def numbers(data: Path, source: str, dest: Path) -> int:
@@ -118,7 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write every source that is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with segmentation/ and touch/")
-    parser.add_argument("--outlines", type=Path, help="hands over faces outlined by eye, a .json")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
     for source in ("hgr1", "hands_white"):
@@ -127,8 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(source, write(portraits(args.data, source), args.out / source))
     for source in ("sign_digits", "asl_photos", "fingers_cluttered", "epsrc_composites", "massey_black"):
         print(source, numbers(args.data, source, args.out / f"digits_{source}"))
-    if args.outlines:
-        print("outlined", write(outlined(args.data, args.outlines), args.out / "outlined"))
+    by_eye = read_outlines("val")
+    print("outlined", write(outlined(args.data, by_eye), args.out / "outlined"))
+    print("of them sure", write(outlined(args.data, [row for row in by_eye if row.sure]), args.out / "outlined_sure"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ of `touch/` where it is sure and what is known of them agrees, and all else coun
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,9 @@ from handlens.data.delivery import new_folder
 from handlens.predictor import load
 from handlens.runner import Runner
 from handlens.train.hand_pool import read_pool, with_late
+from handlens.train.outlines import Outlined, read_outlines
 from handlens.train.pack import FaceTable, box_list, read_rgb, read_rows
-from handlens.train.segment_bases import FACE, IGNORE, U8, is_late, outlined, picture_of
+from handlens.train.segment_bases import U8, is_late, outlined, picture_of
 from handlens.train.segment_marking import asked, judged, seconded, single
 from handlens.train.segment_sets import HAND, NAMES, OVER, for_validation
 
@@ -71,23 +71,12 @@ def hands(data: Path, pool: Path, sources: Sequence[str], every: int) -> Iterato
             yield Marked(hand.rgb, np.where(hand.mask > 127, HAND, 0).astype(np.uint8))
 
 
-def drawn(data: Path, outlines: Path) -> Iterator[Marked]:
-    """Pictures of `touch/` that were outlined by eye."""
-    for row in json.loads(outlines.read_text("utf-8")):
-        image = read_rgb(data / "touch" / "images" / row["file"])
-        layers = {}
-        for value, name in ((FACE, "face"), (HAND, "hands"), (IGNORE, "ignore")):
-            layers[value] = np.zeros(image.shape[:2], np.uint8)
-            for polygon in row.get(name, []):
-                cv2.fillPoly(layers[value], [np.round(np.reshape(polygon, (-1, 2))).astype(np.int32)], (1,))
-        mask = np.where(layers[FACE] > 0, FACE, 0).astype(np.uint8)
-        hull = np.zeros_like(mask)
-        if layers[FACE].any():
-            points = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in row["face"]])
-            cv2.fillConvexPoly(hull, cv2.convexHull(np.round(points).astype(np.int32)), (1,))
-        mask[layers[HAND] > 0] = np.where(hull > 0, OVER, HAND)[layers[HAND] > 0]
-        mask[layers[IGNORE] > 0] = IGNORE
-        yield Marked(image, mask, 8)
+def drawn(data: Path, rows: Sequence[Outlined]) -> Iterator[Marked]:
+    """Pictures of `touch/` that were outlined by eye, with the face that is known to be under the hands."""
+    for row in rows:
+        image = read_rgb(data / "touch" / "images" / row.file)
+        shape = (image.shape[0], image.shape[1])
+        yield Marked(image, np.where(row.covered(shape), OVER, row.mask(shape)).astype(np.uint8), 8)
 
 
 def counted(data: Path, runner: Runner) -> Iterator[Marked]:
@@ -137,12 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--staged", type=Path, help="a set of 'handlens data synth'")
     parser.add_argument("--run", help="an .onnx that these sets taught; without it no people are marked")
     parser.add_argument("--copies", type=int, default=1, help="how often each of these people is taken")
-    parser.add_argument("--outlines", type=Path, help="hands over faces outlined by eye, a .json")
+    parser.add_argument("--outlines", action="store_true", help="add the people that were outlined by eye")
     parser.add_argument("--source", action="append", default=[], help="of segmentation/: hands with masks")
     parser.add_argument("--every", type=int, default=4, help="of the pool: one of so many hands")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
-    by_eye = [row["file"] for row in json.loads(args.outlines.read_text("utf-8"))] if args.outlines else []
+    by_eye = read_outlines("train") if args.outlines else []
     with new_folder(args.out) as folder:
         for kind in ("images", "masks"):
             (folder / kind / "train").mkdir(parents=True)
@@ -154,10 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("hands", write(hands(args.data, args.pool, args.source, args.every), folder, "hand"))
         if args.run:
             runner = load(args.run).runner
-            print("people", write(people(args.data, runner, by_eye, args.copies), folder, "people"))
+            print(
+                "people", write(people(args.data, runner, [row.file for row in by_eye], args.copies), folder, "people")
+            )
             print("counted", write(counted(args.data, runner), folder, "counted"))
-        if args.outlines:
-            print("outlined", write(drawn(args.data, args.outlines), folder, "outlined"))
+        print("outlined", write(drawn(args.data, by_eye), folder, "outlined"))
 
 
 if __name__ == "__main__":
