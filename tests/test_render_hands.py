@@ -10,7 +10,7 @@ from handlens.data.silhouettes import read_silhouettes
 from handlens.errors import InputError
 from handlens.silhouette import find_shape
 from handlens.train.render.finger_poses import FINGER_POSES, NUMBERS, finger_pose
-from handlens.train.render_hands import PER_HAND, Plan, main, render_one, write_hands
+from handlens.train.sets.render_hands import PER_HAND, Plan, main, render_one, write_hands
 
 COUNT = 24
 
@@ -115,7 +115,7 @@ def test_a_render_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
     def broken(plan: Plan, number: int) -> np.ndarray:
         raise RuntimeError("the lamp went out")
 
-    monkeypatch.setattr("handlens.train.render_hands.render_one", broken)
+    monkeypatch.setattr("handlens.train.sets.render_hands.render_one", broken)
     with pytest.raises(RuntimeError):
         write_hands(tmp_path / "hands.npz", Plan(), 2)
     assert not list(tmp_path.iterdir())

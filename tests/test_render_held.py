@@ -12,7 +12,7 @@ from handlens.train.render.grips import GRIPS, bend, grip
 from handlens.train.render.hand_bones import FINGERS
 from handlens.train.render.held import CANVAS, EMPTY, held_picture
 from handlens.train.render.things import random_thing
-from handlens.train.render_held import NAMES, Plan, main, render_crop, write_held
+from handlens.train.sets.render_held import NAMES, Plan, main, render_crop, write_held
 
 
 def test_half_of_the_crops_hold_a_thing_and_the_folders_open_as_a_set(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
-from handlens.train.grounds import recoloured, texture
-from handlens.train.outlines import Outlined
-from handlens.train.segment_bases import FACE, IGNORE
-from handlens.train.segment_marking import asked, judged, single
-from handlens.train.segment_real import drawn, link, write
-from handlens.train.segment_sets import HAND, OVER
+from handlens.train.sets.grounds import recoloured, texture
+from handlens.train.sets.outlines import Outlined
+from handlens.train.sets.segment_bases import FACE, IGNORE
+from handlens.train.sets.segment_marking import asked, judged, single
+from handlens.train.sets.segment_real import drawn, link, write
+from handlens.train.sets.segment_sets import HAND, OVER
 from handlens.types import Floats
 
 NONE = np.zeros((0, 4), np.float32)

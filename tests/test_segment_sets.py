@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from handlens.data.open import open_set
-from handlens.train.cutouts import Cutout, describe
 from handlens.train.facehand_data import Picture
-from handlens.train.faceparts import OVAL
 from handlens.train.losses import dice_loss
-from handlens.train.outlines import Outlined, read_outlines
-from handlens.train.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
-from handlens.train.segment_measures import numbers, write
-from handlens.train.segment_measures import outlined as outlined_by_eye
-from handlens.train.segment_sets import HAND, OVER, SIDE, drawn, stock_of
+from handlens.train.sets.cutouts import Cutout, describe
+from handlens.train.sets.faceparts import OVAL
+from handlens.train.sets.outlines import Outlined, read_outlines
+from handlens.train.sets.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
+from handlens.train.sets.segment_measures import numbers, write
+from handlens.train.sets.segment_measures import outlined as outlined_by_eye
+from handlens.train.sets.segment_sets import HAND, OVER, SIDE, drawn, stock_of
 from handlens.types import Floats, Image
 
 SKIN, GROUND, ARM = (200, 150, 120), (20, 60, 160), (230, 20, 20)

@@ -13,8 +13,8 @@ from handlens.data.open import open_set
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.turning import turned
 from handlens.evaluate.measure import evaluate
-from handlens.train.hand_pool import HELD_BACK, cut_out
-from handlens.train.hold_sets import webcam_hands
+from handlens.train.sets.hand_pool import HELD_BACK, cut_out
+from handlens.train.sets.hold_sets import webcam_hands
 from handlens.types import Image
 from handlens.weights import SHIPPED
 

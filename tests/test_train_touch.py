@@ -18,22 +18,22 @@ from handlens.train.calibration import fit_platt  # noqa: E402
 from handlens.train.contact_check import auc, touch_logits  # noqa: E402
 from handlens.train.contact_data import ContactSamples, Mix, plain_sample, real_sample  # noqa: E402
 from handlens.train.contact_train import loss as contact_loss  # noqa: E402
-from handlens.train.cutouts import Cutout, describe  # noqa: E402
 from handlens.train.facehand_data import FaceHandSamples, Picture  # noqa: E402
 from handlens.train.facehand_train import held_set, measured  # noqa: E402
 from handlens.train.facehand_train import loss as facehand_loss  # noqa: E402
-from handlens.train.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E402
 from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.train.pack import CROP_SIZE, Face, fingerprint  # noqa: E402
-from handlens.train.props import add_beard  # noqa: E402
-from handlens.train.synth import Scene, add_hand  # noqa: E402
+from handlens.train.sets.cutouts import Cutout, describe  # noqa: E402
+from handlens.train.sets.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E402
+from handlens.train.sets.pack import CROP_SIZE, Face, fingerprint  # noqa: E402
+from handlens.train.sets.props import add_beard  # noqa: E402
+from handlens.train.sets.synth import Scene, add_hand  # noqa: E402
 from handlens.types import Detections, Frame  # noqa: E402
 
 
 def mesh(centre: tuple[float, float], height: float) -> np.ndarray:
     """A face mesh whose named points lie where a frontal face has them; the others crowd the middle."""
-    from handlens.train import faceparts
+    from handlens.train.sets import faceparts
 
     points = np.tile(np.array([0.0, 0.1]), (468, 1)) + np.random.default_rng(0).normal(0, 0.02, (468, 2))
     for i, name in enumerate(faceparts.OVAL):

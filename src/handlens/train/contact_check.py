@@ -12,7 +12,7 @@ from torch import nn
 from handlens.evaluate.binary import roc_auc
 from handlens.train.contact_data import plain_sample
 from handlens.train.ours import images
-from handlens.train.pack import Face
+from handlens.train.sets.pack import Face
 
 
 @torch.no_grad()

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from handlens.train.augment import photometric, random_affine
-from handlens.train.cutouts import Cutout
-from handlens.train.faceparts import NUMBER, REGIONS, paint_regions
-from handlens.train.pack import CROP_SIZE, CROP_SPAN, Face
-from handlens.train.props import add_beard, add_object
-from handlens.train.synth import Scene, add_hand
+from handlens.train.sets.cutouts import Cutout
+from handlens.train.sets.faceparts import NUMBER, REGIONS, paint_regions
+from handlens.train.sets.pack import CROP_SIZE, CROP_SPAN, Face
+from handlens.train.sets.props import add_beard, add_object
+from handlens.train.sets.synth import Scene, add_hand
 
 SIZE = 160
 MAP = SIZE // 4

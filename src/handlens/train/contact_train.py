@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from handlens.train.contact_check import summary, touch_logits
 from handlens.train.contact_data import ContactSamples, Mix
-from handlens.train.cutouts import Cutout, read_cutouts
 from handlens.train.losses import contact_loss
 from handlens.train.nets.contact import Contact
 from handlens.train.ours import images, options, teach
-from handlens.train.pack import Face, FaceTable, portrait_faces, touch_faces, void_faces
 from handlens.train.precision import Batch
+from handlens.train.sets.cutouts import Cutout, read_cutouts
+from handlens.train.sets.pack import Face, FaceTable, portrait_faces, touch_faces, void_faces
 
 
 def load_faces(data: Path, cache: Path) -> tuple[list[Face], list[Face], list[Cutout]]:
@@ -50,7 +50,7 @@ def main() -> None:
     faces, held, hands = load_faces(args.data, args.cache)
     rendered: list[Cutout] = []
     if args.rendered:
-        from handlens.train.rendered import rendered_cutouts
+        from handlens.train.sets.rendered import rendered_cutouts
 
         rendered = rendered_cutouts(args.cache)
     mix = Mix(real=args.real, rendered=args.rendered)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from handlens.train.augment import photometric
-from handlens.train.cutouts import Cutout
-from handlens.train.faceparts import paint_regions
 from handlens.train.nets.facehand import STRIDE
-from handlens.train.pack import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
-from handlens.train.props import add_beard, add_object
-from handlens.train.synth import Scene, add_hand
+from handlens.train.sets.cutouts import Cutout
+from handlens.train.sets.faceparts import paint_regions
+from handlens.train.sets.pack import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
+from handlens.train.sets.props import add_beard, add_object
+from handlens.train.sets.synth import Scene, add_hand
 
 SIZE = 256
 Boxes = NDArray[np.float32]

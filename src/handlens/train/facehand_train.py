@@ -15,12 +15,12 @@ from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
-from handlens.train.cutouts import read_cutouts
 from handlens.train.facehand_data import FaceHandSamples, Picture, read_pictures
 from handlens.train.losses import facehand_loss
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
 from handlens.train.ours import images, options, teach
 from handlens.train.precision import Batch
+from handlens.train.sets.cutouts import read_cutouts
 from handlens.train.torch_runner import TorchRunner
 
 LONGEST = 320
@@ -79,7 +79,7 @@ def main() -> None:
     with stored.open("rb") as file:
         pictures, held, hands = pickle.load(file)
     if args.rendered:
-        from handlens.train.rendered import rendered_cutouts
+        from handlens.train.sets.rendered import rendered_cutouts
 
         hands = hands + rendered_cutouts(args.cache)
 

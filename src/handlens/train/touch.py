@@ -28,11 +28,11 @@ from handlens.train.calibration import fit_platt, logit, sigmoid
 from handlens.train.contact_check import auc
 from handlens.train.exporter import export
 from handlens.train.facehand_train import MEAN, STD, finder_card
-from handlens.train.faceparts import REGIONS
 from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.facehand import FaceHand, FaceHandGraph
 from handlens.train.ours import averaged_state
-from handlens.train.pack import read_rgb, read_rows
+from handlens.train.sets.faceparts import REGIONS
+from handlens.train.sets.pack import read_rgb, read_rows
 from handlens.train.ship import put
 from handlens.types import Detections, Frame
 

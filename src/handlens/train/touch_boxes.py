@@ -19,8 +19,8 @@ from handlens.boxes import iou
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.yolo import write_yolo
 from handlens.io.header import read_header
-from handlens.train.faceparts import NUMBER, REGIONS, paint_regions
-from handlens.train.pack import FaceTable, box_list, label_face, read_rows
+from handlens.train.sets.faceparts import NUMBER, REGIONS, paint_regions
+from handlens.train.sets.pack import FaceTable, box_list, label_face, read_rows
 
 SCHEMES: dict[str, dict[str, str]] = {
     "facetouch": dict.fromkeys(REGIONS, "facetouch"),

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from handlens.train.faceparts import REGIONS
 from handlens.train.nets.blocks import ConvUnit, ResidualBlock, TopDown, stage
+from handlens.train.sets.faceparts import REGIONS
 
 
 class ContactMaps(NamedTuple):

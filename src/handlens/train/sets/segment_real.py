@@ -1,4 +1,4 @@
-"""Adds real pictures to the sets of `segment`: `python -m handlens.train.segment_real ...`.
+"""Adds real pictures to the sets of `segment`: `python -m handlens.train.sets.segment_real ...`.
 
 Composites teach what a hand is, but not how webcams and photographers see it. So a trained segmenter marks the people
 of `touch/` where it is sure and what is known of them agrees, and all else counts nowhere (noisy student, arXiv
@@ -19,12 +19,12 @@ from rich.progress import track
 from handlens.data.delivery import new_folder
 from handlens.predictor import load
 from handlens.runner import Runner
-from handlens.train.hand_pool import read_pool, with_late
-from handlens.train.outlines import Outlined, read_outlines
-from handlens.train.pack import FaceTable, box_list, read_rgb, read_rows
-from handlens.train.segment_bases import U8, is_late, outlined, picture_of
-from handlens.train.segment_marking import asked, judged, seconded, single
-from handlens.train.segment_sets import HAND, NAMES, OVER, for_validation
+from handlens.train.sets.hand_pool import read_pool, with_late
+from handlens.train.sets.outlines import Outlined, read_outlines
+from handlens.train.sets.pack import FaceTable, box_list, read_rgb, read_rows
+from handlens.train.sets.segment_bases import U8, is_late, outlined, picture_of
+from handlens.train.sets.segment_marking import asked, judged, seconded, single
+from handlens.train.sets.segment_sets import HAND, NAMES, OVER, for_validation
 
 LARGEST = 400
 

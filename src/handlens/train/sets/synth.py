@@ -13,8 +13,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from handlens.train.augment import motion_blur, noise
-from handlens.train.cutouts import Cutout
-from handlens.train.faceparts import NUMBER, OVAL, REGIONS, face_axes
+from handlens.train.sets.cutouts import Cutout
+from handlens.train.sets.faceparts import NUMBER, OVAL, REGIONS, face_axes
 
 Float = NDArray[np.float32]
 

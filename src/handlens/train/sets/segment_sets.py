@@ -1,4 +1,4 @@
-"""Builds the set that `segment` learns from: `python -m handlens.train.segment_sets --data DATA --pool FILE --out SET`.
+"""Builds the set that `segment` learns from: `python -m handlens.train.sets.segment_sets ...`.
 
 Hands cut out of photographs are laid over, before and beside real faces, and over rooms and streets, so that every
 pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known.
@@ -23,17 +23,17 @@ from handlens.data.delivery import new_folder
 from handlens.kinds import detect
 from handlens.predictor import open_part
 from handlens.preprocess import prepare
-from handlens.train.cutouts import Cutout, describe
 from handlens.train.facehand_data import camera
-from handlens.train.faceparts import paint_regions
-from handlens.train.grounds import recoloured, texture
-from handlens.train.hand_pool import Pooled, read_pool
-from handlens.train.pack import read_rgb, read_rows
-from handlens.train.props import add_beard, add_object
 from handlens.train.render.backdrop import backdrop
-from handlens.train.segment_bases import FACE, IGNORE, PERSONS, U8, Base, Floats, is_late, read_bases
-from handlens.train.sign_sets import read_renders, toned
-from handlens.train.synth import Scene, add_hand
+from handlens.train.sets.cutouts import Cutout, describe
+from handlens.train.sets.faceparts import paint_regions
+from handlens.train.sets.grounds import recoloured, texture
+from handlens.train.sets.hand_pool import Pooled, read_pool
+from handlens.train.sets.pack import read_rgb, read_rows
+from handlens.train.sets.props import add_beard, add_object
+from handlens.train.sets.segment_bases import FACE, IGNORE, PERSONS, U8, Base, Floats, is_late, read_bases
+from handlens.train.sets.sign_sets import read_renders, toned
+from handlens.train.sets.synth import Scene, add_hand
 
 NAMES = ("background", "hand", "face", "hand over face")
 PORTRAITS = ("sfa_skin", "lfw_hair", "fasseg", "facesynthetics")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.train.pack import read_rgb, read_rows
+from handlens.train.sets.pack import read_rgb, read_rows
 
 LONGEST = 176
 

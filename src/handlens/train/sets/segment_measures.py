@@ -1,4 +1,4 @@
-"""Real pictures to measure `segment` and `combined` on, by source: `python -m handlens.train.segment_measures ...`.
+"""Real pictures to measure `segment` and `combined` on, by source: `python -m handlens.train.sets.segment_measures`.
 
 Only what `segment_sets` and `shape_sets` keep for validation or leave out is taken. It knows no network.
 """
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from handlens.data.delivery import new_folder
-from handlens.train.hand_pool import with_late
-from handlens.train.outlines import Outlined, read_outlines
-from handlens.train.pack import FaceTable, read_rgb, read_rows
-from handlens.train.segment_bases import PERSONS, U8, is_late, picture_of, portrait_marks
+from handlens.train.sets.hand_pool import with_late
+from handlens.train.sets.outlines import Outlined, read_outlines
+from handlens.train.sets.pack import FaceTable, read_rgb, read_rows
+from handlens.train.sets.segment_bases import PERSONS, U8, is_late, picture_of, portrait_marks
 
 NAMES = ("background", "hand", "face")
 WHOLE = ("hgr1", "facesynthetics")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.train.segment_bases import FACE, IGNORE, U8
+from handlens.train.sets.segment_bases import FACE, IGNORE, U8
 
 OUTLINES = Path(__file__).with_suffix(".json")
 HAND = 1

@@ -1,4 +1,4 @@
-"""Silhouettes of many people's hands as one set: `python -m handlens.train.shape_sets digits --data DATA --out NPZ`.
+"""Silhouettes of many people's hands as one set: `python -m handlens.train.sets.shape_sets digits ...`.
 
 One hand in one video teaches a net that hand. So the silhouettes of every source are put together under the names of
 one model, few of each, with hands cut out of photographs and rendered ones. It knows no network.
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from handlens.data.silhouettes import read_silhouettes
 from handlens.io.draft import Draft
-from handlens.train.hand_pool import Pooled, read_pool
-from handlens.train.mask_shapes import read_masked
+from handlens.train.sets.hand_pool import Pooled, read_pool
+from handlens.train.sets.mask_shapes import read_masked
 
 SIDE = 128
 FISTS = "AEMNST"

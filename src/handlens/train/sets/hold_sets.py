@@ -1,4 +1,4 @@
-"""Crops of hands with and without an object as one set: `python -m handlens.train.hold_sets --data DATA --dest SET`.
+"""Crops of hands with and without an object as one set: `python -m handlens.train.sets.hold_sets ...`.
 
 Photographs labelled by eye teach what is meant. Webcam hands, which hold nothing, the generated set, closed hands laid
 over things and rendered ones can be added. It knows no network.
@@ -22,10 +22,10 @@ from handlens.boxes import square
 from handlens.data.delivery import new_folder
 from handlens.predictor import HAND_SCALE
 from handlens.preprocess import crop_box
-from handlens.train.grips import GRIPPING, laid
-from handlens.train.hand_pool import Pooled, read_pool
-from handlens.train.pack import box_list, read_rgb, read_rows
-from handlens.train.sign_sets import GROUNDS, SIDE, patch, toned
+from handlens.train.sets.grips import GRIPPING, laid
+from handlens.train.sets.hand_pool import Pooled, read_pool
+from handlens.train.sets.pack import box_list, read_rgb, read_rows
+from handlens.train.sets.sign_sets import GROUNDS, SIDE, patch, toned
 
 U8 = NDArray[np.uint8]
 NOTHING, OBJECT = "nothing", "object"

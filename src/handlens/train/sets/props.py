@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from handlens.train.augment import motion_blur, noise
-from handlens.train.faceparts import NUMBER, OVAL, face_axes
-from handlens.train.synth import Scene
+from handlens.train.sets.faceparts import NUMBER, OVAL, face_axes
+from handlens.train.sets.synth import Scene
 
 
 def add_beard(rng: Generator, scene: Scene) -> None:

@@ -1,6 +1,6 @@
 """Renders crops of hands that hold a thing or nothing into class folders; it must not know nets.
 
-`python -m handlens.train.render_held --out FOLDER --count 6000 --backgrounds PHOTOS` writes 96 x 96 JPEGs into
+`python -m handlens.train.sets.render_held --out FOLDER --count 6000 --backgrounds PHOTOS` writes 96 x 96 JPEGs into
 train/holding_object and train/holding_nothing. Hands and things are drawn from a seed; the photographs, if any, are
 what patches behind them are cut from.
 """

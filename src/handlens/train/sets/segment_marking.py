@@ -13,8 +13,8 @@ from handlens.predictor import Predictor
 from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
 from handlens.runner import Runner
 from handlens.tasks.contact import CROP_SCALE
-from handlens.train.segment_bases import FACE, IGNORE, U8, Floats
-from handlens.train.segment_sets import HAND, OVER
+from handlens.train.sets.segment_bases import FACE, IGNORE, U8, Floats
+from handlens.train.sets.segment_sets import HAND, OVER
 
 SURE, UNSURE = 0.75, 0.3
 BOXED = 0.12

@@ -12,8 +12,8 @@ from handlens.errors import InputError
 from handlens.handcrop import find_crops
 from handlens.predictor import load
 from handlens.preprocess import prepare
-from handlens.train.hand_pool import Pooled, with_late
-from handlens.train.pack import read_rgb, read_rows
+from handlens.train.sets.hand_pool import Pooled, with_late
+from handlens.train.sets.pack import read_rgb, read_rows
 
 
 def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda: None) -> Iterator[Pooled]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from handlens.boxes import iou
 from handlens.train.facehand_data import Picture
-from handlens.train.faceparts import EYES, LIP_BOTTOM, LIPS, OVAL, face_axes
-from handlens.train.pack import FaceTable, box_list, fingerprint, read_rgb, read_rows
+from handlens.train.sets.faceparts import EYES, LIP_BOTTOM, LIPS, OVAL, face_axes
+from handlens.train.sets.pack import FaceTable, box_list, fingerprint, read_rgb, read_rows
 
 IGNORE = 255
 FACE = 2
