@@ -149,13 +149,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with gestures/")
     parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
     parser.add_argument("--render", type=Path, action="append", default=[], help="sets of render_hands")
-    parser.add_argument("--masks", metavar="MODEL", help="add the photographs' hands as this mask net sees them")
+    parser.add_argument(
+        "--masks",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="add the photographs' hands as this mask net sees them",
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hold-out", action="store_true", help="keep whole sources for val")
     args = parser.parse_args(arguments)
     pool = read_pool(args.data, args.pool)
-    if args.masks:
-        pool += read_masked(args.data, args.masks)
+    for model in args.masks:
+        pool += read_masked(args.data, model)
     drawn = gather(args.scheme, args.data, pool, args.render, args.hold_out)
     write(drawn, args.out)
     told = Counter((one.split, one.name) for one in drawn)
