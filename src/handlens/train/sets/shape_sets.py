@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="append",
         default=[],
         metavar="MODEL",
-        help="add the photographs' hands as this mask net sees them",
+        help="add photographed hands as this mask net sees them",
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hold-out", action="store_true", help="keep whole sources for val")
