@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("torch")
 
 from handlens.errors import InputError
+from handlens.train.look import find_look
 from handlens.train.nets import catalog
 from handlens.train.recipes import check_task, recipe
-from handlens.train.settings import Settings, parse_set, read_toml
+from handlens.train.settings import Settings, merged, parse_set, read_toml
 
 
 def test_keys_find_their_place() -> None:
@@ -66,6 +67,17 @@ def test_a_broken_config_file_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_set_reads_what_toml_would(text: str, means: dict[str, object]) -> None:
     assert parse_set(text) == means
+
+
+def test_single_numbers_change_the_look_that_was_named() -> None:
+    given = merged({}, {"epochs": 3})
+    for text in ("look=few", "look.zoom=2", "look.flip=0"):
+        given = merged(given, parse_set(text))
+    look = Settings().changed(given).look
+    assert (look.zoom, look.flip, look.erase) == (2.0, 0.0, find_look("few").erase)
+    assert merged(given, parse_set("look=plain"))["look"] == "plain"
+    with pytest.raises(InputError, match="unknown look 'feww'"):
+        merged({"look": "feww"}, parse_set("look.zoom=2"))
 
 
 @pytest.mark.parametrize("text", ["epochs", "=3", ""])

@@ -65,7 +65,7 @@ def train(
     handful of pictures each are learned in under a minute, on what a shipped model sees.
     """
     need_training("training")
-    from handlens.train.settings import parse_set
+    from handlens.train.settings import merged, parse_set
 
     if pretrained is not None and no_pretrained:
         raise InputError("--pretrained and --no-pretrained contradict each other: give one of them.")
@@ -77,8 +77,7 @@ def train(
     }  # fmt: skip
     given = {key: value for key, value in flags.items() if value is not None}
     for text in set or ():
-        for key, value in parse_set(text).items():
-            given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
+        given = merged(given, parse_set(text))
     places = Path(config) if config else None, Path(out) if out else None
     if _learned_from_few(task.lower(), given, *places, few):
         return

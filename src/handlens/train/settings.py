@@ -140,6 +140,21 @@ def parse_set(text: str) -> dict[str, Any]:
             raise InputError(f"--set cannot read '{text}': {error}.") from error
 
 
+def merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with more of them; single numbers of a look change the one that was named before them.
+
+    Raises:
+        InputError: there is no look of that name.
+    """
+    out = dict(given)
+    for key, value in more.items():
+        before = out.get(key, {})
+        if isinstance(value, Mapping) and isinstance(before, str) and key == "look":
+            before = dataclasses.asdict(find_look(before))
+        out[key] = {**before, **value} if isinstance(value, Mapping) and isinstance(before, Mapping) else value
+    return out
+
+
 def _fields(kind: type) -> dict[str, Any]:
     return {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
 
