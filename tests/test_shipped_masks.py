@@ -1,0 +1,69 @@
+"""The shipped `segment` and `combined` on real pictures of people and sources that they never learned from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handlens.data.open import open_set
+from handlens.evaluate.measure import evaluate
+from handlens.predictor import Predictor, load
+from handlens.train.sets.outlines import read_outlines
+from handlens.train.sets.segment_measures import Shown, hands, numbers, outlined, portraits
+from handlens.types import Frame, Mask
+from handlens.weights import SHIPPED
+
+HAND, FACE = 1, 2
+
+
+def overlap(predictor: Predictor, pictures: Iterator[Shown], value: int, most: int = 60) -> float:
+    """IoU of one class over all pixels of at most so many pictures."""
+    shared = either = 0
+    for number, shown in enumerate(pictures):
+        if number >= most:
+            break
+        mask = predictor.predict(Frame(shown.image)).value
+        assert isinstance(mask, Mask)
+        assert mask.classes.shape == shown.mask.shape
+        known = shown.mask != 255
+        said, true = (mask.classes == value) & known, (shown.mask == value) & known
+        shared, either = shared + int((said & true).sum()), either + int((said | true).sum())
+    assert either
+    return shared / either
+
+
+def test_hands_are_found_in_photographs_of_a_source_never_seen(shared: Path) -> None:
+    assert overlap(load("segment"), hands(shared / "data", "hgr1"), HAND) >= 0.80
+
+
+def test_hands_over_faces_are_found(shared: Path) -> None:
+    assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND) >= 0.54
+
+
+@pytest.mark.parametrize("source", ["fasseg", "sfa_skin", "lfw_hair"])
+def test_faces_of_portraits_are_found(shared: Path, source: str) -> None:
+    assert overlap(load("segment"), portraits(shared / "data", source), FACE) >= 0.85
+
+
+@pytest.mark.parametrize("source", ["sign_digits", "asl_photos"])
+def test_a_colour_picture_becomes_its_number(shared: Path, source: str, tmp_path: Path) -> None:
+    numbers(shared / "data", source, tmp_path / source)
+    report = evaluate(load("combined"), open_set(tmp_path / source, "classify"), resamples=0).report
+    accuracy = next(row for row in report if row.name == "accuracy")
+    assert accuracy.value >= 0.95
+
+
+def test_a_picture_without_a_hand_has_no_hand_and_no_number() -> None:
+    ramp = np.linspace(30, 200, 640).astype(np.uint8)
+    picture = np.repeat(np.repeat(ramp[None, :, None], 480, axis=0), 3, axis=2)
+    assert load("combined").predict(Frame(picture)).value == ()
+    mask = load("segment").predict(Frame(picture)).value
+    assert isinstance(mask, Mask)
+    assert mask.fraction("hand") < 0.01
+    assert mask.hidden() is None or mask.fraction("face") < 0.01
+
+
+def test_the_models_of_masks_stay_small() -> None:
+    assert (SHIPPED / "segment.onnx").stat().st_size <= 6_000_000
+    assert (SHIPPED / "segment.safetensors").stat().st_size <= 6_000_000
