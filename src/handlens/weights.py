@@ -47,7 +47,7 @@ def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
         )
     if name in PLANNED:
         raise NotYet(f"the model '{name}' does not exist yet; there are: {_choices()}.")
-    raise ModelError(unknown("model", text, {*shipped(), *cached()}))
+    raise ModelError(unknown("model", text, _names_known()))
 
 
 def parts_of(name_or_path: str | Path) -> dict[str, str]:
@@ -90,5 +90,10 @@ def _names(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.onnx"))
 
 
+def _names_known() -> list[str]:
+    there = {*shipped(), *cached()}
+    return sorted(there | {name for name, parts in COMPOSED.items() if there.issuperset(parts.values())})
+
+
 def _choices() -> str:
-    return ", ".join(sorted({*shipped(), *cached()})) or "none"
+    return ", ".join(_names_known())
