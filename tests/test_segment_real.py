@@ -87,15 +87,24 @@ def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) ->
         face=((10, 10, 50, 10, 50, 30, 10, 30), (10, 45, 50, 45, 50, 50, 10, 50)),
         hands=((20, 30, 40, 30, 40, 59, 20, 59),), ignore=((0, 0, 6, 0, 6, 6),),
     )  # fmt: skip
-    (marked,) = drawn(tmp_path, [row])
+    (marked,) = drawn(tmp_path, [row], copies=3)
     assert (marked.mask[20, 20], marked.mask[40, 30], marked.mask[57, 30]) == (FACE, OVER, HAND)
     assert (marked.mask[1, 4], marked.mask[58, 5]) == (IGNORE, 0)
     for kind in ("images", "masks"):
         (tmp_path / "set" / kind / "train").mkdir(parents=True)
         (tmp_path / "other" / kind / "train").mkdir(parents=True)
-    assert write(iter([marked]), tmp_path / "set", "outlined") == marked.copies
+    assert write(iter([marked]), tmp_path / "set", "outlined") == marked.copies == 3
     assert link(tmp_path / "set", ["train"], tmp_path / "other") == marked.copies
     assert len(list((tmp_path / "other" / "masks" / "train").glob("*.png"))) == marked.copies
+
+
+def test_outlines_may_be_of_any_picture_of_the_data(tmp_path: Path) -> None:
+    (tmp_path / "gestures").mkdir()
+    cv2.imwrite(str(tmp_path / "gestures" / "b.png"), np.zeros((20, 30, 3), np.uint8))
+    row = Outlined("gestures/b.png", "p", "train", hands=((0, 0, 10, 0, 10, 10, 0, 10),))
+    assert Outlined("a.png", "p", "train").path == "touch/images/a.png"
+    (marked,) = drawn(tmp_path, [row])
+    assert (marked.mask == HAND).sum() == 100
 
 
 def test_grounds_are_pictures_of_many_colours() -> None:

@@ -1,6 +1,7 @@
-"""Hands and faces of `touch/` that were outlined by eye, as polygons (outlines.json); it knows no pictures or nets.
+"""Hands and faces that were outlined by eye, as polygons (outlines.json); it knows no pictures or nets.
 
-Nothing else tells the exact pixels of real hands over faces. Edges are right to 1 or 2 pixels of the source.
+Nothing else tells the exact pixels of real hands over faces, and of hands in clutter. Edges are right to 1 or 2 pixels
+of the source.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ Polygons = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Outlined:
-    """One picture. hands, hand_holes, face, face_holes, ignore: polygons x1 y1 x2 y2 ... in pixels; sure: whether all
-    edges could be seen well."""
+    """One picture. file: its name in `touch/images`, or its path below the data folder; hands, hand_holes, face,
+    face_holes, ignore: polygons x1 y1 x2 y2 ... in pixels; sure: whether all edges could be seen well."""
 
     file: str
     person: str
@@ -36,6 +37,11 @@ class Outlined:
     face: Polygons = ()
     face_holes: Polygons = ()
     ignore: Polygons = ()
+
+    @property
+    def path(self) -> str:
+        """Where the picture lies below the data folder."""
+        return self.file if "/" in self.file else f"touch/images/{self.file}"
 
     def mask(self, shape: tuple[int, int]) -> U8:
         """(H, W): 0 background, 1 hand, 2 face, 255 not known."""

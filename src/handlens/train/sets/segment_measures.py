@@ -56,9 +56,9 @@ def hands(data: Path, source: str) -> Iterator[Shown]:
 
 
 def outlined(data: Path, rows: Sequence[Outlined]) -> Iterator[Shown]:
-    """Pictures of `touch/` whose hands and faces were outlined by eye."""
+    """Pictures whose hands and faces were outlined by eye."""
     for row in rows:
-        rgb = read_rgb(data / "touch" / "images" / row.file)
+        rgb = read_rgb(data / row.path)
         yield Shown(rgb, row.mask((rgb.shape[0], rgb.shape[1])), row.person)
 
 

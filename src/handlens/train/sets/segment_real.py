@@ -71,12 +71,15 @@ def hands(data: Path, pool: Path, sources: Sequence[str], every: int) -> Iterato
             yield Marked(hand.rgb, np.where(hand.mask > 127, HAND, 0).astype(np.uint8))
 
 
-def drawn(data: Path, rows: Sequence[Outlined]) -> Iterator[Marked]:
-    """Pictures of `touch/` that were outlined by eye, with the face that is known to be under the hands."""
+def drawn(data: Path, rows: Sequence[Outlined], copies: int = 1) -> Iterator[Marked]:
+    """Pictures that were outlined by eye, with the face that is known to be under the hands.
+
+    copies: how often each is written.
+    """
     for row in rows:
-        image = read_rgb(data / "touch" / "images" / row.file)
+        image = read_rgb(data / row.path)
         shape = (image.shape[0], image.shape[1])
-        yield Marked(image, np.where(row.covered(shape), OVER, row.mask(shape)).astype(np.uint8), 8)
+        yield Marked(image, np.where(row.covered(shape), OVER, row.mask(shape)).astype(np.uint8), copies)
 
 
 def counted(data: Path, runner: Runner) -> Iterator[Marked]:
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--staged", type=Path, help="a set of 'handlens data synth'")
     parser.add_argument("--run", help="an .onnx that these sets taught; without it no people are marked")
     parser.add_argument("--copies", type=int, default=1, help="how often each of these people is taken")
-    parser.add_argument("--outlines", action="store_true", help="add the people that were outlined by eye")
+    parser.add_argument("--outlines", type=int, default=0, help="how often each that was outlined by eye is taken")
     parser.add_argument("--source", action="append", default=[], help="of segmentation/: hands with masks")
     parser.add_argument("--every", type=int, default=4, help="of the pool: one of so many hands")
     parser.add_argument("--out", type=Path, required=True)
@@ -147,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "people", write(people(args.data, runner, [row.file for row in by_eye], args.copies), folder, "people")
             )
             print("counted", write(counted(args.data, runner), folder, "counted"))
-        print("outlined", write(drawn(args.data, by_eye), folder, "outlined"))
+        print("outlined", write(drawn(args.data, by_eye, args.outlines), folder, "outlined"))
 
 
 if __name__ == "__main__":
