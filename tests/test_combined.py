@@ -143,7 +143,7 @@ class TestParts:
         assert card.size == (96, 128)
         assert card.calibration == {"a": 0.8, "b": 0.0}
         assert card.parts == {"segment": "seg", "gesture": "sign"}
-        assert card.options == {"hand": 1.0}
+        assert card.options == {"hand": 1.0, "sure": 0.0}
         assert ModelCard.from_json(card.to_json()) == card
 
     def test_a_card_that_does_not_say_which_class_is_the_hand_is_refused(self):

@@ -107,7 +107,8 @@ def wild_maps(rng, height, width):
     return np.stack([1 - hand, hand])
 
 
-def test_any_mask_is_cropped_to_the_same_pixels():
+@pytest.mark.parametrize("sure", [0.0, 0.75])
+def test_any_mask_is_cropped_to_the_same_pixels(sure):
     import onnxruntime
     from onnx import TensorProto, helper
 
@@ -115,7 +116,7 @@ def test_any_mask_is_cropped_to_the_same_pixels():
     from handlens.train.onnx_steps import Steps, Value
 
     steps = Steps()
-    cropped = crop_layer(steps, Value("maps", steps), 1, (64, 48))
+    cropped = crop_layer(steps, Value("maps", steps), 1, (64, 48), sure)
     told = [("views", cropped.views, TensorProto.FLOAT), ("box", cropped.box, TensorProto.FLOAT)]
     for name, value, _ in [*told, ("found", cropped.found, TensorProto.BOOL)]:
         steps.called(value, name)
@@ -129,19 +130,21 @@ def test_any_mask_is_cropped_to_the_same_pixels():
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    rng, several = np.random.default_rng(0), 0
+    rng, several, unsure = np.random.default_rng(0), 0, 0
     for _ in range(40):
         height, width = rng.integers(4, 90, 2)
         maps = np.stack([wild_maps(rng, height, width) for _ in range(4)])
         views, boxes, found = session.run(None, {"maps": maps})
         for number, one in enumerate(maps):
-            crops = find_crops(one, 1)
+            crops = find_crops(one, 1, sure)
             several += len(crops) > 1
+            unsure += len(crops) < len(find_crops(one, 1))
             assert bool(found[number]) == bool(crops)
             if crops:
                 assert boxes[number].tolist() == crops[0].shape.box.tolist()
                 assert np.abs(views[number, 0] - seen(crops[0].shape, (64, 48))[..., 0]).max() <= 1
     assert several > 10
+    assert (unsure > 10) == (sure > 0)
 
 
 class TestFiles:
@@ -166,6 +169,16 @@ class TestFiles:
         assert list(OnnxRunner(file).outputs) == ["mask", "box", "probabilities", "found"]
         (hand,) = load(file).predict(Frame(PICTURES["forearm"])).value
         assert hand.angle is None
+
+    def test_a_hand_of_which_the_mask_model_is_not_sure_is_none_in_the_file_too(self, tmp_path):
+        seg = mask_model(tmp_path / "seg.onnx", thresholds={"score": 0.9})
+        file = load(export_combined(seg, sign_model(tmp_path / "sign.onnx"), tmp_path / "c.onnx"))
+        assert file.card.options["sure"] == 0.9
+        red = PICTURES["forearm"]
+        pale = red.copy()
+        pale[red[..., 0] > 200] = (230, 100, 100)  # hand with 0.8
+        assert len(file.predict(Frame(red)).value) == 1
+        assert file.predict(Frame(pale)).value == ()
 
     def test_parts_may_fit_pictures_of_any_sides_and_have_later_operators(self, tmp_path):
         seg = mask_model(

@@ -56,6 +56,16 @@ def test_specks_are_no_hands():
     assert crops(speck) == ()
 
 
+def test_what_is_hand_with_too_little_probability_is_none():
+    shape = white((40, 60, 10), (115, 60, 14))
+    unsure = maps(shape)
+    unsure[1, :, 80:] *= 0.7  # the larger one: 0.56, and still the likeliest class
+    assert len(find_crops(unsure, 1)) == 2
+    (crop,) = find_crops(unsure, 1, sure=0.7)
+    assert crop.shape.box[2] < 80
+    assert find_crops(unsure, 1, sure=0.9) == ()
+
+
 @pytest.mark.parametrize("bar", [(slice(None), slice(None)), (slice(40, None), slice(None)), (slice(None), slice(30))])
 def test_a_map_or_a_bar_of_it_that_is_all_hand_has_no_outline_to_read(bar):
     image = np.zeros((60, 80), np.uint8)

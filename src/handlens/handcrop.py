@@ -14,6 +14,7 @@ from handlens.silhouette import LEAST, Shape
 from handlens.types import Floats, Image
 
 REACH = 3.8  # radii of the palm: no finger tip lies farther from its middle, and what does is forearm
+LEVELS = 255.0  # of a probability, when many are summed: whole numbers have one sum in whatever order
 SOLID = 0.95  # of its box: a blob that fills so much of it, from edge to edge of the map, is no shape of a hand
 
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -29,14 +30,16 @@ class Crop:
     area: int
 
 
-def find_crops(probabilities: Floats, hand: int) -> tuple[Crop, ...]:
+def find_crops(probabilities: Floats, hand: int, sure: float = 0.0) -> tuple[Crop, ...]:
     """Return the hands on a map (classes, h, w), the largest first; `hand` is the number of their class.
 
-    A pixel is hand where that is its likeliest class. Blobs (8-connected) of less than 1/400 of the map are specks. A
-    largest blob that fills the map, or a bar of it from edge to edge, has no outline to read: then there is no hand.
+    A pixel is hand where that is its likeliest class. Blobs (8-connected) of less than 1/400 of the map are specks, and
+    one whose pixels are hand with a mean probability below `sure` is none. A largest blob that fills the map, or a bar
+    of it from edge to edge, has no outline to read: then there is no hand.
     """
     white = (probabilities.argmax(axis=0) == hand).astype(np.uint8)
-    blobs = sorted(_blobs(white), key=lambda blob: (-blob.area, blob.last))
+    levels = np.rint(probabilities[hand].astype(np.float32) * np.float32(LEVELS))
+    blobs = sorted(_blobs(white, levels, sure), key=lambda blob: (-blob.area, blob.last))
     if not blobs or _is_bar(blobs[0], white.shape):
         return ()
     return tuple(Crop(_without_forearm(blob.mask), blob.area) for blob in blobs)
@@ -53,11 +56,13 @@ class _Blob:
     last: int
 
 
-def _blobs(white: Image) -> Iterator[_Blob]:
-    """Yield the blobs that are no specks."""
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
+def _blobs(white: Image, levels: Floats, sure: float) -> Iterator[_Blob]:
+    """Yield the blobs that are no specks and sure enough."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
     areas = np.asarray(stats[1:, cv2.CC_STAT_AREA], np.float32)
-    for number in 1 + np.flatnonzero(areas >= np.float32(white.size) * np.float32(LEAST)):
+    sums = np.bincount(parts.ravel(), levels.ravel(), count)[1:].astype(np.float32)
+    large = areas >= np.float32(white.size) * np.float32(LEAST)
+    for number in 1 + np.flatnonzero(large & (sums >= areas * np.float32(sure * LEVELS))):
         _, _, width, height, area = (int(side) for side in stats[number])
         mask = (parts == number).astype(np.uint8)
         yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))

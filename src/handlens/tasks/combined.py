@@ -20,6 +20,7 @@ from handlens.types import Floats, Frame, Hand, Label
 
 NAME = "combined"
 HAND = "hand"  # the class of the mask model, and the option of the card with its number
+SURE = "sure"  # the option with the least mean probability of a hand: what the mask model takes for a part
 ROLES = ("segment", "gesture")
 BLANK = Crop(Shape(np.zeros((1, 1), np.uint8), np.array([0, 0, 1, 1], np.float32)), 0)
 """Shown to the gesture model where there is no hand, so that it says how many numbers it answers with."""
@@ -46,7 +47,7 @@ class Composed:
         Where nothing is found, all but the mask is 0.
         """
         maps = self.maps(batch)
-        hands = [find_crops(one, int(self.card.options[HAND]))[:1] for one in maps]
+        hands = [_crops(one, self.card)[:1] for one in maps]
         found = np.array([bool(crops) for crops in hands])
         largest = [crop for crops in hands for crop in crops]
         scale = np.array(batch.shape[:1:-1], np.float32) / np.array(maps.shape[:1:-1], np.float32)
@@ -95,7 +96,11 @@ def combined_card(segment: ModelCard, gesture: ModelCard) -> ModelCard:
         thresholds=gesture.thresholds,
         calibration=gesture.calibration,
         parts={role: card.name for role, card in both.items()},
-        options={HAND: float(segment.names.index(HAND)), **_parameters(both.values())},
+        options={
+            HAND: float(segment.names.index(HAND)),
+            SURE: segment.threshold(HAND, 0.0),
+            **_parameters(both.values()),
+        },
         data=tuple(f"{role}: {source}" for role, card in both.items() for source in card.data),
         licence=segment.licence if one else ", ".join(f"{role}: {text}" for role, text in licences.items()),
         scores={f"{role} {name}": score for role, card in both.items() for name, score in card.scores.items()},
@@ -141,17 +146,22 @@ def found_hands(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     number = int(runner.card.options[HAND])
     if isinstance(runner, Composed):
         maps = runner.maps(tensor)[0]
-        crops = find_crops(maps, number)
+        crops = _crops(maps, runner.card)
         told = runner.judge(crops) if crops else {}
     else:
         told = runner.run(tensor)
         maps = expect("mask", told["mask"], (1, None, None, None))[0]
-        crops = find_crops(maps, number)[:1] if told["found"][0] else ()
+        crops = _crops(maps, runner.card)[:1] if told["found"][0] else ()
     if not crops:
         return ()
     labels = classify.decode(told, runner.card)
     hands = (_hand(crop, label, maps, number, geometry) for crop, label in zip(crops, labels, strict=True))
     return tuple(hand for hand in hands if hand is not None)
+
+
+def _crops(maps: Floats, card: ModelCard) -> tuple[Crop, ...]:
+    """Return the hands on the maps of one picture as the card of both models wants them."""
+    return find_crops(maps, int(card.options[HAND]), card.options.get(SURE, 0.0))
 
 
 def _hand(crop: Crop, label: Label, maps: Floats, number: int, geometry: Geometry) -> Hand | None:

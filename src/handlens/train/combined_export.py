@@ -15,7 +15,7 @@ from onnx import TensorProto, compose, helper, inliner, version_converter
 from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.runner import OnnxRunner
-from handlens.tasks.combined import HAND, Composed
+from handlens.tasks.combined import HAND, SURE, Composed
 from handlens.train.combined_check import check_masks, check_pictures
 from handlens.train.crop_layer import OPSET, crop_layer
 from handlens.train.onnx_file import write_checked
@@ -60,11 +60,11 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
     models = {role: _read(runner.path, role) for role, runner in parts.items()}
     target = max(OPSET, *map(_opset, models.values()))
     models = {role: _at(model, target, parts[role].path) for role, model in models.items()}
-    hand, card = int(composed.card.options[HAND]), parts["gesture"].card
-    model = _joined(models["segment"], models["gesture"], hand, card, target)
+    joined = partial(_joined, gesture=models["gesture"], seen=parts["gesture"].card, card=composed.card, opset=target)
+    model = joined(models["segment"])
 
     seeing = _seeing(len(parts["segment"].card.names), target)
-    check_masks(_joined(seeing, models["gesture"], hand, card, target).SerializeToString(), composed)
+    check_masks(joined(seeing).SerializeToString(), composed)
     return write_checked(model, composed.card, out, partial(check_pictures, composed=composed))
 
 
@@ -105,9 +105,9 @@ def _at(model: onnx.ModelProto, opset: int, path: Path) -> onnx.ModelProto:
 
 
 def _joined(
-    segment: onnx.ModelProto, gesture: onnx.ModelProto, hand: int, seen: ModelCard, opset: int
+    segment: onnx.ModelProto, gesture: onnx.ModelProto, seen: ModelCard, card: ModelCard, opset: int
 ) -> onnx.ModelProto:
-    """Both models as one graph. hand: the number of that class; seen: the card of the gesture model."""
+    """Both models as one graph. seen: the card of the gesture model; card: that of both together."""
     first, last = (_renamed(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture)))
     steps = Steps("crop/", opset)
     image = Value("image", steps)
@@ -115,7 +115,7 @@ def _joined(
     begin = len(steps.nodes)
     maps = Value("segment/probabilities", steps)
     steps.called(maps, "mask")
-    cropped = crop_layer(steps, maps, hand, seen.size)
+    cropped = crop_layer(steps, maps, int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
     scale = 1.0 / np.asarray(seen.std, np.float32)
     offset = -np.asarray(seen.mean, np.float32) * scale
     channels = cropped.views * scale.reshape(1, 3, 1, 1) + offset.reshape(1, 3, 1, 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.handcrop import REACH, SOLID
+from handlens.handcrop import LEVELS, REACH, SOLID
 from handlens.silhouette import LEAST, VIEW, places
 from handlens.train.onnx_steps import Steps, Value
 
@@ -28,15 +28,17 @@ class Cropped:
     found: Value
 
 
-def crop_layer(steps: Steps, maps: Value, hand: int, size: tuple[int, int]) -> Cropped:
+def crop_layer(steps: Steps, maps: Value, hand: int, size: tuple[int, int], sure: float = 0.0) -> Cropped:
     """Add the steps from maps (n, classes, h, w) to the view of the largest hand of each picture.
 
-    hand: the number of its class. size: (height, width) of the views.
+    hand: the number of its class. size: (height, width) of the views. sure: the least mean probability of a hand.
     """
     likeliest = steps.add("ArgMax", maps, axis=1, keepdims=1)
-    white = steps.add("Pad", likeliest.equals(hand).as_float(), [0, 0, 1, 1, 0, 0, 1, 1])  # a ring of ground around it
+    levels = steps.add("Round", steps.add("Gather", maps, [hand], axis=1) * np.float32(LEVELS))
+    ring = [0, 0, 1, 1, 0, 0, 1, 1]  # of ground around it
+    white, levels = (steps.add("Pad", value, ring) for value in (likeliest.equals(hand).as_float(), levels))
     grid = _Grid(steps, white)
-    blob, area = _largest(grid, white)
+    blob, area = _largest(grid, white, levels, sure)
     whole = grid.box(blob)
     spans = whole.wide.equals(grid.wide) | whole.high.equals(grid.high)
     bar = spans & (area >= whole.wide * whole.high * np.float32(SOLID))
@@ -114,12 +116,17 @@ def _labels(grid: _Grid, mask: Value) -> Value:
     return grid.steps.repeat([grid.numbers() * mask], turn)[0]
 
 
-def _largest(grid: _Grid, white: Value) -> tuple[Value, Value]:
-    """The largest blob, (n, 1, h, w), and its area, (n, 1, 1, 1); of two of one size the one that ends first."""
+def _largest(grid: _Grid, white: Value, levels: Value, sure: float) -> tuple[Value, Value]:
+    """The largest sure blob, (n, 1, h, w), and its area, (n, 1, 1, 1), 0 where none is; of two of one size the one that
+    ends first."""
     labels, add = _labels(grid, white), grid.steps.add
     flat, pixels = grid.flat(labels), grid.flat(white)
     none = add("Concat", grid.zeros, pixels * 0.0, axis=1)
-    areas = add("ScatterElements", none, flat.as_int(), pixels, axis=1, reduction="add")
+    areas, sums = (
+        add("ScatterElements", none, flat.as_int(), values, axis=1, reduction="add")
+        for values in (pixels, pixels * grid.flat(levels))
+    )
+    areas = areas * (sums >= areas * np.float32(sure * LEVELS)).as_float()
     best = add("ArgMax", areas, axis=1, keepdims=1).as_float().reshape([-1, 1, 1, 1])
     return labels.equals(best).as_float() * white, areas.most(1).reshape([-1, 1, 1, 1])
 

@@ -31,7 +31,7 @@ def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda:
     for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
         on_picture()
         tensor, _ = prepare(read_rgb(data / "gestures" / "photos" / "images" / row["file"]), runner.card)
-        crops = find_crops(runner.run(tensor)["probabilities"][0], hand)
+        crops = find_crops(runner.run(tensor)["probabilities"][0], hand, runner.card.threshold("hand", 0.0))
         if crops:
             x1, y1, x2, y2 = crops[0].shape.box.astype(int)
             mask = crops[0].shape.mask[y1:y2, x1:x2]
