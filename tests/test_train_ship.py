@@ -3,11 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from handlens.predictor import load
+from handlens.types import Frame
 
 torch = pytest.importorskip("torch")
 
 from handlens.train.course import new_course  # noqa: E402
+from handlens.train.finishing import export_course  # noqa: E402
 from handlens.train.settings import Settings  # noqa: E402
 from handlens.train.ship import averaged, put, put_weights, shipped  # noqa: E402
 from handlens.train.starts import start_from  # noqa: E402
@@ -70,3 +75,15 @@ def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
     assert probabilities.shape == (1, 3, 32, 48)
     assert covered.shape == (1, 1, 32, 48)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(1, 32, 48))
+
+
+def test_a_mask_net_may_ship_with_the_sides_of_its_pictures(tmp_path: Path) -> None:
+    taught = new_course(Settings(task="segment", net="glove", data="made"), ("background", "hand", "face"))
+    file = export_course(taught.with_card(size=(96, 96), resize="fit"), tmp_path / "fit.onnx", int8=True)
+    predictor, sides = load(file), []
+    ask = predictor.runner.run
+    predictor.runner.run = lambda batch: sides.append(batch.shape[2:]) or ask(batch)  # type: ignore[method-assign]
+    for height, width in ((240, 320), (90, 320), (320, 240), (7, 7)):
+        mask = predictor.predict(Frame(np.zeros((height, width, 3), np.uint8))).value
+        assert mask.classes.shape == (height, width)
+    assert sides == [(96, 96), (32, 96), (96, 96), (96, 96)]

@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, action="append", required=True, help="a set whose val part measures it")
     parser.add_argument("--size", type=int, default=0, help="side of the input in pixels, if another than in training")
+    parser.add_argument("--fit", action="store_true", help="of masks: the input takes the shape of the picture")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--version", default="0.1")
     parser.add_argument("--least", type=float, default=0.0, help="of masks: parts that are less sure are left out")
@@ -106,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
     if args.size:
         course = course.with_card(size=(args.size, args.size))
+    if args.fit:
+        course = course.with_card(resize="fit")
     if args.least:
         course = course.with_card(thresholds={"score": args.least})
     folder = args.run[0] if args.run[0].is_dir() else args.run[0].parent
