@@ -7,8 +7,10 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
+from handlens.train.sets.faceparts import OVAL
 from handlens.train.sets.grounds import recoloured, texture
 from handlens.train.sets.outlines import Outlined
+from handlens.train.sets.pack import FaceTable
 from handlens.train.sets.segment_bases import FACE, IGNORE
 from handlens.train.sets.segment_marking import asked, judged, single
 from handlens.train.sets.segment_real import drawn, link, write
@@ -79,6 +81,19 @@ def test_the_segmenter_is_asked_of_the_whole_and_of_each_face_and_answers_in_sou
         assert maps[0, 10, 10] > 0.9
 
 
+def faces_of(folder: Path, meshes: dict[str, Floats]) -> FaceTable:
+    """A table in which these faces (468, 2) were seen, and no boxes."""
+    np.savez(
+        folder / "faces.npz",
+        files=np.array([*meshes, ""]),
+        boxes=np.zeros((0, 5), np.float32),
+        box_file=np.zeros(0, int),
+        landmarks=np.stack([*meshes.values(), np.zeros((468, 2), np.float32)])[: len(meshes)],
+        landmarks_file=np.arange(len(meshes)),
+    )
+    return FaceTable(folder)
+
+
 def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) -> None:
     (tmp_path / "touch" / "images").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "touch" / "images" / "a.png"), np.zeros((60, 60, 3), np.uint8))
@@ -87,7 +102,7 @@ def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) ->
         face=((10, 10, 50, 10, 50, 30, 10, 30), (10, 45, 50, 45, 50, 50, 10, 50)),
         hands=((20, 30, 40, 30, 40, 59, 20, 59),), ignore=((0, 0, 6, 0, 6, 6),),
     )  # fmt: skip
-    (marked,) = drawn(tmp_path, [row], copies=3)
+    (marked,) = drawn(tmp_path, [row], faces_of(tmp_path, {}), copies=3)
     assert (marked.mask[20, 20], marked.mask[40, 30], marked.mask[57, 30]) == (FACE, OVER, HAND)
     assert (marked.mask[1, 4], marked.mask[58, 5]) == (IGNORE, 0)
     for kind in ("images", "masks"):
@@ -98,12 +113,23 @@ def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) ->
     assert len(list((tmp_path / "other" / "masks" / "train").glob("*.png"))) == marked.copies
 
 
+def test_a_face_that_a_hand_hides_is_known_where_a_model_of_faces_saw_it(tmp_path: Path) -> None:
+    (tmp_path / "touch" / "images").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "touch" / "images" / "a.png"), np.zeros((100, 100, 3), np.uint8))
+    mesh = np.full((468, 2), 50, np.float32)
+    turns = 2 * np.pi * np.arange(len(OVAL)) / len(OVAL) - np.pi / 2
+    mesh[list(OVAL)] = 50 + 20 * np.stack((np.cos(turns), np.sin(turns)), axis=1)
+    row = Outlined("a.png", "p", "train", hands=((40, 0, 60, 0, 60, 100, 40, 100),))
+    (marked,) = drawn(tmp_path, [row], faces_of(tmp_path, {row.path: mesh}))
+    assert (marked.mask[50, 50], marked.mask[10, 50], marked.mask[50, 10]) == (OVER, HAND, 0)
+
+
 def test_outlines_may_be_of_any_picture_of_the_data(tmp_path: Path) -> None:
     (tmp_path / "gestures").mkdir()
     cv2.imwrite(str(tmp_path / "gestures" / "b.png"), np.zeros((20, 30, 3), np.uint8))
     row = Outlined("gestures/b.png", "p", "train", hands=((0, 0, 10, 0, 10, 10, 0, 10),))
     assert Outlined("a.png", "p", "train").path == "touch/images/a.png"
-    (marked,) = drawn(tmp_path, [row])
+    (marked,) = drawn(tmp_path, [row], faces_of(tmp_path, {}))
     assert (marked.mask == HAND).sum() == 100
 
 

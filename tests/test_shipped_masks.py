@@ -38,7 +38,7 @@ def test_hands_are_found_in_photographs_of_a_source_never_seen(shared: Path) -> 
 
 
 def test_hands_over_faces_are_found(shared: Path) -> None:
-    assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND) >= 0.54
+    assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND, most=100) >= 0.58
 
 
 @pytest.mark.parametrize("source", ["fasseg", "sfa_skin", "lfw_hair"])

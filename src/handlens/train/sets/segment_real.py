@@ -22,7 +22,7 @@ from handlens.runner import Runner
 from handlens.train.sets.hand_pool import read_pool, with_late
 from handlens.train.sets.outlines import Outlined, read_outlines
 from handlens.train.sets.pack import FaceTable, box_list, read_rgb, read_rows
-from handlens.train.sets.segment_bases import U8, is_late, outlined, picture_of
+from handlens.train.sets.segment_bases import FACE, U8, is_late, outlined, picture_of
 from handlens.train.sets.segment_marking import asked, judged, seconded, single
 from handlens.train.sets.segment_sets import HAND, NAMES, OVER, for_validation
 
@@ -71,15 +71,18 @@ def hands(data: Path, pool: Path, sources: Sequence[str], every: int) -> Iterato
             yield Marked(hand.rgb, np.where(hand.mask > 127, HAND, 0).astype(np.uint8))
 
 
-def drawn(data: Path, rows: Sequence[Outlined], copies: int = 1) -> Iterator[Marked]:
+def drawn(data: Path, rows: Sequence[Outlined], table: FaceTable, copies: int = 1) -> Iterator[Marked]:
     """Pictures that were outlined by eye, with the face that is known to be under the hands.
 
+    What is hidden of a face lies within the hull of its visible parts, or within the outline that a model of faces saw.
     copies: how often each is written.
     """
     for row in rows:
         image = read_rgb(data / row.path)
-        shape = (image.shape[0], image.shape[1])
-        yield Marked(image, np.where(row.covered(shape), OVER, row.mask(shape)).astype(np.uint8), copies)
+        mask = row.mask((image.shape[0], image.shape[1]))
+        face = outlined(picture_of(table, row.path, image)) == FACE
+        mask[(mask == HAND) & (row.covered(mask.shape) | face)] = OVER
+        yield Marked(image, mask, copies)
 
 
 def counted(data: Path, runner: Runner) -> Iterator[Marked]:
@@ -150,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "people", write(people(args.data, runner, [row.file for row in by_eye], args.copies), folder, "people")
             )
             print("counted", write(counted(args.data, runner), folder, "counted"))
-        print("outlined", write(drawn(args.data, by_eye, args.outlines), folder, "outlined"))
+        print("outlined", write(drawn(args.data, by_eye, FaceTable(args.data), args.outlines), folder, "outlined"))
 
 
 if __name__ == "__main__":
