@@ -71,7 +71,16 @@ class Predictor:
             raise InputError(unknown("crop", crop, CROPS))
         value = self._value(frame, min_score, crop)
         return Result(
-            self.task, frame.index, frame.time, value, frame.source, frame.width, frame.height, self.card.name
+            self.task,
+            frame.index,
+            frame.time,
+            value,
+            frame.source,
+            frame.width,
+            frame.height,
+            self.card.name,
+            frame.duration,
+            frame.clock,
         )
 
     def _value(self, frame: Frame, min_score: float | None, crop: str) -> Value:

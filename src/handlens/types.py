@@ -19,7 +19,9 @@ class Frame:
     """One picture of a source, never mirrored.
 
     image: (H, W, 3) uint8, RGB. index: 0 for a picture, else the place in the source. time: seconds from the start of
-    the source, by its own timestamps. source: the path or address as it was given or found.
+    the source, by its own timestamps. source: the path or address as it was given or found. duration: seconds for which
+    it is shown, to the next frame that is read; 0 where that is unknown. clock: seconds since 1970 at which a live source
+    took it, or None.
 
     Raises:
         ValueError: the image has another shape or type, or no pixels.
@@ -29,6 +31,8 @@ class Frame:
     index: int = 0
     time: float = 0.0
     source: str = ""
+    duration: float = 0.0
+    clock: float | None = None
 
     def __post_init__(self) -> None:
         image = self.image
@@ -114,7 +118,7 @@ class Result:
     """What a model says of one frame.
 
     value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
-    width, height: of the source, in pixels. model: the model's name, as its card says.
+    width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
     """
 
     task: str
@@ -125,6 +129,8 @@ class Result:
     width: int
     height: int
     model: str
+    duration: float = 0.0
+    clock: float | None = None
 
     def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
