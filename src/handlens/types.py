@@ -20,8 +20,8 @@ class Frame:
 
     image: (H, W, 3) uint8, RGB. index: 0 for a picture, else the place in the source. time: seconds from the start of
     the source, by its own timestamps. source: the path or address as it was given or found. duration: seconds for which
-    it is shown, to the next frame that is read; 0 where that is unknown. clock: seconds since 1970 at which a live source
-    took it, or None.
+    it is shown, to the next frame that is read; 0 where that is unknown. clock: seconds since 1970 at which a live
+    source took it, or None.
 
     Raises:
         ValueError: the image has another shape or type, or no pixels.
