@@ -1,5 +1,6 @@
 """The promises of io/sources.py and the files behind it: exact times, upright pictures, one sentence per bad input."""
 
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -195,3 +196,16 @@ def test_memory_stays_constant_over_a_long_video(tmp_path: Path) -> None:
         before = resident()
         assert sum(1 for _ in frames) == 1200
         assert resident() - before < 10e6
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_frame_says_how_long_it_is_shown(tmp_path: Path, name: str) -> None:
+    path = save_video(tmp_path / name, UNEVEN)
+    frames, _ = read(path)
+    steps = [b.time - a.time for a, b in itertools.pairwise(frames)]
+    assert [f.duration for f in frames[:-1]] == pytest.approx(steps)
+    assert 0 < frames[-1].duration <= 0.1
+    third = read(path, every=3)[0]
+    assert third[0].duration == pytest.approx(0.071)
+    assert third[-1].time + third[-1].duration == pytest.approx(frames[-1].time + frames[-1].duration)
+    assert read(save_picture(tmp_path / "a.png"))[0][0].duration == 0

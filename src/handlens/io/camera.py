@@ -101,7 +101,7 @@ def _read(device: Device, number: int, every: int, stopping: threading.Event) ->
         missing_since = None
         begin = now if begin is None else begin
         if index % every == 0:
-            yield Frame(_to_rgb(picture), index, now - begin, str(number))
+            yield Frame(_to_rgb(picture), index, now - begin, str(number), clock=time.time())
         index += 1
 
 

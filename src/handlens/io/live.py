@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -110,7 +111,7 @@ class Live:
         self._grabber.start()
         last: Frame | None = None
         while (frame := self._next(self._patience if last else self._first_patience)) is not None:
-            yield frame
+            yield _timed(frame, last)
             last = frame
         complaint = None if self._stopped else self._complaint()
         if complaint is not None and on_error is None:
@@ -153,6 +154,12 @@ class Live:
         self.stop()
         if self._grabber.join(timeout=1.0):  # else its thread still holds the device: closing would crash the driver
             self._close()
+
+
+def _timed(frame: Frame, last: Frame | None) -> Frame:
+    """Return the frame with the time that it was taken, and the time since the last one as its likely duration."""
+    duration = frame.time - last.time if last and frame.time > last.time else frame.duration
+    return replace(frame, duration=duration, clock=time.time() if frame.clock is None else frame.clock)
 
 
 def play(source: Source) -> Read:

@@ -37,7 +37,7 @@ def open_stream(address: str, every: int = 1, live: bool = False) -> Source:
     patient = address.lower().startswith(_PATIENT) and not live
     container = _connect(address, name, {} if patient else _HASTY)
     try:
-        source = Stream(name, container, every)
+        source = Stream(name, container, every, ahead=patient or container.duration is not None)
     except FrameError as error:
         container.close()
         raise DeviceError(str(error)) from error
@@ -57,6 +57,8 @@ def public(address: str) -> str:
 class Stream:
     """A network stream read without loss: every frame, in order (see sources.Source).
 
+    ahead: give a frame when the next one is there, with its exact duration.
+
     Raises:
         FrameError: it holds no pictures.
     """
@@ -66,14 +68,14 @@ class Stream:
     skipped = 0
     total = None
 
-    def __init__(self, name: str, container: InputContainer, every: int = 1) -> None:
+    def __init__(self, name: str, container: InputContainer, every: int = 1, ahead: bool = True) -> None:
         self.name = name
         self.ended = ""
         self._container = container
         video = pick_stream(container, name)
         video.thread_type = "SLICE"  # frame threads would hold frames back
         self.fps = float(video.average_rate) if video.average_rate else None
-        self._decoding = Decoding(container, video, name, every)
+        self._decoding = Decoding(container, video, name, every, ahead)
         self._stopped = threading.Event()
 
     def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
@@ -106,13 +107,19 @@ class Video:
 class Decoding:
     """The frames of an open container, in the order they are shown; iterate once.
 
-    count: frames decoded so far. damage: packets that could not be decoded. seconds: time of the last frame.
+    ahead: decode up to the next frame before one is given, so that its duration is known; a live stream must not wait
+    for that, and takes the duration that the stream states. count: frames decoded so far. damage: packets that could
+    not be decoded. seconds: time of the last frame.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, name: str, every: int = 1) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, name: str, every: int = 1, ahead: bool = True
+    ) -> None:
         self.count = 0
         self.damage = 0
         self.seconds = 0.0
+        self._ahead = ahead
+        self._stated_s = 0.0  # the duration of the last frame as the file states it, else as the frames before it had
         self._container, self._stream, self._name, self._every = container, stream, name, every
         self._start: int | None = stream.start_time
         # AVI stores no display times: FFmpeg's guesses run 1, 4, 3, 5, 2 where there are B-frames. The slots of its
@@ -120,6 +127,26 @@ class Decoding:
         self._slots: deque[int] | None = deque() if container.format.name == "avi" else None
 
     def __iter__(self) -> Iterator[Frame]:
+        held: Frame | None = None
+        try:
+            for frame in self._read():
+                if not self._ahead:
+                    yield replace(frame, duration=self._stated_s * self._every)
+                    continue
+                if held is not None:
+                    yield replace(held, duration=frame.time - held.time)
+                held = frame
+        except av.error.FFmpegError:
+            if held is not None:
+                yield self._last(held)
+            raise
+        if held is not None:
+            yield self._last(held)
+
+    def _last(self, frame: Frame) -> Frame:
+        return replace(frame, duration=max(0.0, self.seconds + self._stated_s - frame.time))
+
+    def _read(self) -> Iterator[Frame]:
         for packet in self._container.demux(self._stream):
             if packet.is_corrupt and packet.size:
                 self.damage += 1
@@ -135,9 +162,18 @@ class Decoding:
                 continue
             for picture in shown:
                 index, self.count = self.count, self.count + 1
-                self.seconds = max(self.seconds, self._time(picture))
+                before, self.seconds = self.seconds, max(self.seconds, self._time(picture))
+                self._stated_s = self._stated(picture) or self.seconds - before
                 if index % self._every == 0:
                     yield Frame(to_rgb(picture), index, self.seconds, self._name)
+
+    def _stated(self, picture: VideoFrame) -> float:
+        """Return the duration of the frame by its own packet, else by the rate; 0 where neither is known."""
+        base = picture.time_base or self._stream.time_base
+        duration = getattr(picture, "duration", 0)  # PyAV below 14 does not tell
+        if base and duration and duration > 0:
+            return float(duration * base)
+        return float(1 / self._stream.average_rate) if self._stream.average_rate else 0.0
 
     def _time(self, picture: VideoFrame) -> float:
         base: Fraction = picture.time_base or self._stream.time_base or Fraction(1, 1000)
