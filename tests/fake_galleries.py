@@ -28,7 +28,8 @@ class Galleries:
     """The server; `with Galleries() as net:` runs it.
 
     pictures: path -> bytes. offered: path -> licence, in the order of the answers. answers: what is sent instead of the
-    next ones, as (status, headers, body). asked: (path, query, user agent) of each request.
+    next ones, as (status, headers, body). asked: (path, query, user agent) of each request. most: how many pictures are
+    sent before the server hangs, until `go_on` is set.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,8 @@ class Galleries:
         self.answers: deque[tuple[int, dict[str, str], bytes]] = deque()
         self.asked: list[tuple[str, dict[str, str], str]] = []
         self.honest = True
+        self.most: int | None = None
+        self.go_on = threading.Event()
         net = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +47,8 @@ class Galleries:
                 url = urlsplit(self.path)
                 query = {name: values[0] for name, values in parse_qs(url.query).items()}
                 net.asked.append((url.path, query, self.headers["User-Agent"]))
+                if net.most is not None and len(net.fetched()) > net.most and not net.go_on.wait(30):
+                    return
                 status, headers, body = net.answer(url.path, query)
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():

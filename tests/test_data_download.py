@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from clocks import FakeClock
 from fake_galleries import Galleries, picture
 
 from handlens.data import commons, openverse
@@ -171,12 +172,21 @@ def test_the_licences_of_commons_are_understood(said: str, wanted: tuple[str, st
     assert commons.licence_of({"LicenseShortName": {"value": said}}) == wanted
 
 
-def test_a_server_that_asks_to_wait_is_waited_for(net: Galleries, web: Web, tmp_path: Path) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of those who wait between requests, and before they repeat one."""
+    made = FakeClock()
+    for room in ("handlens.data.web", "urllib3.util.retry"):
+        monkeypatch.setattr(f"{room}.time", made)
+    return made
+
+
+def test_a_server_that_asks_to_wait_is_waited_for(net: Galleries, web: Web, tmp_path: Path, clock: FakeClock) -> None:
     net.offer("a.jpg", picture(1))
     net.answers.append((429, {"Retry-After": "1"}, b"slow down"))
-    start = time.monotonic()
     assert get(net, web, tmp_path).new == 1
-    assert 1.0 <= time.monotonic() - start < 5
+    assert 1.0 in clock.slept
+    assert sum(clock.slept) < 5
 
 
 def test_a_server_that_asks_to_wait_for_an_hour_is_left(net: Galleries, web: Web, tmp_path: Path) -> None:
@@ -205,12 +215,11 @@ def test_a_wrong_answer_is_said_in_one_sentence(
         get(net, web, tmp_path)
 
 
-def test_nobody_there_is_said_quickly(net: Galleries, web: Web, tmp_path: Path) -> None:
+def test_nobody_there_is_said_quickly(net: Galleries, web: Web, tmp_path: Path, clock: FakeClock) -> None:
     net.__exit__(None, None, None)
-    start = time.monotonic()
     with pytest.raises(InputError, match=r"no answer from '127\.0\.0\.1:\d+': check that you are online"):
         get(net, web, tmp_path)
-    assert time.monotonic() - start < 5
+    assert sum(clock.slept) < 5
 
 
 def test_a_net_that_is_gone_ends_the_run(net: Galleries, web: Web, tmp_path: Path) -> None:
@@ -222,12 +231,11 @@ def test_a_net_that_is_gone_ends_the_run(net: Galleries, web: Web, tmp_path: Pat
     assert len(net.fetched()) == 8
 
 
-def test_we_say_who_we_are_and_wait_between_requests(net: Galleries) -> None:
+def test_we_say_who_we_are_and_wait_between_requests(net: Galleries, clock: FakeClock) -> None:
     polite = Web("me@example.org", pause=0.2)
-    start = time.monotonic()
     for _ in range(3):
         polite.json(net.openverse, {"license": "by", "page": "1"})
-    assert time.monotonic() - start >= 0.4
+    assert clock.slept == pytest.approx([0.2, 0.2])
     names = {agent for _, _, agent in net.asked}
     assert all(name.startswith("handlens/") and "me@example.org" in name for name in names)
 

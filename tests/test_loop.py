@@ -180,20 +180,23 @@ def test_an_answer_that_cannot_be_written_ends_the_run() -> None:
 
 
 def test_max_seconds_ends_a_run_even_when_nothing_comes() -> None:
+    stopped: list[bool] = []
+
     def silent(stopping: threading.Event) -> Iterator[Frame]:
-        stopping.wait(20)
+        stopped.append(stopping.wait(60))
         yield from ()
 
-    begin = time.monotonic()
     with Live("0", "camera", silent) as source:
         summary = run(source, BrightPredictor(), max_seconds=0.2)
-    assert time.monotonic() - begin < 1.0
+    assert stopped == [True]
     assert (summary.frames, summary.errors) == (0, [])
+    began = time.monotonic()
     summary = run(Made(10**6), BrightPredictor(0.01), max_seconds=0.2)
-    assert 5 < summary.frames < 25
+    assert 0 < summary.frames < 10**6
+    assert time.monotonic() - began >= 0.2
 
 
-def test_memory_stays_constant_over_thousands_of_frames(tmp_path: Path) -> None:
+def test_memory_stays_constant_over_a_thousand_frames(tmp_path: Path) -> None:
     class Forgetful(BrightPredictor):
         def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
             self.seen.clear()
@@ -202,17 +205,17 @@ def test_memory_stays_constant_over_thousands_of_frames(tmp_path: Path) -> None:
     peaks: list[int] = []
 
     def measure(step: Step) -> None:
-        if step.frame.index in (500, 2499):
+        if step.frame.index in (200, 1199):
             peaks.append(tracemalloc.get_traced_memory()[0])
 
     tracemalloc.start()
     try:
         with Threaded(JsonLines(tmp_path / "a")) as lines, Threaded(EventFile(tmp_path / "a.csv")) as table:
             sinks = [lines, table]
-            run(Made(2500, (1.0, 20.0)), Forgetful(), Tracker(), EventTracker(), sinks, progress=measure)
+            run(Made(1200, (1.0, 10.0)), Forgetful(), Tracker(), EventTracker(), sinks, progress=measure)
     finally:
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 200_000
+    assert peaks[1] - peaks[0] < 100_000
 
 
 def test_frames_are_never_mirrored(tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 """The promises of the live loop: a slow model never sees the past, a slow disk or sound never holds it up."""
 
 import threading
-import time
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from clocks import FakeClock, SteppedCamera, StillClock, wait
 from media import BrightPredictor, shade
 
 from handlens.events import EventTracker
-from handlens.io.live import Live
 from handlens.io.sinks import Sink
 from handlens.io.sound import Alarm
 from handlens.io.threads import Threaded
@@ -20,61 +17,71 @@ from handlens.track import Tracker
 from handlens.types import Frame, Result
 
 
-def camera(seconds: float, interval: float, bright: tuple[float, float], begun: list[float]) -> Live:
-    def read(stopping: threading.Event) -> Iterator[Frame]:
-        begun.append(time.monotonic())
-        for index in range(round(seconds / interval)):
-            wait = begun[0] + index * interval - time.monotonic()
-            time.sleep(max(0.0, wait))
-            now = time.monotonic() - begun[0]
-            yield Frame(shade(now, bright), index, now, "0")
-
-    return Live("0", "camera", read)
-
-
 def test_a_slow_model_never_sees_the_past() -> None:
-    begun: list[float] = []
+    clock = FakeClock()
+    camera = SteppedCamera(clock, 100, 0.02, lambda time: shade(time, (0, 0)))
+    seen: list[int] = []
     ages: list[float] = []
-    predictor = BrightPredictor(0.08)
+    predictor = BrightPredictor()
 
     def predict(frame: Frame, **options: object) -> Result:
-        ages.append(time.monotonic() - begun[0] - frame.time)
+        seen.append(frame.index)
+        ages.append(clock.now - camera.begin - frame.time)
+        camera.send(4)  # the model takes as long as four pictures
         return predictor.predict(frame)
 
-    with camera(2.0, 0.02, (0, 0), begun) as source:
+    with camera.open() as source:
         summary = run(source, SimpleNamespace(predict=predict))
-    assert len(ages) == summary.frames <= 26
-    assert max(ages) < 0.02 + 0.03  # one frame interval, and what a busy machine adds
-    assert summary.dropped == 100 - summary.frames
+    assert seen == [*range(0, 100, 4), 99]  # always the newest, and the last one is not lost
+    assert ages == pytest.approx([0.0] * 26, abs=1e-9)
+    assert (summary.frames, summary.dropped) == (26, 74)
 
 
-def test_the_alarm_starts_within_200_ms_of_the_opening_though_the_player_hangs_and_the_disk_is_slow(
-    tmp_path: Path,
+def test_the_alarm_starts_at_the_opening_though_the_player_hangs_and_the_disk_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     player = tmp_path / "player"
     player.write_text("#!/bin/sh\nexec sleep 60\n")
     player.chmod(0o755)
-    begun: list[float] = []
+    clock = StillClock()
+    for room in ("handlens.io.sound", "handlens.io.live", "handlens.loop"):
+        monkeypatch.setattr(f"{room}.time", clock)
+    camera = SteppedCamera(clock, 110, 0.02, lambda time: shade(time, (0.2, 2.2)))
     opened: list[float] = []
+    asked: list[float] = []
     fired: list[float] = []
+    repaired = threading.Event()
 
-    class SlowDisk(Sink):
+    class HangingDisk(Sink):
         def write(self, frame: Frame, result: Result) -> None:
-            time.sleep(0.5)
+            assert repaired.wait(60)
+
+    class Asked(Alarm):
+        def start(self) -> bool:
+            answer = super().start()
+            asked.extend([clock.now] * answer)
+            return answer
 
     def watch(step: Step) -> None:
         opened.extend(step.moment for _ in step.opened)
-        if alarm.last_started is not None and alarm.last_started not in fired:
+        if len(fired) < len(asked):
+            # The clock stands still, the disk hangs and so does the player of the time before: it starts nevertheless.
+            wait(lambda: alarm.last_started is not None and alarm.last_started >= asked[-1])
+            assert alarm.last_started is not None
             fired.append(alarm.last_started)
+        camera.send()
 
-    alarm = Alarm(cooldown=0.6, players=lambda text, wav: [[str(player)]], device=lambda: True)
-    disk = Threaded(SlowDisk(), live=True, depth=2)
-    with alarm, camera(2.2, 0.02, (0.2, 2.2), begun) as source, disk:
+    alarm = Asked(cooldown=0.6, players=lambda text, wav: [[str(player)]], device=lambda: True)
+    disk = Threaded(HangingDisk(), live=True, depth=2)
+    with alarm, camera.open() as source, disk:
         summary = run(source, BrightPredictor(), Tracker(), EventTracker(), [disk], alarm, watch)
+        repaired.set()
     assert len(opened) == summary.events == 1
-    assert opened[0] - begun[0] == pytest.approx(0.2 + 0.25, abs=0.1)
-    assert fired[0] - opened[0] < 0.2
-    assert len(fired) == 3  # while the touch goes on it warns again after each cool-down
-    assert all(later - earlier > 0.55 for earlier, later in pairwise(fired))
-    assert summary.frames > 90
-    assert disk.dropped > 80
+    assert opened[0] - camera.begin == pytest.approx(0.2 + 0.25, abs=0.03)
+    assert fired == asked
+    assert fired[0] == opened[0]
+    # While the touch goes on it warns again, at the first picture after each cool-down.
+    assert [at - fired[0] for at in fired] == pytest.approx([0.0, 0.6, 1.2], abs=0.045)
+    assert all(at - fired[0] >= n * 0.6 - 1e-9 for n, at in enumerate(fired))
+    assert summary.frames == 110
+    assert disk.dropped == 108

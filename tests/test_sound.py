@@ -4,28 +4,33 @@ import os
 import signal
 import stat
 import sys
-import time
 import wave
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clocks import StillClock, wait
 
 from handlens.io.players import find_players, has_device, write_beep
-from handlens.io.sound import Alarm
+from handlens.io.sound import PATIENCE_S, Alarm
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake players are shell scripts")
 
 
 class Machine:
-    """A machine with the players we say, each a script; it writes down who played what."""
+    """A machine with the players we say, each a script; it writes down who played what. Its clock stands still.
+
+    checks: how often a player has ended well, so that it was asked whether there is a device.
+    """
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.log = folder / "played"
         self.bells = 0
+        self.checks = 0
+        self.clock = StillClock()
         self.lines: list[str] = []
         monkeypatch.setenv("PATH", str(folder))
+        monkeypatch.setattr("handlens.io.sound.time", self.clock)
 
     def install(self, name: str, script: str = "") -> None:
         path = self.folder / name
@@ -33,7 +38,11 @@ class Machine:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def alarm(self, cooldown: float = 5.0, device: bool = True) -> Alarm:
-        return Alarm(cooldown=cooldown, say=self.lines.append, bell=self.ring, device=lambda: device)
+        def check() -> bool:
+            self.checks += 1
+            return device
+
+        return Alarm(cooldown=cooldown, say=self.lines.append, bell=self.ring, device=check)
 
     def ring(self) -> None:
         self.bells += 1
@@ -50,11 +59,12 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
 
 
-def wait(until: Callable[[], object], seconds: float = 3.0) -> None:
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 HANG = "/bin/sleep 60"
@@ -74,35 +84,34 @@ def test_it_beeps_where_there_is_no_voice(machine: Machine) -> None:
     machine.install("aplay", '[ -s "$2" ] || exit 1')
     with machine.alarm() as alarm:
         alarm.start()
-        wait(machine.played)
-        time.sleep(0.1)
+        wait(lambda: machine.checks)
+    assert machine.played() == ["aplay"]
     assert (machine.bells, machine.lines) == (0, [])
 
 
-def test_it_starts_within_200_ms_and_start_returns_at_once(machine: Machine) -> None:
+def test_it_starts_though_the_last_player_hangs_and_start_returns_at_once(machine: Machine) -> None:
     machine.install("espeak-ng", HANG)
     with machine.alarm(cooldown=0.4) as alarm:
-        for _ in range(3):  # from the second on, the player of the time before still hangs
-            asked = time.monotonic()
+        for count in (1, 2, 3):  # from the second on, the player of the time before still hangs
             assert alarm.start()
-            assert time.monotonic() - asked < 0.05
-            wait(lambda asked=asked: alarm.last_started is not None and alarm.last_started >= asked)
-            assert alarm.last_started is not None
-            assert alarm.last_started - asked < 0.2
-            time.sleep(max(0.0, asked + 0.41 - time.monotonic()))
+            wait(lambda: alarm.last_started == machine.clock.now)
+            wait(lambda count=count: len(machine.played()) == count)
+            pid = machine.pid()
+            assert not gone(pid)  # it plays on, and nobody has waited for its end
+            machine.clock.now += 0.41
     assert machine.played() == ["espeak-ng"] * 3
 
 
 def test_it_keeps_a_cool_down_and_then_warns_again(machine: Machine) -> None:
     machine.install("espeak-ng")
-    with machine.alarm(cooldown=0.3) as alarm:
-        begin = time.monotonic()
-        answers = []
-        while time.monotonic() - begin < 0.75:
+    answers = []
+    with machine.alarm(cooldown=0.5) as alarm:
+        for _ in range(10):
             answers.append(alarm.start())
-            time.sleep(0.01)
-        wait(lambda: len(machine.played()) == 3)
-    assert answers.count(True) == 3
+            wait(lambda: machine.checks == answers.count(True))
+            machine.clock.now += 0.125
+    assert [place for place, answer in enumerate(answers) if answer] == [0, 4, 8]
+    assert machine.played() == ["espeak-ng"] * 3
 
 
 def test_a_player_that_dies_is_followed_by_the_next(machine: Machine) -> None:
@@ -110,28 +119,27 @@ def test_a_player_that_dies_is_followed_by_the_next(machine: Machine) -> None:
     machine.install("aplay")
     with machine.alarm(cooldown=0.2) as alarm:
         alarm.start()
-        wait(lambda: machine.played() == ["espeak-ng", "aplay"])
-        time.sleep(0.25)
+        wait(lambda: machine.checks == 1)
+        assert machine.played() == ["espeak-ng", "aplay"]
+        machine.clock.now += 0.25
         alarm.start()
-        wait(lambda: len(machine.played()) == 3)
-        time.sleep(0.1)
+        wait(lambda: machine.checks == 2)
     assert machine.played() == ["espeak-ng", "aplay", "aplay"]  # the one that works comes first now
     assert (machine.bells, machine.lines) == (0, [])
 
 
-def test_a_player_that_hangs_is_killed_and_followed_by_the_next(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("handlens.io.sound.PATIENCE_S", 0.3)
+def test_a_player_that_hangs_is_killed_and_followed_by_the_next(machine: Machine) -> None:
     machine.install("espeak-ng", HANG)
     machine.install("aplay")
     with machine.alarm() as alarm:
         alarm.start()
-        wait(machine.played)
+        wait(lambda: machine.played() and alarm.last_started)
         pid = machine.pid()
+        machine.clock.now += PATIENCE_S - 0.1
+        assert machine.played() == ["espeak-ng"]
+        machine.clock.now += 0.2
         wait(lambda: machine.played() == ["espeak-ng", "aplay"])
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    wait(lambda: gone(pid))
 
 
 def test_killing_the_player_kills_nobody_else(machine: Machine) -> None:
@@ -141,7 +149,7 @@ def test_killing_the_player_kills_nobody_else(machine: Machine) -> None:
         wait(machine.played)
         os.kill(machine.pid(), signal.SIGKILL)
         wait(lambda: machine.bells == 1)
-        time.sleep(0.1)
+        machine.clock.now += 0.12
         assert alarm.start()
         wait(lambda: len(machine.played()) == 2)
     assert machine.lines == ["handlens: espeak-ng could not play; the alarm is the terminal bell."]
@@ -155,7 +163,7 @@ def test_without_sound_the_bell_rings_and_one_line_says_so(machine: Machine, pla
         for count in (1, 2, 3):
             alarm.start()
             wait(lambda count=count: machine.bells == count)
-            time.sleep(0.12)
+            machine.clock.now += 0.12
     assert len(machine.lines) == 1
     assert machine.lines[0].endswith("the alarm is the terminal bell.")
     assert alarm.last_started is not None
@@ -178,12 +186,9 @@ def test_closing_ends_the_player_and_removes_the_beep(machine: Machine) -> None:
     assert wav is not None
     assert wav.exists()
     pid = machine.pid()
-    begin = time.monotonic()
-    alarm.close()
-    assert time.monotonic() - begin < 0.5
+    alarm.close()  # it would play for a minute, and a test waits for half of one
     assert not wav.exists()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    wait(lambda: gone(pid))
     assert machine.bells == 0
     assert not alarm.start()
 
@@ -207,7 +212,7 @@ def test_the_bell_goes_to_stderr(machine: Machine, capsys: pytest.CaptureFixture
     with Alarm() as alarm:
         alarm.start()
         wait(lambda: alarm.last_started)
-        time.sleep(0.05)
+    alarm._thread.join()
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\a") == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clocks import StillClock
 from media import save_video, stream_times
 
 from handlens.errors import DeviceError, HandlensError
@@ -17,12 +18,16 @@ from handlens.io.sources import open_source
 
 
 class Server:
-    """A TCP sender on this machine."""
+    """A TCP sender on this machine.
 
-    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+    talk: what it does with its one reader; the connection ends with it. hang: then send nothing until the test is over.
+    """
+
+    def __init__(self, talk: Callable[[socket.socket], object] = lambda peer: None, hang: bool = False) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
-        self._talk = talk
+        self._talk, self._hang = talk, hang
         self.address = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self.left = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _serve(self) -> None:
@@ -30,14 +35,20 @@ class Server:
             peer, _ = self._server.accept()
             with peer:
                 self._talk(peer)
+                if self._hang:
+                    self.left.wait(60)
         except OSError:
             pass  # the reader hung up
+
+    def hangs(self) -> bool:
+        return self._thread.is_alive()
 
     def __enter__(self) -> "Server":
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.left.set()
         self._server.close()
         self._thread.join(0.1)
 
@@ -63,11 +74,12 @@ def test_an_endless_stream_is_watched_until_someone_stops(clip: Path) -> None:
 
     with Server(talk) as server, open_source(server.address, live=True) as source:
         assert source.live
-        threading.Timer(0.5, source.stop).start()
         times = []
         for frame in source.frames():
             times.append(frame.time)
             time.sleep(0.02)
+            if len(times) > 3 and source.skipped > 0:
+                source.stop()
         assert source.skipped > 0
     assert len(times) > 3
     assert times == sorted(times)
@@ -75,14 +87,11 @@ def test_an_endless_stream_is_watched_until_someone_stops(clip: Path) -> None:
 
 def test_a_stream_that_stalls_ends_with_a_sentence(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_room, "READ_S", 1.0)
-
-    def talk(peer: socket.socket) -> None:
-        peer.sendall(clip.read_bytes())
-        time.sleep(3)
-
+    monkeypatch.setattr("handlens.io.live.time", StillClock())  # only the reader's own clock is to speak
     for live in (False, True):
         errors: list[HandlensError] = []
-        with Server(talk) as server, open_source(server.address, live=live) as source:
+        sender = Server(lambda peer: peer.sendall(clip.read_bytes()), hang=True)
+        with sender as server, open_source(server.address, live=live) as source:
             assert len(list(source.frames(errors.append))) > 0
         assert [type(error) for error in errors] == [DeviceError]
         assert "sent nothing for 1 s" in str(errors[0])
@@ -92,12 +101,10 @@ def test_an_unreachable_stream_is_a_sentence_at_once(capfd: pytest.CaptureFixtur
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     for protocol in ("tcp", "http", "rtsp"):
-        begin = time.monotonic()
         with pytest.raises(
             DeviceError, match=f"'{protocol}://127.0.0.1:{port}/x' cannot be opened: connection refused"
         ):
             open_source(f"{protocol}://user:secret@127.0.0.1:{port}/x")
-        assert time.monotonic() - begin < 2
     with pytest.raises(DeviceError, match="unknown protocol"):
         open_source("gopher5://127.0.0.1/x")
     assert capfd.readouterr().err == ""
@@ -108,11 +115,10 @@ def test_a_stream_that_accepts_and_says_nothing_times_out(protocol: str, monkeyp
     assert stream_room.OPEN_S + stream_room.READ_S <= 10
     monkeypatch.setattr(stream_room, "OPEN_S", 0.5)
     monkeypatch.setattr(stream_room, "READ_S", 0.5)
-    with Server(lambda peer: time.sleep(2)) as server:
-        begin = time.monotonic()
+    with Server(hang=True) as server:
         with pytest.raises(DeviceError, match="cannot be opened"):
             open_source(server.address.replace("tcp", protocol))
-        assert time.monotonic() - begin < 1.5
+        assert server.hangs()  # it was left, it did not hang up
 
 
 @pytest.fixture
@@ -162,8 +168,10 @@ def test_a_recording_on_a_web_server_is_watched_at_its_own_speed(tmp_path: Path,
     save_video(tmp_path / "a.mp4", range(0, 800, 40), options={"movflags": "faststart"})
     begin = time.monotonic()
     with open_source(f"{web}/a.mp4", live=True) as source:
-        assert len(list(source.frames())) > 15
-    assert 0.7 < time.monotonic() - begin < 2
+        frames = list(source.frames())
+        assert len(frames) + source.skipped == 20
+    assert time.monotonic() - begin > 0.7  # a busy machine may be slower, none may be faster
+    assert frames[-1].time == pytest.approx(0.76)
 
 
 def test_a_download_that_breaks_off_says_so(tmp_path: Path, web: str) -> None:
@@ -177,7 +185,10 @@ def test_a_download_that_breaks_off_says_so(tmp_path: Path, web: str) -> None:
 
 def test_a_network_camera_is_watched(web: str) -> None:
     with open_source(f"{web}/live", live=True) as source:
-        threading.Timer(0.6, source.stop).start()
-        frames = list(source.frames())
+        frames = []
+        for frame in source.frames():
+            frames.append(frame)
+            if len(frames) > 5 and frame.time > 0.2:
+                source.stop()
     assert len(frames) > 5
     assert frames[-1].time > 0.2
