@@ -11,6 +11,7 @@ from tiny_clips import BRIGHT, DARK, level_video
 from tiny_models import brightness_model
 
 from handlens.cli import run
+from handlens.events import EVENT_FIELDS
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_events_go_to_csv_and_jsonl_with_the_same_fields(at):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "e.csv"]) == 0
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "e.jsonl"]) == 0
     rows = list(csv.DictReader(Path("e.csv").read_text().splitlines()))
-    assert list(rows[0]) == ["source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak"]
+    assert tuple(rows[0]) == EVENT_FIELDS
     assert [(row["start"], row["start_frame"], row["label"]) for row in rows] == [
         ("1.000", "15", "cheek"),
         ("5.000", "75", "cheek"),

@@ -1,5 +1,8 @@
 """The promises of events.py and summary.py: hysteresis in seconds, whatever the frame rate."""
 
+import dataclasses
+from time import tzset
+
 import numpy as np
 import pytest
 from media import touch_result
@@ -145,8 +148,22 @@ def test_contradicting_thresholds_are_refused(wrong: dict[str, float]) -> None:
 
 def test_the_fields_of_a_file_are_those_of_the_contract() -> None:
     event = Event("touch", "chin", "face 1", 0.12345, 1.99951, 3, 60, 0.987654, "clip.mp4")
-    assert EVENT_FIELDS == ("source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak")
-    assert list(event_fields(event).values()) == ["clip.mp4", "face 1", "chin", 0.123, 2.0, 3, 60, 0.988]
+    first = ("source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak")
+    assert (*first, "side", "hand", "regions", "clock", "cut") == EVENT_FIELDS
+    known = ["clip.mp4", "face 1", "chin", 0.123, 2.0, 3, 60, 0.988]
+    assert list(event_fields(event).values()) == [*known, "", "", "", "", 0]
+
+
+def test_an_event_tells_its_regions_its_wall_clock_and_that_it_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Etc/GMT-2")  # two hours east of Greenwich
+    tzset()
+    regions = (("cheek", 1.2), ("forehead", 0.8004))
+    event = Event("touch", "cheek", "face 1", 0, 2, 0, 50, 0.9, regions=regions, clock=1764504000.25, cut=True)
+    fields = event_fields(event)
+    assert (fields["regions"], fields["cut"]) == ("cheek:1.200;forehead:0.800", 1)
+    assert fields["clock"] == "2025-11-30T14:00:00.250+02:00"
+    monkeypatch.undo()
+    tzset()
 
 
 def test_the_summary_tells_touches_per_hour_time_touched_and_regions() -> None:
@@ -193,3 +210,181 @@ def test_summaries_add_up_and_rich_can_print_them(capsys: pytest.CaptureFixture[
 
 def test_durations_read_like_a_clock() -> None:
     assert [clock(s) for s in (0.04, 3.41, 59.96, 83.5, 3723.4)] == ["0.0 s", "3.4 s", "1:00.0", "1:23.5", "1:02:03.4"]
+
+
+# --- each frame counts for its own duration, and a pause closes
+
+
+def shown(probability: float, time: float, index: int, duration: float, **more: object) -> Result:
+    return dataclasses.replace(touch_result(probability, time, index, **more), duration=duration)
+
+
+def test_one_frame_a_second_gives_events_and_a_frame_without_a_touch_closes_one() -> None:
+    tracker = EventTracker()
+    closed = [e for n, p in enumerate([0.9, 0.9, 0.1, 0.9, 0.9]) for e in tracker.update(shown(p, n, n, 1.0))]
+    closed += tracker.finish()
+    assert [(e.start, e.stop, e.cut) for e in closed] == [(0.0, 2.0, False), (3.0, 5.0, True)]
+
+
+def test_a_single_frame_of_a_second_is_an_event_and_one_of_a_25th_is_none() -> None:
+    for duration, count in ((1.0, 1), (0.04, 0)):
+        tracker = EventTracker()
+        levels = [0.1, 0.9, 0.1, 0.1, 0.1]
+        closed = [e for n, p in enumerate(levels) for e in tracker.update(shown(p, n * duration, n, duration))]
+        assert len(closed + tracker.finish()) == count
+
+
+@pytest.mark.parametrize("rate", [1, 2, 5, 25])
+def test_a_pause_in_the_time_stamps_closes_an_event_where_it_was_last_seen(rate: int) -> None:
+    tracker, closed = EventTracker(), []
+    times = [n / rate for n in range(3 * rate + 3)]
+    later = [times[-1] + 1 / rate + 4.0 + n / rate for n in range(3 * rate)]
+    for n, at in enumerate(times + later):
+        long = n == len(times) - 1  # players show the frame before the hole until the next one comes
+        closed += tracker.update(shown(0.9, at, n, 1 / rate + (4.0 if long else 0.0)))
+    closed += tracker.finish()
+    assert [(e.start, e.cut) for e in closed] == [(0.0, True), (later[0], True)]
+    assert closed[0].stop == pytest.approx(times[-1] + 1 / rate)
+
+
+def test_a_steady_slow_source_has_no_pause() -> None:
+    tracker = EventTracker()
+    closed = [e for n in range(10) for e in tracker.update(shown(0.9, 5.0 * n, n, 5.0))]
+    assert closed == []
+    (event,) = tracker.finish()
+    assert (event.start, event.stop) == (0.0, 50.0)
+
+
+def test_late_frames_of_a_busy_camera_are_no_pause() -> None:
+    tracker = EventTracker()
+    at, closed = 0.0, []
+    for n in range(60):
+        at += 0.1 + (0.3 if n % 7 == 0 else 0.0)
+        closed += tracker.update(touch_result(0.9, at, n))
+    assert closed == []
+
+
+def test_an_event_that_ended_before_the_source_is_not_cut() -> None:
+    tracker = EventTracker()
+    follow(tracker, {n / 10: 0.9 if n < 10 else 0.1 for n in range(13)})
+    (event,) = tracker.finish()
+    assert not event.cut
+
+
+# --- one stream for each face
+
+
+def people(time: float, touched: dict[int, float], regions: dict[int, str], index: int = 0) -> Result:
+    """A frame with these faces (number -> probability) and their touched regions."""
+    names = ("face", "hand", *REGIONS)
+    labels = [0] * len(touched) + [names.index(region) for region in regions.values()]
+    order = list(touched)
+    owners = [-1] * len(touched) + [order.index(face) for face in regions]
+    count = len(labels)
+    scores = [0.9] * len(touched) + [touched[face] for face in regions]
+    found = Detections(
+        np.tile(np.array([0, 0, 9, 9], np.float32), (count, 1)),
+        np.array(scores, np.float32),
+        np.array(labels),
+        names,
+        face=np.array(owners),
+        id=np.array([*order, *[-1] * len(regions)]),
+        touch=max(touched.values(), default=0.0),
+        face_touch=np.array([*touched.values(), *[np.nan] * len(regions)], np.float32),
+    )
+    return Result("touch", index, time, found, "x", 9, 9, "m", 0.1)
+
+
+REGIONS = ("cheek", "chin", "forehead", "eye", "ear")
+
+
+def test_two_people_side_by_side_have_their_own_events() -> None:
+    tracker, closed = EventTracker(), []
+    for n in range(60):
+        one, two = 10 <= n < 30, 20 <= n < 40
+        regions = ({1: "chin"} if one else {}) | ({2: "cheek"} if two else {})
+        closed += tracker.update(people(n / 10, {1: 0.9 if one else 0.1, 2: 0.8 if two else 0.1}, regions, n))
+    assert [(e.subject, e.label, round(e.start, 3), round(e.stop, 3)) for e in closed] == [
+        ("face 1", "chin", 1.0, 3.0),
+        ("face 2", "cheek", 2.0, 4.0),
+    ]
+
+
+def test_touches_of_two_people_that_follow_each_other_are_not_one() -> None:
+    tracker, closed = EventTracker(), []
+    for n in range(40):
+        closed += tracker.update(people(n / 10, {1: 0.9 if n < 10 else 0.1, 2: 0.9 if 10 <= n < 20 else 0.1}, {}, n))
+    assert [(e.subject, e.start_frame, e.stop_frame) for e in closed] == [("face 1", 0, 9), ("face 2", 10, 19)]
+
+
+def test_a_face_that_is_gone_for_less_than_the_gap_goes_on() -> None:
+    tracker, closed = EventTracker(), []
+    for n in range(40):
+        closed += tracker.update(people(n / 10, {} if 10 <= n < 13 else {1: 0.9 if n < 20 else 0.1}, {}, n))
+    assert [(e.start_frame, e.stop_frame) for e in closed] == [(0, 19)]
+
+
+def test_a_minimum_score_changes_no_event() -> None:
+    tracker = EventTracker()
+    for n in range(10):
+        full = people(n / 10, {1: 0.9}, {1: "chin"}, n)
+        tracker.update(dataclasses.replace(full, value=full.value.select([]), basis=full.value))
+    (event,) = tracker.finish()
+    assert (event.subject, event.label, event.regions) == ("face 1", "chin", (("chin", pytest.approx(1.0)),))
+
+
+# --- regions over time
+
+
+def moved(regions: "list[tuple[str, float]]", rate: int = 25, tracker: EventTracker | None = None) -> list[Event]:
+    """Events of a touch on these regions one after the other for so many seconds; "" is no touch."""
+    tracker, closed, n = tracker or EventTracker(), [], 0
+    for region, seconds in [*regions, ("", 1.0)]:
+        for _ in range(round(seconds * rate)):
+            result = people(n / rate, {1: 0.9 if region else 0.2}, {1: region} if region else {}, n)
+            closed += tracker.update(dataclasses.replace(result, duration=1 / rate))
+            n += 1
+    return closed + tracker.finish()
+
+
+def test_a_touch_that_slides_over_the_face_is_one_event_that_says_where_it_was() -> None:
+    (event,) = moved([("cheek", 1.2), ("forehead", 0.8), ("cheek", 1.0)])
+    assert event.label == "cheek"
+    assert [name for name, _ in event.regions] == ["cheek", "forehead", "cheek"]
+    assert [seconds for _, seconds in event.regions] == pytest.approx([1.2, 0.8, 1.0], abs=0.2)
+    assert sum(seconds for _, seconds in event.regions) == pytest.approx(event.stop - event.start)
+
+
+def test_a_region_that_only_flickers_is_not_told() -> None:
+    (event,) = moved([("ear", 0.04), ("chin", 1.0), ("cheek", 0.08), ("chin", 1.0), ("eye", 0.08)])
+    assert event.regions == (("chin", pytest.approx(2.2)),)
+
+
+@pytest.mark.parametrize("rate", [10, 25, 60])
+def test_a_hand_that_leaves_for_less_than_the_gap_and_lands_elsewhere_makes_two_events(rate: int) -> None:
+    one, two = moved([("", 0.5), ("chin", 1.0), ("", 0.3), ("forehead", 1.0)], rate)
+    assert (one.label, two.label) == ("chin", "forehead")
+    assert (one.start, one.stop) == pytest.approx((0.5, 1.5), abs=0.06)
+    assert (two.start, two.stop) == pytest.approx((1.8, 2.8), abs=0.06)
+    assert (one.regions, two.regions) == ((("chin", pytest.approx(1.0)),), (("forehead", pytest.approx(1.0)),))
+
+
+def test_a_dip_with_the_same_region_before_and_after_is_one_event() -> None:
+    (event,) = moved([("chin", 1.0), ("", 0.3), ("chin", 1.0)])
+    assert event.regions == (("chin", pytest.approx(2.32)),)
+
+
+def test_a_dip_and_another_region_for_less_than_the_minimum_time_is_one_event() -> None:
+    (event,) = moved([("chin", 1.0), ("", 0.2), ("forehead", 0.12), ("", 0.2), ("chin", 1.0)])
+    assert [name for name, _ in event.regions] == ["chin"]
+
+
+def test_a_split_opens_the_second_event_in_the_same_step() -> None:
+    tracker = EventTracker()
+    opened: list[str] = []
+    for n in range(50):
+        region = "chin" if n < 25 else "" if n < 30 else "eye"
+        tracker.update(people(n / 25, {1: 0.9 if region else 0.1}, {1: region} if region else {}, n))
+        opened += [event.label for event in tracker.opened]
+        assert tracker.active or n < 6
+    assert opened == ["chin", "eye"]

@@ -51,3 +51,4 @@ def test_it_finds_every_touch_of_the_demo_clip(tmp_path: Path) -> None:
     for touch in truth:
         shared_time = sum(max(0.0, min(stop, touch["stop"]) - max(start, touch["start"])) for start, stop in found)
         assert shared_time > 0.5 * (touch["stop"] - touch["start"]), touch
+    assert len(found) == len(truth) == 4

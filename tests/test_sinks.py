@@ -138,8 +138,10 @@ def test_events_are_written_as_csv_and_as_json_lines(tmp_path: Path) -> None:
             sink.note(EVENT)
     (row,) = csv.DictReader((tmp_path / "e.csv").read_text().splitlines())
     fields = ["source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak"]
+    fields += ["side", "hand", "regions", "clock", "cut"]
     assert list(row) == fields
-    assert list(row.values()) == ["a,b.mp4", "face 1", "chin", "0.500", "1.234", "15", "37", "0.988"]
+    known = ["a,b.mp4", "face 1", "chin", "0.500", "1.234", "15", "37", "0.988"]
+    assert list(row.values()) == [*known, "", "", "", "", "0"]
     told = json.loads((tmp_path / "e.jsonl").read_text())
     assert list(told) == fields
     assert (told["start"], told["stop_frame"], told["peak"]) == (0.5, 37, 0.988)

@@ -34,7 +34,8 @@ class Detections:
     xyxy: (n, 4) float32, source pixels, x1 y1 x2 y2. score: (n,) float32 in [0, 1]. label: (n,) int64 into `names`.
     face, hand: (n,) int64, the row of the owner in these boxes, or -1. id: (n,) int64, identity over frames, or -1.
     Left out, the last three are all -1. touch: the calibrated probability that some hand touches some face in this
-    frame, or None from a model that gives none.
+    frame, or None from a model that gives none. face_touch: (n,) float32, for each face the probability that it is
+    touched, NaN for other rows and for faces that were not judged; None from a model that does not judge single faces.
 
     Raises:
         ValueError: shapes that do not agree, a label without a name, an owner that is not a row.
@@ -48,6 +49,7 @@ class Detections:
     hand: Ints = field(default_factory=_no_ints)
     id: Ints = field(default_factory=_no_ints)
     touch: float | None = None
+    face_touch: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -66,6 +68,8 @@ class Detections:
             owner = getattr(self, name)
             if n and not (owner.min() >= -1 and owner.max() < n):
                 raise ValueError(f"Detections.{name}: expected rows -1 to {n - 1}, got {owner.tolist()}")
+        if self.face_touch is not None:
+            put(self, "face_touch", shaped(self.face_touch, np.float32, (n,), "Detections.face_touch"))
         if self.touch is not None and not 0.0 <= self.touch <= 1.0:
             raise ValueError(f"Detections.touch: expected 0 to 1, got {self.touch}")
 
@@ -109,4 +113,5 @@ class Detections:
             face=place[self.face[picked]],
             hand=place[self.hand[picked]],
             id=self.id[picked],
+            face_touch=None if self.face_touch is None else self.face_touch[picked],
         )

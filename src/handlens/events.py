@@ -1,33 +1,70 @@
 """Results over time -> Events, by hysteresis in seconds; it must not know files, sound, drawing or models."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
 
 from handlens.errors import InputError
+from handlens.pace import Pace
 from handlens.types import Detections, Event, Label, Result
 
-EVENT_FIELDS = ("source", "subject", "label", "start", "stop", "start_frame", "stop_frame", "peak")
+EVENT_FIELDS = (
+    "source",
+    "subject",
+    "label",
+    "start",
+    "stop",
+    "start_frame",
+    "stop_frame",
+    "peak",
+    "side",
+    "hand",
+    "regions",
+    "clock",
+    "cut",
+)
 """The fields of an event in a file, in order (CONTRACT.md)."""
 
 NOTHING = ("nothing", "none", "blank", "background")
 """Endings of labels that say that a hand does nothing: with them nothing begins or ends."""
 
 _TINY = 1e-6  # seconds: 0.1 + 0.2 must count as 0.3
+_SAME_PLACE = 0.5  # of the score of the surest region: regions with so much of it are touched as well
 
 
 def event_fields(event: Event) -> dict[str, str | int | float]:
     """Return the fields of one event as they stand in a file: times and peak with 3 decimals."""
-    rounded = {name: round(float(getattr(event, name)), 3) for name in ("start", "stop", "peak")}
-    return {name: rounded.get(name, getattr(event, name)) for name in EVENT_FIELDS}
+    fields: dict[str, str | int | float] = {name: getattr(event, name) for name in EVENT_FIELDS}
+    for name in ("start", "stop", "peak"):
+        fields[name] = round(float(getattr(event, name)), 3)
+    fields["regions"] = ";".join(f"{name}:{seconds:.3f}" for name, seconds in event.regions)
+    fields["clock"] = "" if event.clock is None else wall_clock(event.clock)
+    fields["cut"] = int(event.cut)
+    return fields
+
+
+def wall_clock(seconds: float) -> str:
+    """Return seconds since 1970 as ISO 8601 in this machine's time zone: "2026-11-30T12:18:02.125+01:00"."""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
 
 
 class EventTracker:
     """Opens an event when the probability held, closes it when it stayed away.
 
-    One stream of probabilities per thing watched: "touch" for a touch model (its label is the region with the most
-    score over the event, its subject the face), one per name for a model that names hands (its subject is the hand;
-    "nothing" and the like are no events), and one per class of a mask, as sure as what is seen of it. An event starts
-    at the first frame of the run that opened it and stops at the last frame at or above the closing threshold.
+    One stream of probabilities per thing watched: one per face for a model that judges single faces ("face 1"), "touch"
+    for other touch models (the label is the region with the most score over the event), one per name for a model that
+    names hands (its subject is the hand; "nothing" and the like are no events), and one per class of a mask, as sure as
+    what is seen of it.
+
+    An event goes from the start of the first frame of the run that opened it to the end of the last frame at or above
+    the closing threshold. Each frame counts for its own duration, so a steady frame a second gives events too; a pause
+    in the time stamps longer than `gap_time` closes all events. A touch that moves over the face without leaving it
+    stays one event, and `Event.regions` tells its regions. Where the probability falls below `close` for less than
+    `gap_time` and the touch then holds for `min_time` on other regions than before, it is a new event: the hand left.
 
     Args:
         open: probability at or above which an event may open, 0 to 1.
@@ -49,6 +86,7 @@ class EventTracker:
         self.open, self.close, self.min_time, self.gap_time = open, close, min_time, gap_time
         self.opened: list[Event] = []
         self._streams: dict[str, _Stream] = {}
+        self._pace = Pace(gap_time)
         self._last: Result | None = None
 
     @property
@@ -59,44 +97,62 @@ class EventTracker:
     def update(self, result: Result) -> list[Event]:
         """Take the next result and return the events that closed; `opened` then holds those that opened.
 
-        A result of another source, or one that lies before the last, first closes everything that is open.
+        A result of another source, one that lies before the last, or one after a pause first closes all that is open.
         """
-        last, self._last = self._last, result
-        broke = last is not None and (last.source != result.source or result.time < last.time)
-        closed = self.finish() if broke else []
+        step = self._pace.take(result.source, result.time, result.duration)
+        closed = self.finish() if self._last is not None and (step is None or step[1] > 0) else []
         self._last, self.opened = result, []
+        now = _Moment(result, self._pace.counted(result.duration, live=result.clock is not None))
         readings = _read(result)
         for name in readings.keys() - self._streams.keys():
             self._streams[name] = _Stream(self)
         for name in sorted(self._streams):
-            opened, ended = self._streams[name].step(result, readings.get(name, _NOTHING))
-            self.opened += [opened] if opened else []
-            closed += [ended] if ended else []
+            opened, ended = self._streams[name].step(now, readings.get(name, _NOTHING))
+            self.opened += opened
+            closed += ended
+        self._streams = {name: stream for name, stream in self._streams.items() if stream.run is not None}
         return closed
 
     def finish(self) -> list[Event]:
-        """Return the events still open, closed where they were last seen, and forget everything."""
+        """Return the events still open, closed where they were last seen and marked as cut, and forget everything."""
         streams, self._streams = self._streams, {}
         self._last, self.opened = None, []
-        return [streams[name].event() for name in sorted(streams) if streams[name].is_open]
+        return [event for name in sorted(streams) for event in streams[name].finish()]
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What one frame says of one stream: its probability, and scores for each label and each subject it may be."""
+    """What one frame says of one stream: its probability, and scores for each label, subject and hand it may be."""
 
     probability: float
     labels: Mapping[str, float] = field(default_factory=dict)
     subjects: Mapping[str, float] = field(default_factory=dict)
+    hands: Mapping[str, float] = field(default_factory=dict)
 
 
 _NOTHING = _Reading(0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """A frame and for how many seconds it counts."""
+
+    result: Result
+    counted: float
+
+    @property
+    def start(self) -> float:
+        return self.result.time
+
+    @property
+    def stop(self) -> float:
+        return self.result.time + self.counted
+
+
 def _read(result: Result) -> dict[str, _Reading]:
-    value = result.value
+    value = result.value if result.basis is None else result.basis
     if isinstance(value, Detections):
-        return {"touch": _read_touch(value)}
+        return {"touch": _read_touch(value)} if value.face_touch is None else _read_faces(value)
     if isinstance(value, Label):
         return _read_names([(value, -1)])
     if isinstance(value, tuple):
@@ -105,18 +161,37 @@ def _read(result: Result) -> dict[str, _Reading]:
     return {name: _Reading(score, {name: score}) for name, score in seen.items()}
 
 
+def _read_faces(found: Detections) -> dict[str, _Reading]:
+    """Return one reading per face that was judged; faces without a number are one stream together."""
+    readings: dict[str, _Reading] = {}
+    judged = np.full(len(found), np.nan) if found.face_touch is None else found.face_touch
+    for row in np.flatnonzero(np.isfinite(judged)):
+        subject = f"face {int(found.id[row])}" if found.id[row] >= 0 else ""
+        reading = _reading(found, float(judged[row]), found.face == row, subject)
+        if subject not in readings or readings[subject].probability < reading.probability:
+            readings[subject] = reading
+    return readings
+
+
 def _read_touch(found: Detections) -> _Reading:
-    labels: dict[str, float] = {}
+    reading = _reading(found, found.best_touch, ~found.of("face", "hand"), "")
     subjects: dict[str, float] = {}
-    regions = ~found.of("face", "hand")
-    for row, name in enumerate(found.label_names):
-        if regions[row]:
-            score, face = float(found.score[row]), int(found.face[row])
-            labels[name] = max(labels.get(name, 0.0), score)
-            if face >= 0 and found.id[face] >= 0:
-                subject = f"face {int(found.id[face])}"
-                subjects[subject] = max(subjects.get(subject, 0.0), score)
-    return _Reading(found.best_touch, labels, subjects)
+    for row in np.flatnonzero(~found.of("face", "hand") & (found.face >= 0)):
+        if (number := int(found.id[found.face[row]])) >= 0:
+            subjects[f"face {number}"] = max(subjects.get(f"face {number}", 0.0), float(found.score[row]))
+    return _Reading(reading.probability, reading.labels, subjects, reading.hands)
+
+
+def _reading(found: Detections, probability: float, regions: npt.NDArray[np.bool_], subject: str) -> _Reading:
+    """Return the reading of the regions in these rows."""
+    labels: dict[str, float] = {}
+    hands: dict[str, float] = {}
+    for row in np.flatnonzero(regions):
+        name, score, hand = found.names[found.label[row]], float(found.score[row]), int(found.hand[row])
+        labels[name] = max(labels.get(name, 0.0), score)
+        if hand >= 0 and found.id[hand] >= 0:
+            hands[f"hand {int(found.id[hand])}"] = max(hands.get(f"hand {int(found.id[hand])}", 0.0), score)
+    return _Reading(probability, labels, {subject: probability} if subject else {}, hands)
 
 
 def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
@@ -132,66 +207,172 @@ def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
     return {name: _Reading(best[name], {name: best[name]}, subjects.get(name, {})) for name in done}
 
 
-class _Stream:
-    """One probability over time: idle, then above, then an open event, then idle again."""
+class _Run:
+    """What is known of one stretch of time above the thresholds."""
 
-    def __init__(self, rule: EventTracker) -> None:
-        self.rule = rule
-        self._rest()
-
-    def _rest(self) -> None:
-        self.is_open = False
-        self.first: Result | None = None
-        self.last: Result | None = None
-        self.below: float | None = None
+    def __init__(self, least: float, now: _Moment) -> None:
+        self.least = least  # seconds for which a region must be touched to be told
+        self.first = self.last = now
         self.peak = 0.0
+        self.held: float | None = None  # since when it is at or above the opening threshold
         self.labels: dict[str, float] = {}
         self.subjects: dict[str, float] = {}
+        self.hands: dict[str, float] = {}
+        self.spans: list[tuple[str, float]] = []  # (region, since when), one after the other
+        self.recent: deque[tuple[float, Mapping[str, float]]] = deque()
 
-    def step(self, now: Result, reading: _Reading) -> tuple[Event | None, Event | None]:
-        """Take one reading and return (the event that opened, the event that closed), either may be None."""
-        if not self.is_open:
-            return self._wait(now, reading), None
-        if reading.probability >= self.rule.close:
-            self.below = None
-            self._note(now, reading)
-            return None, None
-        self.below = now.time if self.below is None else self.below
-        if now.time - self.below < self.rule.gap_time - _TINY:
-            return None, None
-        event = self.event()
-        self._rest()
-        return None, event
-
-    def _wait(self, now: Result, reading: _Reading) -> Event | None:
-        if reading.probability < self.rule.open:
-            self._rest()
-            return None
-        self.first = self.first or now
-        self._note(now, reading)
-        self.is_open = now.time - self.first.time >= self.rule.min_time - _TINY
-        return self.event() if self.is_open else None
-
-    def _note(self, now: Result, reading: _Reading) -> None:
+    def note(self, now: _Moment, reading: _Reading, open: float) -> None:
+        """Take one frame at or above the closing threshold."""
         self.last = now
         self.peak = max(self.peak, reading.probability)
-        for sums, scores in ((self.labels, reading.labels), (self.subjects, reading.subjects)):
-            for name, score in scores.items():
-                sums[name] = sums.get(name, 0.0) + score
+        if reading.probability < open:
+            self.held = None
+        elif self.held is None:
+            self.held = now.start
+        sums = ((self.labels, reading.labels), (self.subjects, reading.subjects), (self.hands, reading.hands))
+        for total, scores in sums:
+            _add(total, scores)
+        self.recent.append((now.start, reading.labels))
+        while len(self.recent) > 1 and self.recent[0][0] <= now.start - self.least + _TINY:
+            self.recent.popleft()
+        lately = self._lately()
+        if lately:
+            self._enter(max(lately, key=lately.__getitem__), now.start)
 
-    def event(self) -> Event:
-        """Return the open event as far as it is known."""
-        first, last = self.first, self.last
-        if first is None or last is None:
-            raise RuntimeError("a stream without a frame has no event")
+    def holds(self, now: _Moment, seconds: float) -> bool:
+        """Return whether it has been at or above the opening threshold for so long."""
+        return self.held is not None and now.stop - self.held >= seconds - _TINY
+
+    def _lately(self) -> dict[str, float]:
+        total: dict[str, float] = {}
+        for _, scores in self.recent:
+            _add(total, scores)
+        return total
+
+    def _enter(self, region: str, at: float) -> None:
+        """Note the region touched from now on; one that was touched too briefly to be told is forgotten."""
+        if self.spans and self.spans[-1][0] != region and at - self.spans[-1][1] < self.least - _TINY:
+            _, since = self.spans.pop()
+            at = at if self.spans else since
+        if not self.spans or self.spans[-1][0] != region:
+            self.spans.append((region, at))
+
+    def places(self) -> set[str]:
+        """Return the regions that are touched at its end."""
+        lately = self._lately()
+        best = max(lately.values(), default=0.0)
+        return {name for name, score in lately.items() if score >= _SAME_PLACE * best} | {n for n, _ in self.spans[-1:]}
+
+    def join(self, after: "_Run", held: bool) -> None:
+        """Take in the run that came after a short dip; one that did not hold for long says nothing of regions."""
+        self.last, self.held, self.peak = after.last, after.held, max(self.peak, after.peak)
+        for name in ("labels", "subjects", "hands"):
+            _add(getattr(self, name), getattr(after, name))
+        if held and after.spans:
+            for region, since in after.spans:
+                self._enter(region, since)
+            self.recent = after.recent
+
+    def event(self, cut: bool = False) -> Event:
+        """Return it as an event, as far as it is known."""
+        first, last = self.first.result, self.last.result
         return Event(
             task=first.task,
-            label=max(self.labels, key=self.labels.__getitem__, default="touch"),
-            subject=max(self.subjects, key=self.subjects.__getitem__, default=""),
+            label=_best(self.labels, "touch"),
+            subject=_best(self.subjects, ""),
             start=first.time,
-            stop=last.time,
+            stop=self.last.stop,
             start_frame=first.index,
             stop_frame=last.index,
             peak=self.peak,
             source=first.source,
+            hand=_best(self.hands, ""),
+            regions=self._regions() if first.task == "touch" else (),
+            clock=first.clock,
+            cut=cut,
         )
+
+    def _regions(self) -> tuple[tuple[str, float], ...]:
+        spans = self.spans
+        if len(spans) > 1 and self.last.stop - spans[-1][1] < self.least - _TINY:
+            spans = spans[:-1]
+        starts = [self.first.start, *(since for _, since in spans[1:]), self.last.stop]
+        return tuple((name, starts[n + 1] - starts[n]) for n, (name, _) in enumerate(spans))
+
+
+class _Stream:
+    """One probability over time: no run, a run that may become an event, an open event, then no run again.
+
+    run: what is above the thresholds now. after: the run that came after a dip shorter than the gap, until it is known
+    whether it belongs to `run`.
+    """
+
+    def __init__(self, rule: EventTracker) -> None:
+        self.rule = rule
+        self.is_open = False
+        self.run: _Run | None = None
+        self.after: _Run | None = None
+        self.below: float | None = None
+
+    def step(self, now: _Moment, reading: _Reading) -> tuple[list[Event], list[Event]]:
+        """Take one reading and return (the events that opened, the events that closed)."""
+        rule = self.rule
+        if self.run is None or not self.is_open:
+            return self._wait(now, reading), []
+        if reading.probability < rule.close:
+            return [], self._dip(now)
+        if self.below is not None:
+            self.below, self.after = None, _Run(rule.min_time, now)
+        if self.after is None:
+            self.run.note(now, reading, rule.open)
+            return [], []
+        self.after.note(now, reading, rule.open)
+        return self._decide(now)
+
+    def _wait(self, now: _Moment, reading: _Reading) -> list[Event]:
+        if reading.probability < self.rule.open:
+            self.run = None
+            return []
+        self.run = self.run or _Run(self.rule.min_time, now)
+        self.run.note(now, reading, self.rule.open)
+        self.is_open = self.run.holds(now, self.rule.min_time)
+        return [self.run.event()] if self.is_open else []
+
+    def _dip(self, now: _Moment) -> list[Event]:
+        self._join()
+        self.below = now.start if self.below is None else self.below
+        if self.run is None or now.stop - self.below < self.rule.gap_time - _TINY:
+            return []
+        event = self.run.event()
+        self.run, self.is_open, self.below = None, False, None
+        return [event]
+
+    def _decide(self, now: _Moment) -> tuple[list[Event], list[Event]]:
+        """Split the event when the touch holds on other regions than before the dip."""
+        if self.run is None or self.after is None or not self.after.holds(now, self.rule.min_time):
+            return [], []
+        before, since = self.run.places(), self.after.places()
+        if not before or not since or before & since:
+            self._join(held=True)
+            return [], []
+        ended, self.run, self.after = self.run.event(), self.after, None
+        return [self.run.event()], [ended]
+
+    def _join(self, held: bool = False) -> None:
+        if self.run is not None and self.after is not None:
+            self.run.join(self.after, held)
+        self.after = None
+
+    def finish(self) -> list[Event]:
+        """Return the open event, cut off where the touch was still seen."""
+        self._join()
+        return [self.run.event(cut=self.below is None)] if self.run is not None and self.is_open else []
+
+
+def _add(total: dict[str, float], scores: Mapping[str, float]) -> None:
+    for name, score in scores.items():
+        total[name] = total.get(name, 0.0) + score
+
+
+def _best(scores: Mapping[str, float], default: str) -> str:
+    return max(scores, key=scores.__getitem__, default=default)

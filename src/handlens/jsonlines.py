@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from handlens.types import Detections, Hand, Label, Mask, Result
 
 SPECK = 1 / 5000  # of the picture: blobs of a mask that are smaller have no box; 60 pixels of 640 x 480
@@ -55,6 +57,8 @@ def _detections(found: Detections) -> dict[str, Any]:
         box: dict[str, Any] = {"label": name, "score": _score(found.score[row]), "xyxy": _box(found.xyxy[row])}
         if name in ("face", "hand"):
             box["id"] = int(found.id[row])
+            if found.face_touch is not None and np.isfinite(found.face_touch[row]):
+                box["touch"] = _score(found.face_touch[row])
         else:
             box["face"], box["hand"] = int(found.face[row]), int(found.hand[row])
         boxes.append(box)

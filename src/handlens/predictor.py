@@ -69,7 +69,7 @@ class Predictor:
             raise InputError(f"the minimum score must lie between 0 and 1, got {min_score}.")
         if crop not in CROPS:
             raise InputError(unknown("crop", crop, CROPS))
-        value = self._value(frame, min_score, crop)
+        value, basis = self._value(frame, min_score, crop)
         return Result(
             self.task,
             frame.index,
@@ -81,9 +81,11 @@ class Predictor:
             self.card.name,
             frame.duration,
             frame.clock,
+            basis,
         )
 
-    def _value(self, frame: Frame, min_score: float | None, crop: str) -> Value:
+    def _value(self, frame: Frame, min_score: float | None, crop: str) -> tuple[Value, Value | None]:
+        """Return the answer, and with a `min_score` the answer at the card's own thresholds."""
         if self.card.kind == "contact":
             return contact.composed(frame, self.runner, self.parts["detector"], min_score)
         if self.card.kind == "detect":
@@ -91,13 +93,18 @@ class Predictor:
         if self.card.kind == "segment":
             tensor, geometry = prepare(frame.image, self.card)
             mask = segment.decode(self.runner.run(tensor), self.card, geometry)
-            least = self.card.threshold("score", 0.0) if min_score is None else min_score
-            return mask.surer(least) if least > 0 else mask
+            least = self.card.threshold("score", 0.0)
+            own = mask.surer(least) if least > 0 else mask
+            if min_score is None:
+                return own, None
+            return mask.surer(min_score) if min_score > 0 else mask, own
         if self.card.kind == "combined":
-            judged = combined.found_hands(frame, self.runner)
+            judged = tuple(combined.found_hands(frame, self.runner))
         else:
-            judged = hands.judged(frame, self.runner, crop, self._detector)
-        return tuple(hand for hand in judged if min_score is None or hand.gesture.score >= min_score)
+            judged = tuple(hands.judged(frame, self.runner, crop, self._detector))
+        if min_score is None:
+            return judged, None
+        return tuple(hand for hand in judged if hand.gesture.score >= min_score), judged
 
     def _detector(self) -> Runner:
         """Return the model that finds the hands, opened when it is first asked for."""

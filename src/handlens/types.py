@@ -119,6 +119,8 @@ class Result:
 
     value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
     width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
+    basis: where a minimum score of the user changed `value`, what the model says at its own thresholds: identities and
+    events are made of it, so that a minimum score changes none of them; else None.
     """
 
     task: str
@@ -131,6 +133,7 @@ class Result:
     model: str
     duration: float = 0.0
     clock: float | None = None
+    basis: Value | None = None
 
     def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
@@ -141,7 +144,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that began and ended. start, stop: seconds; start_frame, stop_frame: frames; peak: probability."""
+    """Something that began and ended.
+
+    start, stop: seconds, from the start of the first frame to the end of the last one. start_frame, stop_frame: the
+    numbers of these frames. peak: the highest probability. side: "left" or "right" of the person, or "". hand: the hand
+    that did it ("hand 2"), or "". regions: the touched regions one after the other, each with its seconds. clock: when
+    it began, in seconds since 1970, for live sources. cut: the source ended, paused or was interrupted within it.
+    """
 
     task: str
     label: str
@@ -152,6 +161,11 @@ class Event:
     stop_frame: int
     peak: float
     source: str = ""
+    side: str = ""
+    hand: str = ""
+    regions: tuple[tuple[str, float], ...] = ()
+    clock: float | None = None
+    cut: bool = False
 
     def __post_init__(self) -> None:
         if self.stop < self.start:

@@ -5,7 +5,7 @@ It must not know files, drawing or how networks run.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -23,13 +23,16 @@ MAX_FACES = 6
 CROP_SCALE = 2.0  # of the longer side of the face box
 
 
-def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float | None = None) -> Detections:
+def composed(
+    frame: Frame, contact: Runner, detector: Runner, min_score: float | None = None
+) -> tuple[Detections, Detections | None]:
     """Return what a contact model says of each face that the detector finds in the whole frame.
 
     The answer has the faces and hands of the detector, hands that only the contact model sees (detectors lose hands at
-    the face), the touched regions with their owners, and the frame's probability: that of its most touched face.
-    Options of the contact card: "max_faces" (6), "crop_scale" (2.0), "second_look" (0). min_score leaves
-    boxes out of the answer; the probability is the same.
+    the face), the touched regions with their owners, the probability of each face, and the frame's probability: that of
+    its most touched face. Options of the contact card: "max_faces" (6), "crop_scale" (2.0), "second_look" (0).
+    min_score leaves boxes out of the answer, or adds regions of faces below the card's threshold; probabilities stay
+    the same. With a min_score the second value is the answer at the card's thresholds, else it is None.
     """
     tensor, geometry = prepare(frame.image, detector.card)
     found = detect.decode(detector.run(tensor), detector.card, geometry)
@@ -37,8 +40,8 @@ def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float |
     rows = Growing(names, found)
     faces = chosen_faces(found, int(contact.card.options.get("max_faces", MAX_FACES)))
     floor = contact.card.threshold("touch", 0.5)
-    floor = floor if min_score is None else min(floor, min_score)
-    touch = 0.0
+    touch: dict[int, float] = {}
+    doubtful: list[tuple[FaceView, int]] = []  # faces below the card's threshold
     if len(faces):
         squares = square(found.xyxy[faces], contact.card.options.get("crop_scale", CROP_SCALE))
         crops = [crop_box(frame.image, box, contact.card.size) for box in squares]
@@ -46,14 +49,20 @@ def composed(frame: Frame, contact: Runner, detector: Runner, min_score: float |
         for i, (face, (_, way)) in enumerate(zip(faces, crops, strict=True)):
             doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
             probability = contact.card.calibrated(float(answer["touch_logit"][i, 0]) + doubt)
-            touch = max(touch, probability)
+            touch[int(face)] = probability
             view = FaceView(answer["hand"][i, 0], answer["regions"][i], answer["region_scores"][i], way)
             if probability >= floor:
                 add_regions(rows, view, int(face), probability, contact.card)
-    answer_boxes = rows.detections(touch)
+            else:
+                doubtful.append((view, int(face)))
+    own = rows.detections(touch)
     if min_score is None:
-        return answer_boxes
-    return answer_boxes.select(answer_boxes.score >= min_score)
+        return own, None
+    for view, face in doubtful:  # after all others, so that they change nothing of these
+        if touch[face] >= min_score:
+            add_regions(rows, view, face, touch[face], contact.card)
+    every = rows.detections(touch)
+    return every.select(every.score >= min_score), own
 
 
 def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
@@ -120,14 +129,26 @@ class Growing:
             return -1
         return int(owner_rows(box[None], np.stack([self.boxes[i] for i in rows]), rows)[0])
 
-    def detections(self, touch: float) -> Detections:
-        """Return the rows as `Detections`."""
+    def detections(self, touch: Mapping[int, float]) -> Detections:
+        """Return the rows as `Detections`. touch: row of a face -> the probability that it is touched."""
+        best = max(touch.values(), default=0.0)
         if not self.boxes:
-            return Detections.empty(self.names, touch)
+            return dataclasses.replace(Detections.empty(self.names, best), face_touch=np.zeros(0, np.float32))
         owners = np.array(self.owners, np.int64)
         labels = np.array([self.names.index(label) for label in self.labels], np.int64)
         scores = np.array(self.scores, np.float32)
-        return Detections(np.stack(self.boxes), scores, labels, self.names, owners[:, 0], owners[:, 1], touch=touch)
+        by_face = np.full(len(self.boxes), np.nan, np.float32)
+        by_face[list(touch)] = list(touch.values())
+        return Detections(
+            np.stack(self.boxes),
+            scores,
+            labels,
+            self.names,
+            owners[:, 0],
+            owners[:, 1],
+            touch=best,
+            face_touch=by_face,
+        )
 
 
 def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: ModelCard) -> None:

@@ -16,14 +16,18 @@ from handlens.runner import Runner
 from handlens.types import Detections, Floats, Frame, Ints
 
 
-def detected(frame: Frame, runner: Runner, min_score: float | None = None) -> Detections:
+def detected(frame: Frame, runner: Runner, min_score: float | None = None) -> tuple[Detections, Detections | None]:
     """Return what a model of kind "detect" sees, whatever its labels: every label but face and hand is a touch.
 
-    One class `facetouch`, or `cheek, forehead, chin`, or either with `face` and `hand` beside them.
+    One class `facetouch`, or `cheek, forehead, chin`, or either with `face` and `hand` beside them. With a min_score
+    the second value is the answer at the card's thresholds, else it is None.
     """
     tensor, geometry = prepare(frame.image, runner.card)
-    found = detect.decode(runner.run(tensor), runner.card, geometry, min_score)
-    return judged(owned(found), runner.card)
+    outputs = runner.run(tensor)
+    own = judged(owned(detect.decode(outputs, runner.card, geometry)), runner.card)
+    if min_score is None:
+        return own, None
+    return judged(owned(detect.decode(outputs, runner.card, geometry, min_score)), runner.card), own
 
 
 def owned(found: Detections) -> Detections:
