@@ -1,8 +1,11 @@
 """The options that several verbs share: one spelling, one help text, one allowed range; it must not act on them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from handlens.io.reading import Reading
 
 Model = Annotated[
     str,
@@ -25,6 +28,22 @@ MinScore = Annotated[
     typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes, or hands, below this score."),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, metavar="N", help="Look at every N-th frame only.")]
+Start = Annotated[
+    float, typer.Option("--start", min=0, metavar="SEC", help="Begin at this time of each video (times stay its own).")
+]
+Stop = Annotated[float | None, typer.Option("--stop", min=0, metavar="SEC", help="End before this time of each video.")]
+Rotate = Annotated[
+    int, typer.Option("--rotate", metavar="0|90|180|270", help="Turn every frame clockwise, after its own orientation.")
+]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Change left and right of every frame.")]
+Stream = Annotated[
+    int | None, typer.Option("--stream", min=0, metavar="N", help="The video stream to read, as ffprobe numbers them.")
+]
+Fps = Annotated[
+    float | None,
+    typer.Option("--fps", metavar="F", help="Count times at this rate: for raw videos, which hold no times."),
+]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search the folders below a folder, too.")]
 Open = Annotated[
     float, typer.Option("--open", min=0, max=1, metavar="P", help="An event opens at or above this probability ...")
 ]
@@ -41,3 +60,19 @@ Crop = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
 ]
+
+
+def reading(
+    every: int, start: float, stop: float | None, rotate: int, mirror: bool, stream: int | None, fps: float | None
+) -> "Reading":
+    """Return the flags that say how sources are read, as one value; its remarks go to stderr.
+
+    Raises:
+        InputError: a value is not allowed.
+    """
+    import math
+
+    from handlens.cli.failures import complain
+    from handlens.io.reading import Reading
+
+    return Reading(every, start, math.inf if stop is None else stop, rotate, mirror, stream, fps, complain)

@@ -11,6 +11,7 @@ from handlens.cli.failures import DONE, INTERRUPTED, WRONG_INPUT, complain
 from handlens.errors import DeviceError, HandlensError, InputError
 
 if TYPE_CHECKING:
+    from handlens.io.reading import Reading
     from handlens.io.sources import Source
     from handlens.loop import Step
     from handlens.summary import Summary
@@ -28,6 +29,13 @@ def predict(
     events: options.Events = None,
     min_score: options.MinScore = None,
     every: options.Every = 1,
+    start: options.Start = 0.0,
+    stop: options.Stop = None,
+    rotate: options.Rotate = 0,
+    mirror: options.Mirror = False,
+    stream: options.Stream = None,
+    fps: options.Fps = None,
+    recursive: options.Recursive = False,
     open: options.Open = 0.5,
     close: options.Close = None,
     min_time: options.MinTime = 0.25,
@@ -49,9 +57,10 @@ def predict(
     from handlens.track import Tracker
 
     tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
+    reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
     summary = Summary(threshold=open, task=predictor.task)
-    jobs = _plan(sources, summary)
+    jobs = _plan(sources, recursive, summary)
     if not jobs:
         return WRONG_INPUT
     inputs = [path for job in jobs for path in job]
@@ -61,7 +70,7 @@ def predict(
         Bar(lambda step: _told(step, open)) as bar,
     ):
         for job in jobs:
-            source = _opened(job, every, summary)
+            source = _opened(job, reading, summary)
             if source is None:
                 continue
             with source:
@@ -97,14 +106,14 @@ def conclude(summary: "Summary") -> int:
     return WRONG_INPUT if summary.errors else DONE
 
 
-def _plan(sources: Sequence[str], summary: "Summary") -> list[list[str]]:
+def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[list[str]]:
     """Return what is to be opened together: neighbouring pictures as one, everything else on its own."""
     from handlens.io.sources import find_files, is_picture
 
     jobs: list[list[str]] = []
     for text in sources:
         try:
-            paths = [text] if _is_live(text) else find_files(text)
+            paths = [text] if _is_live(text) else find_files(text, recursive, complain)
         except InputError as error:
             _report(error, summary)
             continue
@@ -122,15 +131,15 @@ def _is_live(text: str) -> bool:
     return is_address(text) or text.startswith("/dev/video") or (text.isdigit() and not os.path.exists(text))
 
 
-def _opened(job: list[str], every: int, summary: "Summary") -> "Source | None":
+def _opened(job: list[str], reading: "Reading", summary: "Summary") -> "Source | None":
     """Open one job, or report why that is not possible and return None."""
     from handlens.io.files import Files
     from handlens.io.sources import is_picture, open_source
 
     if is_picture(job[0]):
-        return Files(job[0] if len(job) == 1 else f"{len(job)} pictures", job, every)
+        return Files(job[0] if len(job) == 1 else f"{len(job)} pictures", job, reading)
     try:
-        return open_source(job[0], every)
+        return open_source(job[0], reading=reading)
     except (InputError, DeviceError) as error:
         _report(error, summary)
         return None

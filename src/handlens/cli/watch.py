@@ -41,6 +41,12 @@ def watch(
     cooldown: Cooldown = 5.0,
     min_score: options.MinScore = None,
     every: options.Every = 1,
+    start: options.Start = 0.0,
+    stop: options.Stop = None,
+    rotate: options.Rotate = 0,
+    mirror: options.Mirror = False,
+    stream: options.Stream = None,
+    fps: options.Fps = None,
     open: options.Open = 0.5,
     close: options.Close = None,
     min_time: options.MinTime = 0.25,
@@ -61,12 +67,13 @@ def watch(
     from handlens.track import Tracker
 
     tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
+    reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
     wanted = voice is not None or predictor.task == "touch"
     if not no_page:
         complain("the page in the browser comes later; this is the terminal view (--no-page).")
     with (
-        open_source(source, every, live=True) as camera,
+        open_source(source, live=True, reading=reading) as camera,
         open_sinks(json, events, out, [source], live=True, task=predictor.task) as sinks,
         View(open) as view,
         Alarm(voice or "Don't touch your face", cooldown, sound=not no_sound and wanted, bell=view.ring) as alarm,

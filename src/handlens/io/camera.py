@@ -14,6 +14,7 @@ import numpy.typing as npt
 from handlens.errors import DeviceError
 from handlens.io.live import FIRST_PATIENCE_S, PATIENCE_S, Live
 from handlens.io.quiet import quiet_opencv
+from handlens.io.reading import Reading
 from handlens.types import Frame
 
 _MISSES_S = 2.0  # a webcam under load drops single pictures; after this long it is gone
@@ -40,11 +41,11 @@ class Device(Protocol):
 
 def open_camera(
     number: int,
-    every: int = 1,
+    reading: Reading = Reading(),  # noqa: B008 (it is frozen)
     open_device: Callable[[int], Device] | None = None,
     patience: float | None = None,
 ) -> Live:
-    """Open camera `number` (0 is the first); frames are as the camera sends them, never mirrored.
+    """Open camera `number` (0 is the first); frames are as the camera sends them, unless `reading` turns them.
 
     open_device: makes the device from the number, cv2.VideoCapture if left out. patience: seconds without a picture
     after which the camera counts as stopped, 5 (10 before the first) if left out.
@@ -65,7 +66,7 @@ def open_camera(
     return Live(
         str(number),
         "camera",
-        lambda stopping: _read(device, number, every, stopping),
+        lambda stopping: _read(device, number, reading, stopping),
         device.release,
         fps=fps if fps > 0 else None,
         patience=patience or PATIENCE_S,
@@ -85,7 +86,7 @@ def list_cameras(most: int = 4) -> list[int]:
     return present
 
 
-def _read(device: Device, number: int, every: int, stopping: threading.Event) -> Iterator[Frame]:
+def _read(device: Device, number: int, reading: Reading, stopping: threading.Event) -> Iterator[Frame]:
     begin: float | None = None
     missing_since: float | None = None
     index = 0
@@ -100,8 +101,8 @@ def _read(device: Device, number: int, every: int, stopping: threading.Event) ->
             continue
         missing_since = None
         begin = now if begin is None else begin
-        if index % every == 0:
-            yield Frame(_to_rgb(picture), index, now - begin, str(number), clock=time.time())
+        if index % reading.every == 0:
+            yield Frame(reading.turn(_to_rgb(picture)), index, now - begin, str(number), clock=time.time())
         index += 1
 
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from handlens.errors import FrameError
 from handlens.io.pictures import read_picture
+from handlens.io.reading import Reading
 from handlens.io.sources import OnError, is_picture
 from handlens.types import Frame
 
@@ -23,10 +24,10 @@ class Files:
     ended = ""
     fps = None
 
-    def __init__(self, name: str, paths: Sequence[str], every: int = 1) -> None:
+    def __init__(self, name: str, paths: Sequence[str], reading: Reading = Reading()) -> None:  # noqa: B008 (it is frozen)
         self.name = name
         self.paths = tuple(paths)
-        self.every = every
+        self._reading = reading
         self._stopped = threading.Event()
 
     @property
@@ -57,7 +58,7 @@ class Files:
     def _video(self, path: str, on_error: OnError | None) -> Iterator[Frame]:
         from handlens.io.video import Video
 
-        with Video(path, self.every) as video:
+        with Video(path, self._reading) as video:
             for frame in video.frames(on_error):
                 yield frame
                 if self._stopped.is_set():

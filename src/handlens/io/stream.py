@@ -12,9 +12,11 @@ import av.error
 from av.container import InputContainer
 
 from handlens.errors import DeviceError, FrameError
+from handlens.io.decoding import Decoding
 from handlens.io.live import Live, play
+from handlens.io.reading import Reading
 from handlens.io.sources import OnError, Source
-from handlens.io.video import Decoding, pick_stream, strerror
+from handlens.io.video import pick_stream, strerror
 from handlens.types import Frame
 
 OPEN_S = 5.0  # to connect, and again to recognise the format: together at most 10 s
@@ -23,7 +25,7 @@ _PATIENT = ("http://", "https://", "tcp://")  # the sender waits while we think
 _HASTY = {"flags": "low_delay", "analyzeduration": "1000000"}  # "nobuffer" would lose what was looked at, up to 1 s
 
 
-def open_stream(address: str, every: int = 1, live: bool = False) -> Source:
+def open_stream(address: str, reading: Reading = Reading(), live: bool = False) -> Source:  # noqa: B008 (it is frozen)
     """Open rtsp://, http://, udp://, tcp:// or whatever else FFmpeg speaks.
 
     A sender that waits for us (http, tcp) is read without loss when live=False; every other stream keeps only the
@@ -37,7 +39,7 @@ def open_stream(address: str, every: int = 1, live: bool = False) -> Source:
     patient = address.lower().startswith(_PATIENT) and not live
     container = _connect(address, name, {} if patient else _HASTY)
     try:
-        source = Stream(name, container, every, ahead=patient or container.duration is not None)
+        source = Stream(name, container, reading, ahead=patient or container.duration is not None)
     except FrameError as error:
         container.close()
         raise DeviceError(str(error)) from error
@@ -68,14 +70,13 @@ class Stream:
     skipped = 0
     total = None
 
-    def __init__(self, name: str, container: InputContainer, every: int = 1, ahead: bool = True) -> None:
+    def __init__(self, name: str, container: InputContainer, reading: Reading, ahead: bool = True) -> None:
         self.name = name
         self.ended = ""
         self._container = container
-        video = pick_stream(container, name)
-        video.thread_type = "SLICE"  # frame threads would hold frames back
-        self.fps = float(video.average_rate) if video.average_rate else None
-        self._decoding = Decoding(container, video, name, every, ahead)
+        video = pick_stream(container, name, reading)
+        self._decoding = Decoding(container, video, name, reading, ahead, arrival=True)
+        self.fps = self._decoding.fps
         self._stopped = threading.Event()
 
     def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
