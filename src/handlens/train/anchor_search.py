@@ -8,7 +8,7 @@ their sides differs by a factor of 4 or more; the share of boxes within reach is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,8 @@ def set_anchors(net: nn.Module, anchors: Sequence[Sequence[float]]) -> None:
     """
     if not hasattr(net, "set_anchors"):
         raise InputError(f"{type(net).__name__} finds boxes without anchors, so none can be set.")
-    net.set_anchors(anchors)
+    anchored: Any = net
+    anchored.set_anchors(anchors)
 
 
 def fit_anchors(net: Anchored, found: LabelledSet, card: ModelCard, seed: int = 0) -> str:

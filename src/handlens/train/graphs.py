@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +32,9 @@ class ProbabilityGraph(nn.Module):
         x = x.mean(1, keepdim=True) if self.grey else x
         if not hasattr(self.net, "features"):
             return _told(self.net(x))
-        embedding = self.net.features(x)
-        told = _told(self.net.judged(embedding))
+        net: Any = self.net  # its two halves are no part of nn.Module
+        embedding = net.features(x)
+        told = _told(net.judged(embedding))
         return (told, embedding) if isinstance(told, Tensor) else (*told, embedding)
 
 
@@ -92,7 +94,8 @@ def canonical_graph(net: nn.Module, kind: str, grey: bool = False) -> nn.Module:
         InputError: a kind that has none.
     """
     if kind == "detect":
-        return net.graph()
+        detector: Any = net
+        return cast(nn.Module, detector.graph())
     if kind == "classify":
         return ProbabilityGraph(net, grey)
     if kind == "segment":

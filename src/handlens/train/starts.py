@@ -7,6 +7,7 @@ import copy
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -114,14 +115,16 @@ def begin_encoder(net: nn.Module, name: str, pretrained: str, take: bool = True)
     """
     if pretrained == CHANCE:
         if hasattr(net, "free_encoder"):
-            net.free_encoder()
+            encoder: Any = net
+            encoder.free_encoder()
     elif not hasattr(net, "take_encoder"):
         raise InputError(
             f"the network '{name}' has no pretrained encoder, as vgg and deeplabv3plus have: leave --pretrained out, or"
             " give weights for all of it with --start."
         )
     elif take:
-        net.take_encoder(None if pretrained == IMAGENET else Path(pretrained).expanduser())
+        encoder = net
+        encoder.take_encoder(None if pretrained == IMAGENET else Path(pretrained).expanduser())
 
 
 def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:

@@ -35,7 +35,8 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
-        return self.work(y) + (x if self.same else self.past(y))
+        answer: Tensor = self.work(y) + (x if self.same else self.past(y))
+        return answer
 
 
 class Mask(nn.Module):
@@ -60,7 +61,8 @@ class Mask(nn.Module):
         x = self.bottom(x)
         for level, skip, step in zip(reversed(levels[:-1]), reversed(self.skip), self.up, strict=True):
             x = step(interpolate(x, level.shape[2:], mode="bilinear") + skip(level))
-        return self.out(interpolate(x, size, mode="bilinear"))
+        answer: Tensor = self.out(interpolate(x, size, mode="bilinear"))
+        return answer
 
 
 class AttentionModule(nn.Module):
@@ -74,7 +76,8 @@ class AttentionModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.before(x)
-        return self.after((1 + self.mask(x)) * self.trunk(x))
+        answer: Tensor = self.after((1 + self.mask(x)) * self.trunk(x))
+        return answer
 
 
 class AttentionBody(nn.Sequential):

@@ -49,7 +49,8 @@ class Squeeze(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weigh(x)
+        answer: Tensor = x * self.weigh(x)
+        return answer
 
 
 class ImprovedUnit(nn.Module):
@@ -68,7 +69,8 @@ class ImprovedUnit(nn.Module):
         self.past = nn.Identity() if same else nn.Sequential(*_conv(cin, cout, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.work(x) + self.past(x)
+        answer: Tensor = self.work(x) + self.past(x)
+        return answer
 
 
 class ImprovedResNet(nn.Sequential):
@@ -135,7 +137,8 @@ class Inverted(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.work(x) if self.same else self.work(x)
+        answer: Tensor = x + self.work(x) if self.same else self.work(x)
+        return answer
 
 
 class MobileFace(nn.Sequential):

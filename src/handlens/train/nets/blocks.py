@@ -25,8 +25,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = ConvUnit(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
-        nn.init.zeros_(self.second[1].weight)
+        norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(norm.weight)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), norm)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.second(self.first(x)))
@@ -42,7 +43,8 @@ class TopDown(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         up = nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
-        return self.smooth(self.lateral(fine) + up)
+        answer: Tensor = self.smooth(self.lateral(fine) + up)
+        return answer
 
 
 def stage(cin: int, cout: int, blocks: int) -> nn.Sequential:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from handlens.errors import InputError
 from handlens.train.nets.anchors import Decoded, canonical, cells, check_anchors, check_size
 from handlens.train.nets.darknet_cfg import Section, parse_cfg, read_cfg
-from handlens.train.nets.darknet_layers import BUILDERS, Route, Shape, Shortcut, Yolo
+from handlens.train.nets.darknet_layers import BUILDERS, Route, Shape, Shortcut
 from handlens.train.nets.darknet_standard import standard_cfg
+from handlens.train.nets.darknet_yolo import Yolo
 from handlens.train.nets.yolov3_loss import yolov3_loss
 
 
@@ -118,9 +119,10 @@ class Darknet(nn.Module):
     def _expect_little(self) -> None:
         """Begin with a chance of 0.01 for an object in each place (arXiv 1708.02002), not with thousands of boxes."""
         for before, head in zip(self.layers, list(self.layers)[1:], strict=False):
-            if isinstance(head, Yolo) and isinstance(before, nn.Sequential) and before.conv.bias is not None:
+            conv = before.conv if isinstance(before, nn.Sequential) else None
+            if isinstance(head, Yolo) and isinstance(conv, nn.Conv2d) and conv.bias is not None:
                 with torch.no_grad():
-                    before.conv.bias.view(len(head.mask), -1)[:, 4] = math.log(0.01 / 0.99)
+                    conv.bias.view(len(head.mask), -1)[:, 4] = math.log(0.01 / 0.99)
 
 
 DarknetGraph = Decoded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from handlens.errors import InputError, unknown
 from handlens.train.nets.darknet_cfg import Section
 from handlens.train.nets.darknet_yolo import Yolo, rules_of
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
     "leaky": lambda: nn.LeakyReLU(0.1),
     "relu": nn.ReLU,
@@ -69,7 +69,8 @@ class Shortcut(nn.Module):
         total = maps[0]
         for x in maps[1:]:
             total = total + x
-        return self.act(total)
+        answer: Tensor = self.act(total)
+        return answer
 
 
 def _last(shapes: list[Shape], first: Shape) -> Shape:

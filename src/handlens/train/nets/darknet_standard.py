@@ -5,6 +5,8 @@ Written from the layer tables of YOLOv3 (arXiv 1804.02767). A user may save one,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from handlens.errors import InputError, unknown
 
 ANCHORS = "10,13, 16,30, 33,23, 30,61, 62,45, 59,119, 116,90, 156,198, 373,326"
@@ -110,7 +112,7 @@ def _tiny(classes: int) -> list[str]:
     ]
 
 
-_WRITERS = {
+_WRITERS: dict[str, tuple[int, Callable[[int], list[str]]]] = {
     "yolov3": (416, _full),
     "yolov3-spp": (608, lambda classes: _full(classes, spp=True)),
     "yolov3-tiny": (416, _tiny),

@@ -81,10 +81,9 @@ def _tensors(net: Darknet, layers: int | None) -> list[Tensor]:
     for layer in list(net.layers)[:layers]:
         if not isinstance(layer, nn.Sequential):
             continue
-        conv, norm = layer.conv, getattr(layer, "norm", None)
+        conv, norm = layer.get_submodule("conv"), getattr(layer, "norm", None)
+        filled: list[object] = [conv.bias, conv.weight]
         if isinstance(norm, nn.BatchNorm2d):
-            found += [norm.bias, norm.weight, norm.running_mean, norm.running_var]
-        else:
-            found.append(conv.bias)
-        found.append(conv.weight)
+            filled = [norm.bias, norm.weight, norm.running_mean, norm.running_var, conv.weight]
+        found += [tensor for tensor in filled if isinstance(tensor, Tensor)]
     return found

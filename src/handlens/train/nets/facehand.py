@@ -56,8 +56,9 @@ class FaceHand(Body):
         self.classes = classes
         self.head = ConvUnit(width, width)
         self.out = nn.Conv2d(width, 5 * classes, 1)
-        nn.init.constant_(self.out.bias, 0.0)
-        nn.init.constant_(self.out.bias[:classes], -4.0)
+        if self.out.bias is not None:
+            nn.init.constant_(self.out.bias, 0.0)
+            nn.init.constant_(self.out.bias[:classes], -4.0)
 
     def forward(self, x: Tensor) -> RawMaps:
         out = self.out(self.head(self.maps(x)[0])).float()

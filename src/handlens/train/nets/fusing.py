@@ -23,7 +23,8 @@ def fuse(net: Net) -> Net:
             for (first, conv), (second, norm) in pairwise(list(module.named_children())):
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     folded = fuse_conv_bn_eval(conv, norm)
-                    folded.bias.requires_grad_(conv.weight.requires_grad)
+                    if folded.bias is not None:  # folding always makes one
+                        folded.bias.requires_grad_(conv.weight.requires_grad)
                     setattr(module, first, folded)
                     setattr(module, second, nn.Identity())
     return net

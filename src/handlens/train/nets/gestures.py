@@ -18,13 +18,15 @@ class MultiHead(nn.Module):
         self.out = nn.Linear(heads * width, channels)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        parts = [self._split(m(x)) for m, x in ((self.query, query), (self.key, key), (self.value, value))]
-        mixed = nn.functional.scaled_dot_product_attention(*parts)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        heads = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
+        mixed = nn.functional.scaled_dot_product_attention(heads[0], heads[1], heads[2])
+        answer: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return answer
 
     def _split(self, x: Tensor) -> Tensor:
         """(n, places, heads * width) -> (n, heads, places, width)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        answer: Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return answer
 
 
 class Attention(nn.Module):
@@ -39,7 +41,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         places = x.flatten(2).transpose(1, 2)
         mixed = self.attend(self.query(places), self.key(places), self.value(places))
-        return self.norm(places + mixed).transpose(1, 2).view_as(x)
+        answer: Tensor = self.norm(places + mixed).transpose(1, 2).view_as(x)
+        return answer
 
 
 class GestureNet(nn.Module):
@@ -67,7 +70,8 @@ class GestureNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 1, h, w) -> (n, widths[2]): what the dense layers see."""
-        return self.attention(self.conv3(self.conv2(self.conv1(x)))).mean((2, 3))
+        answer: Tensor = self.attention(self.conv3(self.conv2(self.conv1(x)))).mean((2, 3))
+        return answer
 
     def judged(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """What the net says of such features (n, widths[2])."""

@@ -45,7 +45,8 @@ class Ladder(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):  # without norms torch's own beginning lets the signal die on the way
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-                nn.init.zeros_(part.bias)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2], x.shape[3]
@@ -58,7 +59,8 @@ class Ladder(nn.Module):
         for step, level in zip(self.up, reversed(levels), strict=True):
             x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = step(torch.cat((x, level), dim=1))
-        return self.out(x)[:, :, :height, :width]
+        answer: Tensor = self.out(x)[:, :, :height, :width]
+        return answer
 
 
 class SNet(Ladder):

@@ -47,10 +47,11 @@ class Head(nn.Module):
         )
         self.scales = nn.Parameter(torch.ones(len(STRIDES)))
         for branch, bias in ((self.box, math.log(math.exp(FIRST_REACH) - 1)), (self.score, math.log(0.01 / 0.99))):
-            nn.init.kaiming_normal_(branch[0].weight, nonlinearity="relu")
-            nn.init.zeros_(branch[0].bias)
-            nn.init.normal_(branch[2].weight, std=0.01)
-            nn.init.constant_(branch[2].bias, bias)
+            first, _, last = branch
+            nn.init.kaiming_normal_(first.get_parameter("weight"), nonlinearity="relu")
+            nn.init.zeros_(first.get_parameter("bias"))
+            nn.init.normal_(last.get_parameter("weight"), std=0.01)
+            nn.init.constant_(last.get_parameter("bias"), bias)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         return [
@@ -93,7 +94,8 @@ class Nano(nn.Module):
         fine = self.down8(fine, middle)
         middle = middle + self.up16(fine)
         coarse = coarse + self.up32(middle)
-        return self.head((fine, middle, coarse))
+        levels: list[Tensor] = self.head((fine, middle, coarse))
+        return levels
 
     def decode(self, raw: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Raw maps -> boxes (n, k, 4) x1 y1 x2 y2 in input pixels and scores (n, k, classes) in [0, 1]."""

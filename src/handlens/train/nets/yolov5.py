@@ -51,7 +51,8 @@ class Focus(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         quarters = [x[..., row::2, column::2] for column in (0, 1) for row in (0, 1)]
-        return self.conv(torch.cat(quarters, dim=1))
+        answer: Tensor = self.conv(torch.cat(quarters, dim=1))
+        return answer
 
 
 class Bottleneck(nn.Module):
@@ -63,7 +64,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.cv2(self.cv1(x))
-        return x + y if self.shortcut else y
+        answer: Tensor = x + y if self.shortcut else y
+        return answer
 
 
 class C3(nn.Module):
@@ -76,7 +78,8 @@ class C3(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(half, shortcut) for _ in range(depth)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.cv3(torch.cat((self.m(self.cv1(x)), self.cv2(x)), dim=1))
+        answer: Tensor = self.cv3(torch.cat((self.m(self.cv1(x)), self.cv2(x)), dim=1))
+        return answer
 
 
 class SPP(nn.Module):
@@ -89,7 +92,8 @@ class SPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.cv1(x)
-        return self.cv2(torch.cat((x, *(pool(x) for pool in self.m)), dim=1))
+        answer: Tensor = self.cv2(torch.cat((x, *(pool(x) for pool in self.m)), dim=1))
+        return answer
 
 
 class Concat(nn.Module):
@@ -113,7 +117,7 @@ class Detect(nn.Module):
         self.m = nn.ModuleList(nn.Conv2d(c, 3 * self.fields, 1) for c in channels)
         for head, stride in zip(self.m, STRIDES, strict=True):
             with torch.no_grad():  # begin with few boxes: about 8 in a picture of 640 (prior after arXiv 1708.02002)
-                bias = head.bias.view(3, self.fields)
+                bias = head.get_parameter("bias").view(3, self.fields)
                 bias[:, 4] = math.log(8 / (640 / stride) ** 2)
                 bias[:, 5:] = math.log(0.6 / (classes - 0.99))
 
@@ -160,20 +164,27 @@ class YoloV5(nn.Module):
             seen.append(layer(taken) if isinstance(layer, Concat | Detect) else layer(taken[0]))
         return seen[-1]  # type: ignore[return-value]
 
+    @property
+    def _detect(self) -> Detect:
+        head = self.model[-1]
+        if not isinstance(head, Detect):
+            raise TypeError(f"the last layer of YOLOv5 is a Detect, not a {type(head).__name__}")
+        return head
+
     def decode(self, raw: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Raw maps -> boxes (n, k, 4) x1 y1 x2 y2 in input pixels and scores (n, k, classes) in [0, 1].
 
         A centre may leave its cell by half a cell; a side is at most four times its anchor's.
         """
         found = []
-        for level, stride, anchors in zip(raw, STRIDES, self.model[-1].anchors, strict=True):
+        for level, stride, anchors in zip(raw, STRIDES, self._detect.anchors, strict=True):
             level = level.float()
             found.append((boxes_of(level, cells(level), anchors.view(3, 1, 1, 2)) * stride, level))
         return canonical(found)
 
     def loss(self, raw: list[Tensor], boxes: Tensor) -> dict[str, Tensor]:
         """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> `loss` and its parts."""
-        return yolov5_loss(raw, boxes, self.model[-1].anchors, STRIDES, self.gains)
+        return yolov5_loss(raw, boxes, self._detect.anchors, STRIDES, self.gains)
 
     def graph(self) -> Decoded:
         """The form to export."""
@@ -181,7 +192,7 @@ class YoloV5(nn.Module):
 
     def anchors(self) -> Tensor:
         """(9, 2) the anchors of the three levels, width and height in input pixels."""
-        head = self.model[-1]
+        head = self._detect
         return (head.anchors * head.strides).flatten(0, 1)
 
     def set_anchors(self, anchors: Sequence[Sequence[float]]) -> None:
@@ -190,7 +201,7 @@ class YoloV5(nn.Module):
         Raises:
             InputError: not nine, or sides that are none.
         """
-        head = self.model[-1]
+        head = self._detect
         head.anchors.copy_(check_anchors(anchors, 9).view(3, 3, 2).to(head.strides) / head.strides)
 
 

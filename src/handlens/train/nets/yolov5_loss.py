@@ -79,10 +79,10 @@ def yolov5_loss(
     truth = truth_of(boxes, len(raw[0]), classes)
     levels = [_level(*level, truth, gains) for level in zip(raw, anchors, strides, strict=True)]
     area = raw[0].shape[2] * raw[0].shape[3] * strides[0] ** 2
-    box = gains.box * sum(level[0] for level in levels)
-    objectness = sum(level[1] * weight for level, weight in zip(levels, BALANCE, strict=True))
-    objectness = gains.objectness * area / 640**2 * objectness
-    sure = gains.classes * classes / 80 * sum(level[2] for level in levels)
+    box = gains.box * torch.stack([level[0] for level in levels]).sum()
+    weighted = torch.stack([level[1] * weight for level, weight in zip(levels, BALANCE, strict=True)])
+    objectness = gains.objectness * area / 640**2 * weighted.sum()
+    sure = gains.classes * classes / 80 * torch.stack([level[2] for level in levels]).sum()
     return {"loss": (box + objectness + sure) * len(raw[0]), "box": box, "objectness": objectness, "class": sure}
 
 
