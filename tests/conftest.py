@@ -1,10 +1,17 @@
-"""What all tests share: where the pictures of shared/ are, and a cache folder that is nobody's."""
+"""What all tests share: where the pictures of shared/ are, a cache folder that is nobody's, a clock, one thread."""
 
 import os
 import signal
 from pathlib import Path
 
+# Threads that wait for one another burn more processor time than nets as small as those of the tests need; said before
+# anything loads OpenMP, and to all processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
+from clocks import FakeClock, play_in_step, wait
+
+from handlens.io.sound import Alarm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +32,30 @@ def shared() -> Path:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the person at this machine has cached out of the tests."""
     monkeypatch.setenv("HANDLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def play_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock by which files are played; whoever watches takes every frame, and nobody waits."""
+    made = FakeClock()
+    monkeypatch.setattr("handlens.io.live.time", made)
+    monkeypatch.setattr("handlens.io.live.Grabber", play_in_step(made))
+    return made
+
+
+@pytest.fixture
+def mute_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No player is found, so that the alarm is the terminal's bell; whoever asks for it waits until it has rung."""
+
+    class Heard(Alarm):
+        def start(self) -> bool:
+            asked = super().start()
+            if asked:
+                wait(lambda: self.last_started)
+            return asked
+
+    monkeypatch.setattr("handlens.io.sound.Alarm", Heard)
+    monkeypatch.setenv("PATH", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

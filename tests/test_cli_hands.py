@@ -93,8 +93,7 @@ def test_events_say_when_an_object_was_held_and_nothing_of_nothing(at):
     assert [path.name for path in (at / "seen").iterdir()] == ["clip.mp4"]
 
 
-def test_watch_tells_what_hands_do_and_keeps_quiet(at, capsys, monkeypatch):
-    monkeypatch.setenv("PATH", "")
+def test_watch_tells_what_hands_do_and_keeps_quiet(at, play_clock, mute_machine, capsys):
     level_video(at / "clip.mp4", [230] * 20)
     line = ["watch", "clip.mp4", "-m", "held.onnx", "--crop", "whole", "--no-page", "--json", "out.jsonl"]
     assert run(line) == 0

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clocks import FakeClock, play_in_step, wait
+from clocks import wait
 from media import save_video, touch_result
 from rich.console import Console
 from tiny_clips import BRIGHT, DARK, level_video
@@ -14,7 +14,6 @@ from tiny_models import brightness_model
 
 from handlens.cli import run
 from handlens.cli.view import View
-from handlens.io.sound import Alarm
 from handlens.loop import Step
 from handlens.types import Event, Frame
 
@@ -29,19 +28,10 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The clock by which files are played; whoever watches takes every frame."""
-    made = FakeClock()
-    monkeypatch.setattr("handlens.io.live.time", made)
-    monkeypatch.setattr("handlens.io.live.Grabber", play_in_step(made))
-    return made
-
-
-def test_a_file_is_played_at_its_own_speed_to_its_end(at, clock, capsys):
-    began = clock.now
+def test_a_file_is_played_at_its_own_speed_to_its_end(at, play_clock, capsys):
+    began = play_clock.now
     assert run([*WATCH, "--json", "out.jsonl", "--events", "e.csv"]) == 0
-    assert clock.now - began == pytest.approx(24 / 15, abs=0.01)
+    assert play_clock.now - began == pytest.approx(24 / 15, abs=0.01)
     told = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [line["time"] for line in told] == pytest.approx([n / 15 for n in range(25)], abs=1e-3)
     (event,) = csv.DictReader(Path("e.csv").read_text().splitlines())
@@ -68,16 +58,7 @@ def test_that_the_page_comes_later_is_said_once(at, capsys):
     assert "page" not in capsys.readouterr().err
 
 
-def test_the_alarm_rings_the_terminal_where_nothing_can_sound(at, clock, capsys, monkeypatch):
-    class Heard(Alarm):
-        def start(self) -> bool:
-            asked = super().start()
-            if asked:  # the clip is over at once, and the alarm needs a moment to find that nothing sounds
-                wait(lambda: self.last_started)
-            return asked
-
-    monkeypatch.setattr("handlens.io.sound.Alarm", Heard)
-    monkeypatch.setenv("PATH", "")
+def test_the_alarm_rings_the_terminal_where_nothing_can_sound(at, play_clock, mute_machine, capsys):
     asked = [part for part in WATCH if part != "--no-sound"]
     assert run([*asked, "--voice", "Hands down"]) == 0
     assert capsys.readouterr().err.count("the alarm is the terminal bell") == 1

@@ -205,10 +205,7 @@ def walk(names: Sequence[str], net: Galleries, more: Sequence[str], touched: str
     return event
 
 
-@pytest.fixture(autouse=True)
-def silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No player is found, so that the alarm is the terminal's bell and no loudspeaker."""
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("play_clock", "mute_machine")
 
 
 def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest.CaptureFixture[str]) -> None:
