@@ -56,7 +56,7 @@ def test_json_to_a_dash_leaves_stdout_to_json_alone(at, capsys):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--json", "-"]) == 0
     out, err = capsys.readouterr()
     assert len([json.loads(line) for line in out.splitlines()]) == 100
-    assert "touches per hour" in err
+    assert "time touched" in err
 
 
 def test_events_go_to_csv_and_jsonl_with_the_same_fields(at):

@@ -41,7 +41,7 @@ def test_a_file_is_played_at_its_own_speed_to_its_end(at, play_clock, capsys):
     assert out == ""
     assert "cheek (face 1)\n" in err
     assert "ended after" in err
-    assert "touches per hour" in err
+    assert "time touched" in err
 
 
 def test_it_stops_when_its_time_is_over(at, capsys):

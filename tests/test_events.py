@@ -168,19 +168,19 @@ def test_an_event_tells_its_regions_its_wall_clock_and_that_it_was_cut(monkeypat
 
 def test_the_summary_tells_touches_per_hour_time_touched_and_regions() -> None:
     summary, tracker = Summary(), EventTracker()
-    for index in range(601):
+    for index in range(6001):
         probability = 0.9 if 100 <= index < 200 or 300 <= index < 350 else 0.1
         result = touch_result(probability, index / 10, index, label=2 if index < 250 else 3)
         for event in tracker.update(result):
             summary.note(event)
         summary.add(result)
-    assert (summary.frames, summary.touched, summary.events, summary.sources) == (601, 150, 2, 1)
-    assert summary.seconds == pytest.approx(60.0)
-    assert summary.per_hour == pytest.approx(120.0)
+    assert (summary.frames, summary.touched, summary.events, summary.sources) == (6001, 150, 2, 1)
+    assert summary.seconds == pytest.approx(600.0)
+    assert summary.per_hour == pytest.approx(12.0)
     assert summary.event_seconds == pytest.approx(9.9 + 4.9)
     text = str(summary)
     assert "touches per hour" in text
-    assert "120.0" in text
+    assert "12.0" in text
     assert text.index("cheek") < text.index("chin")
 
 
@@ -388,3 +388,67 @@ def test_a_split_opens_the_second_event_in_the_same_step() -> None:
         opened += [event.label for event in tracker.opened]
         assert tracker.active or n < 6
     assert opened == ["chin", "eye"]
+
+
+# --- observed time
+
+
+def faceless(result: Result) -> Result:
+    assert isinstance(result.value, Detections)
+    return dataclasses.replace(result, value=result.value.select([]))
+
+
+def test_time_without_a_face_and_pauses_are_not_observed_and_the_rate_refers_to_the_rest() -> None:
+    summary = Summary()
+    for n in range(4000):  # ten a second: 400 s, 100 s of them without a face
+        result = people(n / 10 + (50.0 if n >= 2000 else 0.0), {1: 0.1}, {}, n)
+        summary.add(faceless(result) if 1000 <= n < 2000 else result)
+    summary.note(Event("touch", "chin", "face 1", 1, 4, 10, 40, 0.9, "x"))
+    assert summary.seconds == pytest.approx(450.0)
+    assert summary.observed == pytest.approx(300.0, abs=0.11)
+    assert summary.per_hour == pytest.approx(12.0, rel=0.01)
+    assert summary.share == pytest.approx(0.01, rel=0.01)
+    rows = dict(summary.rows())
+    assert (rows["duration"], rows["observed"]) == ("7:30.0", "5:00.0 (67%)")
+
+
+def test_below_five_observed_minutes_no_rate_is_told() -> None:
+    summary = Summary()
+    for n in range(2990):
+        summary.add(people(n / 10, {1: 0.1}, {}, n))
+    assert summary.per_hour is None
+    assert "per hour" not in str(summary)
+
+
+def test_a_model_that_knows_no_faces_observes_all_the_time() -> None:
+    summary = Summary()
+    for n in range(11):
+        found = Detections.empty(("facetouch",), touch=None)
+        summary.add(Result("touch", n, n / 10, found, "x", 9, 9, "m"))
+    assert summary.observed == summary.seconds == pytest.approx(1.0)
+
+
+def test_each_source_has_a_row_of_its_own() -> None:
+    summary = Summary()
+    for name, seconds in (("a.mp4", 400), ("b.mp4", 20)):
+        for n in range(seconds + 1):
+            summary.add(touch_result(0.1, n, n, name))
+    summary.note(Event("touch", "chin", "", 1, 21, 1, 21, 0.9, "a.mp4"))
+    heading, one, two = summary.source_rows()
+    assert heading == ("source", "duration", "observed", "touches", "per hour", "time touched")
+    assert one == ("a.mp4", "6:40.0", "6:40.0", "1", "9.0", "20.0 s (5.0%)")
+    assert two == ("b.mp4", "20.0 s", "20.0 s", "0", "-", "0.0 s (0.0%)")
+    assert "b.mp4" in str(summary)
+
+
+def test_a_summary_goes_through_json_and_back() -> None:
+    import json
+
+    summary = Summary(errors=[InputError("'c.mp4' is empty.")])
+    for n in range(5):
+        summary.add(hold(n, "object"))
+    summary.note(Event("hold", "object", "hand 4", 0, 0.4, 0, 4, 0.9, "x"))
+    again = Summary.from_dict(json.loads(json.dumps(summary.to_dict())))
+    assert again.to_dict() == summary.to_dict()
+    assert (again.labels["object"], again.regions["object"].count, again.seconds) == (5, 1, pytest.approx(0.4))
+    assert str(again.merge(again)).count("object") == 2

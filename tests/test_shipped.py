@@ -19,7 +19,7 @@ def test_the_demo_finds_touches_and_leaves_what_it_promises(tmp_path: Path, caps
     assert touches
     out, err = capsys.readouterr()
     assert all(f"{float(touch['start']):8.2f}" in out for touch in touches)
-    assert "touches per hour" in err
+    assert "time touched" in err
     sheet = cv2.imread(str(tmp_path / "demo.jpg"))
     assert sheet is not None
     assert sheet.shape[1] > 600

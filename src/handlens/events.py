@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from handlens.errors import InputError
-from handlens.pace import Pace
+from handlens.pace import Pace, wall_clock
 from handlens.types import Detections, Event, Label, Result
 
 EVENT_FIELDS = (
@@ -45,11 +44,6 @@ def event_fields(event: Event) -> dict[str, str | int | float]:
     fields["clock"] = "" if event.clock is None else wall_clock(event.clock)
     fields["cut"] = int(event.cut)
     return fields
-
-
-def wall_clock(seconds: float) -> str:
-    """Return seconds since 1970 as ISO 8601 in this machine's time zone: "2026-11-30T12:18:02.125+01:00"."""
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
 
 
 class EventTracker:

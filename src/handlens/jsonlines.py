@@ -5,14 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from handlens.pace import wall_clock
 from handlens.types import Detections, Hand, Label, Mask, Result
 
 SPECK = 1 / 5000  # of the picture: blobs of a mask that are smaller have no box; 60 pixels of 640 x 480
 
 
-def to_json(result: Result, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the object of one line. mask: the path its mask was written to, or those of its hands, in their order."""
+def to_json(result: Result, mask: str | Sequence[str] | None = None, unobserved: float = 0.0) -> dict[str, Any]:
+    """Return the object of one line.
+
+    mask: the path its mask was written to, or those of its hands, in their order. unobserved: seconds before this frame
+    in which no frame came.
+    """
     masks = [mask] if isinstance(mask, str) else list(mask or ())
+    timing: dict[str, Any] = {"duration": round(float(result.duration), 6)} if result.duration > 0 else {}
+    if result.clock is not None:
+        timing["clock"] = wall_clock(result.clock)
+    if unobserved > 0:
+        timing["unobserved"] = round(unobserved, 3)
     return {
         "source": result.source,
         "frame": int(result.index),
@@ -22,6 +32,7 @@ def to_json(result: Result, mask: str | Sequence[str] | None = None) -> dict[str
         "model": result.model,
         "task": result.task,
         "value": _value(result, masks),
+        **timing,
     }
 
 

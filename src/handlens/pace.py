@@ -1,11 +1,17 @@
 """How long each frame counts, and where the time stamps pause; it must not know what the frames show."""
 
 from collections import deque
+from datetime import datetime
 from statistics import median
 
 _MEMORY = 9  # steps: a source that changes its frame rate is followed after five frames
 _SLACK = 1.5  # of the usual step: frames that come a little late are no pause
 _TINY = 1e-6  # seconds
+
+
+def wall_clock(seconds: float) -> str:
+    """Return seconds since 1970 as ISO 8601 in this machine's time zone: "2026-11-30T12:18:02.125+01:00"."""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
 
 
 class Pace:
