@@ -49,7 +49,7 @@ app.add_typer(data, name="data")
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; a failure has been said in one sentence on stderr."""
     command = typer.main.get_command(app)
-    return guard(lambda: command.main(arguments, prog_name="handlens", standalone_mode=False))
+    return guard(lambda: command.main(arguments, prog_name="handlens", standalone_mode=False, obj=tuple(arguments)))
 
 
 def main() -> None:

@@ -57,6 +57,9 @@ Crop = Annotated[
     str,
     typer.Option("--crop", metavar="hand|whole", help="What models of hands judge: each hand found, or the picture."),
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with an unfinished run into the same files, after its last source.")
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
 ]

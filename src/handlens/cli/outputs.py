@@ -1,7 +1,7 @@
 """The sinks that --json, --events and --out ask for, opened together; it must not know what is written to them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from handlens.errors import InputError
@@ -21,11 +21,14 @@ def open_sinks(
     inputs: Sequence[str] = (),
     live: bool = False,
     task: str = "touch",
+    lengths: Mapping[str, int] | None = None,
+    done: Sequence[str] = (),
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
-    inputs: files that are read, so none of them may be written to. live: never hold up the loop. task: what the model
-    answers; the masks of some lie beside what is drawn.
+    inputs: files that are read, so none of them may be written to. live: never hold up the loop, append to files that
+    are there, and give videos new names. task: what the model answers; the masks of some lie beside what is drawn.
+    lengths: of a run that is resumed, file -> the bytes to keep. done: the sources that it has finished.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
@@ -33,12 +36,16 @@ def open_sinks(
     """
     _refuse_collisions(json, events, inputs)
     made: list[Sink] = []
-    lines = None if json is None else JsonLines(json)
-    places = None if out is None else Places(out, inputs, task)
+    keep = lengths or {}
+    to_file = json not in (None, "-")
+    lines = None if json is None else JsonLines(json, keep.get(os.path.abspath(json), 0), append=live and to_file)
+    places = None if out is None else Places(out, inputs, task, fresh=live)
     if places is not None:
+        for source in done:
+            places.drawing(source)  # their names are taken
         made.append(Annotated(places))  # first: it makes the folder, and the others may lie in it
     if events is not None:
-        made.append(EventFile(events))
+        made.append(EventFile(events, keep.get(os.path.abspath(events), 0), append=live))
     if places is not None and task in MASKS:
         made.append(MaskFiles(places, lines))
     elif lines is not None:
@@ -70,7 +77,7 @@ def _refuse_collisions(json: str | None, events: str | None, inputs: Sequence[st
             continue
         if path.startswith("--") or not path:
             raise InputError(f"{flag} needs the name of a file, not '{path}'.")
-        place = os.path.realpath(path)
-        if place in taken:
-            raise InputError(f"{flag} '{path}' is also {taken[place]}: give another name.")
-        taken[place] = flag
+        for place in (os.path.realpath(path), os.path.realpath(f"{path}.part"), os.path.realpath(f"{path}.resume")):
+            if place in taken:
+                raise InputError(f"{flag} '{path}' is also {taken[place]}: give another name.")
+        taken[os.path.realpath(path)] = flag

@@ -1,7 +1,8 @@
 """The verb `predict`: pictures, folders, patterns, videos and addresses, one after the other, to their end."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,10 +12,15 @@ from handlens.cli.failures import DONE, INTERRUPTED, WRONG_INPUT, complain
 from handlens.errors import DeviceError, HandlensError, InputError
 
 if TYPE_CHECKING:
+    from handlens.cli.progress import Bar
+    from handlens.cli.resume import RunRecord
     from handlens.io.reading import Reading
+    from handlens.io.sinks import Sink
     from handlens.io.sources import Source
     from handlens.loop import Step
     from handlens.summary import Summary
+
+_TOGETHER = 64  # pictures after which what is done is noted
 
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE", help="Pictures, folders, patterns, videos, stream addresses.")
@@ -22,6 +28,7 @@ Sources = Annotated[
 
 
 def predict(
+    context: typer.Context,
     sources: Sources,
     model: options.Model = "touch",
     json: options.Json = None,
@@ -42,14 +49,17 @@ def predict(
     gap: options.Gap = 0.5,
     crop: options.Crop = "hand",
     threads: options.Threads = None,
+    resume: options.Resume = False,
 ) -> int:
     """Look at pictures and videos and write what was seen.
 
     Touches, unless --model says otherwise: hold for what hands hold, signs for what they show, digits and gestures for
     silhouettes of one hand, and how it is turned; combined for the numbers that all hands of a picture show.
+    Results of each finished source are safe when the run is stopped or killed; --resume goes on after them.
     """
     from handlens.cli.outputs import open_sinks
     from handlens.cli.progress import Bar
+    from handlens.cli.resume import RunRecord, digests, settings_of
     from handlens.events import EventTracker
     from handlens.loop import run
     from handlens.predictor import load
@@ -59,39 +69,74 @@ def predict(
     tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
-    summary = Summary(threshold=open, task=predictor.task)
+    outputs = {"events": events, "json": json, "out": out}
+    record = RunRecord(outputs, settings_of(context.params), digests(predictor), context.obj or (), resume)
+    summary = record.summary(Summary(threshold=open, task=predictor.task))
     jobs = _plan(sources, recursive, summary)
     if not jobs:
         return WRONG_INPUT
     inputs = [path for job in jobs for path in job]
-    identities = Tracker()
+    todo = record.left(jobs)
     with (
-        open_sinks(json, events, out, inputs, task=predictor.task) as sinks,
+        record,
+        open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources) as sinks,
         Bar(lambda step: _told(step, open)) as bar,
     ):
-        for job in jobs:
-            source = _opened(job, reading, summary)
-            if source is None:
-                continue
-            with source:
-                bar.begin(source.name, source.total)
-                run(
-                    source,
-                    predictor,
-                    identities,
-                    tracker,
-                    sinks,
-                    progress=bar,
-                    on_error=lambda error: complain(str(error)),
-                    min_score=min_score,
-                    crop=crop,
-                    summary=summary,
-                )
-            if summary.interrupted:
-                break
+        work = partial(
+            run,
+            predictor=predictor,
+            tracker=Tracker(),
+            events=tracker,
+            sinks=sinks,
+            progress=bar,
+            on_error=lambda error: complain(str(error)),
+            min_score=min_score,
+            crop=crop,
+        )
+        _run_all(todo, reading, work, record, sinks, bar, summary)
         if summary.errors and not summary.frames:
             raise typer.Exit(WRONG_INPUT)  # inside: files that would be empty are not left behind
-    return conclude(summary)
+    if not summary.interrupted:
+        record.close()
+        return conclude(summary)
+    cut = summary.table[-1] if summary.table and summary.table[-1].name not in record.sources else None
+    code = conclude(summary)
+    complain(record.advice(len(inputs), cut.name if cut else None, cut.stop if cut else 0.0))
+    return code
+
+
+def _run_all(
+    jobs: Sequence[Sequence[str]],
+    reading: "Reading",
+    work: "Callable[..., Summary]",
+    record: "RunRecord",
+    sinks: "Sequence[Sink]",
+    bar: "Bar",
+    summary: "Summary",
+) -> None:
+    """Run one job after the other, noting each that is done, until the end or Ctrl-C."""
+    from handlens.summary import Summary
+
+    try:
+        for group in jobs:
+            for first in range(0, len(group), _TOGETHER):
+                job = group[first : first + _TOGETHER]
+                part = Summary(threshold=summary.threshold, task=summary.task)
+                record.begin(job)
+                source = _opened(job, reading, part)
+                if source is None:
+                    summary.merge(part)
+                    continue
+                with source:
+                    if not first:
+                        bar.begin(source.name, source.total if len(job) == len(group) else len(group))
+                    work(source, summary=part)
+                summary.merge(part)
+                if part.interrupted:
+                    return
+                record.finish(part, sinks)
+    except KeyboardInterrupt:
+        summary.interrupted = True
 
 
 def conclude(summary: "Summary") -> int:
@@ -131,7 +176,7 @@ def _is_live(text: str) -> bool:
     return is_address(text) or text.startswith("/dev/video") or (text.isdigit() and not os.path.exists(text))
 
 
-def _opened(job: list[str], reading: "Reading", summary: "Summary") -> "Source | None":
+def _opened(job: Sequence[str], reading: "Reading", summary: "Summary") -> "Source | None":
     """Open one job, or report why that is not possible and return None."""
     from handlens.io.files import Files
     from handlens.io.sources import is_picture, open_source

@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 
 from handlens.errors import OutputError
-from handlens.io.draft import Draft, output_error, worth_keeping
+from handlens.io.draft import Draft, output_error, sweep, worth_keeping
 from handlens.io.draw import draw
 from handlens.io.film import Film
 from handlens.io.places import Places
@@ -45,6 +45,11 @@ class Annotated(Sink):
             self._film = frame.source, Film(self._places.drawing(frame.source))
         self._film[1].add(image, frame.time)
 
+    def checkpoint(self) -> dict[str, int]:
+        """Finish the video of the source that ended."""
+        self._finish()
+        return {}
+
     def _finish(self) -> None:
         film, self._film = self._film, None
         if film is not None:
@@ -65,6 +70,7 @@ class Annotated(Sink):
             raise OutputError(f"'{self.folder}' is a file: give a folder.") from error
         except OSError as error:
             raise output_error(error, self.folder) from error
+        sweep(self.folder)
         return self
 
     def __exit__(

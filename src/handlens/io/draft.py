@@ -1,8 +1,9 @@
-"""Writes beside the target and renames at the end, so that nothing half-written is left; it knows no formats."""
+"""Writes beside the target and renames at the end, so that nothing half-written looks complete; it knows no formats."""
 
 import contextlib
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,147 @@ class Draft:
             self.keep()
         else:
             self.discard()
+
+
+class LineFile:
+    """A file that is written line by line and is called NAME.part until it is complete.
+
+    Each line is handed to the system at once, so a process that is killed leaves all lines that it had written. A
+    context manager: on a clean end, and on Ctrl-C, the file gets its name; on any other error what `checkpoint` made
+    safe stays as NAME.part, and without a checkpoint nothing is left. What is not an ordinary file (a pipe,
+    /dev/stdout) is written directly.
+
+    start: go on with the file that an unfinished run left, of which so many bytes are kept. append: write to the end of
+    the file itself, which is never removed.
+
+    Raises:
+        OutputError: no such folder, no permission, disk full, or another run is writing it.
+    """
+
+    def __init__(self, path: str | Path, start: int = 0, append: bool = False) -> None:
+        self.path = Path(path)
+        self._direct = append or _is_special(self.path)
+        self._append = append
+        self._safe = start
+        self._open = self.path if self._direct else part_of(self.path)
+        if self.path.is_dir():
+            raise OutputError(f"'{path}' is a folder: give the name of a file.")
+        if start and not self._open.exists() and self.path.exists():
+            self.path.replace(self._open)  # the run ended with Ctrl-C, which gave the file its name
+        try:
+            mode = "ab" if append else "r+b" if not self._direct and self._open.exists() else "wb"
+            self.file: BinaryIO = self._open.open(mode)  # type: ignore[assignment]
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        if not self._direct and not _locked(self.file):
+            self.file.close()
+            raise OutputError(f"'{path}' is being written by another run: give another name.")
+        if mode == "r+b":
+            self.file.truncate(start)
+            self.file.seek(start)
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines and hand them to the system.
+
+        Raises:
+            OutputError: the disk is full or gone.
+        """
+        try:
+            self.file.write(data)
+            self.file.flush()
+        except OSError as error:
+            raise output_error(error, self.path) from error
+
+    def checkpoint(self) -> int:
+        """Put all that was written on the disk for good and return the length of the file in bytes.
+
+        Raises:
+            OutputError: the disk is full or gone.
+        """
+        try:
+            self.file.flush()
+            with contextlib.suppress(OSError):  # a pipe cannot be synchronised
+                os.fsync(self.file.fileno())
+            self._safe = 0 if self._direct else self.file.tell()
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        return self._safe
+
+    def keep(self) -> None:
+        """Close it and give it its name.
+
+        Raises:
+            OutputError: the last bytes do not fit.
+        """
+        try:
+            self.file.close()
+            if not self._direct:
+                self._open.replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise output_error(error, self.path) from error
+
+    def discard(self) -> None:
+        """Close it and remove what was written after the last checkpoint; without one, remove it."""
+        with contextlib.suppress(OSError):  # the bytes that did not fit are not wanted any more
+            if self._safe and not self._direct:
+                self.file.truncate(self._safe)
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if not self._safe and not self._direct:
+            self._open.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if worth_keeping(error):
+            self.keep()
+        else:
+            self.discard()
+
+
+def part_of(path: str | Path) -> Path:
+    """Return the name that a file written line by line has until it is complete."""
+    return Path(f"{path}.part")
+
+
+def sweep(folder: Path) -> None:
+    """Remove the drafts in a folder whose processes were killed."""
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            draft = re.fullmatch(r"\..+\.(\d+)\.part", file.name)
+            if draft and not _lives(int(draft[1])):
+                file.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":
+        return False  # there a file that is open cannot be removed
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Return whether the file is ours alone; where the system has no such locks it is."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (OSError, ValueError):  # a disk in the network may know no locks
+        return True
+    return True
 
 
 def worth_keeping(error: BaseException | None) -> bool:

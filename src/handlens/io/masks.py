@@ -56,6 +56,10 @@ class MaskFiles(Sink):
         if self._lines is not None:
             self._lines.write(frame, result, [str(path) for path in paths])
 
+    def checkpoint(self) -> dict[str, int]:
+        """Make the lines safe; each mask is when it is written."""
+        return {} if self._lines is None else self._lines.checkpoint()
+
     def __enter__(self) -> Self:
         if self._lines is not None:
             self._lines.__enter__()

@@ -22,10 +22,14 @@ class Places:
     NAME-2. All threads that ask for the same sources in the same order get the same names.
 
     inputs: paths that must not be overwritten (a source's own path never is). task: says which masks there may be.
+    fresh: overwrite nothing that is there when a source begins.
     """
 
-    def __init__(self, folder: str | Path, inputs: Iterable[str] = (), task: str = "touch") -> None:
+    def __init__(
+        self, folder: str | Path, inputs: Iterable[str] = (), task: str = "touch", fresh: bool = False
+    ) -> None:
         self.folder = Path(folder)
+        self._fresh = fresh
         self._endings = MASKS.get(task, ())
         self._kept = {_key(path) for path in inputs}
         self._taken: set[str] = set()
@@ -53,8 +57,10 @@ class Places:
         plain, number = _plain_stem(source), 1
         while True:
             stem = plain if number == 1 else f"{plain}-{number}"
-            keys = [_key(self.folder / name) for name in self._names(stem, source)]
-            if not any(self._is_used(key, source) for key in keys):
+            paths = [self.folder / name for name in self._names(stem, source)]
+            keys = [_key(path) for path in paths]
+            there = self._fresh and any(map(os.path.lexists, paths))
+            if not there and not any(self._is_used(key, source) for key in keys):
                 self._taken.update(keys)
                 return stem
             number += 1

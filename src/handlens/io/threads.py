@@ -14,6 +14,14 @@ DEPTH = 8  # frames in memory for a slow disk: 8 of 1080p are 50 MB
 _PATIENCE_S = 10.0  # for a disk that hangs when a live run ends
 
 
+class _Checkpoint:
+    """Asks the thread to make all safe that was queued before."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.lengths: dict[str, int] = {}
+
+
 class Threaded(Sink):
     """Writes to another sink in a thread of its own.
 
@@ -25,7 +33,7 @@ class Threaded(Sink):
     def __init__(self, sink: Sink, live: bool = False, depth: int = DEPTH) -> None:
         self.dropped = 0
         self._sink, self._live = sink, live
-        self._work: queue.SimpleQueue[tuple[Frame, Result] | Event | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[tuple[Frame, Result] | Event | _Checkpoint | None] = queue.SimpleQueue()
         self._free = threading.Semaphore(depth)
         self._error: BaseException | None = None
         self._abandoned = False
@@ -44,6 +52,14 @@ class Threaded(Sink):
         self._raise()
         self._work.put(event)
 
+    def checkpoint(self) -> dict[str, int]:
+        """Wait until all is written and safe."""
+        asked = _Checkpoint()
+        self._work.put(asked)
+        asked.done.wait()
+        self._raise()
+        return asked.lengths
+
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
@@ -54,12 +70,16 @@ class Threaded(Sink):
                 if self._error is None and not self._abandoned:
                     if isinstance(item, Event):
                         self._sink.note(item)
+                    elif isinstance(item, _Checkpoint):
+                        item.lengths = self._sink.checkpoint()
                     else:
                         self._sink.write(*item)
             except BaseException as error:  # it belongs to the caller, who gets it from the next call
                 self._error = error
             finally:
-                if not isinstance(item, Event):
+                if isinstance(item, _Checkpoint):
+                    item.done.set()
+                elif not isinstance(item, Event):
                     self._free.release()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,279 @@
+"""Which sources of an unfinished run are done, for `--resume`; it must not know how they are read.
+
+The record is NAME.resume beside the first output: JSON lines, a heading and one line for each step that was finished.
+It exists from the first finished source to the end of the run.
+"""
+
+import hashlib
+import json
+import os
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from handlens import __version__
+from handlens.cli.failures import complain
+from handlens.errors import HandlensError, InputError, OutputError
+from handlens.io.draft import output_error, part_of
+from handlens.io.sinks import Sink
+from handlens.predictor import Predictor
+from handlens.runner import OnnxRunner
+from handlens.summary import Summary, clock
+from handlens.weights import resolve
+
+_NOT_SETTINGS = frozenset({"sources", "model", "json", "events", "out", "threads", "resume", "recursive", "jobs"})
+"""Parameters of the command that change no result; which files there are is seen from the files."""
+
+
+class RunRecord:
+    """The record of one run: what it needs to be the same run again, and what is done.
+
+    outputs: flag -> path, None where it was not given. settings: parameters that change results. models: the digests of
+    the model files. command: what was typed, without the program's name.
+
+    Raises:
+        InputError: `resume` with other settings, models, outputs or sources than the unfinished run had; or, without
+            `resume`, an unfinished run whose results would be lost.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[str, str | None],
+        settings: Mapping[str, Any],
+        models: Mapping[str, str],
+        command: Sequence[str] = (),
+        resume: bool = False,
+    ) -> None:
+        named = {flag: os.path.abspath(path) for flag, path in outputs.items() if path not in (None, "-")}
+        self.path = _record_path(named)
+        self.command = [word for word in command if word != "--resume"]
+        self._heading = {
+            "handlens": __version__,
+            "command": self.command,
+            "outputs": named,
+            "settings": json.loads(json.dumps(dict(settings), default=str)),
+            "models": dict(models),
+        }
+        self._done: list[dict[str, Any]] = []
+        self._now: list[dict[str, Any]] = []
+        self._begun = False
+        if resume and self.path is None:
+            raise InputError("--resume needs the output of the unfinished run: give its --events, --json or --out.")
+        self._take(resume)
+
+    def _take(self, resume: bool) -> None:
+        """Read what an unfinished run left."""
+        heading, done = _read(self.path) if self.path is not None else ({}, [])
+        if done and not resume:
+            many = sum(len(step["sources"]) for step in done)
+            raise InputError(
+                f"an earlier run into '{self._shown('outputs')}' is not finished ({_count(many)} done): add --resume to"
+                f" go on with it, or delete '{self.path}' to begin anew."
+            )
+        if done:
+            for what, name in (("outputs", "outputs"), ("models", "model"), ("settings", "settings")):
+                if heading.get(what) != self._heading[what]:
+                    raise InputError(_differs(name, heading.get(what) or {}, self._heading[what], self.path))
+            if heading.get("handlens") != __version__:
+                old = heading.get("handlens")
+                raise InputError(
+                    f"the unfinished run was made by handlens {old}, this is {__version__}: {self._anew()}"
+                )
+            self._done, self._begun = done, True
+            return
+        if resume:
+            complain("no source of an earlier run into these files is finished: this run begins at the start.")
+        for path in self._files():
+            if part_of(path).exists() and not resume:
+                complain(f"'{part_of(path)}', left by a run that was killed within its first source, is replaced.")
+
+    def _files(self) -> list[str]:
+        return [path for flag, path in self._heading["outputs"].items() if flag != "out"]
+
+    def _shown(self, what: str) -> str:
+        return str(next(iter(self._heading[what].values())))
+
+    def _anew(self) -> str:
+        return f"delete '{self.path}' to begin anew."
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """File -> the bytes in it that are of finished sources."""
+        return self._done[-1]["lengths"] if self._done else {}
+
+    @property
+    def sources(self) -> list[str]:
+        """The finished sources as they were given, in order."""
+        return [source["given"] for step in self._done for source in step["sources"]]
+
+    def left(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the jobs without the sources that are done.
+
+        Raises:
+            InputError: a finished source has changed since, or is not among these.
+        """
+        done = Counter(source["path"] for step in self._done for source in step["sources"])
+        asked = {_path(source) for job in jobs for source in job}
+        for step in self._done:
+            for source in step["sources"]:
+                if source["path"] not in asked:
+                    raise InputError(
+                        f"the unfinished run also read '{source['given']}', which is not among these sources: give the"
+                        f" same ones, or {self._anew()}"
+                    )
+                if _key(source["given"], source["path"]) != source:
+                    raise InputError(f"'{source['given']}' has changed since the unfinished run: {self._anew()}")
+        rest = []
+        for job in jobs:
+            kept = []
+            for source in job:
+                if done[_path(source)] > 0:
+                    done[_path(source)] -= 1
+                else:
+                    kept.append(source)
+            rest.append(kept)
+        return [job for job in rest if job]
+
+    def summary(self, begun: Summary) -> Summary:
+        """Return the summary with what the finished sources add to it."""
+        for step in self._done:
+            begun.merge(Summary.from_dict(step["summary"]))
+        return begun
+
+    def begin(self, sources: Sequence[str]) -> None:
+        """Note what the sources are before they are read."""
+        self._now = [_key(source, _path(source)) for source in sources]
+
+    def finish(self, summary: Summary, sinks: Sequence[Sink]) -> None:
+        """Note that the sources which were begun are done, once all of them is safe.
+
+        Raises:
+            OutputError: something cannot be written.
+        """
+        lengths: dict[str, int] = {}
+        for sink in sinks:
+            lengths |= sink.checkpoint()
+        step = {"sources": self._now, "lengths": lengths, "summary": summary.to_dict()}
+        self._done.append(step)
+        if self.path is None:
+            return
+        lines = [step] if self._begun else [self._heading, step]
+        try:
+            with self.path.open("a" if self._begun else "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write("".join(json.dumps(line) + "\n" for line in lines))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        self._begun = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say how to go on where an error ended a run in which something is done."""
+        if isinstance(error, HandlensError) and self.path is not None and self.sources:
+            complain(f"{_count(len(self.sources))} done and kept. {self._go_on()}")
+
+    def _go_on(self) -> str:
+        return f"To go on after the finished ones, type: {shlex.join(['handlens', *self.command, '--resume'])}"
+
+    def close(self) -> None:
+        """Remove the record: the run is finished."""
+        if self.path is not None and self._begun:
+            self.path.unlink(missing_ok=True)
+
+    def advice(self, total: int, source: str | None, at: float) -> str:
+        """Return what was done when Ctrl-C came, and how to go on. source, at: what was cut off, and where."""
+        done = len(self.sources)
+        cut = f", '{source}' was cut off at {clock(at)}" if source is not None else ""
+        said = f"interrupted: {done} of {_count(total)} done{cut}."
+        if self.path is None:
+            return said
+        if not done:
+            return f"{said} The files hold what was seen so far; the same command begins anew."
+        return f"{said} {self._go_on()}"
+
+
+def settings_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those parameters of a command that change its results."""
+    return {name: value for name, value in parameters.items() if name not in _NOT_SETTINGS}
+
+
+def digests(predictor: Predictor) -> dict[str, str]:
+    """Return name -> SHA-256 of all model files that a predictor may ask."""
+    runners = {predictor.card.name: predictor.runner, **predictor.parts}
+    files = {name: runner.path for name, runner in runners.items() if isinstance(runner, OnnxRunner)}
+    beside = next((file.parent for file in files.values()), None)
+    for role, name in predictor.card.parts.items():
+        if role not in files:
+            try:
+                files[role] = resolve(name, beside)
+            except HandlensError:  # it is opened when it is needed, and says so then
+                continue
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in sorted(files.items())}
+
+
+def _record_path(outputs: Mapping[str, str]) -> Path | None:
+    for flag in ("events", "json"):
+        if flag in outputs:
+            return Path(f"{outputs[flag]}.resume")
+    return Path(outputs["out"]) / "handlens.resume" if "out" in outputs else None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the heading and the finished steps of a record; a line that was cut off counts for nothing."""
+    try:
+        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, []
+    except OSError as error:
+        raise output_error(error, path) from error
+    told = []
+    for line in lines:
+        try:
+            told.append(json.loads(line))
+        except ValueError:
+            break
+    if lines and (not told or "models" not in told[0]):
+        raise OutputError(f"'{path}' is no record of a run: remove or rename it.")
+    return (told[0], told[1:]) if told else ({}, [])
+
+
+def _path(source: str) -> str:
+    return os.path.abspath(source) if os.path.exists(source) else source
+
+
+def _key(given: str, path: str) -> dict[str, Any]:
+    """Return what tells a source from another one and from a later version of itself."""
+    try:
+        found = os.stat(path)
+    except OSError:  # an address
+        return {"given": given, "path": path, "size": None, "mtime_ns": None}
+    return {"given": given, "path": path, "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _differs(what: str, before: Mapping[str, Any], now: Mapping[str, Any], path: Path | None) -> str:
+    """Say what is not as it was in the unfinished run."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if what == "model":
+        detail = f"another model ({', '.join(names)})"
+    else:
+        told = (
+            f"--{name.replace('_', '-')} was {_value(before.get(name))}, is {_value(now.get(name))}" for name in names
+        )
+        detail = f"other {what} ({'; '.join(told)})"
+    return f"the unfinished run had {detail}: give the same, or delete '{path}' to begin anew."
+
+
+def _value(value: Any) -> str:
+    return "not given" if value is None else f"{value}"
+
+
+def _count(sources: int) -> str:
+    return f"{sources} source{'' if sources == 1 else 's'}"
