@@ -85,3 +85,34 @@ def test_the_status_line_shows_touch_rate_and_count():
     assert "9 ms" in shown
     assert "1 touch in" in shown
     assert "chin (face 1)" in shown
+
+
+def test_a_second_run_goes_on_in_the_same_files_and_gives_videos_new_names(at, play_clock):
+    for _ in range(2):
+        assert run([*WATCH, "--json", "out.jsonl", "--events", "e.csv", "--out", "seen"]) == 0
+    text = Path("e.csv").read_text()
+    assert text.count("source,subject") == 1
+    first, second = csv.DictReader(text.splitlines())
+    assert first == second
+    assert first["clock"] == ""  # a recording says nothing of the time of day
+    assert len(Path("out.jsonl").read_text().splitlines()) == 50
+    assert sorted(path.name for path in Path("seen").iterdir()) == ["clip-2.mp4", "clip.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("e.csv", "source,subject,label,start,stop,start_frame,stop_frame,peak\n"), ("e.jsonl", '{"name": 1}\n')],
+)
+def test_events_are_not_appended_to_a_file_of_other_columns(at, capsys, name, text):
+    Path(name).write_text(text)
+    assert run([*WATCH, "--events", name]) == 2
+    assert f"'{name}' has other columns" in capsys.readouterr().err
+    assert Path(name).read_text() == text
+
+
+def test_a_line_that_was_cut_off_spoils_no_other_line(at, play_clock):
+    assert run([*WATCH, "--events", "e.csv"]) == 0
+    whole = Path("e.csv").read_text()
+    Path("e.csv").write_text(whole + "clip.mp4,fa")
+    assert run([*WATCH, "--events", "e.csv"]) == 0
+    assert Path("e.csv").read_text().splitlines()[2:] == ["clip.mp4,fa", whole.splitlines()[1]]

@@ -28,6 +28,14 @@ Cooldown = Annotated[
 ]
 
 
+Reconnect = Annotated[
+    float,
+    typer.Option(
+        "--reconnect", min=0, metavar="SEC", help="Try a stream or camera that drops again for so long; 0 is never."
+    ),
+]
+
+
 def watch(
     source: Where = "0",
     model: options.Model = "touch",
@@ -35,6 +43,7 @@ def watch(
     out: options.Out = None,
     events: options.Events = None,
     max_seconds: MaxSeconds = None,
+    reconnect: Reconnect = 30.0,
     no_sound: NoSound = False,
     no_page: NoPage = False,
     voice: Voice = None,
@@ -54,7 +63,10 @@ def watch(
     crop: options.Crop = "hand",
     threads: options.Threads = None,
 ) -> int:
-    """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it."""
+    """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it.
+
+    --events and --json go on at the end of a file that is there, and --out gives videos new names.
+    """
     from handlens.cli.outputs import open_sinks
     from handlens.cli.predict import conclude
     from handlens.cli.view import View
@@ -73,7 +85,7 @@ def watch(
     if not no_page:
         complain("the page in the browser comes later; this is the terminal view (--no-page).")
     with (
-        open_source(source, live=True, reading=reading) as camera,
+        open_source(source, live=True, reading=reading, reconnect=reconnect) as camera,
         open_sinks(json, events, out, [source], live=True, task=predictor.task) as sinks,
         View(open) as view,
         Alarm(voice or "Don't touch your face", cooldown, sound=not no_sound and wanted, bell=view.ring) as alarm,

@@ -15,6 +15,7 @@ from handlens.errors import DeviceError
 from handlens.io.live import FIRST_PATIENCE_S, PATIENCE_S, Live
 from handlens.io.quiet import quiet_opencv
 from handlens.io.reading import Reading
+from handlens.io.reconnect import Connection, Reconnecting
 from handlens.types import Frame
 
 _MISSES_S = 2.0  # a webcam under load drops single pictures; after this long it is gone
@@ -44,34 +45,48 @@ def open_camera(
     reading: Reading = Reading(),  # noqa: B008 (it is frozen)
     open_device: Callable[[int], Device] | None = None,
     patience: float | None = None,
+    reconnect: float = 0.0,
 ) -> Live:
     """Open camera `number` (0 is the first); frames are as the camera sends them, unless `reading` turns them.
 
     open_device: makes the device from the number, cv2.VideoCapture if left out. patience: seconds without a picture
-    after which the camera counts as stopped, 5 (10 before the first) if left out.
+    after which the camera counts as stopped, 5 (10 before the first) if left out. reconnect: seconds for which a camera
+    that is pulled out is opened again.
 
     Raises:
         DeviceError: there is no such camera, or another program holds it.
     """
+
+    def connected() -> tuple[Connection, float]:
+        device = _opened(number, open_device or cv2.VideoCapture)
+        fps = device.get(cv2.CAP_PROP_FPS)
+        return Connection(lambda stopping: _read(device, number, reading, stopping), device.release), fps
+
+    first, fps = connected()
+    again = Reconnecting(first, lambda: connected()[0], reconnect, f"camera {number}", reading.remark)
+    return Live(
+        str(number),
+        "camera",
+        again if reconnect > 0 else first.read,
+        again.close,
+        fps=fps if fps > 0 else None,
+        patience=patience or PATIENCE_S,
+        first_patience=patience or FIRST_PATIENCE_S,
+        waiting=lambda: again.waiting,
+    )
+
+
+def _opened(number: int, open_device: Callable[[int], Device]) -> Device:
     with quiet_opencv():
         try:
-            device: Device = (open_device or cv2.VideoCapture)(number)
+            device = open_device(number)
             opened = device.isOpened()
         except cv2.error:
             opened = False
         if not opened:
             raise DeviceError(_absent(number))
         device.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture is worth nothing
-        fps = device.get(cv2.CAP_PROP_FPS)
-    return Live(
-        str(number),
-        "camera",
-        lambda stopping: _read(device, number, reading, stopping),
-        device.release,
-        fps=fps if fps > 0 else None,
-        patience=patience or PATIENCE_S,
-        first_patience=patience or FIRST_PATIENCE_S,
-    )
+        return device
 
 
 def list_cameras(most: int = 4) -> list[int]:

@@ -78,7 +78,9 @@ class Live:
     """A live source: the newest frame of what a thread reads (see sources.Source).
 
     read: the device, read in the thread. close: called when the thread has ended. patience: seconds without a frame,
-    after which the source counts as stopped; first_patience: the same before the first frame.
+    after which the source counts as stopped; first_patience: the same before the first frame. waiting: whether the
+    device is opened again just now, which takes longer. clocked: frames carry the time of day; those of a recording
+    that is played must not.
     """
 
     live = True
@@ -93,8 +95,11 @@ class Live:
         fps: float | None = None,
         patience: float = PATIENCE_S,
         first_patience: float = FIRST_PATIENCE_S,
+        waiting: Callable[[], bool] = lambda: False,
+        clocked: bool = True,
     ) -> None:
         self.name, self.kind, self.fps = name, kind, fps
+        self._waiting, self._clocked = waiting, clocked
         self.ended = ""
         self._close = close
         self._patience, self._first_patience = patience, first_patience
@@ -111,7 +116,7 @@ class Live:
         self._grabber.start()
         last: Frame | None = None
         while (frame := self._next(self._patience if last else self._first_patience)) is not None:
-            yield _timed(frame, last)
+            yield _timed(frame, last, self._clocked)
             last = frame
         complaint = None if self._stopped else self._complaint()
         if complaint is not None and on_error is None:
@@ -124,7 +129,12 @@ class Live:
     def _next(self, patience: float) -> Frame | None:
         """Return the next newest frame, or None when it stopped, ended, or kept us waiting for too long."""
         deadline = time.monotonic() + patience
-        while not self._stopped and (left := deadline - time.monotonic()) > 0:
+        while not self._stopped:
+            if self._waiting():
+                deadline = time.monotonic() + patience
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
             frame = self._grabber.latest(min(left, 1.0))
             if frame is not None or self._grabber.ended:
                 return frame
@@ -156,10 +166,11 @@ class Live:
             self._close()
 
 
-def _timed(frame: Frame, last: Frame | None) -> Frame:
+def _timed(frame: Frame, last: Frame | None, clocked: bool) -> Frame:
     """Return the frame with the time that it was taken, and the time since the last one as its likely duration."""
     duration = frame.time - last.time if last and frame.time > last.time else frame.duration
-    return replace(frame, duration=duration, clock=time.time() if frame.clock is None else frame.clock)
+    clock = time.time() if clocked and frame.clock is None else frame.clock
+    return replace(frame, duration=duration, clock=clock)
 
 
 def play(source: Source) -> Read:

@@ -75,13 +75,16 @@ class Source(Protocol):
     ) -> None: ...
 
 
-def open_source(text: str | Path, every: int = 1, live: bool = False, reading: Reading | None = None) -> Source:
+def open_source(
+    text: str | Path, every: int = 1, live: bool = False, reading: Reading | None = None, reconnect: float = 0.0
+) -> Source:
     """Open a picture, a folder, a glob, a video, a camera ("0") or a stream address.
 
     every: of a video, camera or stream, yield only the frames whose index is a multiple of it. live: play a video file
     at its own speed and keep only the newest frame, as a camera would; cameras are always live. Streams are too, but
     for http and tcp addresses opened with live=False: they can wait, so no frame of them is lost. reading: the part
-    to read, how it is turned, and more; its own `every` counts where `every` is left out.
+    to read, how it is turned, and more; its own `every` counts where `every` is left out. reconnect: seconds for which
+    a live camera or stream that drops is opened again.
 
     Raises:
         InputError: nothing there, or nothing in it that can be read; FrameError if it is one broken video.
@@ -96,11 +99,11 @@ def open_source(text: str | Path, every: int = 1, live: bool = False, reading: R
         from handlens.io.camera import open_camera
 
         _refuse_for_camera(reading)
-        return open_camera(int(camera[1]), reading)
+        return open_camera(int(camera[1]), reading, reconnect=reconnect)
     if is_address(name):
         from handlens.io.stream import open_stream
 
-        return open_stream(name, reading, live)
+        return open_stream(name, reading, live, reconnect)
     paths = find_files(name, remark=reading.remark)
     if len(paths) == 1 and not is_picture(paths[0]):
         from handlens.io.video import Video
@@ -111,7 +114,7 @@ def open_source(text: str | Path, every: int = 1, live: bool = False, reading: R
         from handlens.io.live import Live, play
 
         patience = math.inf  # a recording of a screen may show one picture for minutes
-        return Live(video.name, "video", play(video), video.close, video.fps, patience, patience)
+        return Live(video.name, "video", play(video), video.close, video.fps, patience, patience, clocked=False)
     if live:
         raise InputError(f"'{name}' is no video, camera or stream: for pictures type 'handlens predict {name}'.")
     from handlens.io.files import Files

@@ -4,6 +4,7 @@ import math
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from handlens.errors import DeviceError, FrameError
 from handlens.io.decoding import Decoding
 from handlens.io.live import Live, play
 from handlens.io.reading import Reading
+from handlens.io.reconnect import Connection, Reconnecting
 from handlens.io.sources import OnError, Source
 from handlens.io.video import pick_stream, strerror
 from handlens.types import Frame
@@ -25,30 +27,50 @@ _PATIENT = ("http://", "https://", "tcp://")  # the sender waits while we think
 _HASTY = {"flags": "low_delay", "analyzeduration": "1000000"}  # "nobuffer" would lose what was looked at, up to 1 s
 
 
-def open_stream(address: str, reading: Reading = Reading(), live: bool = False) -> Source:  # noqa: B008 (it is frozen)
+def open_stream(
+    address: str,
+    reading: Reading = Reading(),  # noqa: B008 (it is frozen)
+    live: bool = False,
+    reconnect: float = 0.0,
+) -> Source:
     """Open rtsp://, http://, udp://, tcp:// or whatever else FFmpeg speaks.
 
     A sender that waits for us (http, tcp) is read without loss when live=False; every other stream keeps only the
     newest frame. A recording on a server, opened with live=True, is played at its own speed. A password in the address
-    is shown nowhere.
+    is shown nowhere. reconnect: seconds for which a live stream that drops is opened again.
 
     Raises:
         DeviceError: nothing answers, or not within 10 s, or it sends no pictures.
     """
     name = public(address)
     patient = address.lower().startswith(_PATIENT) and not live
+    source = _opened(address, name, reading, patient)
+    if patient:
+        return source
+    if source.recorded:
+        patience = math.inf
+        return Live(name, "stream", play(source), source.close, source.fps, patience, patience, clocked=False)
+
+    def again() -> Connection:
+        return _connection(_opened(address, name, replace(reading, start=0.0), patient))
+
+    reader = Reconnecting(_connection(source), again, reconnect, f"the stream '{name}'", reading.remark)
+    patience = READ_S + 1  # its own timeout speaks first, and says more
+    read = reader if reconnect > 0 else _connection(source).read
+    return Live(name, "stream", read, reader.close, source.fps, patience, patience, waiting=lambda: reader.waiting)
+
+
+def _connection(source: "Stream") -> Connection:
+    return Connection(lambda stopping: source.frames(), source.close)
+
+
+def _opened(address: str, name: str, reading: Reading, patient: bool) -> "Stream":
     container = _connect(address, name, {} if patient else _HASTY)
     try:
-        source = Stream(name, container, reading, ahead=patient or container.duration is not None)
+        return Stream(name, container, reading, patient)
     except FrameError as error:
         container.close()
         raise DeviceError(str(error)) from error
-    if patient:
-        return source
-    recorded = container.duration is not None
-    read = play(source) if recorded else lambda stopping: source.frames()
-    patience = math.inf if recorded else READ_S + 1  # its own timeout speaks first, and says more
-    return Live(name, "stream", read, source.close, source.fps, patience, patience)
 
 
 def public(address: str) -> str:
@@ -59,7 +81,8 @@ def public(address: str) -> str:
 class Stream:
     """A network stream read without loss: every frame, in order (see sources.Source).
 
-    ahead: give a frame when the next one is there, with its exact duration.
+    patient: the sender waits for us; a frame is given when the next one is there, with its exact duration. recorded:
+    whether it has an end.
 
     Raises:
         FrameError: it holds no pictures.
@@ -70,12 +93,13 @@ class Stream:
     skipped = 0
     total = None
 
-    def __init__(self, name: str, container: InputContainer, reading: Reading, ahead: bool = True) -> None:
+    def __init__(self, name: str, container: InputContainer, reading: Reading, patient: bool = True) -> None:
         self.name = name
+        self.recorded = container.duration is not None
         self.ended = ""
         self._container = container
         video = pick_stream(container, name, reading)
-        self._decoding = Decoding(container, video, name, reading, ahead, arrival=True)
+        self._decoding = Decoding(container, video, name, reading, patient or self.recorded, arrival=True)
         self.fps = self._decoding.fps
         self._stopped = threading.Event()
 
