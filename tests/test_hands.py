@@ -8,7 +8,7 @@ from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
-from handlens.tasks.hands import single
+from handlens.tasks.finding import single
 from handlens.types import Detections, Frame
 
 NAMES = ("dark", "bright")
@@ -168,13 +168,17 @@ class TestCloseUp:
     def test_the_surest_of_a_faint_box_and_the_whole_picture_counts(self):
         (hand,) = self.ask(self.FAINT)
         assert hand.xyxy.tolist() == [55, 55, 95, 95]
-        (hand,) = self.ask()
+        (hand,) = self.ask(("hand", 0.2, 0, 0, 40, 40), frame=canvas((20, 0, 100, 100)))
         assert hand.xyxy.tolist() == [0, 0, 100, 100]
+
+    def test_without_a_trace_of_a_hand_there_is_none(self):
+        assert self.ask() == self.ask(("hand", 0.1, 55, 55, 95, 95)) == ()
 
     def test_where_the_model_is_not_sure_there_is_no_hand(self):
         half = canvas((0, 0, 100, 46), colour=255)
-        assert self.ask(frame=half) == ()
-        assert len(self.ask(frame=half, thresholds={"closeup": 0.5})) == 1
+        trace = ("hand", 0.2, 20, 26, 60, 66)
+        assert self.ask(trace, frame=half) == ()
+        assert len(self.ask(trace, frame=half, thresholds={"closeup": 0.5})) == 1
 
     def test_a_sure_face_is_a_person_without_hands_and_a_doubtful_one_is_not(self):
         assert self.ask(self.FAINT, ("face", 0.8, 0, 0, 60, 60)) == ()

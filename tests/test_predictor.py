@@ -65,7 +65,7 @@ class TestDetect:
         assert found.label_names == ["face", "face", "hand", "chin", "cheek"]
         assert found.face.tolist() == [-1, -1, -1, 1, 0]
         assert found.hand.tolist() == [-1, -1, -1, 2, -1]
-        assert found.touch is None
+        assert found.touch == pytest.approx(0.6)
 
     def test_of_two_faces_that_hold_a_region_the_tighter_one_owns_it(self):
         boxes = [[0, 0, 100, 100], [20, 20, 60, 60], [30, 30, 40, 40]]

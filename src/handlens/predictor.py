@@ -1,6 +1,7 @@
 """Frame -> Result, for every task: the card says how; it must not know where frames come from or answers go."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from handlens.card import ModelCard
@@ -8,17 +9,20 @@ from handlens.errors import InputError, ModelError, unknown
 from handlens.kinds import segment
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner, Runner
-from handlens.tasks import combined, contact, hands, touch
+from handlens.tasks import combined, hands, touch
+from handlens.tasks.finding import Finder
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
-from handlens.types import Frame, Result, Value
+from handlens.types import Floats, Frame, Result, Value
 from handlens.weights import parts_of, resolve
 
 CROPS = ("hand", "whole")
+FINDER, CONTACT, SIGNS = "facehand", "touch", "signs"
+"""The shipped detector, and the shipped models that find the hands it misses: at faces, and close up."""
 
 
-def open_part(name: str) -> Runner:
+def open_part(name: str, threads: int | None = None) -> Runner:
     """Return the model of that name, shipped or cached."""
-    return OnnxRunner(resolve(name))
+    return OnnxRunner(resolve(name), threads)
 
 
 class Predictor:
@@ -26,7 +30,8 @@ class Predictor:
 
     runner: the model; a combined one is a `Composed`, or one file of both parts. parts: role -> model, as `card.parts`
     names them ("detector"). opened: opens by its name a part that was not given, when it is asked for; models that
-    judge one hand need none for whole pictures.
+    judge one hand need none for whole pictures. helper: opens the shipped models that find the hands which the shipped
+    detector misses, so that all tasks find the same hands.
 
     Raises:
         ModelError: a part without which the model never answers is missing.
@@ -37,10 +42,12 @@ class Predictor:
         runner: Runner,
         parts: Mapping[str, Runner] | None = None,
         opened: Callable[[str], Runner] = open_part,
+        helper: Callable[[str], Runner] = open_part,
     ) -> None:
         self.runner = runner
         self.parts = dict(parts or {})
-        self._opened = opened
+        self._opened, self._helper = opened, helper
+        self._helpers: dict[str, Runner] = {}
         if self.card.kind == "contact" and "detector" not in self.parts:
             raise ModelError(f"the model '{self.card.name}' stands on a 'detector' that was not given.")
 
@@ -87,7 +94,8 @@ class Predictor:
     def _value(self, frame: Frame, min_score: float | None, crop: str) -> tuple[Value, Value | None]:
         """Return the answer, and with a `min_score` the answer at the card's own thresholds."""
         if self.card.kind == "contact":
-            return contact.composed(frame, self.runner, self.parts["detector"], min_score)
+            seen = self._finder().find(frame, min_score)
+            return seen.shown, seen.found if seen.shown is not seen.found else None
         if self.card.kind == "detect":
             return touch.detected(frame, self.runner, min_score)
         if self.card.kind == "segment":
@@ -101,19 +109,32 @@ class Predictor:
         if self.card.kind == "combined":
             judged = tuple(combined.found_hands(frame, self.runner))
         else:
-            judged = tuple(hands.judged(frame, self.runner, crop, self._detector))
+            judged = tuple(hands.judged(frame, self.runner, crop, self._finder))
         if min_score is None:
             return judged, None
         return tuple(hand for hand in judged if hand.gesture.score >= min_score), judged
 
-    def _detector(self) -> Runner:
-        """Return the model that finds the hands, opened when it is first asked for."""
+    def _finder(self) -> Finder:
+        """Return what finds the hands; the detector is opened when it is first asked for."""
+        name = self.card.parts.get("detector")
         if "detector" not in self.parts:
-            name = self.card.parts.get("detector")
             if name is None:
                 raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
             self.parts["detector"] = self._opened(name)
-        return self.parts["detector"]
+        is_shipped = name == self.parts["detector"].card.name == FINDER
+        at_faces = self.runner if self.card.kind == "contact" else self._helping(CONTACT) if is_shipped else None
+        if self.card.options.get("closeup"):  # it knows by itself what a hand close up looks like
+            return Finder(self.parts["detector"], at_faces, partial(self._confirm, None))
+        return Finder(self.parts["detector"], at_faces, partial(self._confirm, SIGNS) if is_shipped else None)
+
+    def _confirm(self, helper: str | None, frame: Frame, boxes: Floats) -> tuple[Floats, float] | None:
+        return hands.closeup(frame, self.runner if helper is None else self._helping(helper), boxes)
+
+    def _helping(self, name: str) -> Runner:
+        """Return a shipped model that finds hands, opened when it is first asked for."""
+        if name not in self._helpers:
+            self._helpers[name] = self._helper(name)
+        return self._helpers[name]
 
 
 def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
@@ -136,4 +157,5 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
         return OnnxRunner(resolve(name, path.parent), threads)
 
     at_once = {} if runner.card.kind in ("classify", "combined") else runner.card.parts  # a combined file holds its own
-    return Predictor(runner, {role: opened(name) for role, name in at_once.items()}, opened)
+    parts = {role: opened(name) for role, name in at_once.items()}
+    return Predictor(runner, parts, opened, partial(open_part, threads=threads))

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,12 @@ from handlens.errors import InputError
 if TYPE_CHECKING:
     from handlens.data.problems import Problem
     from handlens.data.sets import LabelledSet
+    from handlens.evaluate.measure import Measurement
     from handlens.predictor import Predictor
+
+ANSWERS = "answers.jsonl"
+"""In the folder of --out: what the model says of each picture, as 'handlens predict --json' writes it."""
+_OFTEN = 0.95  # of the pictures: hands are found less often in crops that the detector was not made for
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A shipped model, an .onnx, a RUN or a checkpoint.")]
 Data = Annotated[str, typer.Option("--data", metavar="PATH", help="A labelled set: a folder, or the file of it.")]
@@ -43,7 +49,7 @@ def evaluate(
     out: Out = None,
     resamples: Resamples = 1000,
     kind: Kind = None,
-    crop: options.Crop = "whole",
+    crop: options.OwnCrop = None,
     map: Map = None,
     sample: Sample = None,
     turns: Turns = None,
@@ -54,7 +60,8 @@ def evaluate(
 
     Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
     Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
-    --turns takes the pictures as upright and measures labels and angles over the full circle.
+    Each picture is looked at as 'handlens predict' does. --turns takes the pictures as upright and measures labels and
+    angles over the full circle.
     """
     from pathlib import Path
 
@@ -63,25 +70,46 @@ def evaluate(
     from handlens.cli.numbers import write_numbers
     from handlens.cli.progress import Bar
     from handlens.evaluate import measure, plots, writing
+    from handlens.io.sinks import JsonLines
 
     if out is not None:  # what is wrong with it is said before the work, not after
         plots.require()
         writing.made_folder(Path(out))
     predictor, reader = _opened(model, threads), _Complaints()
+    crop = crop or ("hand" if "detector" in predictor.card.parts else "whole")  # as predict looks at pictures
     found, part = _part(_labelled(data, kind, predictor, map or (), reader), split)
     found = _turned(found, sample, turns, turning)
-    with Bar() as bar:
+    answers = JsonLines(Path(out) / ANSWERS) if out is not None else None
+    with Bar() as bar, answers or nullcontext():
         bar.begin(f"{predictor.card.name} on {part}", len(found))
         measured = measure.evaluate(
-            predictor, found, resamples=resamples, crop=crop, progress=bar.count, on_error=reader.unreadable
+            predictor,
+            found,
+            resamples=resamples,
+            crop=crop,
+            progress=bar.count,
+            on_error=reader.unreadable,
+            on_answer=answers.write if answers is not None else None,
         )
     Console(stderr=json == "-", highlight=False).print(measured.report)
+    _advise(measured, crop)
     write_numbers(writing.as_json(measured, model, data, part), json)
     if out is not None:
         files = writing.write_measurement(measured, predictor, found, Path(out), crop)
-        print(f"in {out}/: {', '.join(file.name for file in files)}", file=sys.stderr)
+        print(f"in {out}/: {', '.join([*(file.name for file in files), ANSWERS])}", file=sys.stderr)
     reader.sum_up(data)
     return WRONG_INPUT if reader.wrong else DONE
+
+
+def _advise(measured: "Measurement", crop: str) -> None:
+    """Say how to measure on crops of hands where hands were looked for and often not found."""
+    found = next((row.value for row in measured.report if row.name == "hand found"), 1.0)
+    if crop == "hand" and found < _OFTEN:
+        print(
+            f"no hand was found in {1 - found:.0%} of the pictures: if each is a crop of one hand, add --crop whole,"
+            " here and to 'handlens predict'",
+            file=sys.stderr,
+        )
 
 
 class _Complaints:

@@ -60,6 +60,10 @@ Crop = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an unfinished run into the same files, after its last source.")
 ]
+OwnCrop = Annotated[
+    str | None,
+    typer.Option("--crop", metavar="hand|whole", help="As for predict; whole for models that have no hand detector."),
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
 ]

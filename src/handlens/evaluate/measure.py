@@ -16,6 +16,7 @@ from handlens.evaluate.intervals import rows
 from handlens.evaluate.judge import Judge, Verdict
 from handlens.predictor import Predictor
 from handlens.report import Report
+from handlens.types import Frame, Result
 
 _TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
 
@@ -47,13 +48,14 @@ def evaluate(
     crop: str = "whole",
     progress: Callable[[], None] | None = None,
     on_error: Callable[[InputError], None] | None = None,
+    on_answer: Callable[[Frame, Result], object] | None = None,
 ) -> Measurement:
     """Return how good a predictor is on a labelled set.
 
     resamples: bootstrap draws of whole groups (`Labelled.kin`: persons, sources) for the 95 % intervals; 0 gives none,
     and is fast. crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`. progress: is
     called after each picture. on_error: is told of a picture that cannot be read, which is then left out; without it
-    the error is raised.
+    the error is raised. on_answer: is given each frame with the model's answer.
 
     Raises:
         InputError: the model answers another question than the set, their labels do not fit, or nothing can be read.
@@ -70,6 +72,8 @@ def evaluate(
             on_error(error)
         else:
             answer = predictor.predict(sample.frame, judge.min_score, crop)
+            if on_answer is not None:
+                on_answer(sample.frame, answer)
             outcomes.append(Outcome(picture, judge.add(sample.truth, answer.value)))
         if progress is not None:
             progress()

@@ -4,7 +4,7 @@ Canonical arrays: "boxes" (1, n, 4) float32, x1 y1 x2 y2 in network pixels; "sco
 class judged on its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -45,6 +45,16 @@ def decode(
         same = np.flatnonzero((labels == label) & (area(xyxy) > 0))
         kept[same[nms(xyxy[same], score[same], limit)]] = True
     return Detections(xyxy[kept], score[kept], labels[kept], card.names)
+
+
+def best(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry, without: Sequence[str] = ()) -> float:
+    """Return the best score of a box that lies in the picture, 0 to 1, doubtful ones too. without: labels left out."""
+    boxes, scores = outputs["boxes"][0], outputs["scores"][0]
+    wanted = np.array([name not in without for name in card.names], bool)
+    edges = np.array([geometry.width, geometry.height] * 2, np.float32)
+    inside = np.isfinite(boxes).all(axis=1)
+    inside[inside] = area(np.clip(geometry.to_source(boxes[inside]), 0, edges)) > 0
+    return float(np.clip(scores[inside][:, wanted].max(initial=0.0), 0, 1))
 
 
 def encode(found: Detections, geometry: Geometry) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""Touch from a contact model: a look at each face that the detector finds, put together into one answer.
+"""Touch from a contact model: a look at each face that was found, put together into one answer.
 
 It must not know files, drawing or how networks run.
 """
@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from handlens.boxes import area, square
 from handlens.card import ModelCard
-from handlens.kinds import detect
-from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
+from handlens.preprocess import Geometry, crop_box, to_tensor
 from handlens.runner import Runner
 from handlens.tasks.touch import owner_rows
 from handlens.types import Detections, Floats, Frame, Image, Ints
@@ -24,18 +23,17 @@ CROP_SCALE = 2.0  # of the longer side of the face box
 
 
 def composed(
-    frame: Frame, contact: Runner, detector: Runner, min_score: float | None = None
+    frame: Frame, contact: Runner, found: Detections, min_score: float | None = None
 ) -> tuple[Detections, Detections | None]:
-    """Return what a contact model says of each face that the detector finds in the whole frame.
+    """Return what a contact model says of each face of a frame.
 
-    The answer has the faces and hands of the detector, hands that only the contact model sees (detectors lose hands at
-    the face), the touched regions with their owners, the probability of each face, and the frame's probability: that of
-    its most touched face. Options of the contact card: "max_faces" (6), "crop_scale" (2.0), "second_look" (0).
-    min_score leaves boxes out of the answer, or adds regions of faces below the card's threshold; probabilities stay
-    the same. With a min_score the second value is the answer at the card's thresholds, else it is None.
+    found: the faces and hands that a detector found. The answer has them, hands that only the contact model sees
+    (detectors lose hands at the face), the touched regions with their owners, the probability of each face, and the
+    frame's probability: that of its most touched face. Options of the contact card: "max_faces" (6), "crop_scale"
+    (2.0), "second_look" (0). min_score leaves boxes out of the answer, or adds regions of faces below the card's
+    threshold; probabilities stay the same. With a min_score the second value is the answer at the card's thresholds,
+    else it is None.
     """
-    tensor, geometry = prepare(frame.image, detector.card)
-    found = detect.decode(detector.run(tensor), detector.card, geometry)
     names = contact.card.names
     rows = Growing(names, found)
     faces = chosen_faces(found, int(contact.card.options.get("max_faces", MAX_FACES)))

@@ -15,41 +15,47 @@ from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.types import Detections, Floats, Frame, Ints
 
+OWNERS = ("face", "hand")
+"""What is no touch by itself."""
+
 
 def detected(frame: Frame, runner: Runner, min_score: float | None = None) -> tuple[Detections, Detections | None]:
     """Return what a model of kind "detect" sees, whatever its labels: every label but face and hand is a touch.
 
-    One class `facetouch`, or `cheek, forehead, chin`, or either with `face` and `hand` beside them. With a min_score
-    the second value is the answer at the card's thresholds, else it is None.
+    One class `facetouch`, or `cheek, forehead, chin`, or either with `face` and `hand` beside them. min_score leaves
+    boxes out of the answer or adds some; the probability of a touch is the same. With a min_score the second value is
+    the answer at the card's thresholds, else it is None.
     """
     tensor, geometry = prepare(frame.image, runner.card)
     outputs = runner.run(tensor)
-    own = judged(owned(detect.decode(outputs, runner.card, geometry)), runner.card)
-    if min_score is None:
-        return own, None
-    return judged(owned(detect.decode(outputs, runner.card, geometry, min_score)), runner.card), own
+    touch = None
+    if set(runner.card.names) - set(OWNERS):
+        touch = probability(detect.best(outputs, runner.card, geometry, OWNERS), runner.card)
+
+    def boxes(least: float | None) -> Detections:
+        found = owned(detect.decode(outputs, runner.card, geometry, least))
+        return dataclasses.replace(found, touch=touch)
+
+    return (boxes(None), None) if min_score is None else (boxes(min_score), boxes(None))
 
 
 def owned(found: Detections) -> Detections:
     """Return the same boxes, each touched region with the rows of the face and the hand it lies in, or -1."""
-    regions = np.flatnonzero(~found.of("face", "hand"))
+    regions = np.flatnonzero(~found.of(*OWNERS))
     owners = {}
-    for name in ("face", "hand"):
+    for name in OWNERS:
         rows = np.flatnonzero(found.of(name))
         owners[name] = np.full(len(found), -1, np.int64)
         owners[name][regions] = owner_rows(found.xyxy[regions], found.xyxy[rows], rows)
     return dataclasses.replace(found, face=owners["face"], hand=owners["hand"])
 
 
-def judged(found: Detections, card: ModelCard) -> Detections:
-    """Return the same boxes with the calibrated probability of a touch, where the card has a calibration."""
-    if not card.calibration:
-        return found
-    best = found.best_touch
-    if best <= 0.0:
-        return dataclasses.replace(found, touch=0.0)
+def probability(best: float, card: ModelCard) -> float:
+    """Return the probability of a touch: the best score of a touched region, calibrated where the card says how."""
+    if not card.calibration or best <= 0.0:
+        return best
     best = min(best, 1 - 1e-6)
-    return dataclasses.replace(found, touch=card.calibrated(math.log(best / (1 - best))))
+    return card.calibrated(math.log(best / (1 - best)))
 
 
 def owner_rows(regions: Floats, owners: Floats, rows: Ints) -> Ints:

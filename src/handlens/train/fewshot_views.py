@@ -22,7 +22,7 @@ from handlens.kinds import detect
 from handlens.preprocess import crop_box, prepare, resize, to_tensor
 from handlens.runner import Runner
 from handlens.silhouette import find_shape, seen
-from handlens.tasks import hands
+from handlens.tasks import finding, hands
 from handlens.train.fewshot_head import Views
 from handlens.train.look import Look, find_look
 from handlens.train.moves import draw_move, fill_colour, warped
@@ -154,7 +154,7 @@ def _both(
     if detector is None:
         return one, None, False
     tensor, geometry = prepare(image, detector.card)
-    boxes = hands.single(detect.decode(detector.run(tensor), detector.card, geometry))
+    boxes = finding.single(detect.decode(detector.run(tensor), detector.card, geometry))
     if not len(boxes):
         return one, None, False
     (box,) = boxes[[int(area(boxes).argmax())]]

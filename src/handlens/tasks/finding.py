@@ -1,0 +1,132 @@
+"""Which hands a picture shows, one answer for every task: touch, signs and hold; it must not know files or drawing.
+
+The detector finds faces and hands. The contact model adds hands at faces, which the detector loses. Where neither a
+face nor a hand is sure, the model of signs confirms a hand that is seen close up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from handlens.boxes import area, intersection
+from handlens.kinds import detect
+from handlens.preprocess import prepare
+from handlens.runner import Runner
+from handlens.tasks import contact
+from handlens.types import Detections, Floats, Frame, Image, Ints
+
+SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
+ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
+SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
+FAINT = 0.2  # the best box of a hand close up scored more in 449 of 450 photographs of five sources
+CONTRAST = 16  # of 255 levels: in less there is nothing to see
+
+Confirm = Callable[[Frame, Floats], tuple[Floats, float] | None]
+"""Takes a frame and the faint box of a hand (1, 4); returns the box (4,) of the hand and its probability, or None."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is seen in a picture. found: faces, hands, and touched regions where the contact model was asked; shown: the
+    same at a minimum score of the user; faint: the boxes of which the detector is not sure, from a score of 0.2 on."""
+
+    found: Detections
+    shown: Detections
+    faint: Detections
+
+    @property
+    def hands(self) -> Floats:
+        """The boxes of the hands, (n, 4), the surest of the detector first."""
+        return self.found.xyxy[self.found.of("hand")]
+
+    @property
+    def has_sure_face(self) -> bool:
+        """Whether a face is seen that is no part of a hand."""
+        return bool((self.faint.score[self.faint.of("face")] >= SURE_FACE).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """The models that find hands.
+
+    detector: finds faces and hands. contact: looks at each face; None where there is no such model. confirm: confirms a
+    hand close up, see `Confirm`; None: such hands are not looked for.
+    """
+
+    detector: Runner
+    contact: Runner | None = None
+    confirm: Confirm | None = None
+
+    def find(self, frame: Frame, min_score: float | None = None) -> Seen:
+        """Return what is seen in a picture. min_score: as in `contact.composed`."""
+        tensor, geometry = prepare(frame.image, self.detector.card)
+        outputs = self.detector.run(tensor)
+        found = without_twins(detect.decode(outputs, self.detector.card, geometry))
+        faint = detect.decode(outputs, self.detector.card, geometry, FAINT)
+        shown = found
+        if self.contact is not None:
+            shown, own = contact.composed(frame, self.contact, found, min_score)
+            found = shown if own is None else own
+        seen = Seen(found, shown, faint)
+        if self.confirm is None or len(seen.hands) or seen.has_sure_face or is_blank(frame.image):
+            return seen
+        boxes = single(faint)[:1]
+        confirmed = self.confirm(frame, boxes) if len(boxes) else None
+        if confirmed is None:
+            return seen
+        found = _with_hand(found, *confirmed)
+        if min_score is None:
+            return Seen(found, found, faint)
+        return Seen(found, _with_hand(shown, *confirmed) if confirmed[1] >= min_score else shown, faint)
+
+
+def single(found: Detections) -> Floats:
+    """Return (n, 4): the boxes of hands, one for each hand, the surest first.
+
+    Of two boxes that mostly share the smaller one, the larger and surer stays: a detector that looks closely sees a
+    hand and once more a part of it. Boxes of a few pixels go.
+    """
+    return found.xyxy[_single_rows(found)]
+
+
+def without_twins(found: Detections) -> Detections:
+    """Return the same boxes with one box for each hand, as `single` has them."""
+    kept = ~found.of("hand")
+    kept[_single_rows(found)] = True
+    return found.select(kept)
+
+
+def is_blank(image: Image) -> bool:
+    """Return whether a picture shows nothing: its brightest and its darkest spot are as good as alike."""
+    return int(image.max()) - int(image.min()) < CONTRAST
+
+
+def _single_rows(found: Detections) -> Ints:
+    rows = np.flatnonzero(found.of("hand"))
+    boxes, score = found.xyxy[rows], found.score[rows]
+    size = area(boxes)
+    kept: list[int] = []
+    for row in np.argsort(-size * score, kind="stable"):
+        shared = intersection(boxes[row : row + 1], boxes[kept])[0]
+        large_enough = float((boxes[row, 2:] - boxes[row, :2]).max()) >= SMALLEST
+        if large_enough and (shared <= ONE_HAND * np.minimum(size[row], size[kept])).all():
+            kept.append(int(row))
+    return rows[np.array(sorted(kept, key=lambda row: (-float(score[row]), row)), np.int64)]
+
+
+def _with_hand(found: Detections, box: Floats, score: float) -> Detections:
+    """Return the boxes and one more hand."""
+    names = tuple(dict.fromkeys((*found.names, "hand")))
+    by_face = found.face_touch
+    return replace(
+        found,
+        xyxy=np.concatenate([found.xyxy, box[None]]),
+        score=np.append(found.score, np.float32(score)),
+        label=np.append(found.label, names.index("hand")),
+        names=names,
+        face=np.append(found.face, -1),
+        hand=np.append(found.hand, -1),
+        id=np.append(found.id, -1),
+        face_touch=None if by_face is None else np.append(by_face, np.float32(np.nan)),
+    )
