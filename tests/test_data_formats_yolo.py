@@ -103,7 +103,7 @@ def test_split_folders_without_a_description(tmp_path, layout):
 
 def test_a_polygon_becomes_the_box_around_it(tmp_path):
     put(tmp_path, "a.jpg", "0 0.25 0.5 0.5 0.25 0.75 0.75")
-    (tmp_path / "classes.txt").write_text("chin")
+    (tmp_path / "data.yaml").write_text("names: [chin]\ntask: segment\n")
     np.testing.assert_allclose(read_yolo(tmp_path).pictures[0].boxes, [[16, 12, 48, 36]], atol=1e-4)
 
 
@@ -128,7 +128,6 @@ WRONG = {
     "-1 .5 .5 .1 .1": "class -1 does not exist",
     "0.5 .5 .5 .1 .1": "class 0.5 does not exist",
     "0 .5 .5 .1": "has 4 numbers; expected 'class cx cy w h'",
-    "0 .5 .5 .1 .1 .9": "has 6 numbers",
     "0 1.5 .5 .1 .1": "1.5 is no fraction of the picture",
     "0 320 240 40 40": "320 is no fraction",
     "0 nan .5 .1 .1": "has a number that is none",

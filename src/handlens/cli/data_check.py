@@ -1,5 +1,6 @@
 """The verb `data check`: says what is wrong with a set, and ends with 2 where that is bad; it must not mend a thing."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,14 +8,17 @@ import typer
 
 from handlens.cli import data_sets as options
 from handlens.cli.failures import DONE, WRONG_INPUT, complain
+from handlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
+    from rich.console import Console
     from rich.table import Table
 
     from handlens.data.check import Findings
     from handlens.data.problems import Problem
+    from handlens.types import Image
 
 SHOWN = 20  # problems of each kind; all are in problems.csv
 
@@ -36,58 +40,79 @@ def check(
 
     from handlens.cli.progress import Bar
     from handlens.data.check import check_set
-    from handlens.data.open import open_set
+    from handlens.data.check_sheet import check_sheet
+    from handlens.data.open import has_boxes_and_masks, open_set
     from handlens.data.survey import survey
 
     told: list[Problem] = []
-    found = open_set(set, kind, told.append)
+    console = Console(highlight=False, markup=False)
+    try:
+        found = open_set(set, kind, told.append)
+    except InputError as error:
+        if not told:
+            raise
+        return _unusable(error, told, console, out)
     with Bar() as bar:
         bar.begin("looking at pictures", len(found))
         seen = survey(found, bar.count)
     findings = check_set(found, seen, told, near)
-    console = Console(highlight=False, markup=False)
     console.print(options.count_table(found, seen.tally))
     if not found.splits:
         console.print(f"  not split yet, so nothing can leak: 'handlens data split {set} --dest DIR'", soft_wrap=True)
-    if findings.problems:
-        console.print(_summary(findings))
-    _list(findings, console.print, out)
+    if kind is None and has_boxes_and_masks(set):
+        console.print(f"  these are the boxes; its masks: 'handlens data check {set} --kind segment'", soft_wrap=True)
+    _list(findings.problems, console, out)
     if out is not None:
-        _write(findings, Path(out))
+        _write(findings.problems, Path(out), check_sheet(findings))
         console.print(f"  written to {out}", soft_wrap=True)
     return _conclude(findings, set)
 
 
-def _summary(findings: "Findings") -> "Table":
+def _unusable(error: InputError, told: "list[Problem]", console: "Console", out: str | None) -> int:
+    """Say why no picture of a set can be used, the most frequent reason first."""
+    kinds = Counter(problem.kind for problem in told)
+    told = sorted(told, key=lambda problem: (problem.harmless, -kinds[problem.kind], problem.kind))
+    _list(told, console, out)
+    if out is not None:
+        _write(told, Path(out), None)
+        console.print(f"  written to {out}", soft_wrap=True)
+    complain(str(error))
+    return WRONG_INPUT
+
+
+def _summary(problems: "Sequence[Problem]", counts: "Mapping[str, int]") -> "Table":
     from rich import box
     from rich.table import Table
 
-    from handlens.data.check import ERRORS
+    from handlens.data.check import is_error
 
+    bad = {problem.kind for problem in problems if is_error(problem)}
     table = Table(box=box.SIMPLE)
     table.add_column("problem")
     table.add_column("number", justify="right")
     table.add_column("")
-    for kind, count in findings.counts().items():
-        table.add_row(kind, f"{count:,}", "stops or spoils a training" if kind in ERRORS else "")
+    for kind, count in counts.items():
+        table.add_row(kind, f"{count:,}", "stops or spoils a training" if kind in bad else "")
     return table
 
 
-def _list(findings: "Findings", tell: "Callable[..., None]", out: str | None) -> None:
-    """Print the first problems of each kind."""
-    for kind, count in findings.counts().items():
-        texts = [problem.text for problem in findings.problems if problem.kind == kind]
+def _list(problems: "Sequence[Problem]", console: "Console", out: str | None) -> None:
+    """Print how many problems there are of each kind, and the first of each."""
+    counts = Counter(problem.kind for problem in problems)  # in the order in which they come
+    if counts:
+        console.print(_summary(problems, counts))
+    for kind, count in counts.items():
+        texts = [problem.text for problem in problems if problem.kind == kind]
         for text in texts[:SHOWN]:
-            tell(f"  {kind}: {text}", soft_wrap=True)
+            console.print(f"  {kind}: {text}", soft_wrap=True)
         if count > SHOWN:
             where = "all are in problems.csv" if out is not None else "--out DIR writes all"
-            tell(f"  {kind}: and {count - SHOWN} more; {where}")
+            console.print(f"  {kind}: and {count - SHOWN} more; {where}")
 
 
-def _write(findings: "Findings", folder: Path) -> None:
+def _write(problems: "Sequence[Problem]", folder: Path, image: "Image | None") -> None:
     """Write problems.csv, and check.jpg where there is something to see."""
-    from handlens.data.check import ERRORS
-    from handlens.data.check_sheet import check_sheet
+    from handlens.data.check import is_error
     from handlens.data.texts import write_rows
     from handlens.io.draft import output_error
     from handlens.io.sheet import save_picture
@@ -97,9 +122,8 @@ def _write(findings: "Findings", folder: Path) -> None:
         (folder / "check.jpg").unlink(missing_ok=True)  # of an earlier check, when there was something to see
     except OSError as error:
         raise output_error(error, folder) from error
-    rows = [(one.kind, "error" if one.kind in ERRORS else "warning", one.path, one.text) for one in findings.problems]
+    rows = [(one.kind, "error" if is_error(one) else "warning", one.path, one.text) for one in problems]
     write_rows(folder / "problems.csv", ("kind", "level", "file", "text"), rows)
-    image = check_sheet(findings)
     if image is not None:
         save_picture(folder / "check.jpg", image)
 
@@ -108,11 +132,9 @@ def _conclude(findings: "Findings", set: str) -> int:
     """Say in one sentence how it is, and return the exit code."""
     errors = findings.errors
     if errors:
-        kinds = {kind: count for kind, count in findings.counts().items() if kind in {one.kind for one in errors}}
-        told = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
-        complain(
-            f"'{set}' has {len(errors)} problem{'s' if len(errors) > 1 else ''} that stop or spoil a training: {told}."
-        )
+        told = ", ".join(f"{kind} ({count})" for kind, count in Counter(one.kind for one in errors).items())
+        many = "1 problem that stops or spoils" if len(errors) == 1 else f"{len(errors)} problems that stop or spoil"
+        complain(f"'{set}' has {many} a training: {told}.")
         return WRONG_INPUT
     rest = len(findings.problems)
     more = "" if not rest else f"; {rest} thing{'s are' if rest > 1 else ' is'} worth a look"

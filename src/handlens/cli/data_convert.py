@@ -20,7 +20,7 @@ def convert(
     from handlens.cli.progress import Bar
     from handlens.data.convert import convert as convert_set
     from handlens.data.delivery import Tick
-    from handlens.data.problems import HARMLESS, Problem
+    from handlens.data.problems import Problem
     from handlens.data.sets import LabelledSet
 
     problems: list[Problem] = []
@@ -37,4 +37,4 @@ def convert(
         complain(f"... and {len(problems) - _SHOWN} more of the kind; 'handlens data check {source}' lists them all.")
     boxes = sum(len(picture.boxes) for picture in found)
     print(f"{dest}: {len(found)} pictures, {boxes} boxes, classes {', '.join(found.names)}")
-    return DONE if all(problem.kind in HARMLESS for problem in problems) else WRONG_INPUT
+    return DONE if all(problem.harmless for problem in problems) else WRONG_INPUT

@@ -1,5 +1,6 @@
 """What the data verbs have in common: options, reading, splitting and writing a set, its table; no verb of its own."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,10 +41,15 @@ Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Another n
 
 
 class Reading:
-    """Reads sets for work on them: what can be left out is told and counted, wrong labels stop it."""
+    """Reads sets for work on them: what can be left out is told and counted, wrong labels stop it.
 
-    def __init__(self) -> None:
+    with_masks: of a set with boxes and masks, as a rendered one, `masks` holds these, too.
+    """
+
+    def __init__(self, with_masks: bool = False) -> None:
         self.unreadable = 0
+        self.masks: LabelledSet | None = None
+        self._with_masks = with_masks
         self._stopped = False
         self._notes: dict[str, int] = {}
 
@@ -53,21 +59,30 @@ class Reading:
         Raises:
             InputError: no set, or a label that is wrong.
         """
-        from handlens.data.open import open_set
+        from handlens.data.open import has_boxes_and_masks, open_set
 
         try:
-            return open_set(path, kind, self._hear)
+            found = open_set(path, kind, self._hear)
+            if kind is None and found.kind == "detect" and has_boxes_and_masks(path):
+                if self._with_masks:
+                    self.masks = open_set(path, "segment", self._hear)
+                else:
+                    print(
+                        f"'{path}' has boxes and masks: its boxes are read; --kind segment reads the masks",
+                        file=sys.stderr,
+                    )
+            return found
         except InputError as error:
             if self._stopped:
                 raise InputError(f"{error} 'handlens data check {path}' lists all that is wrong.") from error
             raise
 
     def _hear(self, problem: "Problem") -> None:
-        from handlens.data.problems import IGNORED, NO_LABEL, NO_PICTURE, OUTSIDE, UNREADABLE
+        from handlens.data.problems import NO_LABEL, NO_PICTURE, UNREADABLE
 
         if problem.kind == UNREADABLE:
             self.skip(problem.text)
-        elif problem.kind in (NO_LABEL, NO_PICTURE, OUTSIDE, IGNORED):
+        elif problem.harmless or problem.kind in (NO_LABEL, NO_PICTURE):
             self._notes[problem.kind] = self._notes.get(problem.kind, 0) + 1
         else:
             self._stopped = True
@@ -144,6 +159,7 @@ def split_and_write(
     from handlens.data.build import divide, without_copies, zip_folder
     from handlens.data.splitting import read_shares
     from handlens.data.survey import survey
+    from handlens.data.write_beside import write_boxes_and_masks
     from handlens.data.write_folders import write_set
 
     parts = read_shares(shares)
@@ -158,7 +174,10 @@ def split_and_write(
             raise InputError(f"none of the pictures of '{found.root}' can be read: there is nothing to split.")
         division = divide(found, seen, parts, near, seed)
         bar.begin("writing", len(found))
-        write_set(division.found, dest, True, bar.count)
+        if reading.masks is not None:
+            write_boxes_and_masks(division.found, reading.masks, dest, bar.count)
+        else:
+            write_set(division.found, dest, True, bar.count)
         if zip:
             bar.begin("packing", None)
             packed = zip_folder(dest, bar.count)

@@ -15,10 +15,11 @@ def split(
 ) -> int:
     """Copy a set, split into train, val and test.
 
-    Splits that it has are forgotten. No person is in two splits, if it is known who is who: from groups.csv
-    (file,group) in the folder, from --group or --group-by. The same picture and near copies are always kept together.
+    Splits that it has are forgotten. A set with boxes and masks, as a rendered one, keeps both. No person is in two
+    splits, if it is known who is who: from groups.csv (file,group) in the folder, from --group or --group-by. The same
+    picture and near copies are always kept together.
     """
     place = options.check_dest(dest, [set])
-    reading = options.Reading()
+    reading = options.Reading(with_masks=True)
     found = options.grouped(reading.open(set, kind), group, group_by)
     return options.split_and_write(found, place, shares, near, seed, reading)

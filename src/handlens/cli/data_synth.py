@@ -27,7 +27,7 @@ def synth(
 
     DIR gets a YOLO set (images/, labels/, data.yaml), split by person into train, val and test (0.75, 0.15, 0.1), and
     masks/ with the pixels of hand and face (0 background, 1 hand, 2 face; hair and glasses on a face are face). Other
-    verbs take --kind detect for its boxes, --kind segment for its masks.
+    verbs take its boxes, and with --kind segment its masks.
 
     --labels regions: boxes of face, hand, and each touched region (forehead, eye, nose, mouth, cheek, chin, ear).
     facetouch: one class, the face where it is touched. three: the touched region as forehead (with eye), cheek (with
@@ -43,4 +43,4 @@ def synth(
         found = stage_set(Path(dest), count, seed, size, labels.lower(), workers, bar.count)
     numbers = ", ".join(f"{len(found.split(name))} {name}" for name in found.splits)
     print(f"{len(found)} pictures in '{dest}': {numbers}; {sum(len(picture.boxes) for picture in found)} boxes.")
-    print(f"look at it: handlens data check {dest} --kind detect (the boxes) or --kind segment (the masks)")
+    print(f"look at it: handlens data check {dest} (the boxes), and with --kind segment (the masks)")

@@ -120,9 +120,7 @@ class _Complaints:
         self._harmless: Counter[str] = Counter()
 
     def problem(self, problem: "Problem") -> None:
-        from handlens.data.problems import IGNORED, NO_LABEL, OUTSIDE
-
-        if problem.kind in (IGNORED, NO_LABEL, OUTSIDE):
+        if problem.harmless:
             self._harmless[problem.kind] += 1
         else:
             complain(problem.text)
@@ -173,8 +171,7 @@ def _labelled(
         if not (name and other):
             raise InputError(f"--map '{text}' should be SET=MODEL: a label of the set, then one of the model.")
         renames[name] = other
-    kinds = kinds_of_sets(predictor.card)
-    return rename(open_set(data, kind or (kinds[0] if len(kinds) == 1 else None), reader.problem), renames)
+    return rename(open_set(data, kind or kinds_of_sets(predictor.card), reader.problem), renames)
 
 
 def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:

@@ -9,6 +9,7 @@ from handlens.boxes import iou
 from handlens.data.fingerprints import NEAR, near_pairs
 from handlens.data.problems import (
     NO_LABEL,
+    NO_PICTURE,
     OUTSIDE,
     TWO_SPLITS,
     UNREADABLE,
@@ -53,12 +54,17 @@ class Findings:
     @property
     def errors(self) -> list[Problem]:
         """The problems that stop or spoil a training."""
-        return [problem for problem in self.problems if problem.kind in ERRORS]
+        return [problem for problem in self.problems if is_error(problem)]
 
     def counts(self) -> dict[str, int]:
         """How many problems there are of each kind, the worst kinds first."""
         kinds = [problem.kind for problem in self.problems]
         return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+
+def is_error(problem: Problem) -> bool:
+    """Return whether a problem stops or spoils a training; a label without picture does where a training needs it."""
+    return problem.kind in ERRORS or (problem.kind in (NO_PICTURE, NO_LABEL) and not problem.harmless)
 
 
 def check_set(found: LabelledSet, seen: Survey, told: Iterable[Problem] = (), near: float = NEAR) -> Findings:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from handlens.data.coco_sheet import Id, Object, Sheet, boxes_of, looks_like_coco, outlines_of, read_sheet
+from handlens.data.coco_sheet import Id, Object, Sheet, boxes_of, looks_like_coco, number_of, outlines_of, read_sheet
 from handlens.data.delivery import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.edges import keep_boxes, measure
 from handlens.data.outlines import IGNORE, draw, need_pycocotools
@@ -131,8 +131,7 @@ def _split(sheet: Sheet, image: Object) -> str:
 
 
 def _whole(image: Object, side: str) -> int:
-    told = image.get(side)
-    return int(told) if isinstance(told, int | float) else 0
+    return int(number_of(image.get(side)) or 0)
 
 
 def _tables(placed: list[tuple[Path, Labelled]], folder: Path, names: tuple[str, ...]) -> dict[str, Any]:

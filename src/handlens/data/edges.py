@@ -6,8 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.data.pictures import picture_size
-from handlens.data.problems import OUTSIDE, UNREADABLE, WRONG_BOX, WRONG_CLASS, WRONG_SIZE, OnProblem, complain, mention
+from handlens.data.pictures import size_and_orientation
+from handlens.data.problems import (
+    OUTSIDE,
+    TURNED,
+    UNREADABLE,
+    WRONG_BOX,
+    WRONG_CLASS,
+    WRONG_SIZE,
+    OnProblem,
+    complain,
+    mention,
+)
 from handlens.errors import FrameError
 from handlens.types import Floats, Ints
 
@@ -45,25 +55,49 @@ def keep_boxes(
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64)
 
 
-def measure(path: Path, on_problem: OnProblem | None, told: tuple[int, int] = (0, 0)) -> tuple[int, int] | None:
-    """Return (width, height) of a picture, or None where that is a problem.
+def measure(
+    path: Path, on_problem: OnProblem | None, told: tuple[int, int] = (0, 0), scaled: bool = False
+) -> tuple[int, int] | None:
+    """Return (width, height) of a picture as it is shown, or None where that is a problem.
 
-    told: the size that a label file gives, or zeros where it is silent.
+    Boxes are those of the picture as it is shown, turned as its EXIF says. Where the labels give the size that it is
+    stored in, they may mean the stored picture, or a program noted that size beside boxes of the shown one: nobody can
+    tell, so it is refused. Where they cannot say which they mean, it is mentioned.
+
+    told: the size that a label file gives, or zeros where it is silent. scaled: its boxes are shares of that size, so
+    that it only needs the same proportions.
 
     Raises:
         InputError: without `on_problem`, a picture that cannot be read or is not as large as its labels say.
     """
     try:
-        size = picture_size(path)
+        size, orientation = size_and_orientation(path)
     except FrameError as error:
         complain(on_problem, UNREADABLE, path, str(error))
         return None
+    if scaled and all(told):
+        told = next((same for same in (size, size[::-1]) if _proportional(told, same)), told)
     if all(told) and told != size:
         is_size, says = f"{size[0]} x {size[1]}", f"{told[0]} x {told[1]}"
         why = f"'{path}' is {is_size} pixels large, but its labels are for {says}: the boxes would be wrong."
+        if orientation >= 5 and told == size[::-1]:
+            why = (
+                f"'{path}' is shown with {is_size} pixels, turned by its EXIF orientation ({orientation}), but its"
+                f" labels give {says}, the size before that turn, so nobody can tell which of the two the boxes are of."
+                " If they are of the unturned picture, set its orientation to 1; if of the turned one, give"
+                f" {is_size} as its size in the labels."
+            )
         complain(on_problem, WRONG_SIZE, path, why)
         return None
+    if orientation > 1 and (not all(told) or orientation < 5 or size[0] == size[1]):
+        text = f"'{path}' is turned by its EXIF orientation ({orientation}): its labels are taken as those of the"
+        mention(on_problem, TURNED, path, f"{text} picture as it is shown; look whether they are.")
     return size
+
+
+def _proportional(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether two sizes have the same proportions but for rounding to whole pixels."""
+    return abs(one[0] * other[1] - one[1] * other[0]) <= max(*one, *other)
 
 
 def fit_box(box: Sequence[float], width: int, height: int) -> tuple[list[float], str, str]:
@@ -75,7 +109,11 @@ def fit_box(box: Sequence[float], width: int, height: int) -> tuple[list[float],
     x1, y1, x2, y2 = box
     if not all(map(math.isfinite, box)):
         return [0.0, 0.0, 0.0, 0.0], WRONG_BOX, "has a side that is no number"
-    if x2 <= x1 or y2 <= y1:
+    if x2 < x1 or y2 < y1:
+        low, high, axis = (x1, x2, "x") if x2 < x1 else (y1, y2, "y")
+        why = f"has its sides the wrong way round: it would reach from {axis} = {low:g} to {high:g}"
+        return [x1, y1, x2, y2], WRONG_BOX, why
+    if x2 == x1 or y2 == y1:
         return [x1, y1, x2, y2], WRONG_BOX, "has no area: width and height must be above 0"
     cut = [max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2)]
     size = f"the picture of {width} x {height} pixels"

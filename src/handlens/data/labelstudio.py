@@ -150,7 +150,7 @@ def _uploaded(name: str) -> str:
 def _boxed(
     task: Task, place: Path, file: Path, names: tuple[str, ...], on_problem: OnProblem | None
 ) -> Labelled | None:
-    size = measure(place, on_problem)
+    size = measure(place, on_problem, task.size, scaled=True)
     if size is None:
         return None
     sides = size * 2

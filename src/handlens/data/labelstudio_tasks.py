@@ -17,6 +17,7 @@ from handlens.data.texts import read_json
 from handlens.errors import InputError
 
 _SHAPES = ("rectanglelabels", "polygonlabels")
+_ABOUT = ("original_width", "original_height", "image_rotation")  # of the picture, beside what a result says
 
 Object = Mapping[str, Any]
 
@@ -26,7 +27,8 @@ class Task:
     """One picture that a person has looked at.
 
     where: for sentences. image: its path as the export has it. shapes: its boxes, in fractions of the
-    picture. choices: the names that were chosen for the whole picture.
+    picture. choices: the names that were chosen for the whole picture. size: width and height of the picture that was
+    labelled, zeros where the export is silent.
     """
 
     where: str
@@ -35,6 +37,7 @@ class Task:
     choices: tuple[str, ...]
     split: str
     group: str
+    size: tuple[int, int] = (0, 0)
 
 
 def looks_like_tasks(path: Path) -> bool:
@@ -66,16 +69,18 @@ def read_tasks(path: Path, on_problem: OnProblem | None) -> Iterator[Task]:
             continue
         shapes: list[Entry] = []
         choices: list[str] = []
+        size = (0, 0)
         for place, (kind, value) in enumerate(results, 1):
             spot = f"{where} result {place}"
             if kind == "choices":
                 choices += map(str, value.get("choices", ()))
             elif kind in _SHAPES:
                 shapes += _shape(kind, value, spot, path, on_problem)
+                size = _size_of(value) or size
             else:
                 mention(on_problem, IGNORED, path, f"{spot}: '{kind}' is neither a box nor a choice: it is left out.")
         split, group = (str(data.get(key) or "") for key in ("split", "group"))
-        yield Task(where, image, tuple(shapes), tuple(choices), split, group)
+        yield Task(where, image, tuple(shapes), tuple(choices), split, group, size)
 
 
 def _image_of(data: Object) -> str | None:
@@ -106,7 +111,7 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
     for result in done[0].get("result") or ():
         value = result.get("value") if isinstance(result, dict) else None
         if isinstance(value, dict):
-            found.append((str(result.get("type", "")), value))
+            found.append((str(result.get("type", "")), {**{key: result.get(key) for key in _ABOUT}, **value}))
         else:
             complain(on_problem, WRONG_LINE, path, f"{where} has a result without a value.")
     return found
@@ -126,8 +131,19 @@ def _short_results(entry: Object) -> list[tuple[str, Object]]:
     return found
 
 
+def _size_of(value: Object) -> tuple[int, int] | None:
+    """Return the size of the picture that a result was drawn on, or None."""
+    wide, high = value.get("original_width"), value.get("original_height")
+    good = all(isinstance(side, int | float) and side > 0 for side in (wide, high))
+    return (int(wide or 0), int(high or 0)) if good else None
+
+
 def _shape(kind: str, value: Object, where: str, path: Path, on_problem: OnProblem | None) -> Iterator[Entry]:
     """Yield (name, box as fractions, where): one for a shape that has a name and is made of numbers."""
+    if value.get("image_rotation"):
+        text = f"{where} was drawn on a picture that Label Studio had turned by {value['image_rotation']} degrees"
+        complain(on_problem, WRONG_LINE, path, f"{text}: turn it back there and draw it again.")
+        return
     names = value.get(kind)
     if not isinstance(names, list) or len(names) != 1:
         complain(on_problem, WRONG_LINE, path, f"{where}: a box needs one label, not {len(names or ())}.")

@@ -12,7 +12,7 @@ import numpy as np
 from handlens.data.claims import names_beside
 from handlens.data.edges import measure
 from handlens.data.mask_values import Pixels, Values, judge
-from handlens.data.pictures import below, find_pictures, split_of
+from handlens.data.pictures import below, find_pictures, size_and_orientation, split_of
 from handlens.data.problems import (
     NO_LABEL,
     NO_PICTURE,
@@ -166,6 +166,9 @@ def _fits(pair: _Pair, size: tuple[int, int], values: Values, on_problem: OnProb
     if (width, height) != size:
         is_size, wanted = f"{width} x {height}", f"{size[0]} x {size[1]}"
         text = f"the mask '{pair.mask}' is {is_size}, but its picture '{pair.picture}' is {wanted}: they must be equal."
+        orientation = size_and_orientation(pair.picture)[1]
+        if orientation >= 5 and (height, width) == size:
+            text = f"{text[:-1]}; the picture is turned by its EXIF orientation ({orientation}), and the mask is not."
         complain(on_problem, WRONG_SIZE, pair.mask, text)
     return (width, height) == size
 

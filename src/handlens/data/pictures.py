@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.io.header import read_header
+from handlens.io.header import read_header, tiff_tags
 from handlens.io.sources import PICTURE_ENDINGS
 
+ORIENTATION = 274  # the tag of EXIF and TIFF
 _HEAD = 1 << 17  # bytes that hold the size of nearly every JPEG, so that the rest is not read
 _SPLIT_WORDS = {
     "train": "train",
@@ -62,6 +63,15 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         FrameError: it cannot be read or is no picture.
     """
+    return size_and_orientation(path)[0]
+
+
+def size_and_orientation(path: Path) -> tuple[tuple[int, int], int]:
+    """Return (width, height) in pixels as the picture is shown, and the EXIF orientation (1 to 8) that it is stored in.
+
+    Raises:
+        FrameError: it cannot be read or is no picture.
+    """
     from handlens.io.pictures import read_picture
 
     try:
@@ -69,14 +79,18 @@ def picture_size(path: Path) -> tuple[int, int]:
             data = file.read(_HEAD)
             header = read_header(data)
             if header.kind not in ("JPEG", "BMP") or not header.width:  # others may say which way is up at their end
-                header = read_header(data + file.read())
+                data += file.read()
+                header = read_header(data)
     except OSError:
         header = read_header(b"")
+    orientation = header.orientation
+    if header.kind == "TIFF":  # whose header does not say it, because OpenCV turns these pictures itself
+        orientation = tiff_tags(data).get(ORIENTATION, 1)
     if not header.width or not header.height:
         height, width = read_picture(str(path)).shape[:2]  # raises the right sentence, too
-        return width, height
-    turned = header.orientation >= 5
-    return (header.height, header.width) if turned else (header.width, header.height)
+        return (width, height), orientation
+    shown = (header.height, header.width) if orientation >= 5 else (header.width, header.height)
+    return shown, orientation if 1 <= orientation <= 8 else 1
 
 
 def find_place(text: str, bases: Sequence[Path], least: int = 2) -> Path | None:

@@ -1,6 +1,7 @@
 """What is wrong with a labelled set, one thing at a time; it must not know the formats or what is done about it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +17,23 @@ UNREADABLE = "unreadable"
 WRONG_SIZE = "wrong size"  # the labels are for a picture of another size
 TWO_SPLITS = "two splits"
 IGNORED = "ignored"  # something that a box or a class cannot carry, such as a rotation
+TURNED = "turned by EXIF"  # the picture is stored otherwise than it is shown, and its labels do not say which they mean
 
-HARMLESS = frozenset({OUTSIDE, NO_LABEL, IGNORED})
-"""Problems of which nothing was left out that could have been used."""
+_SHOWN = 4  # kinds in one sentence
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. kind: one of the words above; path: the file it is in; text: one whole sentence."""
+    """One thing that is wrong.
+
+    kind: one of the words above. path: the file it is in. text: one whole sentence. harmless: nothing was left out that
+    could have been used.
+    """
 
     kind: str
     path: Path
     text: str
+    harmless: bool = False
 
 
 OnProblem = Callable[[Problem], None]
@@ -48,4 +54,17 @@ def complain(on_problem: OnProblem | None, kind: str, path: Path, text: str) -> 
 def mention(on_problem: OnProblem | None, kind: str, path: Path, text: str) -> None:
     """Tell `on_problem` of something that is worth knowing and stops nobody."""
     if on_problem is not None:
-        on_problem(Problem(kind, path, text))
+        on_problem(Problem(kind, path, text, harmless=True))
+
+
+def reasons(problems: Sequence[Problem]) -> str:
+    """Return why nothing could be used, the most frequent kind first, each with an example; "" where nothing is wrong.
+
+    Harmless things count only where there is nothing else.
+    """
+    wrong = [problem for problem in problems if not problem.harmless] or list(problems)
+    count = Counter(problem.kind for problem in wrong)
+    first = {problem.kind: problem.text for problem in reversed(wrong)}
+    told = [f"{kind} ({number}): {first[kind].rstrip('.')}" for kind, number in count.most_common(_SHOWN)]
+    more = f"; and {len(count) - _SHOWN} more kinds" if len(count) > _SHOWN else ""
+    return f"{'; '.join(told)}{more}." if told else ""

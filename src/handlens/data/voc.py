@@ -3,6 +3,8 @@
 Pixels are taken as they are given, whether the first is called 0 or 1.
 """
 
+import codecs
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +32,15 @@ from handlens.errors import InputError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _LISTS = "ImageSets/Main"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0?\0", "utf-16-le"),
+    (b"\0<\0?", "utf-16-be"),
+)
+"""How a file begins that tells its encoding by that."""
+_ENCODING = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 
 Element = ElementTree.Element
 
@@ -48,7 +59,8 @@ def is_voc(root: Path) -> bool:
     """Return whether a folder holds VOC .xml files."""
     if not root.is_dir():
         return False
-    return any(b"<annotation" in path.read_bytes()[:2000] for path in find_files(root) if path.suffix.lower() == ".xml")
+    files = (path for path in find_files(root) if path.suffix.lower() == ".xml")
+    return any(b"<annotation" in path.read_bytes()[:4000].replace(b"\0", b"") for path in files)  # UTF-16 has zeros
 
 
 def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
@@ -73,7 +85,7 @@ def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledS
     if not names:
         raise InputError(f"'{root}' has no object in {len(sheets)} .xml files: put the names into classes.txt.")
     pictures = {path: None for path in files if is_picture_file(path.name)}
-    told = dict(_with_pictures(sheets, pictures, on_problem))
+    told = _by_picture(sheets, pictures, on_problem)
     splits, groups = _read_splits(root, on_problem), read_groups(root)
     labelled = []
     for path in pictures:
@@ -123,9 +135,9 @@ def write_voc(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tic
 def _read_sheet(path: Path, on_problem: OnProblem | None) -> Iterator[Sheet]:
     """Yield what a file says; nothing where it is no annotation at all or cannot be read."""
     try:
-        text = read_text(path)
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities can blow up to gigabytes; VOC files have none
-            raise InputError(f"'{path}' has a document type of its own, as VOC files have not.")
+        text = _read_xml(path)
+        if "<!ENTITY" in text:  # entities can blow up to gigabytes or name other files; VOC files need none
+            raise InputError(f"'{path}' declares entities (<!ENTITY ...>), which are not read: remove its <!DOCTYPE>.")
         top = ElementTree.fromstring(text)
     except (ElementTree.ParseError, InputError) as error:
         why = f"'{path}' is not XML: {error}." if isinstance(error, ElementTree.ParseError) else str(error)
@@ -148,6 +160,28 @@ def _read_sheet(path: Path, on_problem: OnProblem | None) -> Iterator[Sheet]:
     yield Sheet(path, (top.findtext("filename") or "").strip(), (int(size[0]), int(size[1])), tuple(objects))
 
 
+def _read_xml(path: Path) -> str:
+    """Return the text of an XML file, in the encoding that its byte order mark or its first line says, else UTF-8.
+
+    Raises:
+        InputError: it cannot be read, or is not in that encoding.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    told = _ENCODING.match(data.removeprefix(codecs.BOM_UTF8))
+    name = next((name for mark, name in _MARKS if data.startswith(mark)), told.group(1).decode() if told else "utf-8")
+    try:
+        return data.decode(name).removeprefix("\ufeff")
+    except LookupError as error:
+        raise InputError(f"'{path}' says that its encoding is '{name}', which is unknown: save it as UTF-8.") from error
+    except UnicodeError as error:
+        where = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else "its text"
+        said = "as it says" if told else "and does not say what it is in"
+        raise InputError(f"'{path}' is not in {name.upper()}, {said}: {where} is none; save it as UTF-8.") from error
+
+
 def _sides(found: Element) -> list[float] | None:
     sides = [_number(found, f"bndbox/{side}") for side in _SIDES]
     told = [side for side in sides if side is not None]
@@ -159,6 +193,17 @@ def _number(found: Element, place: str) -> float | None:
         return float(found.findtext(place) or "")
     except ValueError:
         return None
+
+
+def _by_picture(sheets: list[Sheet], pictures: dict[Path, None], on_problem: OnProblem | None) -> dict[Path, Sheet]:
+    """Return the sheet of each picture that has one."""
+    found: dict[Path, Sheet] = {}
+    for path, sheet in _with_pictures(sheets, pictures, on_problem):
+        first = found.setdefault(path, sheet)
+        if [entry[:2] for entry in first.objects] != [entry[:2] for entry in sheet.objects]:
+            text = f"'{path}' has two label files, '{first.path}' and '{sheet.path}': remove the one that is wrong."
+            complain(on_problem, WRONG_LINE, path, text)
+    return found
 
 
 def _with_pictures(
@@ -174,7 +219,10 @@ def _with_pictures(
         filename = Path(sheet.filename.replace("\\", "/")).name
         exact = [place / filename for place in homes if place / filename in pictures]
         alike = [by_stem[place / sheet.path.stem] for place in homes if place / sheet.path.stem in by_stem]
-        if exact or alike:
+        if exact and alike and exact[0] != alike[0]:
+            what = f"is of '{filename}' by its <filename> and of '{alike[0].name}' by its own name, and both are there"
+            complain(on_problem, WRONG_LINE, sheet.path, f"'{sheet.path}' {what}: make them agree.")
+        elif exact or alike:
             yield (exact or alike)[0], sheet
         else:
             what = f"neither '{filename}' nor one called '{sheet.path.stem}' lies beside it or in JPEGImages/"

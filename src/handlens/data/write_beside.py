@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from handlens.data.delivery import Tick
+from handlens.data.delivery import Tick, file_names, new_folder
 from handlens.data.sets import LabelledSet
-from handlens.data.write_folders import write_set
+from handlens.data.write_folders import put_mask, write_set
 
 
 def write_beside(found: LabelledSet, folder: Path, name: str, tick: Tick | None = None) -> None:
@@ -22,3 +22,21 @@ def write_beside(found: LabelledSet, folder: Path, name: str, tick: Tick | None 
         path.rename(folder / path.name)
     for path in [path for path in folder.iterdir() if path.name.startswith(".") and path.is_dir()]:
         shutil.rmtree(path)
+
+
+def write_boxes_and_masks(found: LabelledSet, masks: LabelledSet, dest: str | Path, tick: Tick | None = None) -> None:
+    """Write a set of boxes as `write_set`, with the masks of the same pictures in masks/SPLIT/ and names.txt.
+
+    Raises:
+        InputError, FrameError: a mask cannot be read.
+        OutputError: `dest` exists and is not empty, or cannot be written.
+    """
+    dest, by_path = Path(dest), {picture.path: picture for picture in masks}
+    with new_folder(dest) as folder:
+        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
+            home = folder / "masks" / picture.split
+            home.mkdir(parents=True, exist_ok=True)
+            if picture.path in by_path:
+                put_mask(by_path[picture.path], (home / name).with_suffix(".png"))
+        (folder / "names.txt").write_text("".join(f"{name}\n" for name in masks.names), encoding="utf-8")
+        write_beside(found, folder, dest.resolve().name, tick)

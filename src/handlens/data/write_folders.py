@@ -55,14 +55,20 @@ def write_masks(found: LabelledSet, dest: str | Path, copy: bool = True, tick: T
         for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
             placed.append((folder / "images" / picture.split / name, picture))
             put_picture(picture, placed[-1][0], copy)
-            _put_mask(picture, (folder / "masks" / picture.split / name).with_suffix(".png"))
+            put_mask(picture, (folder / "masks" / picture.split / name).with_suffix(".png"))
             if tick is not None:
                 tick()
         (folder / "names.txt").write_text("".join(f"{name}\n" for name in found.names), encoding="utf-8")
         write_groups(folder, placed)
 
 
-def _put_mask(picture: Labelled, place: Path) -> None:
+def put_mask(picture: Labelled, place: Path) -> None:
+    """Write the mask of a picture as an index PNG, background where it has none.
+
+    Raises:
+        FrameError, InputError: it cannot be read.
+        OutputError: it cannot be written.
+    """
     classes = picture.mask() if picture.mask is not None else np.zeros(picture.image().shape[:2], np.uint8)
     good, data = cv2.imencode(".png", classes)
     if not good:

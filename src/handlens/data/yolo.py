@@ -1,10 +1,9 @@
 """YOLO sets, read and written: one text file of boxes beside each picture; it must not know the other formats.
 
-A line is `class cx cy w h`, the class a number from 0 and the box in fractions of the picture; a polygon is
-`class x1 y1 x2 y2 x3 y3 ...` and counts as the box around it.
+A line is `class cx cy w h`, the class a number from 0 and the box in fractions of the picture; of a polygon the box
+around it counts, of a box with key points the box. What else a line can be is in `yolo_lines`.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +14,16 @@ from handlens.data.pictures import below, is_picture_file, picture_size
 from handlens.data.problems import (
     NO_LABEL,
     NO_PICTURE,
-    WRONG_BOX,
-    WRONG_CLASS,
-    WRONG_LINE,
     OnProblem,
-    complain,
     mention,
 )
 from handlens.data.sets import SPLITS, Labelled, LabelledSet
-from handlens.data.texts import read_groups, read_text, write_groups, write_text
+from handlens.data.texts import read_groups, write_groups, write_text
 from handlens.data.yolo_layout import Layout, find_layout
+from handlens.data.yolo_lines import Form, find_form, read_lines
 from handlens.errors import InputError
 
-_SLACK = 0.002  # fractions may leave [0, 1] by this much: rounding
-_WANTED = "expected 'class cx cy w h' or a polygon 'class x1 y1 x2 y2 x3 y3 ...'"
+_ENDINGS = (".txt", ".TXT", ".Txt")
 _NO_LABELS = frozenset({"classes.txt", "names.txt", "labels.txt", "predefined_classes.txt", "readme.txt", "notes.txt"})
 
 
@@ -43,10 +38,10 @@ def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     Raises:
         InputError: no YOLO set; without `on_problem` also a line, class or box that is wrong.
     """
-    layout, places = find_labels(root, on_problem)
+    layout, form, places = find_labels(root, on_problem)
     pictures = []
     for place in places:
-        lines = [] if place.label is None else read_lines(place.label, layout.names, on_problem)
+        lines = [] if place.label is None else read_lines(place.label, layout.names, form, on_problem)
         entries = ((name, _pixels(values, *place.size), where) for name, values, where in lines)
         file = place.label or place.path
         boxes, classes = keep_boxes(entries, layout.names, place.size, file, on_problem)
@@ -65,11 +60,14 @@ class Place:
     group: str
 
 
-def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[Layout, list[Place]]:
-    """Return what a YOLO set says of itself and its pictures, those left out that cannot be read.
+def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[Layout, Form, list[Place]]:
+    """Return what a YOLO set says of itself, how its lines are to be read, and its pictures.
+
+    Pictures that cannot be read are left out.
 
     Raises:
-        InputError: no YOLO set, or one without any label; without `on_problem` also a picture that cannot be read.
+        InputError: no YOLO set, one without any label, or one whose lines can be read in several ways; without
+            `on_problem` also a picture that cannot be read.
     """
     layout = find_layout(Path(root), on_problem)
     groups = read_groups(layout.root)
@@ -79,6 +77,7 @@ def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[
             f"'{root}' has no labels: there is no .txt file for any of its {len(layout.pictures)} pictures, neither"
             f" beside them nor in labels/."
         )
+    form = find_form([label for label in labels if label is not None], layout.stated, Path(root), on_problem)
     places = []
     for (path, split), label in zip(layout.pictures, labels, strict=True):
         if label is None:
@@ -88,7 +87,7 @@ def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[
             places.append(Place(path, size, label, split, groups.get(below(path, layout.root), "")))
     for stray in _strays(layout.pictures, labels):
         mention(on_problem, NO_PICTURE, stray, f"'{stray}' has no picture of its name.")
-    return layout, places
+    return layout, form, places
 
 
 def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
@@ -124,17 +123,18 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
 
 def label_file(picture: Path) -> Path | None:
     """Return the label file of a picture: in labels/ where it lies in images/, else beside it; None: there is none."""
-    places = [label for label, _ in _label_places(picture)]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in _label_places(picture) if place.is_file()), None)
 
 
-def _label_places(picture: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield where the label of a picture may lie, and the folder that the set's other pictures then lie in."""
+def _label_places(picture: Path) -> Iterator[Path]:
+    """Yield where the label of a picture may lie; labels/ and .txt in any case of letters."""
     parts = picture.parts
     for place in reversed(range(len(parts) - 1)):
         if parts[place].lower() == "images":
-            yield Path(*parts[:place], "labels", *parts[place + 1 :]).with_suffix(".txt"), picture.parent
-    yield picture.with_suffix(".txt"), picture.parent
+            for name in ("labels", "Labels", "LABELS"):
+                path = Path(*parts[:place], name, *parts[place + 1 :])
+                yield from (path.with_suffix(ending) for ending in _ENDINGS)
+    yield from (picture.with_suffix(ending) for ending in _ENDINGS)
 
 
 def _strays(pictures: tuple[tuple[Path, str], ...], labels: list[Path | None]) -> Iterator[Path]:
@@ -145,56 +145,12 @@ def _strays(pictures: tuple[tuple[Path, str], ...], labels: list[Path | None]) -
             homes.setdefault(label.parent, set()).add(path.parent)
     for home, folders in sorted(homes.items()):
         stems = {path.stem for folder in folders for path in folder.iterdir() if is_picture_file(path.name)}
-        for path in sorted(home.glob("*.txt")):
+        for path in sorted(path for path in home.iterdir() if path.suffix in _ENDINGS):
             if path.stem in stems or path.name.lower() in _NO_LABELS:
                 continue
             first = path.read_bytes()[:64].split()[:1]  # a list or a note is no label
             if not first or first[0].isdigit():
                 yield path
-
-
-def read_lines(
-    file: Path, names: tuple[str, ...], on_problem: OnProblem | None
-) -> Iterator[tuple[str, list[float], str]]:
-    """Yield (name, numbers, where) of each line: the four numbers of a box or those of a polygon, in fractions.
-
-    Raises:
-        InputError: without `on_problem`, a line that is wrong.
-    """
-    try:
-        text = read_text(file)
-    except InputError as error:
-        complain(on_problem, WRONG_LINE, file, str(error))
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        words, where = line.split(), f"'{file}' line {number}"
-        if not words:
-            continue
-        kind, why = _check_line(words, names)
-        if kind:
-            complain(on_problem, kind, file, f"{where}: {why}.")
-        else:
-            yield names[int(float(words[0]))], list(map(float, words[1:])), where
-
-
-def _check_line(words: list[str], names: tuple[str, ...]) -> tuple[str, str]:
-    """Return the kind of what is wrong with a line, or "", and why."""
-    try:
-        values = [float(word) for word in words]
-    except ValueError:
-        return WRONG_LINE, f"'{' '.join(words)[:60]}' is not all numbers; {_WANTED}"
-    if len(values) != 5 and (len(values) < 7 or len(values) % 2 == 0):
-        return WRONG_LINE, f"has {len(values)} number{'' if len(values) == 1 else 's'}; {_WANTED}"
-    if not all(map(math.isfinite, values)):
-        return WRONG_LINE, f"'{' '.join(words)[:60]}' has a number that is none; {_WANTED}"
-    label = int(values[0])
-    if label != values[0] or not 0 <= label < len(names):
-        known = f"0 ({names[0]})" if len(names) == 1 else f"0 to {len(names) - 1} ({', '.join(names)})"
-        return WRONG_CLASS, f"class {words[0]} does not exist; allowed: {known}"
-    beyond = next((word for word, v in zip(words[1:], values[1:], strict=True) if not -_SLACK <= v <= 1 + _SLACK), None)
-    if beyond is not None:
-        return WRONG_BOX, f"{beyond} is no fraction of the picture; the box must be written in numbers from 0 to 1"
-    return "", ""
 
 
 def _pixels(values: list[float], width: int, height: int) -> list[float]:

@@ -4,14 +4,15 @@ Three ways are in use: a data.yaml, a Darknet .data file with its .names and lis
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from handlens.data.pictures import below, find_files, find_pictures, find_place, is_picture_file, split_of
 from handlens.data.problems import NO_PICTURE, TWO_SPLITS, OnProblem, complain, mention
 from handlens.data.texts import check_names, read_names, read_text
+from handlens.data.yolo_lines import TASKS, Stated
 from handlens.errors import InputError
 
 _NAMES_FILES = ("classes.txt", "names.txt", "obj.names", "labels.txt", "predefined_classes.txt")
@@ -24,11 +25,15 @@ Entries = Sequence[tuple[Path, str]]
 
 @dataclass(frozen=True)
 class Layout:
-    """root: the folder that groups.csv lies in. pictures: each with its split, "" where the set is not split."""
+    """root: the folder that groups.csv lies in. pictures: each with its split, "" where the set is not split.
+
+    stated: what the description says of the label lines.
+    """
 
     root: Path
     names: tuple[str, ...]
     pictures: tuple[tuple[Path, str], ...]
+    stated: Stated = field(default_factory=Stated)
 
 
 def find_layout(root: Path, on_problem: OnProblem | None = None) -> Layout:
@@ -91,7 +96,9 @@ def _from_folder(folder: Path) -> Layout:
     names = names_file(folder, pictures)
     if names is None:
         raise InputError(f"'{folder}' does not say how its classes are called: put classes.txt there, one name a line.")
-    return Layout(folder, read_names(names), tuple((path, split_of(_folders(path, folder))) for path in pictures))
+    told = read_names(names)
+    stated = Stated(file=folder / "data.yaml", names=f"names: [{', '.join(told)}]")
+    return Layout(folder, told, tuple((path, split_of(_folders(path, folder))) for path in pictures), stated)
 
 
 def _folders(path: Path, root: Path) -> tuple[str, ...]:
@@ -106,7 +113,7 @@ def _from_yaml(file: Path, on_problem: OnProblem | None) -> Layout:
     for key, split in _SPLIT_KEYS.items():
         wanted = sheet.get(key)
         for text in [wanted] if isinstance(wanted, str) else wanted or []:
-            place = find_place(str(text), [base, file.parent])
+            place = _place_of(str(text), base, file)
             if place is not None:
                 entries += [(path, split) for path in _pictures_of(place, base, on_problem)]
                 continue
@@ -118,7 +125,26 @@ def _from_yaml(file: Path, on_problem: OnProblem | None) -> Layout:
     if not entries and any(sheet.get(key) for key in _SPLIT_KEYS):
         raise InputError(f"'{file}': there are no pictures where its train, val and test point to.")
     found = tuple(_one_split(entries, on_problem)) if entries else _from_folder_of(base, file)
-    return Layout(base, names, found)
+    return Layout(base, names, found, _stated(sheet, file))
+
+
+def _place_of(text: str, base: Path, file: Path) -> Path | None:
+    """Return the folder or list that a description means, or None.
+
+    Roboflow writes ../train/images and means train/images in the folder of the description.
+
+    Raises:
+        InputError: both are there, and they differ.
+    """
+    place = find_place(text, [base, file.parent])
+    parts = Path(text.replace("\\", "/")).parts
+    inner = base.joinpath(*(part for part in parts if part != ".."))
+    if parts[:1] == ("..",) and place is not None and inner.exists() and place.resolve() != inner.resolve():
+        raise InputError(
+            f"'{file}': '{text}' can mean '{place}' or '{inner}', and both are there: write the whole path of the one"
+            " that is meant."
+        )
+    return place
 
 
 def _from_folder_of(base: Path, file: Path) -> tuple[tuple[Path, str], ...]:
@@ -167,6 +193,24 @@ def _yaml_names(sheet: dict[str, Any], file: Path) -> tuple[str, ...]:
     return told
 
 
+def _stated(sheet: Mapping[str, Any], file: Path) -> Stated:
+    """Return what a description says of the label lines: its `task` and `kpt_shape`."""
+    task = str(sheet.get("task", "")).strip().lower()
+    shape = sheet.get("kpt_shape")
+    points = None
+    if shape is not None:
+        words = shape if isinstance(shape, list) else re.split(r"[\s,]+", str(shape).strip(" []()"))
+        numbers = [int(word) for word in map(str, words) if word.isdecimal()]
+        if len(numbers) != 2 or len(words) != 2 or numbers[0] < 1 or numbers[1] not in (2, 3):
+            raise InputError(
+                f"'{file}': kpt_shape is '{shape}', but must be the number of key points and 2 or 3 for x, y or x, y,"
+                " visibility, as in 'kpt_shape: [5, 2]'."
+            )
+        points = (numbers[0], numbers[1])
+    known = task in TASKS
+    return Stated(task if known else "pose" if points else "", points, file, unknown="" if known else task)
+
+
 def _base(file: Path, path: Any) -> Path:
     place = file.parent / str(path) if path else file.parent
     return place if place.is_dir() else file.parent  # of another machine: then the pictures lie beside the file
@@ -198,10 +242,10 @@ def _from_darknet(file: Path, on_problem: OnProblem | None) -> Layout:
         else:
             entries += [(path, split) for path in _pictures_of(place, file.parent, on_problem)]
     if not any(key in told for key in _SPLIT_KEYS):
-        return Layout(file.parent, labels, _from_folder_of(file.parent, file))
+        return Layout(file.parent, labels, _from_folder_of(file.parent, file), _stated(told, file))
     if not entries:
         raise InputError(f"'{file}': there are no pictures where its train and valid point to.")
-    return Layout(file.parent, labels, tuple(_one_split(entries, on_problem)))
+    return Layout(file.parent, labels, tuple(_one_split(entries, on_problem)), _stated(told, file))
 
 
 def _pictures_of(place: Path, root: Path, on_problem: OnProblem | None) -> Iterator[Path]:

@@ -8,15 +8,16 @@ from pathlib import Path
 from handlens.data.outlines import Outline, draw, need_pycocotools
 from handlens.data.problems import WRONG_LINE, OnProblem, complain
 from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.yolo import Place, find_labels, label_file, read_lines
+from handlens.data.yolo import Place, find_labels, label_file
 from handlens.data.yolo_layout import find_layout, is_yolo
+from handlens.data.yolo_lines import Form, may_be_polygons, read_lines
 from handlens.errors import InputError
 
 _LOOKED = 50  # label files that are looked into for a polygon
 
 
 def has_polygons(root: Path) -> bool:
-    """Return whether a path is a YOLO set with polygons among its first labels."""
+    """Return whether a path is a YOLO set with lines among its first labels that can be polygons."""
     if not is_yolo(root):
         return False
     try:
@@ -24,9 +25,7 @@ def has_polygons(root: Path) -> bool:
     except InputError:
         return False  # reading it as a set of boxes says what is wrong
     labels = (label_file(path) for path, _ in layout.pictures)
-    files = islice((label for label in labels if label is not None), _LOOKED)
-    lines = (line for file in files for line in read_lines(file, layout.names, lambda problem: None))
-    return any(len(values) > 4 for _, values, _ in lines)
+    return may_be_polygons(islice((label for label in labels if label is not None), _LOOKED), layout.stated)
 
 
 def read_yolo_masks(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
@@ -39,21 +38,26 @@ def read_yolo_masks(root: str | Path, on_problem: OnProblem | None = None) -> La
         InputError: no YOLO set, or pycocotools is missing; without `on_problem` also a line that is wrong or a box.
     """
     need_pycocotools()
-    layout, places = find_labels(root, on_problem)
+    layout, form, places = find_labels(root, on_problem)
     names = ("background", *(name for name in layout.names if name != "background"))
-    pictures = []
+    pictures, count = [], 0
     for place in places:
-        outlines = [(names.index(name), outline) for name, outline in _outlines(place, layout.names, on_problem)]
+        outlines = [(names.index(name), outline) for name, outline in _outlines(place, layout.names, form, on_problem)]
+        count += len(outlines)
         mask = partial(draw, outlines, place.size, str(place.path))
         pictures.append(Labelled(place.path, *place.size, mask=mask, split=place.split, group=place.group))
+    if pictures and not count:
+        raise InputError(f"'{root}' has no polygon that can be used.")
     return LabelledSet("segment", names, tuple(pictures), layout.root)
 
 
-def _outlines(place: Place, names: tuple[str, ...], on_problem: OnProblem | None) -> Iterator[tuple[str, Outline]]:
+def _outlines(
+    place: Place, names: tuple[str, ...], form: Form, on_problem: OnProblem | None
+) -> Iterator[tuple[str, Outline]]:
     """Yield (name, outline in pixels) of each polygon of a picture."""
     if place.label is None:
         return
-    for name, values, where in read_lines(place.label, names, on_problem):
+    for name, values, where in read_lines(place.label, names, form, on_problem):
         if len(values) == 4:
             text = f"{where} is a box: masks need outlines, 'class x1 y1 x2 y2 x3 y3 ...' in fractions of the picture."
             complain(on_problem, WRONG_LINE, place.label, text)
