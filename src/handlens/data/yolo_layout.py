@@ -117,7 +117,9 @@ def _from_yaml(file: Path, on_problem: OnProblem | None) -> Layout:
             if place is not None:
                 entries += [(path, split) for path in _pictures_of(place, base, on_problem)]
                 continue
-            sentence = f"'{file}': {key} is '{text}', which is neither in '{base}' nor in '{file.parent}'."
+            looked = " nor in ".join(f"'{place}'" for place in dict.fromkeys((base, file.parent)))
+            neither = "neither in" if base != file.parent else "not in"
+            sentence = f"'{file}': {key} is '{text}', which is {neither} {looked}."
             if split == "test":  # many sets name a test folder that was never handed out
                 mention(on_problem, NO_PICTURE, file, sentence)
             else:
