@@ -9,6 +9,8 @@ result.value.touch                             # probability that a hand touches
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from handlens import offline as _offline  # noqa: F401  first of all: it turns onnxruntime's telemetry off
+
 if TYPE_CHECKING:
     from handlens.card import ModelCard
     from handlens.errors import (

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from handlens.card import ModelCard, read_card
 from handlens.errors import ModelError
 from handlens.kinds import OUTPUTS
+from handlens.offline import import_onnxruntime
 from handlens.types import Floats
 
 Outputs = dict[str, Floats]
@@ -36,11 +37,10 @@ class OnnxRunner:
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
-        import onnxruntime
-
         self.path = Path(path)
         if not self.path.is_file():
             raise ModelError(f"no model file at '{self.path}'; give an .onnx that exists or a shipped name.")
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or min(2, _cores())  # small nets gain nothing from a third
         options.inter_op_num_threads = 1

@@ -45,9 +45,9 @@ def _versions() -> str:
 
 
 def _providers() -> str:
-    import onnxruntime
+    from handlens.offline import import_onnxruntime
 
-    return f"{', '.join(onnxruntime.get_available_providers())}; handlens uses CPUExecutionProvider"
+    return f"{', '.join(import_onnxruntime().get_available_providers())}; handlens uses CPUExecutionProvider"
 
 
 def _models() -> list[str]:

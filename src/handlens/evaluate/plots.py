@@ -11,6 +11,7 @@ from handlens.errors import InputError
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, Reliability
 from handlens.io.draft import Draft
 from handlens.io.draw import CALM, FACE, HAND, INK, OTHER, REGION, Colour
+from handlens.offline import keep_caches_out_of_home
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ def require() -> None:
     Raises:
         InputError: matplotlib is missing.
     """
+    keep_caches_out_of_home()
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from handlens.card import ModelCard
 from handlens.errors import ModelError
+from handlens.offline import import_onnxruntime
 from handlens.runner import FakeRunner, OnnxRunner
 from handlens.tasks.combined import HAND, Composed
 from handlens.types import Floats
@@ -35,8 +36,7 @@ def check_masks(model: bytes, composed: Composed) -> None:
     Raises:
         ModelError: the answers differ.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

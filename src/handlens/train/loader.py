@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import sys
 import warnings
 from collections import Counter
@@ -154,6 +155,8 @@ class Batches:
         self.sampler = Order(samples, shuffle, epoch_size)
         self._on_skip = on_skip or (lambda sentence: print(f"skipped: {sentence}", file=sys.stderr))
         self._told: set[str] = set()
+        if workers:
+            multiprocessing.util.get_temp_dir()  # of this process, which removes it; each worker would leave one behind
         with _unadvised():
             self._loader = DataLoader(
                 samples,
