@@ -13,9 +13,12 @@ pytest.importorskip("lightning")
 from handlens.cli import run  # noqa: E402
 from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
 from handlens.data.yolo import write_yolo  # noqa: E402
+from handlens.errors import InputError  # noqa: E402
 from handlens.evaluate.measure import evaluate  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.train.checkpoints import read_checkpoint  # noqa: E402
+from handlens.train.devices import check_devices  # noqa: E402
+from handlens.train.plan import Plan  # noqa: E402
 from handlens.train.runs import open_predictor  # noqa: E402
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
@@ -113,11 +116,23 @@ def _val(data: Path, task: str) -> LabelledSet:
     return open_set(data, TASK_KINDS[task]).split("val")
 
 
-def test_a_finished_run_goes_on_when_it_is_given_more_epochs(tmp_path, capsys) -> None:
+def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_path, capsys) -> None:
     data, out = class_folders(tmp_path), tmp_path / "run"
     line = ["train", "gesture", "--data", str(data), "--out", str(out), *SHORT]
     assert run(line) == 0
     first = read_checkpoint(out / "last.ckpt")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for more, said in [
+        (["--rate", "0.01"], "holds a run with other settings, rate = 0.002 (now 0.01): give another --out, --fresh"),
+        (["--seed", "3", "--set", "look.erase=0.4"], "seed = 0 (now 3), look.erase = "),
+        (["--net", "digits6"], "net = 'palm' (now 'digits6')"),
+        (["--epochs", "1"], "has 2 epochs already, more than --epochs 1"),
+        (["--set", "warm_bias=0.1"], "warm_bias = none (now 0.1)"),
+    ]:
+        capsys.readouterr()
+        assert run([*line, *more]) == 2
+        assert said in capsys.readouterr().err
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert run([*line, "--epochs", "4"]) == 0
     assert len((out / "log.csv").read_text().splitlines()) == 5
     assert read_checkpoint(out / "last.ckpt")["epoch"] > first["epoch"]
@@ -133,6 +148,17 @@ WRONG = [
     (["train", "touch", "--data", "SET", "--set", "mosiac=1"], "unknown setting 'mosiac'"),
     (["train", "touch", "--data", "SET", "--config", "none.toml"], "config file 'none.toml' cannot be read"),
     (["train", "touch", "--data", "SET", "--start", "none.pt", *SHORT], "there is no file 'none.pt'"),
+    (["train", "touch", "--data", "SET", "--start", "touch"], "two networks in one file"),
+    (["train", "hold", "--data", "SET", "--net", "grip", "--start", "Hold"], "without weights that can be trained on"),
+    (["train", "touch", "--data", "SET", "--start", "combined"], "is segment and digits together"),
+    (["train", "touch", "--data", "SET", "--start", "mine.onnx"], "its weights are folded. Give a RUN"),
+    (["train", "touch", "--data", "SET", "--net", "yolov5n", "--start", "segment"], "they fit the network 'glove'"),
+    (["train", "touch", "--data", "SET", "--device", "gpu"], "there is no GPU that torch can use"),
+    (["train", "touch", "--data", "SET", "--device", "cuda"], "type --device cpu or --device auto"),
+    (["train", "touch", "--data", "SET", "--device", "mps"], "there is no Apple GPU (mps) on this machine"),
+    (["train", "touch", "--data", "SET", "--device", "gup"], "unknown device 'gup': did you mean 'gpu'"),
+    (["train", "touch", "--data", "SET", "--devices", "9"], "this machine has 4 CPU cores; give --devices 4 or fewer"),
+    (["train", "touch", "--data", "SET", "--nodes", "2"], "set MASTER_ADDR, MASTER_PORT and NODE_RANK"),
     (["export", "none", "--out", "a.onnx"], "there is no checkpoint"),
     (["export", "none", "--out", "a.txt"], "--out must end in .onnx"),
 ]
@@ -141,10 +167,25 @@ WRONG = [
 @pytest.mark.parametrize(("line", "said"), WRONG, ids=[said[:25] for _, said in WRONG])
 def test_what_is_wrong_is_one_sentence(tmp_path, monkeypatch, capsys, line, said) -> None:
     monkeypatch.chdir(tmp_path)
-    data = boxes_set(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    data = class_folders(tmp_path) if "hold" in line else boxes_set(tmp_path)
     assert run([str(data) if word == "SET" else word for word in line]) == 2
     told = capsys.readouterr().err.strip().splitlines()
     assert said in told[-1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_as_many_gpus_as_there_are_may_be_asked_for(monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    for device in ("auto", "GPU", "cuda"):
+        check_devices(Plan(device=device, devices=2, nodes=3))
+        with pytest.raises(InputError, match="this machine has 2 GPUs; give --devices 2 or fewer"):
+            check_devices(Plan(device=device, devices=4))
 
 
 def test_one_class_alone_cannot_be_told_apart(tmp_path, capsys) -> None:

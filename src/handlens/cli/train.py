@@ -29,7 +29,9 @@ def train(
     rate: Annotated[Fraction, typer.Option(metavar="R", help="Learning rate.")] = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="FILE", help="Begin with these weights: .weights, .pt, .safetensors, a RUN."),
+        typer.Option(
+            "--start", metavar="FILE", help="Begin with these weights: .weights, .pt, .safetensors, a RUN, 'segment'."
+        ),
     ] = None,
     pretrained: Annotated[
         str | None,
@@ -51,7 +53,7 @@ def train(
     set: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. look.mosaic=0.5.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a checkpoint.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a run.")] = False,
     few: Annotated[
         bool | None,
         typer.Option(
@@ -79,7 +81,7 @@ def train(
     for text in set or ():
         given = merged(given, parse_set(text))
     places = Path(config) if config else None, Path(out) if out else None
-    if _learned_from_few(task.lower(), given, *places, few):
+    if _learned_from_few(task.lower(), given, *places, few, fresh):
         return
     from handlens.train.runs import train_run
 
@@ -87,7 +89,7 @@ def train(
 
 
 def _learned_from_few(
-    task: str, given: dict[str, Any], config: Path | None, out: Path | None, few: bool | None
+    task: str, given: dict[str, Any], config: Path | None, out: Path | None, few: bool | None, fresh: bool
 ) -> bool:
     """Learn a small head where that is asked for, or where there are few pictures; return whether it was so."""
     from handlens.cli.progress import Bar
@@ -102,5 +104,5 @@ def _learned_from_few(
         if chosen is not None:
             from handlens.train.fewshot import few_run
 
-            few_run(*chosen, out, bar, say)
+            few_run(*chosen, out, bar, say, fresh)
     return chosen is not None

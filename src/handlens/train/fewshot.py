@@ -28,6 +28,7 @@ from handlens.train.fewshot_head import LeftOut, Views, fit_head, leave_out
 from handlens.train.fewshot_report import answers_of, report_of, write_report
 from handlens.train.fewshot_settings import NAME, TASK, FewSettings
 from handlens.train.fewshot_views import HAND, WHOLE, Say, Subjects, read_subjects, views_of
+from handlens.train.same_run import CONFIG, refuse_other_settings
 from handlens.train.silhouettes import are_silhouettes
 from handlens.weights import resolve
 
@@ -48,11 +49,16 @@ class Progress(Protocol):
         ...
 
 
-def few_run(settings: FewSettings, found: LabelledSet, out: Path | None, bar: Progress, say: Say) -> Path:
+def few_run(
+    settings: FewSettings, found: LabelledSet, out: Path | None, bar: Progress, say: Say, fresh: bool = False
+) -> Path:
     """Learn, measure by leaving pictures out, and write the run; return the model.
 
+    fresh: write over a run that was made with other settings.
+
     Raises:
-        InputError: fewer than two classes, a class without a picture that can be used, or a wrong model to learn on.
+        InputError: a run with other settings is there, fewer than two classes, a class without a picture that can be
+            used, or a wrong model to learn on.
         ModelError: no such model, or the written file differs from what was learned.
         NotYet: the shipped model does not exist yet.
         OutputError: the run cannot be written.
@@ -61,7 +67,11 @@ def few_run(settings: FewSettings, found: LabelledSet, out: Path | None, bar: Pr
     _check_classes(found)
     plots.require()
     path, base = open_base(settings.start, found)
-    out = made_folder(out or Path("runs") / f"{settings.task}-{NAME}")
+    out = out or Path("runs") / f"{settings.task}-{NAME}"
+    if not fresh and (out / f"{NAME}.onnx").exists() and (out / CONFIG).exists():
+        chosen_here = [key for key in ("start", "shown") if not getattr(settings, key)]
+        refuse_other_settings(out, settings.to_toml(), free=chosen_here)
+    out = made_folder(out)
     say(f"learning {', '.join(found.names)} on the model '{base.card.name}'; everything goes to '{out}'")
     bar.begin("reading", len(found))
     subjects = _subjects(settings, found, path, base, bar, say)
@@ -78,7 +88,7 @@ def few_run(settings: FewSettings, found: LabelledSet, out: Path | None, bar: Pr
     model = write_model(path, head.cooled(left.temperature), card, batch, out / f"{NAME}.onnx")
     write_report(report, answers, plain, NAME, str(found.root), out)
     used = dataclasses.replace(settings, start=settings.start or base.card.name, shown=subjects.shown)
-    used.save(out / "config.toml")
+    used.save(out / CONFIG)
     say(str(report))
     say(f"the model is '{model}', made in {time.monotonic() - began:.0f} s: try it with")
     say(f"'handlens predict PICTURES --model {model}'")

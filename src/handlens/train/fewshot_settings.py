@@ -41,11 +41,14 @@ class FewSettings:
         if self.shown not in ("", HAND, WHOLE, SILHOUETTE):
             raise InputError(unknown("value of 'shown'", self.shown, (HAND, WHOLE)))
 
+    def to_toml(self) -> str:
+        """Return the text of a config file that says exactly this."""
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in dataclasses.asdict(self).items())
+
     def save(self, path: Path) -> None:
-        """Write a config file that says exactly this."""
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in dataclasses.asdict(self).items()]
+        """Write the config file."""
         with Draft(path) as draft:
-            draft.write("".join(lines).encode())
+            draft.write(self.to_toml().encode())
 
 
 def few_settings(

@@ -24,13 +24,16 @@ from handlens.evaluate.measure import evaluate
 from handlens.predictor import Predictor
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.course import SCORES, Course, new_course, restored
+from handlens.train.devices import check_devices
 from handlens.train.dividing import divided
+from handlens.train.fewshot_settings import NAME as FEW_NAME
 from handlens.train.finishing import export_course as export_course
 from handlens.train.finishing import finish, live_predictor
 from handlens.train.loader import Batches, Samples
 from handlens.train.look import LOOKS
 from handlens.train.precision import Batch
 from handlens.train.recipes import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
+from handlens.train.same_run import CONFIG, refuse_other_settings
 from handlens.train.segment_curves import epoch_rates, held_loss
 from handlens.train.segment_data import check_masks
 from handlens.train.settings import Settings, read_toml
@@ -39,7 +42,6 @@ from handlens.train.starts import begin_encoder, start_from
 from handlens.train.trainer import LOG, SCORE, fit
 from handlens.train.turning import direction_hint, named
 
-CONFIG = "config.toml"
 LOGGED = (
     "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
 )  # fmt: skip
@@ -59,9 +61,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     """
     settings, found = prepared(task, given, config)
     out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
-    if fresh and out.exists():
-        for name in (LAST, BEST, LOG):
-            (out / name).unlink(missing_ok=True)
+    _begin_or_go_on(out, settings, fresh)
     torch.manual_seed(settings.plan.seed)
     course = new_course(settings, found.names)
     resumed = (out / LAST).exists()
@@ -90,12 +90,31 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     return finish(open_course(best), val, out, ring)
 
 
+def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
+    """Remove the checkpoints of a run that is to begin anew; refuse one that was made with other settings."""
+    if fresh:
+        for name in (LAST, BEST, LOG):
+            (out / name).unlink(missing_ok=True)
+        return
+    runs = [name for name in (LAST, BEST, f"{FEW_NAME}.onnx") if (out / name).exists()]
+    if runs and (out / CONFIG).exists():
+        refuse_other_settings(out, settings.to_toml(), Settings().to_toml())
+    if LAST in runs:
+        done = int(read_checkpoint(out / LAST)["epoch"]) + 1
+        if settings.plan.epochs < done:
+            raise InputError(
+                f"the run in '{out}' has {done} epochs already, more than --epochs {settings.plan.epochs}: give more"
+                " epochs to go on, another --out, or --fresh to begin anew."
+            )
+
+
 def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
     """The settings, put together from recipe, file and flags, and the set, split by group where it was not."""
     keys = {**(read_toml(config) if config else {}), **given}
     net = str(keys.get("net") or _default_net(task, str(keys.get("data") or "")))
     kind = check_task(task, net)
     settings = Settings(task=task, net=net).changed(recipe(net).settings).changed({**keys, "net": net, "task": task})
+    check_devices(settings.plan)
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
     found = open_set(settings.data, kind)

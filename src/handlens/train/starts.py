@@ -17,7 +17,7 @@ from handlens.train.heads import rebuilt
 from handlens.train.nets.darknet import Darknet
 from handlens.train.nets.darknet_weights import read_weights
 from handlens.train.nets.states import read_state
-from handlens.weights import SHIPPED
+from handlens.weights import COMPOSED, PLANNED, SHIPPED, shipped
 
 WEIGHTS = ".safetensors"
 """Beside a shipped model: its weights before they were folded for export, to go on learning from."""
@@ -55,7 +55,9 @@ def start_from(net: nn.Module, source: str, classes: Sequence[str] = ()) -> str:
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     counted = {name for name in own if not name.endswith("num_batches_tracked")}
     if not fitting:
-        raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes.")
+        ours = path.parent == SHIPPED
+        whose = "; they fit the network 'glove', and 'grip' and 'nano' in part" if ours else ""
+        raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes{whose}.")
     net.load_state_dict(fitting, strict=False)
     told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     if head:
@@ -92,9 +94,45 @@ def _names(path: Path) -> Sequence[str]:
 
 
 def _place(source: str) -> Path:
-    """The file or folder that is meant: a path, or the name of shipped weights."""
-    path, shipped = Path(source).expanduser(), SHIPPED / f"{source.lower()}{WEIGHTS}"
-    return shipped if shipped.is_file() and not path.exists() else path
+    """The file or folder that is meant: a path, or the name of shipped weights.
+
+    Raises:
+        InputError: a shipped model without weights to go on from, an .onnx, or nothing of that name.
+    """
+    path, name = Path(source).expanduser(), source.lower()
+    weights = SHIPPED / f"{name}{WEIGHTS}"
+    if path.suffix.lower() == ".onnx":
+        raise InputError(f"'{source}' is made to answer, not to be trained: its weights are folded. {_starts()}")
+    if path.exists():
+        return path
+    if weights.is_file():
+        return weights
+    if name in {*shipped(), *PLANNED, *COMPOSED}:
+        raise InputError(f"--start {source}: {_why_not(name)}. {_starts()}")
+    raise InputError(f"there is no file '{source}' to start from. {_starts()}")
+
+
+def _why_not(name: str) -> str:
+    """Why a shipped model is no start."""
+    if name == "touch":
+        return (
+            "the shipped model 'touch' is two networks in one file, a finder of faces and hands and a judge of"
+            " contact, and 'train touch' trains neither"
+        )
+    if name in COMPOSED:
+        return (
+            f"the shipped model '{name}' is {' and '.join(COMPOSED[name].values())} together and no network of its own"
+        )
+    told = f"the shipped model '{name}' comes without weights that can be trained on"
+    if name in ("digits", "gestures", "signs"):
+        told += f"; 'handlens train gesture --few --start {name}' learns new gestures on top of it"
+    return told
+
+
+def _starts() -> str:
+    """What can be given."""
+    names = ", ".join(sorted(file.stem for file in SHIPPED.glob(f"*{WEIGHTS}")))
+    return f"Give a RUN, its .ckpt, .weights, .pt or .safetensors, or the shipped weights: {names}."
 
 
 def _listed(layers: list[str]) -> str:

@@ -213,7 +213,7 @@ def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer
     if shown:
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
     return pl.Trainer(
-        accelerator=plan.device,
+        accelerator=plan.device.lower(),
         devices=plan.devices,
         num_nodes=plan.nodes,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
