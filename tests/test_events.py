@@ -8,7 +8,7 @@ import pytest
 from media import touch_result
 
 from handlens.errors import InputError
-from handlens.events import EVENT_FIELDS, EventTracker, event_fields
+from handlens.events import EVENT_FIELDS, EventTracker, event_fields, matched
 from handlens.summary import Summary, clock
 from handlens.types import Detections, Event, Hand, Label, Result
 
@@ -452,3 +452,18 @@ def test_a_summary_goes_through_json_and_back() -> None:
     assert again.to_dict() == summary.to_dict()
     assert (again.labels["object"], again.regions["object"].count, again.seconds) == (5, 1, pytest.approx(0.4))
     assert str(again.merge(again)).count("object") == 2
+
+
+def test_events_stand_beside_the_true_ones_that_they_overlap_most() -> None:
+    def one(start: float, stop: float) -> Event:
+        return Event("touch", "chin", "", start, stop, 0, 0, 1.0)
+
+    found = [one(0, 2), one(3, 3.5), one(6, 9)]
+    truth = [one(0.5, 1.5), one(1.8, 2.5), one(7, 8)]
+    assert matched(found, truth) == [
+        (found[0], truth[0]),
+        (None, truth[1]),
+        (found[1], None),
+        (found[2], truth[2]),
+    ]
+    assert matched([], truth[:1]) == [(None, truth[0])]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from media import touch_result
 
-from handlens.cli.sheet import CELL, pick, sheet
+from handlens.cli.sheet import CELL, _told, pick, sheet
 from handlens.errors import OutputError
-from handlens.io.sheet import GAP
+from handlens.io.sheet import GAP, STRIP
 from handlens.types import Event, Frame
 
 RESULTS = [touch_result(0.9 if 20 <= n < 30 else 0.8 if 50 <= n < 60 else 0.1, n / 10, n) for n in range(100)]
@@ -42,3 +42,11 @@ def test_the_cells_stand_side_by_side():
 def test_nothing_to_show_is_a_sentence():
     with pytest.raises(OutputError, match="no picture"):
         sheet([], RESULTS, [])
+
+
+def test_answer_and_truth_stand_below_each_frame():
+    frames = [Frame(np.full((30, 40, 3), 100, np.uint8), n, n / 10) for n in range(100)]
+    image = sheet(frames, RESULTS, [1, 25, 50], EVENTS)
+    assert image.shape == (300 + STRIP + 2 * GAP, 3 * (CELL + GAP) + GAP, 3)
+    assert _told(RESULTS[25], EVENTS) == "answer: cheek    truth: chin"
+    assert _told(RESULTS[1], EVENTS) == "answer: no touch    truth: no touch"

@@ -19,6 +19,11 @@ def test_the_demo_finds_touches_and_leaves_what_it_promises(tmp_path: Path, caps
     assert touches
     out, err = capsys.readouterr()
     assert all(f"{float(touch['start']):8.2f}" in out for touch in touches)
+    assert [touch["label"] for touch in touches][::3] == ["chin", "forehead"]
+    assert len(touches) == 4
+    rows = [line.split("|")[1].split() for line in out.splitlines() if "|" in line][1:]
+    assert [row[0] for row in rows] == ["1.52", "7.24", "9.88", "12.04"]
+    assert [" ".join(row[2:]) for row in rows] == ["chin", "nose", "cheek, chin", "forehead"]
     assert "time touched" in err
     sheet = cv2.imread(str(tmp_path / "demo.jpg"))
     assert sheet is not None

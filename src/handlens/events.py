@@ -1,7 +1,7 @@
 """Results over time -> Events, by hysteresis in seconds; it must not know files, sound, drawing or models."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,6 +112,27 @@ class EventTracker:
         streams, self._streams = self._streams, {}
         self._last, self.opened = None, []
         return [event for name in sorted(streams) for event in streams[name].finish()]
+
+
+def matched(events: Sequence[Event], truth: Sequence[Event]) -> list[tuple[Event | None, Event | None]]:
+    """Return (event, the true one that it overlaps most) in the order of their starts; None where there is none.
+
+    Each is in one pair only; those that share the most time come together first.
+    """
+    shared = [
+        (min(one.stop, other.stop) - max(one.start, other.start), i, j)
+        for i, one in enumerate(events)
+        for j, other in enumerate(truth)
+    ]
+    partner: dict[int, int] = {}
+    for time, i, j in sorted(shared, key=lambda each: -each[0]):
+        if time > 0 and i not in partner and j not in partner.values():
+            partner[i] = j
+    pairs: list[tuple[Event | None, Event | None]] = [
+        (event, truth[partner[i]] if i in partner else None) for i, event in enumerate(events)
+    ]
+    pairs += [(None, true) for j, true in enumerate(truth) if j not in partner.values()]
+    return sorted(pairs, key=lambda pair: min(each.start for each in pair if each is not None))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     from handlens.cli.outputs import Notes, open_sinks
     from handlens.cli.predict import conclude
     from handlens.cli.progress import Bar
-    from handlens.clip import demo_clip
+    from handlens.clip import demo_clip, demo_truth
     from handlens.events import EventTracker
     from handlens.io.places import MASKS
     from handlens.io.sources import open_source
@@ -41,27 +41,53 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     ):
         bar.begin(clip.name, source.total)
         summary = run(source, predictor, Tracker(), EventTracker(), [*sinks, notes], progress=bar)
-    print(_table(notes.events, "region" if touches else "label") or f"no{' touch' if touches else 'thing'} was found.")
+    truth = demo_truth() if touches else None
+    if truth is not None and not summary.interrupted:
+        print(_beside(notes.events, truth))
+    else:
+        print(_table(notes.events) or f"no{' touch' if touches else 'thing'} was found.")
     if out is not None and not summary.interrupted:
-        _save_sheet(clip, Path(out) / "demo.jpg", notes.results, notes.events)
+        _save_sheet(clip, Path(out) / "demo.jpg", notes.results, notes.events, truth)
         masks = ", demo_masks/" if predictor.task in MASKS else ""
         print(f"\nin {out}/: demo.mp4 (annotated), demo.jpg (contact sheet), {table}, demo.jsonl{masks}\n", flush=True)
     return conclude(summary)
 
 
-def _save_sheet(clip: Path, path: Path, results: "Sequence[Result]", events: "Sequence[Event]") -> None:
+def _save_sheet(
+    clip: Path,
+    path: Path,
+    results: "Sequence[Result]",
+    events: "Sequence[Event]",
+    truth: "Sequence[Event] | None",
+) -> None:
     from handlens.cli.sheet import pick, sheet
     from handlens.io.sheet import save_picture
     from handlens.io.sources import open_source
 
     with open_source(clip) as source:
-        save_picture(path, sheet(source.frames(), results, pick(results, events)))
+        save_picture(path, sheet(source.frames(), results, pick(results, events), truth))
 
 
-def _table(events: "Sequence[Event]", what: str) -> str:
+def _table(events: "Sequence[Event]") -> str:
     """The events as lines: when, how long, how sure, what; "" without any."""
-    if not events:
-        return ""
-    lines = [f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  {what}"]
-    lines += [f"{e.start:8.2f}  {e.stop:8.2f}  {e.stop - e.start:7.2f}  {e.peak:5.0%}  {e.label}" for e in events]
+    return "\n".join([f"{_HEADING}label", *map(_cells, events)]) if events else ""
+
+
+def _beside(events: "Sequence[Event]", truth: "Sequence[Event]") -> str:
+    """The touches found and the true ones that they overlap, side by side."""
+    from handlens.events import matched
+
+    width = max([len(event.label) for event in events] + [6])
+    lines = [f"{_HEADING}{'region':<{width}}  |  {'truth':>8}  {'':>8}  region"]
+    for event, true in matched(events, truth):
+        answer = _cells(event) if event is not None else f"{'missed':>8}"
+        told = f"{true.start:8.2f}  {true.stop:8.2f}  {true.label}" if true is not None else f"{'no touch':>8}"
+        lines.append(f"{answer:<{len(_HEADING) + width}}  |  {told}")
     return "\n".join(lines)
+
+
+_HEADING = f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  "
+
+
+def _cells(e: "Event") -> str:
+    return f"{e.start:8.2f}  {e.stop:8.2f}  {e.stop - e.start:7.2f}  {e.peak:5.0%}  {e.label}"

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
+from handlens.cli.words import regions
 from handlens.io.draw import INK, draw
-from handlens.io.sheet import grid
+from handlens.io.sheet import captioned, grid
 from handlens.summary import clock
 from handlens.types import Detections, Event, Frame, Image, Result
 
 CELL = 400  # pixels
+_TOUCHED = 0.5  # the opening threshold of events
 
 
 def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> list[int]:
@@ -28,13 +30,30 @@ def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> 
     return sorted(set(chosen))
 
 
-def sheet(frames: Iterable[Frame], results: Sequence[Result], picks: Sequence[int]) -> Image:
-    """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each."""
+def sheet(
+    frames: Iterable[Frame], results: Sequence[Result], picks: Sequence[int], truth: Sequence[Event] | None = None
+) -> Image:
+    """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each.
+
+    truth: the true touches, where they are known; answer and truth then stand below each frame.
+    """
     by_index = {result.index: result for result in results}
-    cells = [
-        _cell(draw(frame, by_index[frame.index]), clock(frame.time)) for frame in frames if frame.index in set(picks)
-    ]
+    cells = []
+    for frame in frames:
+        if frame.index in set(picks):
+            result = by_index[frame.index]
+            cell = _cell(draw(frame, result), clock(frame.time))
+            cells.append(cell if truth is None else captioned(cell, _told(result, truth)))
     return grid(cells)
+
+
+def _told(result: Result, truth: Sequence[Event]) -> str:
+    """Say what the model says of a frame and what is true."""
+    value = result.value
+    touched = isinstance(value, Detections) and value.best_touch >= _TOUCHED
+    answer = (regions(value) or "touch") if touched and isinstance(value, Detections) else "no touch"
+    true = [event.label for event in truth if event.start_frame <= result.index <= event.stop_frame]
+    return f"answer: {answer}    truth: {'; '.join(true) or 'no touch'}"
 
 
 def _cell(image: Image, time: str) -> Image:
