@@ -83,6 +83,33 @@ def test_ctrl_c_ends_a_prediction_with_130_and_complete_files(at, stop, tmp_path
     assert [json.loads(line)["frame"] for line in out.read_text().splitlines()][:2] == [0, 1]
 
 
+def test_what_was_finished_survives_kill_9_and_can_be_resumed(at, tmp_path):
+    arguments = ["clip.mp4", "long.mp4", "-m", "light.onnx", "--events", str(tmp_path / "k.csv")]
+    arguments += ["--json", str(tmp_path / "k.jsonl"), "--out", str(tmp_path / "seen")]
+    with begun(at, "predict", *arguments) as process:
+        wait((tmp_path / "k.csv.resume").exists)
+        wait(lambda: any(path.name.startswith(".long") for path in (tmp_path / "seen").iterdir()))
+        process.kill()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["k.csv.part", "k.csv.resume", "k.jsonl.part", "seen"]
+    (row,) = (line for line in (tmp_path / "k.csv.part").read_text().splitlines() if line.startswith("clip.mp4"))
+    assert row.endswith(",0")
+    again = handlens(at, "predict", *arguments)
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "add --resume to go on with it" in again.stderr
+    (at / "long.mp4").rename(at / "whole.mp4")
+    level_video(at / "long.mp4", [DARK, BRIGHT] * 20)  # the half-done one may be another one by now
+    try:
+        assert handlens(at, "predict", *arguments, "--resume").returncode == 0
+    finally:
+        (at / "whole.mp4").replace(at / "long.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["k.csv", "k.jsonl", "seen"]
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["clip.mp4", "long.mp4"]
+    frames = [
+        (line["source"], line["frame"]) for line in map(json.loads, (tmp_path / "k.jsonl").read_text().splitlines())
+    ]
+    assert frames == [("clip.mp4", n) for n in range(75)] + [("long.mp4", n) for n in range(40)]
+
+
 def test_ctrl_c_ends_a_watch_cleanly(at, tmp_path):
     asked = ["watch", "slow.mp4", "-m", "light.onnx", "--no-page", "--no-sound", "--events", str(tmp_path / "e.csv")]
     with begun(at, *asked) as process:

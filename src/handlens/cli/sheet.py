@@ -16,15 +16,19 @@ _TOUCHED = 0.5  # the opening threshold of events
 
 
 def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> list[int]:
-    """Return the frame numbers of at most `count` moments in order: the surest of each event, then calm ones."""
-    sure = {result.index: _touch(result) for result in results}
-    peaks = [
-        max((i for i in sure if event.start_frame <= i <= event.stop_frame), key=sure.__getitem__, default=None)
+    """Return the frame numbers of at most `count` moments in order: the middle of each event, then calm ones.
+
+    Of many events the surest are shown. The surest frame of an event often lies where the hand comes or goes.
+    """
+    shown = [result.index for result in results]
+    middles = [
+        min(within, key=lambda i: abs(2 * i - event.start_frame - event.stop_frame))
         for event in sorted(events, key=lambda event: -event.peak)
+        if (within := [i for i in shown if event.start_frame <= i <= event.stop_frame])
     ]
-    chosen = [index for index in peaks if index is not None][: max(1, count - count // 3)]
+    chosen = middles[: max(1, count - count // 3)]
     inside = {i for event in events for i in range(event.start_frame, event.stop_frame + 1)}
-    calm = [i for i in sure if i not in inside]
+    calm = [i for i in shown if i not in inside]
     left = count - len(chosen)
     chosen += [calm[(2 * n + 1) * len(calm) // (2 * left)] for n in range(left)] if len(calm) >= left else calm
     return sorted(set(chosen))
@@ -63,7 +67,3 @@ def _cell(image: Image, time: str) -> Image:
     cv2.rectangle(cell, (CELL - wide - 10, 0), (CELL, tall + 10), INK, -1)
     cv2.putText(cell, time, (CELL - wide - 5, tall + 5), cv2.FONT_HERSHEY_DUPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return cell
-
-
-def _touch(result: Result) -> float:
-    return result.value.best_touch if isinstance(result.value, Detections) else 0.0
