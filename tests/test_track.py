@@ -174,3 +174,11 @@ def test_what_a_minimum_score_leaves_out_changes_no_number():
         after = tracker.update(shown)
         assert after.value.id.tolist() == [2]
         assert after.basis.id.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("pause", "number"), [(3.0, 1), (40.0, 1), (600.0, 2)])
+def test_one_who_sits_there_after_a_pause_of_the_recording_keeps_the_number(pause, number):
+    tracker = Tracker()
+    for n in range(10):
+        assert ids(tracker, n / 25, ("face", n, 0, n + 50, 50)) == [1]
+    assert ids(tracker, 0.4 + pause, ("face", 15, 0, 65, 50)) == [number]

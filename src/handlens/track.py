@@ -17,6 +17,7 @@ _STEADY_S = 0.08  # steps up to this long add nothing to the reach
 _STEPS = 2.0  # steps for which one is remembered at least, however slow the source is
 _LEARNS_S = 0.2  # seconds after which a speed counts by two thirds
 _COASTS_S = 0.5  # seconds for which one who is not seen is expected to move on
+_HOLE_S = 60.0  # pauses in the time stamps up to this long are not counted as absence
 _GROWTH = 2.5  # a box this many times larger or smaller in width is somebody else
 
 
@@ -48,7 +49,8 @@ class Tracker:
     A box is matched to the nearest expected place of one who was seen before: where it was, moved on by its speed.
     Distances are counted in sides of the box; the reach grows with the time that passed.
 
-    max_age_s: seconds for which an unseen one is remembered, and at least for two steps of the source. iou: boxes that
+    max_age_s: seconds for which an unseen one is remembered, and at least for two steps of the source; a pause of up to
+    a minute, in which no frame came, does not count. iou: boxes that
     overlap their expected place by so much are the same, however far they are in sides of a narrow box. Faces count
     from 1 and hands count from 1. Another source, or a time that runs backwards, starts anew.
     """
@@ -66,8 +68,12 @@ class Tracker:
         Results without boxes pass unchanged. Call it for every frame, in their order.
         """
         oldest = max(self.max_age_s, _STEPS * self._pace.usual) + 1e-6
-        if self._pace.take(result.source, result.time, result.duration) is None:
+        step = self._pace.take(result.source, result.time, result.duration)
+        if step is None:
             self._tracks, self._next = [], {}
+        elif 0 < step[1] <= _HOLE_S:
+            for track in self._tracks:
+                track.seen, track.speed = track.seen + step[1], np.zeros(2)
         self._tracks = [track for track in self._tracks if result.time - track.seen <= oldest]
         if result.basis is not None:
             basis = self._known(result.basis, result.time)
