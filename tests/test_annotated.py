@@ -58,6 +58,8 @@ def test_sources_one_after_the_other_get_a_film_each(tmp_path: Path) -> None:
         "clip.mp4",
         "rtsp-camera-554-door-x-1.mp4",
         "still.png",
+        "still_page2.png",
+        "still_page3.png",
     ]
     assert len(stream_times(tmp_path / "clip-2.mp4")) == 3
 

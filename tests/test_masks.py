@@ -168,7 +168,10 @@ class TestFiles:
         kept = [str(tmp_path / "b.png"), str(tmp_path / "c_mask.png"), str(tmp_path / "d_masks" / "1.png")]
         places = Places(tmp_path, kept, "segment")
         named = [
-            (places.drawing(source).name, places.mask(source, 7).relative_to(tmp_path).as_posix())
+            (
+                places.drawing(source).name,
+                places.mask(source, 7 if source in ("d.mp4", "e.mp4", "0") else 0).relative_to(tmp_path).as_posix(),
+            )
             for source in ("x/a.png", "y/a.jpg", "y/a_mask.png", "x/a.png", "b.png", "c.png", "d.mp4", "e.mp4", "0")
         ]
         assert named == [

@@ -202,4 +202,5 @@ def _told(step: "Step", threshold: float) -> str | None:
 
     if not is_picture(step.frame.source):
         return None
-    return f"{step.frame.source}  {verdict(step.result, threshold)}"
+    page = f" page {step.frame.index + 1}" if step.frame.index else ""
+    return f"{step.frame.source}{page}  {verdict(step.result, threshold)}"

@@ -37,7 +37,7 @@ class Annotated(Sink):
         """Draw one frame and write it."""
         image = draw(frame, result)
         if is_picture(frame.source):
-            self._write_picture(self._places.drawing(frame.source), image)
+            self._write_picture(self._places.drawing(frame.source, frame.index), image)
             return
         if self._film is not None and (self._film[0] != frame.source or frame.time < self._film[1].time):
             self._finish()

@@ -17,9 +17,10 @@ _JPEG_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe"})
 class Places:
     """The paths in a folder that belong to each source; any thread may ask.
 
-    A picture becomes NAME.jpg or NAME.png with its masks beside it (NAME_mask.png, NAME_hand1.png, ...), anything else
-    NAME.mp4 with its masks in NAME_masks/000123.png. Where that would hide an input or another output, NAME is marked:
-    NAME-2. All threads that ask for the same sources in the same order get the same names.
+    A picture becomes NAME.jpg or NAME.png with its masks beside it (NAME_mask.png, NAME_hand1.png, ...), and its second
+    page NAME_page2.png with NAME_page2_mask.png; anything else NAME.mp4 with its masks in NAME_masks/000123.png. Where
+    that would hide an input or another output, NAME is marked: NAME-2. All threads that ask for the same sources in the
+    same order get the same names.
 
     inputs: paths that must not be overwritten (a source's own path never is). task: says which masks there may be.
     fresh: overwrite nothing that is there when a source begins.
@@ -33,28 +34,34 @@ class Places:
         self._endings = MASKS.get(task, ())
         self._kept = {_key(path) for path in inputs}
         self._taken: set[str] = set()
-        self._stems: dict[str, str] = {}  # source -> its name in the folder
-        self._lock = threading.Lock()
+        self._stems: dict[tuple[str, int], str] = {}  # (source, page) -> its name in the folder
+        self._lock = threading.RLock()
 
-    def drawing(self, source: str) -> Path:
-        """Return where the annotated picture or video of a source goes: JPEG stays JPEG, other pictures become PNG."""
-        return self.folder / f"{self._stem(source)}{_ending(source)}"
+    def drawing(self, source: str, index: int = 0) -> Path:
+        """Return where the annotated picture or video of a source goes: JPEG stays JPEG, other pictures become PNG.
+
+        index: of the page of a picture; the first one has no number in its name.
+        """
+        return self.folder / f"{self._stem(source, index)}{_ending(source)}"
 
     def mask(self, source: str, index: int, ending: str = "_mask") -> Path:
         """Return where a mask of a frame goes. ending: one of `MASKS`, to tell several masks of a frame apart."""
-        stem = self._stem(source)
+        stem = self._stem(source, index)
         if is_picture(source):
             return self.folder / f"{stem}{ending}.png"
         return self.folder / f"{stem}_masks" / f"{index:06d}{'' if ending == '_mask' else ending}.png"
 
-    def _stem(self, source: str) -> str:
+    def _stem(self, source: str, index: int = 0) -> str:
+        """Return the name of a source, or of a further page of a picture, without its ending."""
+        page = index if is_picture(source) else 0
         with self._lock:
-            if source not in self._stems:
-                self._stems[source] = self._free_stem(source)
-            return self._stems[source]
+            if (source, page) not in self._stems:
+                plain = f"{self._stem(source)}_page{page + 1}" if page else _plain_stem(source)
+                self._stems[source, page] = self._free_stem(source, plain)
+            return self._stems[source, page]
 
-    def _free_stem(self, source: str) -> str:
-        plain, number = _plain_stem(source), 1
+    def _free_stem(self, source: str, plain: str) -> str:
+        number = 1
         while True:
             stem = plain if number == 1 else f"{plain}-{number}"
             paths = [self.folder / name for name in self._names(stem, source)]
