@@ -25,6 +25,7 @@ _JUMP_S = 1.0
 _NO_TIMES = 0x80  # FFmpeg's flag of a format whose times are made up: AVFMT_NOTIMESTAMPS
 _RATES = (Fraction(1, 2), Fraction(1000))  # a raw stream's own rate is believed within these
 _ONE_FRAME_A_PACKET = frozenset({"h264", "hevc", "vvc"})  # others also send packets that show nothing
+_JOINT = 3  # packets from the mark of a joint to its key frame, at most
 _MOST_PENDING = 5000
 _EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
 
@@ -71,6 +72,8 @@ class Decoding:
         # packets are right and only need to be handed out in order.
         self._slots: deque[int] | None = deque() if container.format.name == "avi" else None
         self._losses = _Losses(stream.codec_context.name in _ONE_FRAME_A_PACKET and self._slots is None)
+        self._torn: float | None = None  # the time of a packet of a transport stream that lost parts
+        self._torn_left = 0
         self._spoiled = False  # a damaged frame was shown, and no key frame after it
 
     @property
@@ -143,7 +146,10 @@ class Decoding:
         self._close_losses()
 
     def _decoded(self, packet: "Packet[Any]", log: Log) -> list[VideoFrame]:
-        cut_off = packet.is_corrupt and packet.size and self._container.format.name != "mpegts"
+        transport = self._container.format.name == "mpegts"
+        cut_off = packet.is_corrupt and packet.size and not transport
+        if transport:
+            self._check_transport(packet)
         if self._slots is not None and packet.dts is not None and not cut_off:
             self._slots.append(packet.dts)
         self._losses.expect(packet)
@@ -162,6 +168,24 @@ class Decoding:
         if heard:
             self._losses.mark(packet.pts)
         return shown
+
+    def _check_transport(self, packet: "Packet[Any]") -> None:
+        """Note a packet of a transport stream that lost parts.
+
+        Where files were joined, too, the count of the parts breaks off, but then a key frame follows soon, and nothing
+        is lost.
+        """
+        base = self._stream.time_base
+        if packet.is_keyframe:
+            self._torn = None
+        elif self._torn is not None and packet.size:
+            seconds, self._torn_left = self._torn, self._torn_left - 1
+            if self._torn_left == 0:
+                self._torn, self._spoiled = None, True
+                if self._reading.start <= seconds < self._reading.stop:
+                    self.damage.frame(seconds, max(seconds, self.seconds) + self._stated_s)
+        elif packet.is_corrupt and packet.size and packet.pts is not None and base:
+            self._torn, self._torn_left = float(packet.pts * base - (self._start or 0)), _JOINT
 
     def _pass_time(self, picture: VideoFrame) -> None:
         first, self._begun = not self._begun, True

@@ -317,7 +317,8 @@ def _why_none(name: str, folders: list[str], others: list[str]) -> str:
 
 def _endings(paths: Iterable[str]) -> str:
     counts = Counter(Path(path).suffix.lower() or "no ending" for path in paths)
-    known = [ending if number == 1 else f"{ending} ({number})" for ending, number in counts.most_common(_SHOWN)]
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    known = [ending if number == 1 else f"{ending} ({number})" for ending, number in ranked[:_SHOWN]]
     return ", ".join(known) + (", ..." if len(counts) > _SHOWN else "")
 
 
