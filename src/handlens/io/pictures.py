@@ -145,7 +145,13 @@ def _ended_jpeg(data: bytes) -> bytes | None:
     What follows the last pixel changes nothing. Where pixels are missing, the decoder takes what follows for them: then
     other bytes give another picture.
     """
-    data = data.rstrip(b"\xff")
+    found = None
+    for end in (data.rstrip(b"\0\xff"), data.rstrip(b"\xff")):  # some cameras fill the file up with zeros
+        found = found or _complete(end)
+    return found
+
+
+def _complete(data: bytes) -> bytes | None:
     plain = data + _END_OF_JPEG
     if not read_header(plain).whole or not ends_in_scan(data):
         return None
