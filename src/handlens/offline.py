@@ -8,12 +8,8 @@ before the first import, stops both. Importing this file sets it, and `handlens/
 Worker processes inherit the variable.
 """
 
-import atexit
 import os
-import shutil
 import sys
-import tempfile
-import warnings
 from functools import cache
 from types import ModuleType
 
@@ -42,6 +38,8 @@ def import_onnxruntime() -> ModuleType:
     import onnxruntime
 
     if _too_late and _has_telemetry(str(onnxruntime.__version__)):
+        import warnings
+
         onnxruntime.disable_telemetry_events()
         warnings.warn(
             "onnxruntime was imported before handlens, so its telemetry cannot be turned off any more: it asks DNS for"
@@ -62,6 +60,10 @@ def keep_caches_out_of_home() -> None:
     """
     free = [name for name, library in _CACHES.items() if name not in os.environ and library not in sys.modules]
     if free:
+        import atexit
+        import shutil
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix="handlens-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ.update(dict.fromkeys(free, folder))
