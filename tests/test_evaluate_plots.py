@@ -99,7 +99,7 @@ def test_a_sheet_has_truth_and_answer_of_each_picture():
     found, predictor = touch_pictures(("face", "chin"), 1), contact()
     measured = evaluate(predictor, found, resamples=0)
     image = sheet(measured.outcomes, predictor, found)
-    assert image.shape == (SIDE + STRIP + 2 * GAP, 2 * (2 * SIDE + GAP) + GAP, 3)
+    assert image.shape == (SIDE + 2 * STRIP + 2 * GAP, 2 * (2 * SIDE + GAP // 2 + GAP) + GAP, 3)
 
 
 def test_cells_of_several_sizes_have_room():

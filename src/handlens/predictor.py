@@ -89,7 +89,14 @@ class Predictor:
             frame.duration,
             frame.clock,
             basis,
+            self._drawn_from() if min_score is None else {},
         )
+
+    def _drawn_from(self) -> dict[str, float]:
+        """Return the scores from which faces and hands are drawn: the thresholds of the card."""
+        if self.card.kind in ("contact", "detect"):
+            return {name: self.card.threshold(name) for name in ("face", "hand")}
+        return {"score": self.card.threshold("score", 0.0)}
 
     def _value(self, frame: Frame, min_score: float | None, crop: str) -> tuple[Value, Value | None]:
         """Return the answer, and with a `min_score` the answer at the card's own thresholds."""

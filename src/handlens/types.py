@@ -1,6 +1,6 @@
 """The values that travel through handlens: frozen, checked, numpy inside; they know no files, models or drawing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +120,8 @@ class Result:
     value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
     width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
     basis: where a minimum score of the user changed `value`, what the model says at its own thresholds: identities and
-    events are made of it, so that a minimum score changes none of them; else None.
+    events are made of it, so that a minimum score changes none of them; else None. thresholds: label -> the score from
+    which a face or a hand is drawn, "score" for judged hands; what scores less is in the answer, but not in pictures.
     """
 
     task: str
@@ -134,6 +135,7 @@ class Result:
     duration: float = 0.0
     clock: float | None = None
     basis: Value | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""

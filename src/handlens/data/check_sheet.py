@@ -10,8 +10,9 @@ from handlens.data.check import TINY, TWICE, Findings, Pair
 from handlens.data.problems import OUTSIDE, WRONG_BOX, WRONG_CLASS, WRONG_LINE, Problem
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import FrameError
-from handlens.io.draw import FACE, HAND, OTHER, REGION, Colour
+from handlens.io.draw import FACE, HAND, OTHER, REGION, Colour, write_tags
 from handlens.io.sheet import captioned, fitted, grid
+from handlens.io.tags import Tag
 from handlens.types import Image
 
 SIDE, EDGE, COLUMNS = 300, 4, 4  # pixels; an even number of columns keeps the two pictures of a pair in one row
@@ -21,7 +22,6 @@ _LEAK, _ODD = (200, 30, 40), (230, 150, 0)  # the colours of a picture's frame
 _SHADES: tuple[Colour, ...] = (HAND, FACE, REGION, OTHER)
 _BOX_KINDS = (WRONG_BOX, OUTSIDE, WRONG_CLASS, WRONG_LINE, TWICE, TINY)
 _LONGEST = 56  # characters
-_FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def check_sheet(findings: Findings) -> Image | None:
@@ -85,13 +85,14 @@ def _cell(found: LabelledSet, picture: Labelled, title: str, text: str, colour: 
     if found.kind == "detect":
         high, wide = image.shape[:2]
         scale = SIDE / max(high, wide)
+        tags: list[Tag] = []
         shift = np.array([SIDE - wide * scale, SIDE - high * scale] * 2) / 2
         for label, box in zip(picture.labels.tolist(), picture.boxes * scale + shift, strict=True):
             x1, y1, x2, y2 = (round(float(side)) for side in box)
             shade = _SHADES[label % len(_SHADES)]
             cv2.rectangle(shown, (x1, y1), (x2, y2), shade, 2, cv2.LINE_AA)
-            place = (x1 + 4, min(y1 + 16, SIDE - 4))
-            cv2.putText(shown, _plain(found.names[label]), place, _FONT, 0.45, shade, 1, cv2.LINE_AA)
+            tags.append(Tag((_plain(found.names[label]),), (x1, y1, x2 + 1, y2 + 1), shade))
+        write_tags(shown, tags, 0.45)
     framed = cv2.copyMakeBorder(shown, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_CONSTANT, value=colour)
     return captioned(captioned(np.asarray(framed, np.uint8), _plain(title)), _plain(text))
 

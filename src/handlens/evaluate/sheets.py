@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from handlens.data.sets import LabelledSet
 from handlens.evaluate.measure import Outcome
-from handlens.io.draw import draw
-from handlens.io.sheet import captioned, fitted, grid
+from handlens.io.draw import TRUTH, draw
+from handlens.io.scaled import scaled
+from handlens.io.sheet import beside, captioned, fitted, grid, titled
 from handlens.predictor import Predictor
 from handlens.types import Frame, Image, Label, Result, Value
 
-COUNT, SIDE = 12, 260  # pictures on a sheet, pixels of each of their two halves
+COUNT, SIDE = 12, 360  # pictures on a sheet, pixels of each of their two halves
+COLUMNS = 2
 
 CHOICES: dict[str, Callable[[Outcome], float | None]] = {
     "best": lambda one: -one.verdict.quality if len(one.picture.labels) or one.picture.mask else 1.0,
@@ -39,6 +39,9 @@ def chosen(outcomes: Sequence[Outcome], choice: str, count: int = COUNT) -> list
 def sheet(outcomes: Sequence[Outcome], predictor: Predictor, found: LabelledSet, crop: str = "whole") -> Image:
     """Return (H, W, 3) uint8 RGB: each picture with its truth at the left and the model's answer at the right.
 
+    Boxes and labels are drawn on the picture in the size that it has on the sheet, so that they hide as little of a
+    small or a large picture.
+
     The answers are asked for again: nobody has room to keep the masks of all pictures.
 
     Raises:
@@ -48,14 +51,17 @@ def sheet(outcomes: Sequence[Outcome], predictor: Predictor, found: LabelledSet,
     for outcome in outcomes:
         sample = found.sample(outcome.picture)
         answer = predictor.predict(sample.frame, crop=crop)
-        pair = [draw(sample.frame, _result(sample.frame, sample.truth, answer)), draw(sample.frame, answer)]
-        halves = np.concatenate([fitted(image, SIDE) for image in pair], axis=1)
-        cells.append(captioned(halves, f"{outcome.picture.name}: {outcome.verdict.words}"))
-    return grid(cells)
+        truth = _result(sample.frame, sample.truth, answer)
+        halves = [
+            titled(fitted(draw(*scaled(sample.frame, result, SIDE)), SIDE), title)
+            for result, title in ((truth, "truth"), (answer, f"answer of {answer.model}"))
+        ]
+        cells.append(captioned(beside(halves), f"{outcome.picture.name}: {outcome.verdict.words}"))
+    return grid(cells, COLUMNS)
 
 
 def _result(frame: Frame, truth: Value, answer: Result) -> Result:
     """Return a truth as if a model had given it."""
     if isinstance(truth, Label):
         truth = Label(truth.name, 1.0, {}, truth.angle)
-    return Result(answer.task, frame.index, frame.time, truth, frame.source, frame.width, frame.height, "truth")
+    return Result(answer.task, frame.index, frame.time, truth, frame.source, frame.width, frame.height, TRUTH)

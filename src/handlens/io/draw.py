@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from handlens.io.tags import FONT, LEAST, Box, Tag, core, place
 from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Result
 
 Colour = tuple[int, int, int]
@@ -20,39 +21,59 @@ OTHER: Colour = (190, 140, 255)
 _OTHERS: tuple[Colour, ...] = (OTHER, (120, 220, 180), (255, 140, 100), (230, 220, 120))  # for classes of masks
 INK: Colour = (20, 22, 28)
 PAPER: Colour = (245, 246, 248)
-_FONT = cv2.FONT_HERSHEY_DUPLEX
 _LEGIBLE = 48  # pixels: on smaller pictures there are boxes and no text
 _SMALL, _ROOM, _MOST = 200, 360, 1280  # pixels: hands on shorter sides than the first are enlarged to the second
 _TINT = 0.4  # of the colour of a class in its pixels
 _SMALLEST = 0.33  # the same for the legend of a mask, on pictures that are not enlarged
-_READABLE = 0.4  # of the font's own size: smaller words on hands are a strain
+TRUTH = "truth"
+"""The name of the model that stands for a label: what it says has no probability."""
 
 
 def draw(frame: Frame, result: Result) -> Image:
     """Return (H, W, 3) uint8 RGB: a copy of the frame with boxes, labels, touched regions and the touch bar.
 
     Line width and text follow the picture's size. Any result may be drawn on any frame: boxes outside are cut off.
-    Hands have an arrow where they point to. Crops and silhouettes of hands are often so small that nothing could be
-    read on them: where hands or whole pictures are labelled, small ones come back enlarged by a whole number.
+    Hands below the thresholds of the result are not drawn, and faces only where they are touched. Labels never overlap,
+    leave the picture or hide a face; where there is no room they become shorter, and then are left out. Hands have an
+    arrow where they point to.
+    Crops and silhouettes of hands are often so small that nothing could be read on them: where hands or whole pictures
+    are labelled, small ones come back enlarged by a whole number.
     """
-    value = result.value
+    value, sure = result.value, result.model != TRUTH
     if isinstance(value, Detections | Mask):
         pen = _Pen(frame.image.copy())
-        _draw_detections(pen, value) if isinstance(value, Detections) else _draw_mask(pen, value)
+        if isinstance(value, Detections):
+            _draw_detections(pen, shown(value, result), sure)
+        else:
+            _draw_mask(pen, value)
+        pen.write()
         return pen.image
     zoom = _zoom(frame)
     pen = _Pen(np.repeat(np.repeat(frame.image, zoom, axis=0), zoom, axis=1))
-    pen.text = max(pen.text, _READABLE)
     if isinstance(value, Label):
-        _draw_hand(pen, Hand(np.array([0, 0, frame.width, frame.height], np.float32), value, value.angle), zoom)
-        return pen.image
-    for hand in value:
+        value = (Hand(np.array([0, 0, frame.width, frame.height], np.float32), value, value.angle),)
+    hands = [hand for hand in value if hand.gesture.score >= result.thresholds.get("score", 0.0)]
+    for hand in hands:
         _draw_hand_mask(pen, hand, zoom)
-    for hand in reversed(value):  # the surest on top
+    for hand in reversed(hands):  # the surest on top
         _draw_hand(pen, hand, zoom)
-    if not value:
-        pen.tag("no hand", 0, 0, OTHER)
+    for hand in hands:
+        pen.tag(_hand_texts(hand, sure), hand.xyxy * zoom, HAND)
+    if not hands:
+        pen.tag(("no hand",), np.zeros(4, np.float32), OTHER)
+    pen.write()
     return pen.image
+
+
+def shown(found: Detections, result: Result) -> Detections:
+    """Return the boxes without the faces and hands that score below the thresholds of the result.
+
+    A face that is touched stays: without it nobody sees what is touched.
+    """
+    floors = np.array([result.thresholds.get(name, 0.0) for name in found.names], np.float32)
+    stays = (found.score >= floors[found.label]) | ~found.of("face", "hand")
+    stays[found.face[found.face >= 0]] = True
+    return found.select(stays)
 
 
 def _zoom(frame: Frame) -> int:
@@ -67,9 +88,17 @@ def _draw_hand(pen: "_Pen", hand: Hand, zoom: int) -> None:
     pen.box(xyxy, HAND)
     if angle is not None:
         pen.arrow(xyxy, angle, HAND)
-    number = f" #{hand.id}" if hand.id > 0 else ""
-    turned = "" if angle is None else f", {round(angle)} deg"
-    pen.tag(f"{hand.gesture.name} {hand.gesture.score:.0%}{turned}{number}", float(xyxy[0]), float(xyxy[1]), HAND)
+
+
+def _hand_texts(hand: Hand, sure: bool) -> tuple[str, ...]:
+    """What the label of a hand may say. The names of signs may be numbers, so they never stand before another one."""
+    angle = hand.gesture.angle if hand.angle is None else hand.angle
+    turned = [] if angle is None else [f"{round(angle)} deg"]
+    name = hand.gesture.name
+    about = [f"{hand.gesture.score:.0%}"] if sure else []
+    texts = [name if not more else f"{name} ({', '.join(more)})" for more in ([*about, *turned], about, [])]
+    whose = f"hand #{hand.id}: " if hand.id > 0 else ""
+    return tuple(dict.fromkeys([f"{whose}{texts[0]}", *texts]))
 
 
 def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:
@@ -80,22 +109,25 @@ def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:
         pen.outline(mask > 0, HAND)
 
 
-def _draw_detections(pen: "_Pen", found: Detections) -> None:
+def _draw_detections(pen: "_Pen", found: Detections, sure: bool) -> None:
     names = found.label_names
     regions = ~found.of("face", "hand")
     for row in np.flatnonzero(regions):
-        pen.glow(found.xyxy[row], REGION, 0.2 + 0.4 * float(found.score[row]))
+        pen.glow(found.xyxy[row], REGION, 0.15 + 0.25 * float(found.score[row]))
     for row in np.flatnonzero(~regions):
         pen.box(found.xyxy[row], FACE if names[row] == "face" else HAND)
     for row in np.flatnonzero(regions):
-        pen.box(found.xyxy[row], REGION)
-    for row in np.argsort(regions, kind="stable"):  # the touched regions' labels last, so that they stay on top
+        pen.box(found.xyxy[row], REGION, rim=False)
+    for row in np.argsort(~regions, kind="stable"):  # where there is little room the touched regions come first
         colour = REGION if regions[row] else FACE if names[row] == "face" else HAND
-        number = f" {found.id[row]}" if found.id[row] >= 0 else ""
-        x1, y1, _, y2 = (float(v) for v in found.xyxy[row])
-        pen.tag(f"{names[row]}{number} {found.score[row]:.0%}", x1, y2 if regions[row] else y1, colour, regions[row])
+        name = f"{names[row]} #{found.id[row]}" if found.id[row] >= 0 else names[row]
+        texts = (f"{name} ({found.score[row]:.0%})", name, names[row]) if sure else (names[row],)
+        pen.tag(tuple(dict.fromkeys(texts)), found.xyxy[row], colour, bool(regions[row]))
+    for row in np.flatnonzero(found.of("face")):
+        pen.keep_clear(found.xyxy[row])
     touched = [names[row] for row in np.flatnonzero(regions) if found.score[row] >= 0.5]
-    pen.bar(found.best_touch, f"touch {found.best_touch:.0%}", ", ".join(dict.fromkeys(touched)))
+    best = found.best_touch
+    pen.bar(best, f"touch {best:.0%}" if sure else "touch" if best else "no touch", ", ".join(dict.fromkeys(touched)))
 
 
 def _draw_mask(pen: "_Pen", mask: Mask) -> None:
@@ -114,6 +146,22 @@ def _draw_mask(pen: "_Pen", mask: Mask) -> None:
     pen.legend([row for row in zip(mask.parts, shares, colours, strict=True) if row[1] > 0])
 
 
+def write_tags(image: Image, tags: Sequence[Tag], scale: float, taken: Sequence[Box] = (), line: int = 0) -> None:
+    """Write labels on coloured plates into an image, each where there is room for it.
+
+    scale: of the text. taken: what no label may cover. line: the width of the line from a label to a box that is far
+    from it; 0 draws none.
+    """
+    for one in place(tags, (image.shape[1], image.shape[0]), scale, taken):
+        x1, y1, x2, y2 = one.plate
+        if one.is_apart and line:
+            begin, end = one.joint
+            for ink, wide in ((INK, line + 2), (one.tag.colour, line)):
+                cv2.line(image, begin, end, ink, wide, cv2.LINE_AA)
+        cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), one.tag.colour, -1)
+        cv2.putText(image, one.text, one.base, FONT, one.scale, INK, max(1, round(one.scale)), cv2.LINE_AA)
+
+
 class _Pen:
     """An image to draw on, with sizes that suit it."""
 
@@ -122,19 +170,23 @@ class _Pen:
         self.height, self.width = image.shape[:2]
         size = float(np.clip(min(self.height, self.width * 1.2) / 480, 0.35, 8.0))
         self.line = max(1, round(2 * size))
-        self.text = 0.5 * size
+        self.text = max(LEAST, 0.5 * size)
         self.pad = max(2, round(5 * size))
         self.legible = min(self.height, self.width) >= _LEGIBLE
+        self._tags: list[Tag] = []
+        self._taken: list[Box] = []  # what no label may cover
 
     def _corners(self, xyxy: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
         most = (self.width - 1, self.height - 1) * 2
         x1, y1, x2, y2 = (int(np.clip(round(float(v)), 0, m)) for v, m in zip(np.nan_to_num(xyxy), most, strict=True))
         return x1, y1, x2, y2
 
-    def box(self, xyxy: npt.NDArray[np.float32], colour: Colour) -> None:
-        """Draw a thin rectangle with strong corners."""
+    def box(self, xyxy: npt.NDArray[np.float32], colour: Colour, rim: bool = True) -> None:
+        """Draw a thin rectangle with strong corners, on a dark one, so that it is seen on any ground."""
         x1, y1, x2, y2 = self._corners(xyxy)
-        cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, max(1, self.line // 2), cv2.LINE_AA)
+        if rim and self.line > 1:  # on small pictures two lines hide what they surround
+            cv2.rectangle(self.image, (x1, y1), (x2, y2), INK, self.line + 2, cv2.LINE_AA)
+        cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, max(1, self.line if rim else self.line // 2), cv2.LINE_AA)
         reach = max(1, min(x2 - x1, y2 - y1) // 5)
         for x, y, right, down in ((x1, y1, 1, 1), (x2, y1, -1, 1), (x1, y2, 1, -1), (x2, y2, -1, -1)):
             corner = np.array([[x + right * reach, y], [x, y], [x, y + down * reach]], np.int32)
@@ -184,7 +236,7 @@ class _Pen:
         scale = max(self.text, _SMALLEST)
         thick = max(1, round(scale))
         for texts in ([f"{name} {share:.1%}" for name, share, _ in rows], [f"{share:.0%}" for _, share, _ in rows]):
-            sizes = [cv2.getTextSize(text, _FONT, scale, thick)[0] for text in texts]
+            sizes = [cv2.getTextSize(text, FONT, scale, thick)[0] for text in texts]
             wide, high = (max((size[side] for size in sizes), default=0) for side in (0, 1))
             step, right = round(1.75 * high), wide + high + 4 * self.pad
             down = step * len(rows) + self.pad
@@ -192,44 +244,47 @@ class _Pen:
                 break
         else:
             return
+        self._taken.append((0, 0, right, down))
         plate = self.image[:down, :right]
         plate[:] = cv2.addWeighted(plate, 0.3, np.full_like(plate, INK), 0.7, 0)
         for number, (text, (_, _, colour)) in enumerate(zip(texts, rows, strict=True)):
             base = self.pad // 2 + step * number + (step + high) // 2
             cv2.rectangle(self.image, (self.pad, base - high), (self.pad + high, base), colour, -1)
             place = (2 * self.pad + high, base)
-            cv2.putText(self.image, text, place, _FONT, scale, PAPER, thick, cv2.LINE_AA)
+            cv2.putText(self.image, text, place, FONT, scale, PAPER, thick, cv2.LINE_AA)
 
-    def tag(self, text: str, x: float, y: float, colour: Colour, below: bool = False) -> None:
-        """Write text on a coloured plate above the point (or below it), moved so that all of it is in the picture."""
+    def tag(self, texts: tuple[str, ...], xyxy: Floats, colour: Colour, below: bool = False) -> None:
+        """Remember a label for a box; `write` finds it a place."""
+        x1, y1, x2, y2 = self._corners(xyxy)
+        self._tags.append(Tag(texts, (x1, y1, x2 + 1, y2 + 1), colour, below))
+
+    def keep_clear(self, xyxy: Floats) -> None:
+        """Let no label hide the face in this box."""
+        x1, y1, x2, y2 = self._corners(xyxy)
+        self._taken.append(core((x1, y1, x2 + 1, y2 + 1)))
+
+    def write(self) -> None:
+        """Write the labels on coloured plates, each where there is room for it."""
         if not self.legible:
             return
-        x, y = (float(v) for v in np.nan_to_num(np.array([x, y])))
-        scale = self.text
-        (wide, high), drop = cv2.getTextSize(text, _FONT, scale, 1)
-        if wide + 2 * self.pad > self.width:
-            scale *= max(0.1, (self.width - 2 * self.pad) / wide)
-            (wide, high), drop = cv2.getTextSize(text, _FONT, scale, 1)
-        tall = high + drop + self.pad
-        left = int(np.clip(round(x), 0, max(0, self.width - wide - 2 * self.pad)))
-        top = int(np.clip(round(y if below else y - tall), 0, max(0, self.height - tall)))
-        cv2.rectangle(self.image, (left, top), (left + wide + 2 * self.pad, top + tall), colour, -1)
-        place = (left + self.pad, top + high + self.pad // 2)
-        cv2.putText(self.image, text, place, _FONT, scale, INK, max(1, round(scale)), cv2.LINE_AA)
+        write_tags(self.image, self._tags, self.text, self._taken, self.line if self.line > 1 else 0)
 
     def bar(self, value: float, text: str, more: str) -> None:
         """Draw a bar along the bottom, filled from the left by `value` (0 to 1), green to red."""
         if not self.legible:
             return
         tall = max(14, round(self.pad * 5))
+        self._taken.append((0, self.height - tall, self.width, self.height))
         strip = self.image[self.height - tall :]
         strip[:] = (strip * 0.25 + np.array(INK, np.float32) * 0.75).astype(np.uint8)
         colour = tuple(round(c + (r - c) * value) for c, r in zip(CALM, REGION, strict=True))
         full = round(self.width * float(np.clip(value, 0, 1)))
         thick = max(2, round(self.pad * 0.8))
         cv2.rectangle(self.image, (0, self.height - thick), (max(0, full - 1), self.height), colour, -1)
-        label = f"{text}  {more}" if more else text
-        (wide, high), _ = cv2.getTextSize(label, _FONT, 1.2 * self.text, 1)
-        scale = 1.2 * self.text * min(1.0, (self.width - 2 * self.pad) / max(1, wide))
-        place = (self.pad, self.height - thick - (tall - thick - high) // 2)
-        cv2.putText(self.image, label, place, _FONT, scale, PAPER, max(1, round(scale)), cv2.LINE_AA)
+        for label in (f"{text}  {more}" if more else text, text):
+            (wide, high), _ = cv2.getTextSize(label, FONT, 1.2 * self.text, 1)
+            scale = 1.2 * self.text * min(1.0, (self.width - 2 * self.pad) / max(1, wide))
+            if scale >= LEAST:
+                base = (self.pad, self.height - thick - (tall - thick - round(high * scale / (1.2 * self.text))) // 2)
+                cv2.putText(self.image, label, base, FONT, scale, PAPER, max(1, round(scale)), cv2.LINE_AA)
+                return

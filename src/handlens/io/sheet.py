@@ -9,6 +9,7 @@ import numpy as np
 from handlens.errors import OutputError
 from handlens.io.draft import Draft
 from handlens.io.draw import INK
+from handlens.io.tags import LEAST
 from handlens.types import Image
 
 COLUMNS, GAP = 3, 8  # GAP in pixels
@@ -47,13 +48,28 @@ def fitted(image: Image, side: int) -> Image:
 
 
 def captioned(image: Image, text: str) -> Image:
-    """Return the picture with a line of text below it, made smaller where it would not fit."""
+    """Return the picture with a line of text below it, made smaller, and then cut, where it would not fit."""
     wide = image.shape[1]
     strip = np.full((STRIP, wide, 3), GROUND, np.uint8)
+    while len(text) > 4 and cv2.getTextSize(text, _FONT, LEAST, 1)[0][0] > wide - 4:
+        text = text.removesuffix("...")[:-1] + "..."
     (length, high), _ = cv2.getTextSize(text, _FONT, 0.45, 1)
     scale = 0.45 * min(1.0, (wide - 4) / max(1, length))
     cv2.putText(strip, text, (2, (STRIP + high) // 2), _FONT, scale, INK, 1, cv2.LINE_AA)
     return np.concatenate([image, strip])
+
+
+def titled(image: Image, text: str) -> Image:
+    """Return the picture with a line of text above it, cut where it would not fit."""
+    below = captioned(image[:0], text)
+    return np.concatenate([below, image])
+
+
+def beside(images: Sequence[Image]) -> Image:
+    """Return pictures of one height side by side, with a gap between them."""
+    gap = np.full((images[0].shape[0], GAP // 2, 3), GROUND, np.uint8)
+    row = [part for image in images for part in (image, gap)][:-1]
+    return np.concatenate(row, axis=1)
 
 
 def save_picture(path: Path, image: Image) -> None:

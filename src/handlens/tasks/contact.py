@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handlens.boxes import area, square
+from handlens.boxes import area, intersection, square
 from handlens.card import ModelCard
 from handlens.preprocess import Geometry, crop_box, to_tensor
 from handlens.runner import Runner
@@ -19,6 +19,7 @@ from handlens.tasks.touch import owner_rows
 from handlens.types import Detections, Floats, Frame, Image, Ints
 
 MAX_FACES = 6
+ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
 CROP_SCALE = 2.0  # of the longer side of the face box
 
 
@@ -120,6 +121,18 @@ class Growing:
         self.owners.append((face, hand))
         return len(self.boxes) - 1
 
+    def add_hand(self, box: Floats, score: float) -> int:
+        """Return the row of the hand in this box: a new one, or the one that the box is of as well, now surer."""
+        rows = np.array([i for i, label in enumerate(self.labels) if label == "hand"], np.int64)
+        if len(rows):
+            boxes = np.stack([self.boxes[i] for i in rows])
+            shared = intersection(box[None], boxes)[0] / np.maximum(1e-9, np.minimum(area(box[None]), area(boxes)))
+            if shared.max() > ONE_HAND:
+                row = int(rows[np.argmax(shared)])
+                self.scores[row] = max(self.scores[row], min(1.0, score))
+                return row
+        return self.add(box, score, "hand")
+
     def hand_at(self, box: Floats) -> int:
         """Return the row of the hand that holds most of the box, or -1."""
         rows = np.array([i for i, label in enumerate(self.labels) if label == "hand"], np.int64)
@@ -172,7 +185,7 @@ def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: Mo
             seen = _nearest_part(view.hand > 0.5, (parts == region + 1))
             hand_box = view.box(seen)
             if hand_box is not None:
-                hand = rows.add(hand_box, float(view.hand[seen].mean()), "hand")
+                hand = rows.add_hand(hand_box, float(view.hand[seen].mean()))
         rows.add(box, touch * float(view.scores[region]) if region != best else touch, name, face, hand)
 
 

@@ -14,10 +14,10 @@ from handlens.kinds import detect
 from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.tasks import contact
+from handlens.tasks.contact import ONE_HAND
 from handlens.types import Detections, Floats, Frame, Image, Ints
 
 SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
-ONE_HAND = 0.6  # of the smaller of two boxes that lies in the larger: more, and both are of one hand
 SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
 FAINT = 0.2  # the best box of a hand close up scored more in 449 of 450 photographs of five sources
 CONTRAST = 16  # of 255 levels: in less there is nothing to see
