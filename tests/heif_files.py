@@ -14,7 +14,9 @@ def encode(image: Image) -> tuple[bytes, bytes]:
     """The hvcC record and the bytes of one picture, in HEVC."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream("libx265", rate=1, options={"x265-params": "log-level=none:crf=5:bframes=0:frame-threads=1"})
+        stream = container.add_stream(
+            "libx265", rate=1, options={"x265-params": "log-level=none:crf=5:bframes=0:frame-threads=1"}
+        )
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt = "yuv420p"
         picture = av.VideoFrame.from_ndarray(image, format="rgb24")
