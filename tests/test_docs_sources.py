@@ -1,4 +1,4 @@
-"""docs/sources.md names the endings that are read; `python tests/test_docs_sources.py` writes them anew from the code."""
+"""docs/sources.md names the endings that are read; `python tests/test_docs_sources.py` writes them from the code."""
 
 import re
 from pathlib import Path
