@@ -196,9 +196,10 @@ class Decoding:
         stated = self._stated(picture)
         missing, failed = self._losses.arrived(picture.pts)
         if first and missing and not failed and self.seconds > 1.5 * stated:
-            self._reading.remark(
-                f"'{self._name}' begins between two key frames: its first {self.seconds:.1f} s cannot be read."
-            )
+            if self._ahead:  # one joins a live stream wherever it is
+                self._reading.remark(
+                    f"'{self._name}' begins between two key frames: its first {self.seconds:.1f} s cannot be read."
+                )
         elif missing and self.seconds >= self._reading.start and not (first and self._moved):
             if gap > 1.5 * (stated or gap):
                 self.damage.hole(before if first else before + self._stated_s, self.seconds)
