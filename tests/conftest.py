@@ -1,5 +1,7 @@
 """What all tests share: where the pictures of shared/ are, a cache folder that is nobody's, a clock, one thread."""
 
+import contextlib
+import io
 import os
 import signal
 from pathlib import Path
@@ -11,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from clocks import FakeClock, play_in_step, wait
 
+from handlens.cli import run
 from handlens.io.sound import Alarm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +59,22 @@ def mute_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("handlens.io.sound.Alarm", Heard)
     monkeypatch.setenv("PATH", "")
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """What `handlens demo --out DIR` leaves: the folder, what it printed, and what it said to people."""
+    folder, out, err = tmp_path_factory.mktemp("demo"), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        assert run(["demo", "--out", str(folder)]) == 0, err.getvalue()
+    return folder, out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not painted, which takes ten times as long: for runs whose curves no test looks at."""
+    figure = pytest.importorskip("matplotlib.figure")
+    monkeypatch.setattr(figure.Figure, "savefig", lambda self, file, **more: file.write(b"a figure"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from handlens.cli import run
 from handlens.data.masks import read_masks
 from handlens.data.sets import LabelledSet
 from handlens.data.yolo import read_yolo
-from handlens.train.shots import MASKS, Task, draw_task
+from handlens.train.shots import MASKS, Task, draw_shot, labelled
 from handlens.train.staged import class_names, plan_tasks, stage_set
 
 SIZE = 96
@@ -89,7 +89,8 @@ def test_people_are_drawn_four_times_where_there_is_room() -> None:
 
 
 def test_other_labels_speak_of_the_same_touch() -> None:
-    regions, one, three = (draw_task(Task(1, 0, 0, SIZE, labels)).names for labels in ("regions", "facetouch", "three"))
+    shot = draw_shot(Task(1, 0, 0, SIZE, "regions"))
+    regions, one, three = (labelled(shot, labels).names for labels in ("regions", "facetouch", "three"))
     assert set(regions) - {"face", "hand"}, "this seed was chosen because its first picture is of a touch"
     assert one == ("facetouch",)
     assert three

@@ -12,12 +12,11 @@ from handlens.weights import SHIPPED
 CLIP = SHIPPED.parent / "media" / "demo.mp4"
 
 
-def test_the_demo_finds_touches_and_leaves_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "--out", str(tmp_path)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
-    touches = list(csv.DictReader((tmp_path / "touches.csv").read_text().splitlines()))
+def test_the_demo_finds_touches_and_leaves_what_it_promises(demo_run: tuple[Path, str, str]) -> None:
+    folder, out, err = demo_run
+    assert sorted(path.name for path in folder.iterdir()) == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
+    touches = list(csv.DictReader((folder / "touches.csv").read_text().splitlines()))
     assert touches
-    out, err = capsys.readouterr()
     assert all(f"{float(touch['start']):8.2f}" in out for touch in touches)
     assert [touch["label"] for touch in touches][::3] == ["chin", "forehead"]
     assert len(touches) == 4
@@ -25,7 +24,7 @@ def test_the_demo_finds_touches_and_leaves_what_it_promises(tmp_path: Path, caps
     assert [row[0] for row in rows] == ["1.52", "7.24", "9.88", "12.04"]
     assert [" ".join(row[2:]) for row in rows] == ["chin", "nose", "cheek, chin", "forehead"]
     assert "time touched" in err
-    sheet = cv2.imread(str(tmp_path / "demo.jpg"))
+    sheet = cv2.imread(str(folder / "demo.jpg"))
     assert sheet is not None
     assert sheet.shape[1] > 600
 

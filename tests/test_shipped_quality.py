@@ -41,12 +41,9 @@ def test_it_beats_the_mediapipe_rule_on_validation_people(shared: Path, model: h
     assert hit[label == "no_touch"].mean() < 0.08
 
 
-def test_it_finds_every_touch_of_the_demo_clip(tmp_path: Path) -> None:
-    from handlens.cli import run
-
-    assert run(["predict", str(MEDIA / "demo.mp4"), "--events", str(tmp_path / "e.csv")]) == 0
+def test_it_finds_every_touch_of_the_demo_clip(demo_run: tuple[Path, str, str]) -> None:
     truth = json.loads((MEDIA / "demo.json").read_text())["touches"]
-    with (tmp_path / "e.csv").open(newline="") as file:
+    with (demo_run[0] / "touches.csv").open(newline="") as file:
         found = [(float(row["start"]), float(row["stop"])) for row in csv.DictReader(file)]
     for touch in truth:
         shared_time = sum(max(0.0, min(stop, touch["stop"]) - max(start, touch["start"])) for start, stop in found)

@@ -28,6 +28,8 @@ from handlens.train.turning import direction_hint  # noqa: E402
 from handlens.types import Frame  # noqa: E402
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 FINGERS = {"fist": 0, "one": 1, "three": 3}
 
 

@@ -27,6 +27,8 @@ from handlens.train.starts import begin_encoder, start_from  # noqa: E402
 
 SHORT = ["--epochs", "1", "--workers", "0", "--precision", "32", "--size", "25", "--batch", "2"]
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 def masks_set(root: Path, highest: int = 1) -> Path:
     """Twelve pictures to learn from, of four people with unequally many, and two to measure."""

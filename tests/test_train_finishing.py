@@ -62,6 +62,7 @@ def test_an_angle_is_measured_over_the_full_circle(tmp_path, capsys):
     assert "val_log loss" in header
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_labels_are_tuned_on_val_and_file_and_checkpoint_answer_alike(tmp_path):
     out = trained(tmp_path, {"train": 8, "val": 32})
     (model,) = out.glob("*.onnx")
@@ -76,6 +77,7 @@ def test_labels_are_tuned_on_val_and_file_and_checkpoint_answer_alike(tmp_path):
     assert "cross-fitted" in (out / "report.txt").read_text()
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_on_a_test_part_nothing_is_tuned(tmp_path):
     out = trained(tmp_path, {"train": 4, "test": 32})
     (model,) = out.glob("*.onnx")

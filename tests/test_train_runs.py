@@ -116,6 +116,7 @@ def _val(data: Path, task: str) -> LabelledSet:
     return open_set(data, TASK_KINDS[task]).split("val")
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_path, capsys) -> None:
     data, out = class_folders(tmp_path), tmp_path / "run"
     line = ["train", "gesture", "--data", str(data), "--out", str(out), *SHORT]

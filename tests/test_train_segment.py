@@ -19,6 +19,8 @@ from handlens.train.segment_curves import epoch_rates  # noqa: E402
 
 TINY = ["--net", "unet", "--size", "32", "--epochs", "1", "--batch", "4", "--workers", "0", "--precision", "32"]
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 
 @pytest.mark.parametrize(("make", "classes"), FORMATS.values(), ids=FORMATS)
 def test_every_format_trains_predicts_and_is_measured(tmp_path, make, classes, capsys) -> None:

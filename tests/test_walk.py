@@ -205,7 +205,7 @@ def walk(names: Sequence[str], net: Galleries, more: Sequence[str], touched: str
     return event
 
 
-pytestmark = pytest.mark.usefixtures("play_clock", "mute_machine")
+pytestmark = pytest.mark.usefixtures("play_clock", "mute_machine", "quick_figures")
 
 
 def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest.CaptureFixture[str]) -> None:

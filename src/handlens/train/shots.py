@@ -68,13 +68,22 @@ class Drawn:
 
 def draw_task(task: Task) -> Drawn:
     """Draw one picture with its truth."""
+    return labelled(draw_shot(task), task.labels)
+
+
+def draw_shot(task: Task) -> Shot:
+    """Draw one picture, whatever its labels are to be."""
     person = random_person(np.random.default_rng([task.seed, 2, task.person]))
     rng = np.random.default_rng([task.seed, 3, task.person, task.number])
     stage = random_stage(rng, (task.size, task.size), person)
     skin = stage.skin
     plan = plan_hands(rng, stage, skin)
-    shot = Shot(stage, plan, skin, *compose(stage, [(hand, plan.look) for hand in plan.hands], rng))
-    seen = [(name, box) for name, box in _boxes(shot, task.labels) if min(box[2:] - box[:2]) >= _LEAST]
+    return Shot(stage, plan, skin, *compose(stage, [(hand, plan.look) for hand in plan.hands], rng))
+
+
+def labelled(shot: Shot, labels: str) -> Drawn:
+    """Return a drawn picture as files, with the boxes of one kind of labels."""
+    seen = [(name, box) for name, box in _boxes(shot, labels) if min(box[2:] - box[:2]) >= _LEAST]
     boxes = np.array([box for _, box in seen], np.float32).reshape(-1, 4)
     _, image = cv2.imencode(".jpg", shot.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
     _, mask = cv2.imencode(".png", mask_of(shot))
