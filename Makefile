@@ -1,23 +1,37 @@
-# make demo  sets up .venv with the light package and shows the main job on the clip that ships with it
-# make test  sets up .venv with the test tools and checks style, types and behaviour
-# make clean removes what these two made
+# make demo   sets up .venv with the light package and shows the main job on the clip that ships with it
+# make test   sets up .venv with the test tools and checks style, types and behaviour
+# make quick  runs the tests that take under a minute together
+# make lint   checks style alone
+# make types  checks types alone
+# make clean  removes what these made
+# make help   prints these lines
 
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test clean
+.PHONY: demo test quick lint types clean help
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.light
 	$(VENV)/bin/handlens demo --out demo-out
 
-test: $(VENV)/.test
+test: lint types
+	$(PY) -m pytest
+
+quick: $(VENV)/.test
+	$(PY) -m pytest -m "not slow"
+
+lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+types: $(VENV)/.test
 	$(PY) -m mypy
-	$(PY) -m pytest
+
+help:
+	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
