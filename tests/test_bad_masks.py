@@ -87,6 +87,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "said", "left"), WRONG.values(), ids=WRONG)
 def test_a_wrong_mask_is_named_and_the_rest_is_measured(at, make, said, left, capsys):
     make(at / "set")
@@ -151,6 +152,7 @@ def test_masks_that_are_all_hand_are_measured(at, value):
     assert told["IoU background"] is None
 
 
+@pytest.mark.slow
 def test_grey_tiny_and_huge_pictures_are_measured(at):
     root = binary_masks(at / "set")
     grey = save(root / "images" / "train" / "0.png", np.zeros((SIDE, SIDE), np.uint8))
@@ -174,6 +176,7 @@ class TestTraining:
         assert run(["train", "segment", "--data", "set", "--out", "run", *tiny]) == 2
         return complaint(capsys)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("value", "name"), [(0, "background"), (255, "hand")])
     def test_of_masks_of_one_class_nothing_can_be_learned(self, at, value, name, capsys):
         root = binary_masks(at / "set")

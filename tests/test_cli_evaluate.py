@@ -40,6 +40,7 @@ def path(root, split, number):
     return file
 
 
+@pytest.mark.slow
 def test_a_table_json_curves_and_sheets(model, data, tmp_path, capsys):
     out, numbers = tmp_path / "out", tmp_path / "n.json"
     arguments = ["evaluate", model, "--data", str(data), "--out", str(out), "--json", str(numbers), "--resamples", "50"]

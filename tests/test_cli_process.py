@@ -35,6 +35,7 @@ def begun(at: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([HANDLENS, *arguments], cwd=at, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_0_and_a_mistake_with_2(at):
     assert handlens(at, "predict", "clip.mp4", "-m", "light.onnx").returncode == 0
     wrong = handlens(at, "predict", "missing.mp4", "-m", "light.onnx")
@@ -47,6 +48,7 @@ def test_the_version_is_told(at):
     assert handlens(at, "--version").stdout == f"handlens {__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_failure(at):
     with begun(at, "predict", "long.mp4", "-m", "light.onnx", "--json", "-") as process:
         assert process.stdout is not None
@@ -57,6 +59,7 @@ def test_a_reader_that_leaves_is_no_failure(at):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", [["--json", "/dev/full"], ["--json", "-"]], ids=["file", "stdout"])
 def test_a_full_disk_is_a_sentence(at, arguments):
@@ -69,6 +72,7 @@ def test_a_full_disk_is_a_sentence(at, arguments):
     assert "the disk is full" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_a_prediction_with_130_and_complete_files(at, stop, tmp_path):
     out = tmp_path / "out.jsonl"
@@ -83,6 +87,7 @@ def test_ctrl_c_ends_a_prediction_with_130_and_complete_files(at, stop, tmp_path
     assert [json.loads(line)["frame"] for line in out.read_text().splitlines()][:2] == [0, 1]
 
 
+@pytest.mark.slow
 def test_what_was_finished_survives_kill_9_and_can_be_resumed(at, tmp_path):
     arguments = ["clip.mp4", "long.mp4", "-m", "light.onnx", "--events", str(tmp_path / "k.csv")]
     arguments += ["--json", str(tmp_path / "k.jsonl"), "--out", str(tmp_path / "seen")]
@@ -108,8 +113,6 @@ def test_what_was_finished_survives_kill_9_and_can_be_resumed(at, tmp_path):
         (line["source"], line["frame"]) for line in map(json.loads, (tmp_path / "k.jsonl").read_text().splitlines())
     ]
     assert frames == [("clip.mp4", n) for n in range(75)] + [("long.mp4", n) for n in range(40)]
-
-
 def test_ctrl_c_ends_a_watch_cleanly(at, tmp_path):
     asked = ["watch", "slow.mp4", "-m", "light.onnx", "--no-page", "--no-sound", "--events", str(tmp_path / "e.csv")]
     with begun(at, *asked) as process:
@@ -122,6 +125,7 @@ def test_ctrl_c_ends_a_watch_cleanly(at, tmp_path):
     assert len((tmp_path / "e.csv").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_is_a_sentence_and_exit_code_1(at, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import handlens.predictor\n"

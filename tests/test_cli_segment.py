@@ -113,6 +113,7 @@ def test_a_minimum_score_leaves_out_what_is_less_sure(at):
         assert set(np.unique(mask_at(told["mask"]))) == {0, *(told["names"].index(name) for name in labels)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (4000, 3000), (33000, 3)])
 def test_pictures_of_any_size_get_a_mask(at, size):
     save_picture(at / "a.png", np.full((size[1], size[0], 3), RED, np.uint8))

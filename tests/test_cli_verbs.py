@@ -54,6 +54,7 @@ def test_models_shows_a_card(model, capsys):
     assert told["licence"] == "Apache-2.0"
 
 
+@pytest.mark.slow
 def test_bench_measures_speed_memory_and_size(model, capsys, tmp_path):
     video = str(level_video(tmp_path / "clip.mp4", [20] * 8))
     to = tmp_path / "speed.json"
@@ -66,6 +67,7 @@ def test_bench_measures_speed_memory_and_size(model, capsys, tmp_path):
     assert "median" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bench_to_a_dash_prints_json_alone(model, capsys, tmp_path):
     video = str(level_video(tmp_path / "clip.mp4", [20] * 8))
     assert run(["bench", "-m", model, "--video", video, "--frames", "5", "--json", "-"]) == 0

@@ -108,6 +108,7 @@ def wild_maps(rng, height, width):
     return np.stack([1 - hand, hand])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sure", [0.0, 0.75])
 def test_any_mask_is_cropped_to_the_same_pixels(sure):
     from onnx import TensorProto, helper
@@ -292,6 +293,7 @@ class TestVerb:
         )
 
 
+@pytest.mark.slow
 def test_the_shipped_parts_make_one_file(tmp_path):
     if "segment" not in shipped():
         pytest.skip("the model 'segment' does not ship yet")

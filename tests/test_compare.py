@@ -77,6 +77,7 @@ def ink(path):
     return image.shape[0], float((image < 250).any(axis=2).mean())
 
 
+@pytest.mark.slow
 def test_every_run_has_its_row_in_the_figure(tmp_path):
     folders = [finished(tmp_path, f"r{n}", 0.5 + n / 20, loss=40 if n == 3 else 1) for n in range(5)]
     runs = read_runs(folders)
@@ -89,6 +90,7 @@ def test_every_run_has_its_row_in_the_figure(tmp_path):
     assert ink(figure_of(read_runs(folders[:1], by="balanced accuracy"), tmp_path / "none.png"))[1] > 0.01
 
 
+@pytest.mark.slow
 def test_the_verb_leaves_figure_and_numbers(tmp_path, capsys):
     folders = [str(finished(tmp_path, name, value)) for name, value in (("a", 0.5), ("b", 0.9))]
     assert run(["compare", *folders, "--out", str(tmp_path / "out"), "--json", "-"]) == 0

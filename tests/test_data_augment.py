@@ -57,6 +57,7 @@ def as_image(view: object) -> Image:
     return np.ascontiguousarray(view.image.permute(1, 2, 0).numpy())  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["flips", "rotate", "light", "blur", "noise", "jpeg"])
 def test_each_change_keeps_the_box_tight_and_the_mask_on_its_pixels(step: str, tmp_path: Path) -> None:
     view = view_of(one(tmp_path))
@@ -95,6 +96,7 @@ def test_a_box_that_is_turned_out_of_the_picture_is_dropped(tmp_path: Path) -> N
         assert 0 <= y1 <= y2 <= SIZE[0]
 
 
+@pytest.mark.slow
 def test_a_covered_box_is_dropped_and_a_half_covered_one_stays(tmp_path: Path) -> None:
     view = view_of(one(tmp_path, (60, 60, 8, 8)))
     shares = {True: [], False: []}  # type: ignore[var-annotated]
@@ -109,6 +111,7 @@ def test_a_covered_box_is_dropped_and_a_half_covered_one_stays(tmp_path: Path) -
     assert max(shares[True]) <= 2 / 3 < min(shares[False])
 
 
+@pytest.mark.slow
 def test_every_version_differs_and_the_same_seed_gives_the_same(tmp_path: Path) -> None:
     view = view_of(one(tmp_path))
     versions = [as_image(changed(np.random.default_rng(seed), view)) for seed in range(7)]

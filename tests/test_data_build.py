@@ -209,6 +209,7 @@ def test_a_class_that_is_no_folder_name_is_refused(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -93,6 +93,7 @@ def test_a_wrong_word_is_a_sentence_and_nothing_is_asked(
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_after_ctrl_c_or_a_kill_the_same_command_goes_on(
     net: Galleries, tmp_path: Path, stop: signal.Signals, code: int
@@ -121,6 +122,7 @@ def test_after_ctrl_c_or_a_kill_the_same_command_goes_on(
     assert len(list((tmp_path / "set").glob("*.jpg"))) == 5
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_leaves_no_half_picture(net: Galleries, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     net.offer("a.jpg", picture(1))

@@ -96,6 +96,7 @@ def test_all_at_once_in_the_order_that_is_promised(three, tmp_path):
     assert told(found)["all"] == ["chin"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [

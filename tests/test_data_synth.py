@@ -31,6 +31,7 @@ def found(folder: Path) -> LabelledSet:
     return read_yolo(folder)
 
 
+@pytest.mark.slow
 def test_the_set_reads_back_split_by_person(found: LabelledSet) -> None:
     assert found.names == ("face", "hand", "forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
     assert sorted(picture.split for picture in found) == ["test", "train", "val"]
@@ -38,6 +39,7 @@ def test_the_set_reads_back_split_by_person(found: LabelledSet) -> None:
     assert {picture.image().shape for picture in found} == {(SIZE, SIZE, 3)}
 
 
+@pytest.mark.slow
 def test_regions_lie_on_the_face_and_a_hand_is_there(found: LabelledSet) -> None:
     for picture in found:
         names = [found.names[label] for label in picture.labels]
@@ -49,6 +51,7 @@ def test_regions_lie_on_the_face_and_a_hand_is_there(found: LabelledSet) -> None
                 assert "hand" in names
 
 
+@pytest.mark.slow
 def test_the_masks_fit_the_boxes(folder: Path, found: LabelledSet) -> None:
     stored = cv2.imread(str(next((folder / "masks" / "train").iterdir())), cv2.IMREAD_UNCHANGED)
     assert stored.shape == (SIZE, SIZE)
@@ -67,6 +70,7 @@ def test_the_masks_fit_the_boxes(folder: Path, found: LabelledSet) -> None:
         assert bool((own.labels == 1).any()) <= bool((truth.classes == 1).any())  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_set_with_any_number_of_workers(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +85,7 @@ def test_the_same_seed_gives_the_same_set_with_any_number_of_workers(
     assert "not empty" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_people_are_drawn_four_times_where_there_is_room() -> None:
     tasks = plan_tasks(100, 0, SIZE, "regions")
     assert len({task.name for task in tasks}) == 100
@@ -88,6 +93,7 @@ def test_people_are_drawn_four_times_where_there_is_room() -> None:
     assert len({task.person for task in plan_tasks(12, 0, SIZE, "regions")}) == 12
 
 
+@pytest.mark.slow
 def test_other_labels_speak_of_the_same_touch() -> None:
     shot = draw_shot(Task(1, 0, 0, SIZE, "regions"))
     regions, one, three = (labelled(shot, labels).names for labels in ("regions", "facetouch", "three"))
@@ -98,6 +104,7 @@ def test_other_labels_speak_of_the_same_touch() -> None:
     assert class_names("three") == ("forehead", "cheek", "chin")
 
 
+@pytest.mark.slow
 def test_unknown_labels_are_refused_before_anything_is_drawn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +114,7 @@ def test_unknown_labels_are_refused_before_anything_is_drawn(
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_drawing_needs_no_torch() -> None:
     code = "import sys, handlens.train.staged as s; print('torch' in sys.modules, 'torchvision' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

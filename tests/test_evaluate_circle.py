@@ -109,6 +109,7 @@ def test_what_pictures_lean_is_told_apart_from_what_the_model_is_off():
     assert lean_apart(Turned(truth, np.full(16, np.nan), told.right), truth) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("angle", [True, False])
 def test_the_circle_is_a_picture(angle, tmp_path):
     found = measured(turns=4, angle=angle)
@@ -156,6 +157,7 @@ class TestVerb:
     def model(self, tmp_path):
         return str(hand_model(tmp_path / "hand.onnx", names=("cheek", "face"), angle=30))
 
+    @pytest.mark.slow
     def test_turns_and_sample_and_files(self, model, data, tmp_path, capsys):
         line = ["evaluate", model, "--data", data, "--turns", "6", "--sample", "4", "--resamples", "5", "--json", "-"]
         assert run([*line, "--out", str(tmp_path / "out")]) == 0

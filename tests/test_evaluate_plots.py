@@ -38,6 +38,7 @@ def inked(path):
     return float((image < 250).any(axis=2).mean())
 
 
+@pytest.mark.slow
 def test_each_curve_is_a_picture(tmp_path):
     recall = np.linspace(0, 1, 11)
     curves = [PrecisionRecall("boxes", f"label {n}", recall, 1 - recall * n / 20, 0.5) for n in range(15)]
@@ -56,6 +57,7 @@ def test_each_curve_is_a_picture(tmp_path):
     assert all(inked(file) > 0.01 for file in files)
 
 
+@pytest.mark.slow
 def test_a_log_is_a_picture_also_where_epochs_were_not_measured(tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
     plot_log(tmp_path / "log.csv", tmp_path / "curves.png")

@@ -141,6 +141,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     assert row == "made.mp4,face 7,cheek,1.000,2.990,100,299,0.902,,hand 8,cheek:1.990,,1"
 
 
+@pytest.mark.slow
 def test_a_real_ctrl_c_in_the_middle_of_writing_leaves_whole_files(tmp_path: Path) -> None:
     code = f"""
 import sys

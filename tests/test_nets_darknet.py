@@ -59,6 +59,7 @@ def built(text: str = SMALL) -> Darknet:
     return Darknet(parse_cfg(text)).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes", "parameters", "layers"),
     [
@@ -166,6 +167,7 @@ def test_unknown_standards_and_no_class_say_so():
         Darknet.standard("yolov3-tiny", 1)(torch.rand(1, 3, 60, 64))
 
 
+@pytest.mark.slow
 def test_weights_come_back_bit_by_bit(tmp_path: Path):
     path, x = tmp_path / "tiny.weights", torch.rand(1, 3, 64, 64)
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ from handlens.train.nets.fusing import count  # noqa: E402
 from handlens.train.nets.gestures import Attention, digits6, gestures20  # noqa: E402
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "side", "classes", "parameters"), [(digits6, 64, 6, 351_318), (gestures20, 50, 20, 105_012)]
 )

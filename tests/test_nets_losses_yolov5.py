@@ -156,6 +156,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_two_pictures_are_learned():
     net, (image, boxes) = net_of(objectness=4.0, box=0.4), pictures()

@@ -67,6 +67,7 @@ ANY = [
 """They answer, whatever the answer is."""
 
 
+@pytest.mark.slow
 @pytest.fixture
 def watched() -> None:
     """Skip where no process can be watched from outside."""

@@ -32,6 +32,7 @@ def fingers(mask: np.ndarray) -> int:
     return int((stats[1:, cv2.CC_STAT_AREA] > 0.2 * palm * palm).sum())
 
 
+@pytest.mark.slow
 def test_a_pack_of_silhouettes_is_read_as_a_balanced_set_of_whole_hands(pack: Path) -> None:
     found = read_silhouettes(pack)
     labels = [int(picture.labels[0]) for picture in found.pictures]
@@ -49,6 +50,7 @@ def test_one_hand_lends_itself_to_one_group(pack: Path) -> None:
     assert groups == [str(number // PER_HAND) for number in range(COUNT)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "expected"), [("1", {1}), ("2", {2}), ("4", {4}), ("5", {5}), ("I", {1})])
 def test_stretched_fingers_can_be_counted(name: str, expected: set[int]) -> None:
     plan = Plan((name,), seed=11)
@@ -62,6 +64,7 @@ def test_the_same_seed_draws_the_same_hand_and_another_seed_another() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(pack: Path, tmp_path: Path) -> None:
     write_hands(tmp_path / "two.npz", Plan(seed=3), 18, workers=2)
     with np.load(tmp_path / "two.npz") as two, np.load(pack) as one:

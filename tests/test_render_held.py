@@ -15,6 +15,7 @@ from handlens.train.render.things import random_thing
 from handlens.train.sets.render_held import NAMES, Plan, main, render_crop, write_held
 
 
+@pytest.mark.slow
 def test_half_of_the_crops_hold_a_thing_and_the_folders_open_as_a_set(tmp_path: Path) -> None:
     write_held(tmp_path / "held", Plan(size=48, seed=2), 8)
     found = open_set(tmp_path / "held")
@@ -32,6 +33,7 @@ def test_the_same_seed_draws_the_same_crop_and_another_seed_another() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_a_held_thing_is_seen_and_an_empty_hand_has_none() -> None:
     ground = np.full((CANVAS, CANVAS, 3), 0.2, np.float32)
     held = [held_picture(np.random.default_rng(seed), True, ground) for seed in range(6)]
@@ -72,6 +74,7 @@ def test_things_face_outward_and_lie_about_their_grip() -> None:
         assert 0 <= thing.cloud.rgb.min() <= thing.cloud.rgb.max() < 1.3
 
 
+@pytest.mark.slow
 def test_photographs_behind_the_hands_are_used(tmp_path: Path) -> None:
     red = np.zeros((60, 80, 3), np.uint8)
     red[..., 2] = 200  # OpenCV writes BGR

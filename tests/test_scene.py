@@ -67,6 +67,7 @@ def test_skin_tone_goes_from_light_to_dark() -> None:
     assert brightness(0.0) > 1.5 * brightness(0.5) > 1.5 * 1.2 * brightness(1.0)
 
 
+@pytest.mark.slow
 def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones(stage: Stage) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="known are open"):
@@ -92,6 +93,7 @@ def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
         assert distance(hovering.points, skin) == pytest.approx(gap, abs=2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str, stage: Stage) -> None:
     assert region in GESTURES
@@ -112,6 +114,7 @@ def test_a_touch_is_a_contact_of_that_region_under_the_hand(region: str, stage: 
     assert len(drawn.hand_boxes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["near", "front", "beside", "none"])
 def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str, stage: Stage) -> None:
     drawn = render_scene(np.random.default_rng(4), SIZE, kind, stage=stage)
@@ -124,6 +127,7 @@ def test_a_hand_that_does_not_touch_keeps_its_distance(kind: str, stage: Stage) 
         assert drawn.gap == float("inf")
 
 
+@pytest.mark.slow
 def test_the_face_box_is_tight_and_the_scene_repeats() -> None:
     first, again = (render_scene(np.random.default_rng(21), SIZE, "touch") for _ in range(2))
     assert (first.image == again.image).all()

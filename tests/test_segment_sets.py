@@ -68,6 +68,7 @@ def test_the_same_seed_draws_the_same_scene_and_all_values_have_a_name() -> None
     assert set(np.unique(first[1])) <= {0, HAND, FACE, OVER, IGNORE}
 
 
+@pytest.mark.slow
 def test_hands_lie_over_faces_and_the_mask_knows_the_face_below() -> None:
     masks = [drawn(np.random.default_rng(seed), _stock())[1] for seed in range(40)]
     assert sum((mask == OVER).any() for mask in masks) > 8

@@ -12,6 +12,7 @@ from handlens.weights import SHIPPED
 CLIP = SHIPPED.parent / "media" / "demo.mp4"
 
 
+@pytest.mark.slow
 def test_the_demo_finds_touches_and_leaves_what_it_promises(demo_run: tuple[Path, str, str]) -> None:
     folder, out, err = demo_run
     assert sorted(path.name for path in folder.iterdir()) == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
@@ -29,6 +30,7 @@ def test_the_demo_finds_touches_and_leaves_what_it_promises(demo_run: tuple[Path
     assert sheet.shape[1] > 600
 
 
+@pytest.mark.slow
 def test_the_check_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check"]) == 0, capsys.readouterr().out
 

@@ -33,19 +33,23 @@ def overlap(predictor: Predictor, pictures: Iterator[Shown], value: int, most: i
     return shared / either
 
 
+@pytest.mark.slow
 def test_hands_are_found_in_photographs_of_a_source_never_seen(shared: Path) -> None:
     assert overlap(load("segment"), hands(shared / "data", "hgr1"), HAND) >= 0.80
 
 
+@pytest.mark.slow
 def test_hands_over_faces_are_found(shared: Path) -> None:
     assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND, most=100) >= 0.58
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["fasseg", "sfa_skin", "lfw_hair"])
 def test_faces_of_portraits_are_found(shared: Path, source: str) -> None:
     assert overlap(load("segment"), portraits(shared / "data", source), FACE) >= 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["sign_digits", "asl_photos"])
 def test_a_colour_picture_becomes_its_number(shared: Path, source: str, tmp_path: Path) -> None:
     numbers(shared / "data", source, tmp_path / source)

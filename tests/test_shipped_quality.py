@@ -41,6 +41,7 @@ def test_it_beats_the_mediapipe_rule_on_validation_people(shared: Path, model: h
     assert hit[label == "no_touch"].mean() < 0.08
 
 
+@pytest.mark.slow
 def test_it_finds_every_touch_of_the_demo_clip(demo_run: tuple[Path, str, str]) -> None:
     truth = json.loads((MEDIA / "demo.json").read_text())["touches"]
     with (demo_run[0] / "touches.csv").open(newline="") as file:

@@ -72,6 +72,7 @@ def test_a_name_with_glob_signs_or_of_digits_is_still_a_file(tmp_path: Path, mon
 # --- videos
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.ts", "libx264")]
 )
@@ -126,6 +127,7 @@ def test_a_video_whose_index_is_missing_is_a_sentence(tmp_path: Path) -> None:
         open_source(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec", "options"),
     [
@@ -182,6 +184,7 @@ def test_a_play_list_cannot_reach_the_network(tmp_path: Path) -> None:
             server.accept()
 
 
+@pytest.mark.slow
 def test_memory_stays_constant_over_a_long_video(tmp_path: Path) -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -48,6 +48,7 @@ def train(data: Path, out: Path, *more: str) -> int:
     return run(["train", "gesture", "--data", str(data), "--out", str(out), *SHORT, *more])
 
 
+@pytest.mark.slow
 def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data, out = shapes(tmp_path / "set"), tmp_path / "run"
     blank = data / "train" / "blank"
@@ -73,6 +74,7 @@ def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys:
     assert load(out / "shadow.onnx").predict(Frame(np.zeros((50, 50, 3), np.uint8))).value == ()
 
 
+@pytest.mark.slow
 def test_a_set_with_no_val_is_measured_on_its_test_part(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     data = shapes(tmp_path / "set", ("train", "test"))
     assert train(data, tmp_path / "run", "--net", "gestures20") == 0

@@ -92,6 +92,7 @@ def assert_same(file: Path, runner: TorchRunner, batch: np.ndarray, close: float
         np.testing.assert_allclose(ours[name] / scale, value / scale, rtol=0, atol=close, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_file_answers_as_the_net_for_any_batch(name: str, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     kind, size, make = GRAPHS[name]
@@ -123,6 +124,7 @@ def assert_no_norm_after_a_convolution(file: Path) -> None:
     assert "Conv" not in {made_by.get(node.input[0]) for node in norms}
 
 
+@pytest.mark.slow
 def test_a_fitted_picture_may_have_any_sides(tmp_path: Path) -> None:
     net = lived_in(FaceHand(), 64, 96)
     nn.init.normal_(net.out.weight, 0, 0.2)  # scores far apart: what is kept, and in which order, is then certain
@@ -192,6 +194,7 @@ def test_folding_changes_no_answer_and_leaves_the_net_alone() -> None:
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_eight_bits_are_asked_for_and_a_quarter_of_the_size(tmp_path: Path) -> None:
     graph, card = canonical_graph(build("unet", 1), "segment"), card_of("segment", 16, 2)
     full = written(tmp_path, graph, card).stat().st_size

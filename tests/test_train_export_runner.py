@@ -39,6 +39,7 @@ def both(
     return live, OnnxRunner(export(graph, card, example, live.outputs, folder / f"{card.name}.onnx"))
 
 
+@pytest.mark.slow
 def test_detect(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build("yolov5n", 2)
@@ -56,6 +57,7 @@ def test_detect(tmp_path: Path) -> None:
     assert (live.label == file.label).all()
 
 
+@pytest.mark.slow
 def test_classify(tmp_path: Path) -> None:
     torch.manual_seed(0)
     card = ModelCard("c", "hold", "classify", ("nothing", "object"), (112, 112), "stretch")
@@ -65,6 +67,7 @@ def test_classify(tmp_path: Path) -> None:
     assert live[0].gesture.scores == pytest.approx(file[0].gesture.scores, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_segment(tmp_path: Path) -> None:
     torch.manual_seed(0)
     card = ModelCard("s", "segment", "segment", ("background", "hand"), (48, 64), "stretch")
@@ -77,6 +80,7 @@ def test_segment(tmp_path: Path) -> None:
     assert (live.classes == file.classes).mean() > 0.999  # a pixel may lie on the edge of one half
 
 
+@pytest.mark.slow
 def test_contact(tmp_path: Path) -> None:
     torch.manual_seed(0)
     finder, net = FaceHand(), Contact()

@@ -78,6 +78,7 @@ def test_more_frames_than_there_are_is_a_sentence(tmp_path: Path) -> None:
         learned(tmp_path, frames=-1)
 
 
+@pytest.mark.slow
 def test_the_run_and_its_card_say_how_many_frames_there_were(tmp_path: Path, capsys) -> None:
     data, out = masks_set(tmp_path / "set"), tmp_path / "run"
     line = ["train", "segment", "--data", str(data), "--net", "unet", "--out", str(out), *SHORT]
@@ -142,6 +143,7 @@ def test_a_head_of_no_known_place_begins_by_chance(tmp_path: Path) -> None:
     assert torch.equal(net.out.weight, before)
 
 
+@pytest.mark.slow
 def test_a_run_of_other_classes_is_a_beginning(tmp_path: Path, capsys) -> None:
     three, two = masks_set(tmp_path / "three", 2), masks_set(tmp_path / "two")
     line = ["train", "segment", "--net", "unet", *SHORT]
@@ -177,6 +179,7 @@ def encoder_of(run_folder: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if name.startswith("net.down")}
 
 
+@pytest.mark.slow
 def test_a_pretrained_encoder_stays_as_it_was(tmp_path: Path, capsys) -> None:
     data, state = masks_set(tmp_path / "set"), vgg_weights(tmp_path / "vgg16.pth")
     line = ["train", "segment", "--data", str(data), "--net", "vgg", "--out", str(tmp_path / "run"), *SHORT]
@@ -211,6 +214,7 @@ OFFLINE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "seed", "said"), OFFLINE)
 def test_what_cannot_be_had_is_one_sentence(
     tmp_path: Path, monkeypatch, capsys, more: list[str], seed: int, said: str

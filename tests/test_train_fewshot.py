@@ -100,6 +100,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]
     return root / "set", base, root / "run"
 
 
+@pytest.mark.slow
 def test_five_pictures_of_each_sign_make_a_model_that_knows_new_ones(learned) -> None:
     _, _, out = learned
     predictor, rng = load(out / "few.onnx"), np.random.default_rng(5)
@@ -153,6 +154,7 @@ def test_a_file_that_answers_otherwise_is_refused(learned, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_its_config_makes_the_same_model_again(learned, tmp_path) -> None:
     _, _, first = learned
     assert run(["train", "gesture", "--config", str(first / "config.toml"), "--out", str(tmp_path)]) == 0
@@ -160,6 +162,7 @@ def test_its_config_makes_the_same_model_again(learned, tmp_path) -> None:
         assert (first / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_with_other_settings_is_refused_and_stays(learned, capsys) -> None:
     data, base, out = learned
     before = {path: path.read_bytes() for path in out.iterdir()}
@@ -167,8 +170,6 @@ def test_a_run_with_other_settings_is_refused_and_stays(learned, capsys) -> None
     assert "holds a run with other settings, seed = 3 (now 4): give another --out, --fresh" in capsys.readouterr().err
     assert run(["train", "gesture", "--data", str(data), "--no-few", "--out", str(out)]) == 2
     assert {path: path.read_bytes() for path in out.iterdir()} == before
-
-
 def test_hands_are_cropped_where_the_detector_finds_them_small(tmp_path, capsys) -> None:
     data, base = signs(tmp_path / "set"), base_model(tmp_path / "base.onnx", options={"closeup": 1.0})
     brightness_model(tmp_path / "facehand.onnx")  # sees a hand in a quarter of every picture
@@ -181,6 +182,7 @@ def test_hands_are_cropped_where_the_detector_finds_them_small(tmp_path, capsys)
     assert 'shown = "hand"' in (tmp_path / "run" / "config.toml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_silhouettes_are_learned_as_they_are_looked_at(tmp_path, capsys) -> None:
     rng, data = np.random.default_rng(2), tmp_path / "set"
     for name in ("lying", "upright"):
@@ -201,6 +203,7 @@ def test_silhouettes_are_learned_as_they_are_looked_at(tmp_path, capsys) -> None
     assert "knows silhouettes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_odd_pictures_are_told_and_the_rest_is_learned(tmp_path, capsys) -> None:
     data, base = signs(tmp_path / "set"), base_model(tmp_path / "base.onnx")
     cut = break_picture(read_folders(data), 0)
@@ -254,6 +257,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "more", "said"), WRONG, ids=[said[:25] for *_, said in WRONG])
 def test_what_is_wrong_is_one_sentence(tmp_path, capsys, spoil, more, said) -> None:
     data, base = signs(tmp_path / "set"), base_model(tmp_path / "base.onnx")
@@ -309,6 +313,7 @@ def test_few_pictures_are_told_from_many(tmp_path) -> None:
     assert len(chosen({"data": str(tmp_path / "split")}, few=True)[1]) == 9
 
 
+@pytest.mark.slow
 def test_learning_needs_no_torch() -> None:
     code = "import handlens.train.fewshot, sys; print([name for name in ('torch', 'lightning') if name in sys.modules])"
     told = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)

@@ -48,6 +48,7 @@ def rows(report: Path) -> dict[str, dict[str, float]]:
     return {row["name"]: row for row in json.loads(report.read_text())["rows"]}
 
 
+@pytest.mark.slow
 def test_an_angle_is_measured_over_the_full_circle(tmp_path, capsys):
     out = trained(tmp_path, {"train": 4, "val": 2}, "--set", "angle=true")
     assert "over the full circle" in capsys.readouterr().err
@@ -62,6 +63,7 @@ def test_an_angle_is_measured_over_the_full_circle(tmp_path, capsys):
     assert "val_log loss" in header
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_figures")
 def test_labels_are_tuned_on_val_and_file_and_checkpoint_answer_alike(tmp_path):
     out = trained(tmp_path, {"train": 8, "val": 32})
@@ -77,6 +79,7 @@ def test_labels_are_tuned_on_val_and_file_and_checkpoint_answer_alike(tmp_path):
     assert "cross-fitted" in (out / "report.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_figures")
 def test_on_a_test_part_nothing_is_tuned(tmp_path):
     out = trained(tmp_path, {"train": 4, "test": 32})

@@ -27,6 +27,7 @@ def brought(folder: Path) -> Darknet:
     return net
 
 
+@pytest.mark.slow
 def test_darknet_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     net = brought(tmp_path)
@@ -49,6 +50,7 @@ def test_darknet_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert (tmp_path / "back.names").read_text() == "facetouch\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["pt", "safetensors"])
 def test_yolov5_of_release_5_comes_as_plain_tensors(tmp_path: Path, form: str, capsys) -> None:
     from safetensors.torch import save_file
@@ -77,6 +79,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "said"), WRONG, ids=[said[:20] for _, said in WRONG])
 def test_what_does_not_fit_is_a_sentence(tmp_path: Path, monkeypatch, capsys, line: list[str], said: str) -> None:
     monkeypatch.chdir(tmp_path)

@@ -52,6 +52,7 @@ def follow(sample, least=0.9):
     return len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["letterbox", "stretch", "fit"])
 @pytest.mark.parametrize("name", MOVES)
 def test_the_box_is_where_the_rectangle_is(tmp_path, name, rule):
@@ -73,6 +74,7 @@ def test_a_box_is_right_to_a_tenth_of_a_pixel(tmp_path, rule):
             assert middle == pytest.approx(float(low + high) / 2, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(96, 128), (480, 200), (90, 90)])
 def test_the_boxes_of_a_mosaic_are_where_the_rectangles_are(tmp_path, size):
     look = Look(mosaic=1.0, flip=0.5, upside=0.3, translate=0.1, scale=0.4)

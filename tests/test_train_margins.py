@@ -65,6 +65,7 @@ def test_a_step_lowers_the_loss_and_the_file_answers_as_the_net(tmp_path: Path, 
     assert live["embedding"].shape == (4, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "name"), [*((net, "arcface") for net in BACKBONES), *(("mobileface", name) for name in MARGINS)]
 )

@@ -86,6 +86,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "net", "make", "more"), CASES, ids=[case[1] for case in CASES])
 def test_one_verb_goes_from_a_set_to_a_model(tmp_path, task, net, make, more, capsys) -> None:
     data, out = make(tmp_path), tmp_path / "run"
@@ -116,6 +117,7 @@ def _val(data: Path, task: str) -> LabelledSet:
     return open_set(data, TASK_KINDS[task]).split("val")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_figures")
 def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_path, capsys) -> None:
     data, out = class_folders(tmp_path), tmp_path / "run"
@@ -165,6 +167,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "said"), WRONG, ids=[said[:25] for _, said in WRONG])
 def test_what_is_wrong_is_one_sentence(tmp_path, monkeypatch, capsys, line, said) -> None:
     monkeypatch.chdir(tmp_path)
@@ -208,6 +211,7 @@ def test_a_cfg_of_another_number_of_classes_is_a_sentence(tmp_path, capsys) -> N
     assert "says classes=3, but the set has 1: write classes=1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_finished_runs_are_compared(tmp_path, capsys) -> None:
     data = class_folders(tmp_path)
     for net in ("digits6", "gestures20"):

@@ -22,6 +22,7 @@ TINY = ["--net", "unet", "--size", "32", "--epochs", "1", "--batch", "4", "--wor
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "classes"), FORMATS.values(), ids=FORMATS)
 def test_every_format_trains_predicts_and_is_measured(tmp_path, make, classes, capsys) -> None:
     data, out = make(tmp_path / "set"), tmp_path / "run"

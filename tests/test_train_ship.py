@@ -77,6 +77,7 @@ def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
     torch.testing.assert_close(probabilities.sum(1), torch.ones(1, 32, 48))
 
 
+@pytest.mark.slow
 def test_a_mask_net_may_ship_with_the_sides_of_its_pictures(tmp_path: Path) -> None:
     taught = new_course(Settings(task="segment", net="glove", data="made"), ("background", "hand", "face"))
     file = export_course(taught.with_card(size=(96, 96), resize="fit"), tmp_path / "fit.onnx", int8=True)

@@ -144,6 +144,7 @@ def test_fingerprint_knows_a_copy_from_another_picture() -> None:
     assert (fingerprint(image) != fingerprint(copy)).sum() < 40 < (fingerprint(image) != fingerprint(other)).sum()
 
 
+@pytest.mark.slow
 def test_training_runs_and_exports_equal_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     faces = [face("touch", "a", ((95, 140, 140, 220),)), face("no_touch", "b"), face("portrait", "c")]
@@ -185,6 +186,7 @@ def exporter_compact(net: Contact) -> Contact:
     return small
 
 
+@pytest.mark.slow
 def test_export_refuses_other_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "compact", lambda graph, int8: graph)  # weights unrounded: the file then differs
     monkeypatch.setattr(exporter, "TOLERANCE", 1e-7)
@@ -196,6 +198,7 @@ def test_export_refuses_other_answers(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_detector_learns_one_picture() -> None:
     torch.manual_seed(0)
     image = face().image

@@ -96,6 +96,7 @@ def started(source: Callable[[int], Iterable[Batch]]) -> Callable[[int], Iterabl
     return Loader
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dies", "average"), [(KeyboardInterrupt, 0.9), (RuntimeError, 0.0)])
 def test_a_run_that_died_goes_on_to_the_same_curve(tmp_path: Path, dies: type[BaseException], average: float) -> None:
     plan = dataclasses.replace(PLAN, average=average, optimiser="adam" if average else "sgd")
@@ -183,6 +184,7 @@ def slow_loss(monkeypatch: pytest.MonkeyPatch) -> Callable[[nn.Module, Batch], B
     return slow
 
 
+@pytest.mark.slow
 def test_minutes_end_a_run_with_its_rate_annealed(
     tmp_path: Path, slow_loss: Callable[[nn.Module, Batch], Batch]
 ) -> None:
@@ -200,6 +202,7 @@ def test_minutes_end_a_run_with_its_rate_annealed(
     assert float(rows[-1]["rate"]) < 0.2 * float(rows[0]["rate"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [{"epochs": 5}, {"epochs": 10_000, "minutes": 0.03}])
 def test_every_epoch_is_kept_and_the_end_is_measured(
     tmp_path: Path, limit: dict[str, float], slow_loss: Callable[[nn.Module, Batch], Batch]

@@ -208,6 +208,7 @@ def walk(names: Sequence[str], net: Galleries, more: Sequence[str], touched: str
 pytestmark = pytest.mark.usefixtures("play_clock", "mute_machine", "quick_figures")
 
 
+@pytest.mark.slow
 def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest.CaptureFixture[str]) -> None:
     small_cfg(Path("mine.cfg"), 1)
     schedule = ["--epochs", "20", "--set", "check=20", "--set", "look=flip", "--rate", "0.02"]
@@ -218,12 +219,14 @@ def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest
     assert event["label"] == "facetouch"
 
 
+@pytest.mark.slow
 def test_cheek_forehead_and_chin_with_the_default_net(net: Galleries) -> None:
     schedule = ["--epochs", "12", "--set", "check=12", "--set", "look=plain"]
     event = walk(["cheek", "forehead", "chin"], net, schedule, "chin")
     assert event["label"] == "chin"
 
 
+@pytest.mark.slow
 def test_without_a_network_and_labels_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["data", "synth", "--dest", "drawn", "--count", "4", "--size", "96", "--workers", "1"]) == 0
