@@ -113,6 +113,9 @@ def test_what_was_finished_survives_kill_9_and_can_be_resumed(at, tmp_path):
         (line["source"], line["frame"]) for line in map(json.loads, (tmp_path / "k.jsonl").read_text().splitlines())
     ]
     assert frames == [("clip.mp4", n) for n in range(75)] + [("long.mp4", n) for n in range(40)]
+
+
+@pytest.mark.slow
 def test_ctrl_c_ends_a_watch_cleanly(at, tmp_path):
     asked = ["watch", "slow.mp4", "-m", "light.onnx", "--no-page", "--no-sound", "--events", str(tmp_path / "e.csv")]
     with begun(at, *asked) as process:

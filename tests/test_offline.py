@@ -24,6 +24,8 @@ ONLY_IMPORTER = Path("src/handlens/offline.py")
 PATIENCE_S = 13
 """onnxruntime's telemetry asks its first name about ten seconds after the import."""
 
+pytestmark = pytest.mark.slow
+
 GUARD = """
 import json, sys, time
 from pathlib import Path
@@ -67,7 +69,6 @@ ANY = [
 """They answer, whatever the answer is."""
 
 
-@pytest.mark.slow
 @pytest.fixture
 def watched() -> None:
     """Skip where no process can be watched from outside."""

@@ -170,6 +170,9 @@ def test_a_run_with_other_settings_is_refused_and_stays(learned, capsys) -> None
     assert "holds a run with other settings, seed = 3 (now 4): give another --out, --fresh" in capsys.readouterr().err
     assert run(["train", "gesture", "--data", str(data), "--no-few", "--out", str(out)]) == 2
     assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.slow
 def test_hands_are_cropped_where_the_detector_finds_them_small(tmp_path, capsys) -> None:
     data, base = signs(tmp_path / "set"), base_model(tmp_path / "base.onnx", options={"closeup": 1.0})
     brightness_model(tmp_path / "facehand.onnx")  # sees a hand in a quarter of every picture
