@@ -35,7 +35,7 @@ def test_without_events_there_are_calm_moments_only():
 def test_the_cells_stand_side_by_side():
     frames = [Frame(np.full((30, 40, 3), 100, np.uint8), n, n / 10) for n in range(100)]
     image = sheet(frames, RESULTS, [1, 25, 50, 75])
-    assert image.shape == (2 * (300 + GAP) + GAP, 3 * (CELL + GAP) + GAP, 3)
+    assert image.shape == (2 * (300 + STRIP + GAP) + GAP, 3 * (CELL + GAP) + GAP, 3)
     assert image[-GAP - 10, -GAP - 10].tolist() == [245, 245, 245]  # the seat of a fifth cell is free
 
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-import cv2
-import numpy as np
-
 from handlens.cli.words import regions
-from handlens.io.draw import INK, draw
+from handlens.io.draw import draw
+from handlens.io.scaled import scaled
 from handlens.io.sheet import captioned, grid
 from handlens.summary import clock
 from handlens.types import Detections, Event, Frame, Image, Result
 
-CELL = 400  # pixels
+CELL = 400  # pixels of the longer side of a frame
 _TOUCHED = 0.5  # the opening threshold of events
 
 
@@ -37,17 +35,18 @@ def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> 
 def sheet(
     frames: Iterable[Frame], results: Sequence[Result], picks: Sequence[int], truth: Sequence[Event] | None = None
 ) -> Image:
-    """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each.
+    """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each below it.
 
-    truth: the true touches, where they are known; answer and truth then stand below each frame.
+    truth: the true touches, where they are known; answer and truth then stand beside the time.
     """
     by_index = {result.index: result for result in results}
     cells = []
     for frame in frames:
         if frame.index in set(picks):
             result = by_index[frame.index]
-            cell = _cell(draw(frame, result), clock(frame.time))
-            cells.append(cell if truth is None else captioned(cell, _told(result, truth)))
+            time = clock(frame.time)
+            told = time if truth is None else f"{time}    {_told(result, truth)}"
+            cells.append(captioned(draw(*scaled(frame, result, CELL)), told))
     return grid(cells)
 
 
@@ -58,12 +57,3 @@ def _told(result: Result, truth: Sequence[Event]) -> str:
     answer = (regions(value) or "touch") if touched and isinstance(value, Detections) else "no touch"
     true = [event.label for event in truth if event.start_frame <= result.index <= event.stop_frame]
     return f"answer: {answer}    truth: {'; '.join(true) or 'no touch'}"
-
-
-def _cell(image: Image, time: str) -> Image:
-    height = max(1, round(len(image) * CELL / image.shape[1]))
-    cell = np.asarray(cv2.resize(image, (CELL, height), interpolation=cv2.INTER_AREA), np.uint8)
-    (wide, tall), _ = cv2.getTextSize(time, cv2.FONT_HERSHEY_DUPLEX, 0.5, 1)
-    cv2.rectangle(cell, (CELL - wide - 10, 0), (CELL, tall + 10), INK, -1)
-    cv2.putText(cell, time, (CELL - wide - 5, tall + 5), cv2.FONT_HERSHEY_DUPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-    return cell

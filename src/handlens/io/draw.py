@@ -273,7 +273,7 @@ class _Pen:
         """Draw a bar along the bottom, filled from the left by `value` (0 to 1), green to red."""
         if not self.legible:
             return
-        tall = max(14, round(self.pad * 5))
+        tall = max(round(1.9 * 22 * self.text), round(self.pad * 5))
         self._taken.append((0, self.height - tall, self.width, self.height))
         strip = self.image[self.height - tall :]
         strip[:] = (strip * 0.25 + np.array(INK, np.float32) * 0.75).astype(np.uint8)
