@@ -1,13 +1,14 @@
 """The sinks that --json, --events and --out ask for, opened together; it must not know what is written to them."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from handlens.errors import InputError
 from handlens.io.annotated import Annotated
 from handlens.io.masks import MaskFiles
 from handlens.io.places import MASKS, Places
+from handlens.io.reading import silent
 from handlens.io.sinks import EventFile, JsonLines, Sink
 from handlens.io.threads import Threaded
 from handlens.types import Event, Frame, Result
@@ -23,12 +24,14 @@ def open_sinks(
     task: str = "touch",
     lengths: Mapping[str, int] | None = None,
     done: Sequence[str] = (),
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
     inputs: files that are read, so none of them may be written to. live: never hold up the loop, append to files that
     are there, and give videos new names. task: what the model answers; the masks of some lie beside what is drawn.
-    lengths: of a run that is resumed, file -> the bytes to keep. done: the sources that it has finished.
+    lengths: of a run that is resumed, file -> the bytes to keep. done: the sources that it has finished. say: is told
+    at the end where everything was written, and of sound that cannot be kept.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
@@ -43,7 +46,7 @@ def open_sinks(
     if places is not None:
         for source in done:
             places.drawing(source)  # their names are taken
-        made.append(Annotated(places))  # first: it makes the folder, and the others may lie in it
+        made.append(Annotated(places, remark=say or silent))  # first: it makes the folder, and the others may lie in it
     if events is not None:
         made.append(EventFile(events, keep.get(os.path.abspath(events), 0), append=live))
     if places is not None and task in MASKS:
@@ -52,6 +55,19 @@ def open_sinks(
         made.append(lines)
     with ExitStack() as stack:
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
+    if say is not None and (told := _written(json, events, out, made)):
+        say(f"written: {told}.")
+
+
+def _written(json: str | None, events: str | None, out: str | None, made: Sequence[Sink]) -> str:
+    """Say where the answers are: each file, or a folder with the number of its new files where there are several."""
+    files = [path for path in (json, events) if path not in (None, "-")]
+    count = sum(sink.written[0] for sink in made)
+    if count == 1:
+        files += [str(sink.written[1]) for sink in made if sink.written[0]]
+    elif count:
+        files.append(f"{count:,} files in {os.path.join(str(out), '')}")
+    return ", ".join(map(str, files))
 
 
 class Notes(Sink):

@@ -79,7 +79,7 @@ def predict(
     todo = record.left(jobs)
     with (
         record,
-        open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources) as sinks,
+        open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources, complain) as sinks,
         Bar(lambda step: _told(step, open)) as bar,
     ):
         work = partial(

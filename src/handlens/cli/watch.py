@@ -86,7 +86,7 @@ def watch(
         complain("the page in the browser comes later; this is the terminal view (--no-page).")
     with (
         open_source(source, live=True, reading=reading, reconnect=reconnect) as camera,
-        open_sinks(json, events, out, [source], live=True, task=predictor.task) as sinks,
+        open_sinks(json, events, out, [source], live=True, task=predictor.task, say=complain) as sinks,
         View(open) as view,
         Alarm(voice or "Don't touch your face", cooldown, sound=not no_sound and wanted, bell=view.ring) as alarm,
     ):

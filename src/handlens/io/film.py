@@ -1,6 +1,7 @@
 """Images with times -> an .mp4 file that keeps those times; it must not know results or drawing."""
 
 import contextlib
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ import numpy as np
 
 from handlens.errors import OutputError
 from handlens.io.draft import Draft, output_error, worth_keeping
+from handlens.io.reading import Remark, silent
+from handlens.io.soundtrack import Soundtrack
 from handlens.types import Image
 
 TICK = Fraction(1, 60000)  # 24, 25, 30, 50, 60 and 30000/1001 frames a second are whole ticks; MPEG-4 allows 1/65535
@@ -30,12 +33,17 @@ class Film:
     The first image decides the size; odd sizes get one more row or column, as video needs even ones. A context manager:
     on a clean end and on Ctrl-C the film so far is finished and kept, after other errors nothing is left.
 
+    source: the video file whose sound the film keeps; "" for none. remark: is told where that does not work.
+
     Raises:
         OutputError: it cannot be written or encoded.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: str = "", remark: Remark = silent) -> None:
         self.path = path
+        self._source, self._remark = source, remark
+        self._sound: Soundtrack | None = None
+        self._end = 0.0
         self.time = -1.0
         self._draft = Draft(path)
         self._tick = -1
@@ -43,15 +51,30 @@ class Film:
         self._stream: Any = None
         self._container = av.open(self._draft.file, "w", format="mp4")
 
-    def add(self, image: Image, time: float) -> None:
-        """Append (H, W, 3) uint8 RGB, shown from `time` seconds on."""
+    def add(self, image: Image, time: float, duration: float = 0.0, index: int = 0) -> None:
+        """Append (H, W, 3) uint8 RGB, shown from `time` seconds on, for `duration` where that is known.
+
+        index: of the frame in its source; where the first one is not 0, the sound before it is left out.
+        """
         if self._size is None:
             self._size = _film_size(image)
             self._stream = self._begin(*self._size)
+            if self._source:
+                self._sound = Soundtrack(self._source, self._container, time, index == 0, self._remark)
         picture = av.VideoFrame.from_ndarray(_fit(image, self._size), format="rgb24")
         self._tick = max(self._tick + 1, round(time / TICK))
         picture.pts, picture.time_base, self.time = self._tick, TICK, time
         self._encode(picture)
+        self._end = time + duration
+        if self._sound is not None:
+            self._mixed(self._sound.write, time)
+
+    def _mixed(self, write: Callable[[float], None], time: float) -> None:
+        """Write sound; only a full disk is an error."""
+        try:
+            write(time)
+        except OSError as error:
+            raise output_error(error, self.path) from error
 
     def _begin(self, width: int, height: int) -> Any:
         for name, options in _ENCODERS:
@@ -81,6 +104,8 @@ class Film:
             return
         try:
             self._encode(None)
+            if self._sound is not None:
+                self._mixed(self._sound.finish, self._end)
             self._close()
         except OutputError:
             self.discard()
@@ -94,6 +119,8 @@ class Film:
         self._draft.discard()
 
     def _close(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
         try:
             self._container.close()
         except OSError as error:

@@ -46,6 +46,13 @@ class MaskFiles(Sink):
 
     def __init__(self, places: Places, lines: JsonLines | None = None) -> None:
         self._places, self._lines = places, lines
+        self._count = 0
+        self._last: Path | None = None
+
+    @property
+    def written(self) -> tuple[int, Path | None]:
+        """How many masks were written, and the last of them."""
+        return self._count, self._last
 
     def write(self, frame: Frame, result: Result) -> None:
         """Write what belongs to one frame."""
@@ -53,6 +60,8 @@ class MaskFiles(Sink):
         for ending, mask in _masks_of(result):
             paths.append(self._places.mask(frame.source, frame.index, ending))
             write_mask(paths[-1], mask)
+        if paths:
+            self._count, self._last = self._count + len(paths), paths[-1]
         if self._lines is not None:
             self._lines.write(frame, result, [str(path) for path in paths])
 

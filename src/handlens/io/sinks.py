@@ -27,6 +27,11 @@ class Sink:
     `checkpoint` made safe.
     """
 
+    @property
+    def written(self) -> tuple[int, Path | None]:
+        """How many pictures, videos or masks were written, and the last of them; not the file of a sink of one file."""
+        return 0, None
+
     def write(self, frame: Frame, result: Result) -> None:
         """Take the result of one frame.
 
