@@ -1,6 +1,7 @@
 """The sinks that --json, --events and --out ask for, opened together; it must not know what is written to them."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -31,7 +32,7 @@ def open_sinks(
     inputs: files that are read, so none of them may be written to. live: never hold up the loop, append to files that
     are there, and give videos new names. task: what the model answers; the masks of some lie beside what is drawn.
     lengths: of a run that is resumed, file -> the bytes to keep. done: the sources that it has finished. say: is told
-    at the end where everything was written, and of sound that cannot be kept.
+    of sound that cannot be kept; where everything was written goes to stderr then.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
@@ -56,7 +57,7 @@ def open_sinks(
     with ExitStack() as stack:
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
     if say is not None and (told := _written(json, events, out, made)):
-        say(f"written: {told}.")
+        print(f"written: {told}", file=sys.stderr, flush=True)
 
 
 def _written(json: str | None, events: str | None, out: str | None, made: Sequence[Sink]) -> str:
