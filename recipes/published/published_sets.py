@@ -1,0 +1,196 @@
+"""The sets of the published trainings: each on its published protocol and on an honest split.
+
+It reads the folder of real pictures and writes sets that `handlens.data.open_set` reads; it knows no network.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.data.delivery import new_folder
+from handlens.io.draft import Draft
+from handlens.train.sets.hand_pool import Pooled, read_pool
+from handlens.train.sets.outlines import Outlined, read_outlines
+from handlens.train.sets.pack import read_rgb, read_rows
+from handlens.train.sets.shape_sets import SCHEMES, SIDE, Drawn, write
+
+SIGNS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "G", "I", "L", "O", "P", "R", "X", "Y")
+"""Twenty of the 44 signs whose outlines differ; chosen by looking at the outlines, before any training."""
+FRAMES, SIZE = 400, 400
+"""So many labelled frames, with so many pixels on a side, as SNet and the VGG decoder were published."""
+HELD_OUT = 0.2
+"""The share of the frames that the published splits held out."""
+WORDS = ("background", "hand or face")
+
+Parts = NDArray[np.str_]
+
+
+def set_at(name: str, data: Path, home: Path) -> Path:
+    """Return where the set of that name lies; it is written the first time.
+
+    Args:
+        name: a key of `SETS`.
+        data: the folder of real pictures.
+        home: where sets go, and beside them the cache of the hands that were cut out.
+    """
+    place = home / name
+    if not place.exists():
+        print(f"making the set '{place}'", flush=True)
+        home.mkdir(parents=True, exist_ok=True)
+        SETS[name](data, place)
+    return place
+
+
+def at_random(number: int, shares: Sequence[float], seed: int = 0) -> Parts:
+    """Return a part for each of so many frames, as a random split gives them: neighbours in a video are parted.
+
+    Args:
+        number: how many frames.
+        shares: of val and of test; the others are for train.
+        seed: of the draw.
+    """
+    parts = np.full(number, "train", dtype="<U5")
+    order, done = np.random.default_rng(seed).permutation(number), 0
+    for name, share in zip(("val", "test"), shares, strict=True):
+        size = round(share * number)
+        parts[order[done : done + size]] = name
+        done += size
+    return parts
+
+
+def by_blocks(groups: NDArray[np.integer], val: Iterable[int], test: Iterable[int]) -> Parts:
+    """Return a part for each frame: whole blocks of the video are held out."""
+    parts = np.full(len(groups), "train", dtype="<U5")
+    parts[np.isin(groups, list(val))] = "val"
+    parts[np.isin(groups, list(test))] = "test"
+    return parts
+
+
+def _digits(data: Path, dest: Path) -> None:
+    """The six digits of one video; dest tells the split."""
+    _video(data / "gestures" / "digits_silhouettes.npz", dest, (), shares=(HELD_OUT, 0.0), val=(8,), test=(9, 10))
+
+
+def _gestures(data: Path, dest: Path) -> None:
+    """Twenty signs of one hand; dest tells the split."""
+    _video(data / "gestures" / "signs44_silhouettes.npz", dest, SIGNS, shares=(0.15, 0.15), val=(9,), test=(10, 11))
+
+
+def _video(
+    source: Path, dest: Path, names: Sequence[str], shares: Sequence[float], val: Iterable[int], test: Iterable[int]
+) -> None:
+    with np.load(source, allow_pickle=False) as pack:
+        known, y, group = pack["names"].tolist(), pack["y"], pack["group"]
+        names = names or known
+        kept = np.isin(y, [known.index(name) for name in names])
+        y = np.array([names.index(known[k]) for k in y[kept]], np.int16)
+        split = at_random(len(y), shares) if "random" in dest.stem else by_blocks(group[kept], val, test)
+        with Draft(dest) as draft:
+            np.savez_compressed(
+                draft.file, bits=pack["bits"][kept], width=pack["width"], y=y, names=np.array(names),
+                group=group[kept], split=split,
+            )  # fmt: skip
+
+
+def _other_digits(data: Path, dest: Path) -> None:
+    """Hands of other people that show the digits, cut out of photographs."""
+    said = SCHEMES["digits"]["pool"]
+    pool = read_pool(data, dest.with_name("pool.npz"))
+    write([_drawn(hand, hand.mask, said[hand.sign]) for hand in pool if hand.sign in said], dest)
+
+
+def _other_signs(data: Path, dest: Path) -> None:
+    """Hands of other people that show the twenty signs, cropped to the hand as the frames are."""
+    pool = [
+        hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.source in ("asl_photos", "massey_black")
+    ]
+    write([_drawn(hand, _cropped(hand.mask), hand.sign) for hand in pool if hand.sign in SIGNS], dest)
+
+
+def _drawn(hand: Pooled, mask: NDArray[np.uint8], name: str) -> Drawn:
+    return Drawn(mask, name, f"{hand.source}/{hand.group}", "test")
+
+
+def _cropped(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mask on a square that is as large as the hand's longer side, the hand in its middle."""
+    x, y, width, height = cv2.boundingRect(mask)
+    side = max(width, height)
+    left, top = (side - width) // 2, (side - height) // 2
+    square = cv2.copyMakeBorder(
+        mask[y : y + height, x : x + width], top, side - height - top, left, side - width - left,
+        cv2.BORDER_CONSTANT, value=(0,),
+    )  # fmt: skip
+    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _frames(data: Path, dest: Path) -> None:
+    """400 pictures whose hands and faces were outlined by eye, in two arrays for each part of a random split."""
+    rows = [row for row in read_outlines("train") if row.sure and row.face]
+    rows = [rows[k] for k in sorted(np.random.default_rng(0).permutation(len(rows))[:FRAMES].tolist())]
+    _write_arrays(data, rows, at_random(len(rows), (HELD_OUT, 0.0)), dest)
+
+
+def _strangers(data: Path, dest: Path) -> None:
+    """The outlined pictures of people who are in none of the 400."""
+    rows = read_outlines("val")
+    _write_arrays(data, rows, np.full(len(rows), "test"), dest)
+
+
+def _write_arrays(data: Path, rows: Sequence[Outlined], parts: Parts, dest: Path) -> None:
+    """Write images.npy and labels.npy for each part: 0 background, 1 hand or face, 255 not known."""
+    with new_folder(dest) as folder:
+        groups = []
+        for part in dict.fromkeys(parts.tolist()):
+            chosen = [row for row, its in zip(rows, parts, strict=True) if its == part]
+            images, labels = [], []
+            for number, row in enumerate(chosen):
+                rgb = read_rgb(data / row.path)
+                mask = row.mask((rgb.shape[0], rgb.shape[1]))
+                mask[mask == 2] = 1
+                images.append(cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR))
+                labels.append(cv2.resize(mask, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST_EXACT))
+                groups.append((f"{part}/images.npy/{number}", row.person))
+            (folder / part).mkdir()
+            np.save(folder / part / "images.npy", np.stack(images))
+            np.save(folder / part / "labels.npy", np.stack(labels))
+        (folder / "names.txt").write_text("".join(f"{word}\n" for word in WORDS), "utf-8")
+        with (folder / "groups.csv").open("w", newline="", encoding="utf-8") as table:
+            csv.writer(table).writerows([("file", "group"), *groups])
+
+
+def _generated(data: Path, dest: Path) -> None:
+    """The published generated pictures, 435 and 18, as they are."""
+    dest.symlink_to((data / "holding" / "generated").resolve(), target_is_directory=True)
+
+
+def _held_by_others(data: Path, dest: Path) -> None:
+    """Crops of hands from photographs, those that the data folder holds out."""
+    home = data / "holding" / "crops2"
+    rows = [row for row in read_rows(home / "labels.csv") if row["split"] == "val"]
+    with new_folder(dest) as folder:
+        for row in rows:
+            place = folder / "test" / row["label"] / Path(row["file"]).name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(home / "images" / row["file"], place)
+
+
+SETS: dict[str, Callable[[Path, Path], None]] = {
+    "digits-random.npz": _digits,
+    "digits-blocks.npz": _digits,
+    "digits-others.npz": _other_digits,
+    "signs-random.npz": _gestures,
+    "signs-blocks.npz": _gestures,
+    "signs-others.npz": _other_signs,
+    "frames": _frames,
+    "frames-others": _strangers,
+    "generated": _generated,
+    "held-by-others": _held_by_others,
+}
+"""What writes each set; "random" is the published split, "blocks" the honest one, "others" are strangers."""
