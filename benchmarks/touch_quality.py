@@ -7,15 +7,17 @@ them or as `mediapipe_rule.py pictures` does, and the labels (`labels.csv` of th
     python benchmarks/touch_quality.py --data touch --split val handlens=ours.jsonl mediapipe=mediapipe_val.jsonl
 
 Touch is the positive label, no_touch and overlap_no_touch are the negatives. object_at_mouth, with or without a finger
-at the lips, is neither: how often it is called touch stands apart. A handlens line is called touch from --threshold on;
-a mediapipe line has an answer for each scale of the face outline, and the scale with the best F1 on these very pictures
-is the one in the tables (its advantage, not ours). Photographs are the rows with a face_box, webcam people the others.
+at the lips, and object_at_face are neither: how often they are called touch stands apart. A handlens line is called
+touch from --threshold on; a mediapipe line has an answer for each scale of the face outline, and the scale with the
+best F1 on these very pictures is the one in the tables (its advantage, not ours). Photographs are the rows with a
+face_box, webcam people the others.
 
 Intervals are 95 % percentiles of 1000 bootstrap draws that resample persons, not pictures; one of no width means that
 there were only hits or only misses, so read it with the counts. In the person-weighted tables a picture weighs
 1/sqrt(pictures of that person in the split), so that one much-photographed person does not decide. Region top-1 asks on
 the touch pictures whether the best-scored region is one of the label's: over all that have a region label (none
-answered is wrong), and over those where the system answered a region and called it touch.
+answered is wrong), and over those where the system answered a region and called it touch. Region macro recall is the
+mean of that over the regions: each counts alike, however rare its touches are.
 
 --sheet DIR draws contact sheets of the wrongest false alarms and misses with the score on each picture. They show
 people: for eyes here only, so DIR gets a .gitignore that keeps it out of any commit.
@@ -38,6 +40,7 @@ from handlens.evaluate.intervals import Array, Drawn
 from handlens.evaluate.intervals import rows as with_intervals
 
 DRAWS, SEED = 1000, 20
+THINGS = ("object_at_mouth", "object_at_face")
 REGIONS = {"forehead", "eye", "nose", "mouth", "cheek", "chin", "ear"}
 COLOURS = {"face": (80, 220, 80), "hand": (60, 160, 255)}  # BGR; touched regions are magenta
 TILE, COLUMNS, ROWS, SHEETS = 220, 6, 5, 2
@@ -135,7 +138,7 @@ def quoted(systems: list[Answers], truth: Truth) -> Answers:
 
 def measure(system: Answers, truth: Truth, weights: Array) -> dict[str, Array]:
     """Return every metric as (draws,) for weights (draws, n) of the pictures; nan where it cannot be told."""
-    touch, apart = truth.label == "touch", truth.label == "object_at_mouth"
+    touch, apart = truth.label == "touch", things(truth)
 
     def total(rows: Array) -> Array:
         sums: Array = weights @ rows.astype(float)
@@ -153,14 +156,39 @@ def measure(system: Answers, truth: Truth, weights: Array) -> dict[str, Array]:
         "ROC AUC": roc_auc(system.score[judged], touch[judged], weights[:, judged]),
         "false alarms, overlap_no_touch": rate(called, truth.label == "overlap_no_touch"),
         "false alarms, no_touch": rate(called, truth.label == "no_touch"),
-        "object_at_mouth called touch": rate(called, apart),
     }
+    for thing in THINGS:
+        if thing in truth.label:
+            values[f"{thing} called touch"] = rate(called, truth.label == thing)
     if system.region is not None:
         labelled = touch & np.array([bool(regions) for regions in truth.regions])
         right = np.array([region in regions for region, regions in zip(system.region, truth.regions, strict=True)])
         values["region top-1"] = rate(right, labelled)
         values["region top-1 where found"] = rate(right, labelled & called & (system.region != ""))
+        values["region macro recall"] = macro_recall(system.region, truth, weights * labelled)
     return values
+
+
+def things(truth: Truth) -> Array:
+    """Say which pictures show a thing at the face, which is neither touch nor its opposite."""
+    chosen: Array = np.isin(truth.label, THINGS)
+    return chosen
+
+
+def macro_recall(said: Array, truth: Truth, weights: Array) -> Array:
+    """Return as (draws,) the mean over regions of the share of touches there whose best region is one of the label's.
+
+    A touch that was not found, or has no region, is wrong. A region nobody drawn touches is left out.
+    """
+    right = np.array([region in regions for region, regions in zip(said, truth.regions, strict=True)])
+    recalls = []
+    for name in sorted(REGIONS):
+        there = np.array([name in regions for regions in truth.regions])
+        recalls.append(ratio(weights @ (there & right).astype(float), weights @ there.astype(float)))
+    stacked = np.stack(recalls)
+    known = ~np.isnan(stacked)
+    mean: Array = ratio(np.where(known, stacked, 0).sum(0), known.sum(0).astype(float))
+    return mean
 
 
 def rows_of(system: Answers, truth: Truth, rows: Array, weighted: bool) -> dict[str, dict[str, float | None]]:
@@ -219,7 +247,7 @@ def draw_sheets(system: Answers, truth: Truth, images: Path, folder: Path) -> No
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n")
-    touch, apart = truth.label == "touch", truth.label == "object_at_mouth"
+    touch, apart = truth.label == "touch", things(truth)
     wrong = {"false_alarms": (system.called & ~touch & ~apart, -1), "misses": (~system.called & touch, 1)}
     for kind, (rows, sign) in wrong.items():
         worst = sorted(np.flatnonzero(rows).tolist(), key=lambda row: sign * system.score[row])

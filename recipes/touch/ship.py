@@ -1,0 +1,193 @@
+"""Puts the face net together: trained weights -> a calibrated .onnx that computes in 8 bits, with card and scores.
+
+    python recipes/touch/ship.py --data DATA --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
+
+The whole chain, detector included, is asked about every picture. The probability is calibrated on the sources that
+cache.py names LEFT_OUT, which the net never saw; the scores are those of the val part, which nothing was chosen on. The
+integer model is refused when it loses more than half a point of AUC or of F1 against floats on the left-out sources.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from train import Store, plain
+
+from handlens.card import ModelCard
+from handlens.errors import ModelError
+from handlens.predictor import load
+from handlens.preprocess import to_tensor
+from handlens.train.calibration import fit_platt, logit, sigmoid
+from handlens.train.exporter import export
+from handlens.train.int8 import quantized
+from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph
+from handlens.train.onnx_file import write_checked
+from handlens.train.sets.faceparts import REGIONS
+from handlens.train.sets.pack import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
+from handlens.train.ship import put
+from handlens.train.touch import PRIOR, scores
+from handlens.types import Detections, Frame
+
+OUTPUTS = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
+FLOATING = ("stem", "maps", "attend")
+"""Parts of the graph that stay in float: the first layer and those that end in a map."""
+DATA = (
+    "touch, touch4: webcam people, sign-dictionary clips, natural photographs, moods, smokers, labelled by eye "
+    "(public repositories)",
+    "segmentation: hands on white ground, hgr1, portraits of SFA, LFW, FASSEG, Face Synthetics",
+    "gestures: Massey hands on black, sign language digits (hands cut out)",
+    "composites of these; body: EfficientNet-Lite0 trained on ImageNet (Apache-2.0)",
+)
+LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
+LOSS = 0.005
+
+
+def plain_card(version: str, size: int) -> ModelCard:
+    """The card before calibration."""
+    return ModelCard(
+        name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(size, size),
+        resize="stretch", mean=(127.5,) * 3, std=(127.5,) * 3, thresholds={"touch": 0.5, "score": 0.5},
+        parts={"detector": "facehand"}, version=version, data=DATA, licence=LICENCE,
+        options={"max_faces": 6, "crop_scale": 2.0, "second_look": 1.6, "prior": PRIOR},
+    )  # fmt: skip
+
+
+def mean_of(files: Sequence[Path]) -> FaceTouch:
+    """The net with the mean of several weights of one ancestry (arXiv 2203.05482)."""
+    states = [torch.load(file, weights_only=True) for file in files]
+    net = FaceTouch(pretrained=False)
+    net.load_state_dict({
+        key: torch.stack([s[key].float() for s in states]).mean(0).to(value.dtype) for key, value in states[0].items()
+    })  # fmt: skip
+    return net.eval()
+
+
+def looks(store: Store, rows: NDArray[np.int64], card: ModelCard, batch: int = 16) -> Iterator[NDArray[np.float32]]:
+    """The unchanged looks at rows, as the model gets them."""
+    size = card.size[0]
+    for start in range(0, len(rows), batch):
+        crops = [
+            cv2.warpAffine(store.images[r], plain(store, size), (size, size), borderValue=(114, 114, 114))
+            for r in rows[start : start + batch]
+        ]
+        yield to_tensor([np.asarray(crop, np.uint8) for crop in crops], card)
+
+
+def write_int8(floating: Path, card: ModelCard, store: Store, path: Path, method: str) -> Path:
+    """Quantize the float model on real crops of training people."""
+    model = onnx.load(floating)
+    rows = np.random.default_rng(0).permutation(store.rows("train"))
+    label = store.table["label"][rows]
+    chosen = np.concatenate([rows[label == name][:60] for name in np.unique(label) if name not in ("portrait", "void")])
+    names = [
+        n.name for n in model.graph.node if n.op_type == "Conv" and any(f"/{part}/" in n.name for part in FLOATING)
+    ]
+    small = quantized(model, looks(store, chosen, card), names, method)
+    small.producer_name = "handlens"
+    return write_checked(small, card, path, lambda runner: None)
+
+
+def ask(model: Path, data: Path, files: Sequence[str]) -> list[Detections]:
+    """The answer of the whole chain to every picture."""
+    predictor, out = load(model), []
+    for file in files:
+        value = predictor.predict(Frame(read_rgb(data / file))).value
+        assert isinstance(value, Detections)
+        out.append(value)
+    return out
+
+
+def rows_of(data: Path, split: str, sources: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of both packs, with the file's place in the data folder; only of some sources where given."""
+    out = []
+    for pack in ("touch", "touch4"):
+        for row in read_rows(data / pack / "labels.csv"):
+            if row["split"] == split and (not sources or row["source"] in sources):
+                out.append({**row, "file": f"{pack}/images/{row['file']}"})
+    return out
+
+
+def calibration_of(answers: Sequence[Detections], rows: Sequence[dict[str, str]]) -> dict[str, float]:
+    """Platt's numbers for a share of touches of PRIOR; a person weighs 1/sqrt(pictures)."""
+    z = logit(np.array([a.best_touch for a in answers]))
+    # A picture without a face says nothing of the net; at a logit of -13 it would pull the line down.
+    usable = np.array([not r["label"].startswith("object") for r in rows]) & (z > -12)
+    touch = np.array([r["label"] == "touch" for r in rows])
+    _, person = np.unique([r["person"] for r in rows], return_inverse=True)
+    weight = (np.bincount(person)[person] ** -0.5) * usable
+    share = weight[touch].sum() / weight.sum()
+    weight = weight * np.where(touch, PRIOR / share, (1 - PRIOR) / (1 - share))
+    a, b = fit_platt(z[usable], touch[usable], weight[usable])
+    return {"a": round(a, 4), "b": round(b, 4)}
+
+
+def rates(answers: Sequence[Detections], rows: Sequence[dict[str, str]], card: ModelCard) -> dict[str, float]:
+    """Scores of uncalibrated answers, calibrated by the card."""
+    z = logit(np.array([a.best_touch for a in answers]))
+    p = sigmoid(card.calibration.get("a", 1.0) * z + card.calibration.get("b", 0.0))
+    judged = [{**r, "label": "object_at_mouth" if r["label"].startswith("object") else r["label"]} for r in rows]
+    out = scores(p, judged)
+    label, hit = np.array([r["label"] for r in rows]), p >= 0.5
+    for name in ("object_at_mouth", "object_at_face"):
+        if (label == name).any():
+            out[f"{name}_called_touch"] = round(float(hit[label == name].mean()), 4)
+    return out
+
+
+def main() -> None:
+    """Export, quantize, calibrate, score, and export again with the card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, nargs="+", required=True, help="files whose mean ships")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=144)
+    parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
+    parser.add_argument("--version", default="0.2")
+    parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
+    args = parser.parse_args()
+    from cache import LEFT_OUT
+
+    torch.set_num_threads(1)
+    store, card, net = (
+        Store(args.cache, "crops", CROP_SIZE, CROP_SPAN),
+        plain_card(args.version, args.size),
+        mean_of(args.weights),
+    )
+    floating = args.out / "float" / "touch.onnx"
+    export(FaceTouchGraph(net), card, torch.randn(2, 3, args.size, args.size), OUTPUTS, floating)
+    small = write_int8(floating, card, store, args.out / "int8" / "touch.onnx", args.method)
+    left, val = rows_of(args.data, "train", LEFT_OUT), rows_of(args.data, "val")
+    told: dict[str, Any] = {}
+    for name, file in (("float", floating), ("int8", small)):
+        answers = ask(file, args.data, [r["file"] for r in left])
+        mine = dataclasses.replace(card, calibration=calibration_of(answers, left))
+        told[name] = {"calibration": mine.calibration, "left_out": rates(answers, left, mine)}
+    print(json.dumps(told, indent=1), flush=True)
+    for number in ("auc", "f1"):
+        if told["int8"]["left_out"][number] < told["float"]["left_out"][number] - LOSS:
+            raise ModelError(f"8 bits lose more than half a point of {number}; keep more layers in float.")
+    card = dataclasses.replace(card, calibration=told["int8"]["calibration"])
+    held = rates(ask(small, args.data, [r["file"] for r in val]), val, card)
+    print(json.dumps({"val": held}, indent=1), flush=True)
+    card = dataclasses.replace(card, scores=held)
+    final = write_checked(onnx.load(small), card, args.out / "touch.onnx", lambda runner: None)
+    state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
+    save_file(state, args.out / "touch.safetensors")
+    if args.ship:
+        put(final, args.ship)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,375 @@
+"""Trains the face net on the crops and composites of cache.py, in one process with one thread.
+
+    python recipes/touch/train.py --cache CACHE --out RUN --minutes 75
+
+Real pictures and composites share every batch. The rate falls with the work done, measured by the time left, so a run
+ends when it was told to, however busy the machine is. Sources that cache.py names LEFT_OUT are only asked, and so is
+the val part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from cache import IGNORE, MADE_SIZE, MADE_SPAN
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from handlens.evaluate.binary import roc_auc
+from handlens.train.augment import photometric
+from handlens.train.nets.facetouch import FaceMaps, FaceTouch
+from handlens.train.sets.pack import CROP_SIZE, CROP_SPAN
+
+SPAN = 2.0
+MIX = {
+    "touch": 0.38, "overlap_no_touch": 0.23, "no_touch": 0.22, "portrait": 0.04, "object_at_mouth": 0.065,
+    "object_at_face": 0.035, "void": 0.03,
+}  # fmt: skip
+PHOTOS = {"touch": 0.6, "no_touch": 0.55}
+"""Share of natural photographs among the draws of a label; else as they come."""
+SMOOTH = 0.03
+GREY = 0.1
+"""Share of grey looks, besides the 13 % of `photometric`: grey and infrared cameras lose a quarter of the touches."""
+
+
+class Store:
+    """A table with its pictures (size x size, showing `span` face boxes) and maps."""
+
+    def __init__(self, cache: Path, name: str, size: int, span: float) -> None:
+        self.table = dict(np.load(cache / f"{name}.npz"))
+        self.size, self.span, self.count = size, span, len(self.table["place"])
+        self.images = np.memmap(cache / f"{name}.u8", np.uint8, "r", shape=(self.count, size, size, 3))
+        half = (self.count, size // 2, size // 2, 4)
+        self.planes = np.memmap(cache / f"{name}_planes.u8", np.uint8, "r", shape=half)
+
+    def rows(self, split: str, label: str | None = None) -> NDArray[np.int64]:
+        """Row numbers of a split, or of one label in it."""
+        chosen = self.table["split"] == split
+        return np.flatnonzero(chosen & (self.table["label"] == label) if label else chosen)
+
+
+def composites(cache: Path) -> list[Store]:
+    """The parts that are finished."""
+    return [Store(cache, path.stem, MADE_SIZE, MADE_SPAN) for path in sorted(cache.glob("made-*.npz"))]
+
+
+class Draws:
+    """Which row comes next, by label, kind and the weight of its person."""
+
+    def __init__(self, store: Store, splits: tuple[str, ...]) -> None:
+        table = store.table
+        allowed = np.isin(table["split"], splits)
+        self.groups: dict[tuple[str, int], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        for label in MIX:
+            for kind in (0, 1, 2):
+                photo = table["photo"] == bool(kind) if kind < 2 else True
+                rows = np.flatnonzero(allowed & (table["label"] == label) & photo)
+                if len(rows):
+                    weight = table["weight"][rows].astype(np.float64)
+                    self.groups[label, kind] = (rows, weight / weight.sum())
+        self.labels = [label for label in MIX if (label, 2) in self.groups]
+        odds = np.array([MIX[label] for label in self.labels])
+        self.odds = odds / odds.sum()
+
+    def next(self, rng: Generator) -> int:
+        """A row number."""
+        label = self.labels[int(rng.choice(len(self.labels), p=self.odds))]
+        kind = int(rng.random() < PHOTOS[label]) if label in PHOTOS else 2
+        rows, odds = self.groups[label, kind]
+        return int(rng.choice(rows, p=odds))
+
+
+def affine(rng: Generator, store: Store, size: int) -> NDArray[np.float64]:
+    """A matrix from a stored crop to the net's, at random; less for composites, which had theirs."""
+    made = store.span < CROP_SPAN
+    angle = np.radians(rng.normal(0, 4.0 if made else 10.0))
+    zoom = rng.uniform(0.93, 1.12) if made else rng.uniform(0.8, 1.22)
+    scale = size * store.span / (store.size * SPAN * zoom)
+    stretch = math.exp(rng.normal(0, 0.04))
+    cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
+    m = np.array([[cos * stretch, -sin], [sin, cos / stretch]])
+    if rng.random() < 0.5:
+        m[:, 0] *= -1
+    reach = 0.03 if made else 0.06
+    to = size / 2 + rng.uniform(-reach, reach, 2) * size - 0.5
+    return np.concatenate((m, (to - m @ np.full(2, (store.size - 1) / 2))[:, None]), 1)
+
+
+def plain(store: Store, size: int) -> NDArray[np.float64]:
+    """The matrix of the unchanged look."""
+    scale = size * store.span / (store.size * SPAN)
+    shift = (size - 1) / 2 - scale * (store.size - 1) / 2
+    return np.array([[scale, 0, shift], [0, scale, shift]])
+
+
+def map_matrix(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same move from maps at half the crop's size to maps at a quarter of the net's, pixel centres kept."""
+    before = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+    after = np.array([[0.25, 0, -0.375], [0, 0.25, -0.375], [0, 0, 1]])
+    return np.asarray((after @ np.vstack((matrix, [0, 0, 1])) @ before)[:2])
+
+
+def sample(rng: Generator, store: Store, row: int, size: int) -> dict[str, NDArray[Any]]:
+    """One look at one row."""
+    matrix, table = affine(rng, store, size), store.table
+    fill = (114, 114, 114) if rng.random() < 0.6 else tuple(int(v) for v in rng.integers(0, 255, 3))
+    mode = cv2.BORDER_REFLECT_101 if rng.random() < 0.15 else cv2.BORDER_CONSTANT
+    shrink = matrix[0, 0] ** 2 + matrix[0, 1] ** 2 < 0.45
+    flags = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    image = cv2.warpAffine(store.images[row], matrix, (size, size), flags=flags, borderMode=mode, borderValue=fill)
+    if rng.random() < GREY:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    side = (size // 4, size // 4)
+    planes = store.planes[row]
+    move = map_matrix(matrix)
+    parts = cv2.warpAffine(planes[..., 0], move, side, flags=cv2.INTER_NEAREST, borderValue=(0,))
+    rest = cv2.warpAffine(np.ascontiguousarray(planes[..., 1:]), move, side, flags=cv2.INTER_LINEAR)
+    return {
+        "image": photometric(rng, np.asarray(image, np.uint8)), "parts": parts, "planes": rest,
+        "touch": table["touch"][row], "over": table["over"][row], "object": table["object"][row],
+        "region": table["region"][row], "trust": table["trust"][row], "made": np.float32(store.span < CROP_SPAN),
+    }  # fmt: skip
+
+
+def drawn(rng: Generator, store: Store, size: int) -> dict[str, NDArray[Any]]:
+    """One look at any row."""
+    return sample(rng, store, int(rng.integers(store.count)), size)
+
+
+def batch_of(samples: list[dict[str, NDArray[Any]]]) -> dict[str, Tensor]:
+    """Stack samples into tensors."""
+    out = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+    for key in ("touch", "over", "object", "region", "trust"):
+        out[key] = out[key].float()
+    return out
+
+
+def inputs(images: Tensor) -> Tensor:
+    """(n, h, w, 3) uint8 -> (n, 3, h, w) with mean and std 0.5, channels last."""
+    x = (images.permute(0, 3, 1, 2).float() - 127.5) / 127.5
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The parts and their sum `loss`."""
+    planes = batch["planes"].float() / 255
+    hand, known, marked = planes[..., 0], planes[..., 1], (planes[..., 2] > 0.5).float()
+    said = maps.hand[:, 0]
+    mask = (fn.binary_cross_entropy_with_logits(said, hand, reduction="none") * known).sum() / (known.sum() + 1)
+    p, made = torch.sigmoid(said), batch["made"]
+    inter, total = (p * hand).sum((1, 2)), p.sum((1, 2)) + hand.sum((1, 2))
+    dice = ((1 - (2 * inter + 1) / (total + 1)) * made).sum() / (made.sum() + 1e-3)
+    balance = torch.ones(maps.regions.shape[1])
+    balance[0] = 0.3
+    parts = fn.cross_entropy(maps.regions, batch["parts"].long(), balance, ignore_index=IGNORE)
+    goal = batch["touch"][:, :1] * (1 - 2 * SMOOTH) + SMOOTH
+    touch = weighted(maps.touch, goal, batch["touch"][:, 1:])
+    over = weighted(maps.over, batch["over"][:, :1], batch["over"][:, 1:])
+    region = weighted(maps.region, batch["region"], batch["trust"])
+    thing = weighted(maps.object, batch["object"][:, :2], batch["object"][:, 2:].expand(-1, 2))
+    boxed = box_evidence(p, marked)
+    loss = 1.5 * mask + 0.7 * dice + 0.7 * parts + 2 * touch + 0.4 * over + 0.7 * region + 0.3 * thing + 0.1 * boxed
+    return {"loss": loss, "mask": mask, "dice": dice, "parts": parts, "touch": touch, "region": region, "thing": thing}
+
+
+def weighted(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Binary cross entropy, the mean by weight."""
+    value = fn.binary_cross_entropy_with_logits(logit, target, reduction="none")
+    return (value * weight).sum() / (weight.sum() + 1e-3)
+
+
+def box_evidence(p: Tensor, marked: Tensor) -> Tensor:
+    """A marked box holds a hand: the mean of its surest third should be high."""
+    area = marked.sum((1, 2))
+    has = (area > 10).float()
+    best = (p * marked).flatten(1).sort(1, descending=True).values
+    chosen = (torch.arange(best.shape[1])[None] < (0.33 * area)[:, None]).float()
+    mean = (best * chosen).sum(1) / (chosen.sum(1) + 1e-3)
+    return -(torch.log(mean.clamp(1e-3, 1)) * has).sum() / (has.sum() + 1e-3)
+
+
+@torch.no_grad()
+def asked(net: nn.Module, store: Store, rows: NDArray[np.int64], size: int, mirrored: bool = False) -> dict[str, Any]:
+    """Touch logits (n,), region and object logits of the unchanged looks."""
+    net.eval()
+    matrix, out = plain(store, size), []
+    for start in range(0, len(rows), 32):
+        looks = [
+            cv2.warpAffine(store.images[r], matrix, (size, size), borderValue=(114, 114, 114))
+            for r in rows[start : start + 32]
+        ]
+        x = inputs(torch.from_numpy(np.stack(looks)))
+        maps = net(x.flip(3).contiguous(memory_format=torch.channels_last) if mirrored else x)
+        out.append((maps.touch[:, 0].numpy(), maps.region.numpy(), maps.object.numpy()))
+    touch, region, thing = (np.concatenate(part) for part in zip(*out, strict=True))
+    return {"touch": touch, "region": region, "object": thing}
+
+
+def auc(score: NDArray[Any], positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    return float(roc_auc(score.astype(float), positive, np.ones((1, len(score))))[0])
+
+
+def summary(
+    said: dict[str, Any], table: dict[str, NDArray[Any]], rows: NDArray[np.int64], cut: float
+) -> dict[str, float]:
+    """Separation and rates at a cut of the logit, webcam people and photographs apart."""
+    label, photo = table["label"][rows], table["photo"][rows].astype(bool)
+    touch, hit, thing = label == "touch", said["touch"] > cut, np.char.startswith(label, "object")
+    out: dict[str, float] = {}
+    for name, group in (("web", ~photo & ~thing), ("photo", photo & ~thing)):
+        true = float((hit & touch & group).sum())
+        out[f"f1_{name}"] = 2 * true / max(1.0, float((hit & group).sum() + (touch & group).sum()))
+        out[f"recall_{name}"] = true / max(1.0, float((touch & group).sum()))
+        out[f"auc_{name}"] = auc(said["touch"][group], touch[group])
+    for name in ("overlap_no_touch", "no_touch", "object_at_mouth", "object_at_face"):
+        out[name] = float(hit[label == name].mean()) if (label == name).any() else float("nan")
+    known = touch & (table["region"][rows].sum(1) > 0)
+    best = said["region"].argmax(1)
+    right = table["region"][rows, best] > 0
+    out["region"] = float(right[known].mean())
+    out["auc_object"] = auc(said["object"].max(1), thing)
+    return {k: round(v, 3) for k, v in out.items()}
+
+
+class Average:
+    """Exponential mean of the weights, young at first."""
+
+    def __init__(self, net: nn.Module, keep: float) -> None:
+        self.net, self.keep, self.steps = copy.deepcopy(net).eval(), keep, 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        """Take the net's present weights in."""
+        self.steps += 1
+        keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
+        for mean, now in zip(self.net.state_dict().values(), net.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - keep)
+            else:
+                mean.copy_(now)
+
+
+def rate_at(p: float, warmup: float = 0.08) -> float:
+    """Share of the highest rate at progress p: a short rise, then half a cosine down to 1 %."""
+    return p / warmup if p < warmup else 0.01 + 0.99 * (1 + math.cos(math.pi * (p - warmup) / (1 - warmup))) / 2
+
+
+class Clock:
+    """How much of a run is done, in work rather than in time: a busy machine may give little now and more later.
+
+    Work done counts against what the time left would bring at `share` of a core, or at the recent share where that is
+    more. So the progress reaches 1 at the end of the time whatever the machine does.
+    """
+
+    def __init__(self, seconds: float, share: float = 0.5) -> None:
+        self.begin, self.seconds, self.share = time.time(), seconds, share
+        self.last = (self.begin, time.process_time())
+        self.done, self.recent = 0.0, share
+
+    def progress(self) -> float:
+        """Progress so far, 0 to 1; call it once a step."""
+        now, work = time.time(), time.process_time()
+        wall, spent = max(1e-6, now - self.last[0]), work - self.last[1]
+        self.last = (now, work)
+        self.recent += min(1.0, wall / 300) * (spent / wall - self.recent)
+        left = self.begin + self.seconds - now
+        if left <= 0:
+            return 1.0
+        self.done += (1 - self.done) * min(1.0, spent / (max(self.share, self.recent) * left))
+        return self.done
+
+
+def main() -> None:
+    """Train; every --every steps ask the left-out sources and the val part, and store the averaged weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=75, help="wall-clock time")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--made", type=float, default=0.4, help="share of composites")
+    parser.add_argument(
+        "--sizes", type=int, nargs=2, default=(112, 144), help="side of the input, first and at the end"
+    )
+    parser.add_argument("--grow", type=float, default=0.7, help="progress at which the side grows")
+    parser.add_argument("--rates", type=float, nargs=2, default=(4e-4, 2e-3), help="of the body, of the head")
+    parser.add_argument("--every", type=int, default=500)
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
+    parser.add_argument("--splits", nargs="+", default=["train"])
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    real = Store(args.cache, "crops", CROP_SIZE, CROP_SPAN)
+    made = composites(args.cache)
+    draws = Draws(real, tuple(args.splits))
+    net = FaceTouch()
+    if args.start:
+        net.load_state_dict(torch.load(args.start, weights_only=True))
+    net = net.to(memory_format=torch.channels_last)
+    body = [p for p in net.body.parameters() if p.requires_grad]
+    own = {id(p) for p in net.body.parameters()}
+    head = [p for p in net.parameters() if id(p) not in own]
+    optimiser = torch.optim.AdamW(
+        [{"params": body, "top": args.rates[0]}, {"params": head, "top": args.rates[1]}], weight_decay=0.05
+    )
+    mean, step, begin, spent = Average(net, 0.998), 0, time.time(), time.process_time()
+    sums: dict[str, float] = {}
+    clock = Clock(60 * args.minutes)
+    while (progress := clock.progress()) < 1:
+        size = args.sizes[progress > args.grow]
+        for group in optimiser.param_groups:
+            group["lr"] = group["top"] * rate_at(progress)
+        net.train()
+        count = round(args.batch * args.made) if made else 0
+        samples = [drawn(rng, made[int(rng.integers(len(made)))], size) for _ in range(count)]
+        samples += [sample(rng, real, draws.next(rng), size) for _ in range(args.batch - count)]
+        batch = batch_of(samples)
+        parts = losses(net(inputs(batch["image"])), batch)
+        optimiser.zero_grad(set_to_none=True)
+        parts["loss"].backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        mean.update(net)
+        step += 1
+        for key, value in parts.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        if step % 50 == 0:
+            line = {k: round(v / 50, 3) for k, v in sums.items()}
+            spending = {"wall": round(time.time() - begin), "cpu": round(time.process_time() - spent)}
+            print(json.dumps({"step": step, "p": round(progress, 3), **spending, "size": size, **line}), flush=True)
+            sums = {}
+            made = composites(args.cache)
+        if step % args.every == 0:
+            report(mean.net, real, args, step)
+    report(mean.net, real, args, step)
+
+
+def report(net: nn.Module, real: Store, args: argparse.Namespace, step: int) -> None:
+    """Store the weights, ask and print."""
+    torch.save(net.state_dict(), args.out / f"mean-{step:05d}.pt")
+    torch.save(net.state_dict(), args.out / "mean.pt")
+    for split in ("left_out", "val"):
+        rows = real.rows(split)
+        found = summary(asked(net, real, rows, args.sizes[1]), real.table, rows, 0.0)
+        print(json.dumps({"step": step, "split": split, **found}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

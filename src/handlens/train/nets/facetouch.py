@@ -1,0 +1,100 @@
+"""The face net with a pre-trained body: is this face touched, where, and is something else at it; knows no data.
+
+The body is EfficientNet-Lite0 (`lite`). A small decoder draws the hand and the parts of the face, also those under the
+hand. The head sees the body's own features, and the decoder's features where it looks and inside every part: overlap
+in the picture is not touch, so the head has to learn the difference.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from handlens.train.nets.blocks import ConvUnit
+from handlens.train.nets.lite import CHANNELS, Lite0
+from handlens.train.sets.faceparts import REGIONS
+
+LOOKS = 4
+"""Places that the head's attention looks at."""
+
+
+class FaceMaps(NamedTuple):
+    """hand (n, 1, h/4, w/4) logits; regions (n, 8, h/4, w/4) logits, 0 = none; touch (n, 1), over (n, 1),
+    region (n, 7), object (n, 2) logits: a thing at the mouth, a thing elsewhere at the face. `over` means: some hand
+    covers part of the face, touching or not."""
+
+    hand: Tensor
+    regions: Tensor
+    touch: Tensor
+    over: Tensor
+    region: Tensor
+    object: Tensor
+
+
+class FaceTouch(nn.Module):
+    """Face crops (n, 3, s, s), s a multiple of 16 (144 as shipped), mean and std 0.5 -> FaceMaps."""
+
+    def __init__(self, regions: int = len(REGIONS), dropout: float = 0.3, pretrained: bool = True) -> None:
+        super().__init__()
+        _, at4, at8, at16, at32 = CHANNELS
+        self.body = Lite0(pretrained)
+        self.top = nn.Conv2d(at32, 64, 1)
+        self.lateral16, self.lateral8 = nn.Conv2d(at16, 64, 1), nn.Conv2d(at8, 64, 1)
+        self.smooth16, self.smooth8 = ConvUnit(64, 64), ConvUnit(64, 64)
+        self.narrow, self.lateral4, self.smooth4 = nn.Conv2d(64, 32, 1), nn.Conv2d(at4, 32, 1), ConvUnit(32, 32)
+        self.maps = nn.Conv2d(32, 2 + regions, 1)
+        self.mix = ConvUnit(64 + 2 * regions + 3, 64)
+        self.attend = nn.Conv2d(64, LOOKS, 1)
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Sequential(
+            nn.Linear(2 * at32 + 64 * (LOOKS + 1) + 2 * regions, 128), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
+        )
+        self.out = nn.Linear(128, 4 + regions)
+        self.local = nn.Parameter(torch.zeros(regions, 64))
+
+    def forward(self, x: Tensor) -> FaceMaps:
+        _, fine, level8, level16, level32 = self.body(x)
+        down16 = self.smooth16(self.lateral16(level16) + grown(self.top(level32), level16))
+        down8 = self.smooth8(self.lateral8(level8) + grown(down16, level8))
+        down4 = self.smooth4(self.lateral4(fine) + grown(self.narrow(down8), fine))
+        maps = self.maps(down4)
+        hand, regions = maps[:, :1], maps[:, 1:]
+        skin, where = torch.sigmoid(hand), torch.softmax(regions, dim=1)
+        parts = where[:, 1:]
+        extent = parts.mean((2, 3))
+        covered = (skin * parts).mean((2, 3)) / (extent + 1e-3)
+        joint = fn.avg_pool2d(torch.cat((skin, where, skin * parts, skin * where[:, :1]), dim=1), 2)
+        mixed = self.mix(torch.cat((down8, joint), dim=1))
+        flat = mixed.flatten(2).transpose(1, 2)
+        weight = torch.softmax(self.attend(mixed).flatten(2), dim=2)
+        inside = fn.avg_pool2d(parts, 2).flatten(2)
+        inside = inside / (inside.sum(2, keepdim=True) + 0.1)
+        seen, local = torch.matmul(weight, flat), torch.matmul(inside, flat)
+        body = torch.cat((level32.mean((2, 3)), level32.amax((2, 3))), dim=1)
+        vector = torch.cat((self.drop(body), seen.flatten(1), mixed.mean((2, 3)), covered, extent), dim=1)
+        out = self.out(self.head(vector))
+        region = out[:, 4:] + (local * self.local).sum(2)
+        return FaceMaps(hand, regions, out[:, :1], out[:, 1:2], region, out[:, 2:4])
+
+
+def grown(coarse: Tensor, fine: Tensor) -> Tensor:
+    """The coarser level at the finer one's size, by the nearest neighbour."""
+    return fn.interpolate(coarse, size=(int(fine.shape[2]), int(fine.shape[3])), mode="nearest")
+
+
+class FaceTouchGraph(nn.Module):
+    """The exported form: hand and region maps, the touch logit, region probabilities, and things at the face."""
+
+    def __init__(self, net: FaceTouch) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        maps = self.net(x)
+        return (
+            torch.sigmoid(maps.hand), torch.softmax(maps.regions, 1), maps.touch,
+            torch.sigmoid(maps.region), torch.sigmoid(maps.object),
+        )  # fmt: skip

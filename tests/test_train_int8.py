@@ -1,0 +1,67 @@
+"""8-bit arithmetic: pads move into convolutions, integers answer nearly as floats do, chosen layers stay in float."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from handlens.card import ModelCard  # noqa: E402
+from handlens.runner import OnnxRunner  # noqa: E402
+from handlens.train.exporter import export  # noqa: E402
+from handlens.train.int8 import quantized, simplified  # noqa: E402
+from handlens.train.onnx_file import write_checked  # noqa: E402
+
+CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
+
+
+class Padded(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Conv2d(8, 8, 3, 1, 1)
+        self.last = torch.nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.first(torch.nn.functional.pad(x, (0, 1, 0, 1))))
+        return self.last(torch.relu(self.second(x)).mean((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("m") / "n.onnx"
+    return export(Padded(), CARD, torch.randn(2, 3, 16, 16), ("probabilities",), path)
+
+
+def batches() -> list[np.ndarray]:
+    return [np.random.default_rng(k).standard_normal((4, 3, 16, 16)).astype(np.float32) for k in range(4)]
+
+
+def test_a_merged_pad_answers_the_same(exported: Path) -> None:
+    model = simplified(onnx.load(exported))
+    assert [n.op_type for n in model.graph.node].count("Pad") == 0
+    path = write_checked(model, CARD, exported.with_name("merged.onnx"), lambda runner: None)
+    (x, *_) = batches()
+    np.testing.assert_allclose(
+        OnnxRunner(path).run(x)["probabilities"], OnnxRunner(exported).run(x)["probabilities"], atol=1e-5, rtol=1e-5
+    )
+
+
+def test_integers_answer_nearly_as_floats_do(exported: Path) -> None:
+    small = quantized(onnx.load(exported), batches())
+    kinds = {t.data_type for t in small.graph.initializer if "weight" in t.name and len(t.dims) == 4}
+    assert kinds == {onnx.TensorProto.INT8}
+    path = write_checked(small, CARD, exported.with_name("int8.onnx"), lambda runner: None)
+    x = batches()[0]
+    wide, narrow = (OnnxRunner(p).run(x)["probabilities"] for p in (exported, path))
+    assert 0 < np.abs(wide - narrow).max() < 0.05 * np.abs(wide).max() + 0.02
+
+
+def test_a_layer_that_is_named_stays_in_float(exported: Path) -> None:
+    model = onnx.load(exported)
+    first = next(n.name for n in model.graph.node if n.op_type == "Conv")
+    small = quantized(model, batches(), (first,))
+    kept = [t for t in small.graph.initializer if list(t.dims) == [8, 3, 3, 3]]
+    assert [t.data_type for t in kept] == [onnx.TensorProto.FLOAT]
