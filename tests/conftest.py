@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import itertools
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Threads that wait for one another burn more processor time than nets as small as those of the tests need; said before
@@ -31,10 +33,19 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for each test's cache: numbered here, for pytest looks through all earlier ones to number one more."""
+    root = tmp_path_factory.mktemp("caches")
+    return (root / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the person at this machine has cached out of the tests."""
-    monkeypatch.setenv("HANDLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder = next(caches)
+    folder.mkdir()
+    monkeypatch.setenv("HANDLENS_CACHE", str(folder))
 
 
 @pytest.fixture

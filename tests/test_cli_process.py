@@ -42,6 +42,7 @@ def test_a_run_ends_with_0_and_a_mistake_with_2(at):
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.slow
 def test_the_version_is_told(at):
     from handlens import __version__
 

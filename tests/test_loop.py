@@ -196,6 +196,7 @@ def test_max_seconds_ends_a_run_even_when_nothing_comes() -> None:
     assert time.monotonic() - began >= 0.2
 
 
+@pytest.mark.slow
 def test_memory_stays_constant_over_a_thousand_frames(tmp_path: Path) -> None:
     class Forgetful(BrightPredictor):
         def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:

@@ -25,6 +25,7 @@ def test_any_size_comes_back_as_it_was(height: int, width: int) -> None:
         assert DeepLab(3, SMALL).eval()(torch.empty(2, 3, height, width)).shape == (2, 3, height, width)
 
 
+@pytest.mark.slow
 def test_the_file_answers_as_the_net_at_sides_that_are_no_multiples(tmp_path: Path) -> None:
     torch.manual_seed(0)
     card = ModelCard("deeplab", "segment", "segment", ("background", "hand"), (42, 37), "stretch")

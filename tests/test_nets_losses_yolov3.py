@@ -192,6 +192,7 @@ def test_without_boxes_the_gradient_is_finite_and_only_objectness_costs():
     assert all(torch.isfinite(p.grad).all() for p in net.parameters())
 
 
+@pytest.mark.slow
 def test_two_pictures_are_learned():
     net, (image, boxes) = mini(), pictures()
     losses = overfit(net, image, boxes, 100, 5e-3)

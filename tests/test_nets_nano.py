@@ -205,6 +205,7 @@ def test_mistakes_are_one_sentence():
         net_of().loss(blank(), torch.tensor([[0.0, 2, 0, 0, 9, 9]]))
 
 
+@pytest.mark.slow
 def test_two_pictures_are_learned():
     net, (image, boxes) = net_of(), pictures()
     losses = overfit(net, image * 4 - 2, boxes, 35, 3e-3)

@@ -45,6 +45,7 @@ def test_a_pack_of_silhouettes_is_read_as_a_balanced_set_of_whole_hands(pack: Pa
         assert shape.box[1] > 0, "the fingers must not leave the picture at the top"
 
 
+@pytest.mark.slow
 def test_one_hand_lends_itself_to_one_group(pack: Path) -> None:
     groups = [picture.group for picture in read_silhouettes(pack).pictures]
     assert groups == [str(number // PER_HAND) for number in range(COUNT)]

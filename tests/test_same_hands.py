@@ -64,6 +64,7 @@ def test_models_of_ones_own_need_no_shipped_model() -> None:
     assert model.predict(canvas()).value == ()
 
 
+@pytest.mark.slow
 def test_the_shipped_models_agree_on_the_demo_clip() -> None:
     models = [handlens.load(name) for name in ("touch", "signs", "hold")]
     count = 0
