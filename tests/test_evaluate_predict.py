@@ -76,6 +76,7 @@ def both(tmp_path: Path, model: str, data: Path, files: list[Path]) -> tuple[dic
     return answers(tmp_path / "predicted.jsonl"), answers(tmp_path / "evaluated.jsonl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", list(PLACE))
 def test_pictures_with_a_label_are_answered_alike(tmp_path: Path, model: str) -> None:
     made = masks if model == "digits" else people

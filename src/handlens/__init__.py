@@ -2,8 +2,12 @@
 
 import handlens
 model = handlens.load("touch")
-result = model.predict(handlens.Frame(image))  # image: (H, W, 3) uint8 RGB
-result.value.touch                             # probability that a hand touches a face
+result = model.predict("photo.jpg")     # or an array (H, W, 3) uint8 RGB, a Pillow image, a Frame, or a list of these
+result.value.touch                      # probability that a hand touches a face
+[box.label for box in result]           # faces, hands and touched regions
+result.draw("photo.jpg")                # (H, W, 3) uint8 RGB with all of it drawn
+for result in handlens.video("clip.mp4"):
+    print(result.time, result.value.touch)
 """
 
 import importlib
@@ -13,6 +17,7 @@ from handlens import offline as _offline  # noqa: F401  first of all: it turns o
 
 if TYPE_CHECKING:
     from handlens.card import ModelCard
+    from handlens.clips import frames, video
     from handlens.errors import (
         DeviceError,
         FrameError,
@@ -22,22 +27,26 @@ if TYPE_CHECKING:
         NotYet,
         OutputError,
     )
+    from handlens.given import ImageLike
     from handlens.predictor import Predictor, load
     from handlens.report import Report
-    from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Result, Sample
+    from handlens.types import Box, Detections, Event, Frame, Hand, Label, Mask, Result, Sample
 
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "types": ("Detections", "Event", "Frame", "Hand", "Label", "Mask", "Result", "Sample"),
+    "types": ("Box", "Detections", "Event", "Frame", "Hand", "Label", "Mask", "Result", "Sample"),
     "errors": ("DeviceError", "FrameError", "HandlensError", "InputError", "ModelError", "NotYet", "OutputError"),
     "card": ("ModelCard",),
     "report": ("Report",),
     "predictor": ("Predictor", "load"),
+    "given": ("ImageLike",),
+    "clips": ("frames", "video"),
 }
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "Box",
     "Detections",
     "DeviceError",
     "Event",
@@ -45,6 +54,7 @@ __all__ = [
     "FrameError",
     "Hand",
     "HandlensError",
+    "ImageLike",
     "InputError",
     "Label",
     "Mask",
@@ -57,7 +67,9 @@ __all__ = [
     "Result",
     "Sample",
     "__version__",
+    "frames",
     "load",
+    "video",
 ]
 
 

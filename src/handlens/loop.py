@@ -17,7 +17,7 @@ from handlens.types import Event, Frame, Result
 class Predicts(Protocol):
     """Whatever answers a frame; handlens.Predictor does."""
 
-    def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
+    def predict(self, frame: Frame, /, min_score: float | None = None, crop: str = "hand") -> Result:
         """Return what is said of one frame."""
 
 

@@ -1,11 +1,13 @@
 """Frame -> Result, for every task: the card says how; it must not know where frames come from or answers go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import overload
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError, unknown
+from handlens.given import ImageLike, as_frame
 from handlens.kinds import segment
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner, Runner
@@ -61,17 +63,43 @@ class Predictor:
         """The task it answers: touch, hold, segment, gesture or combined."""
         return self.card.task
 
-    def predict(self, frame: Frame, min_score: float | None = None, crop: str = "hand") -> Result:
-        """Return what the model says of one frame.
+    @overload  # a text is a path, though it is a sequence as well
+    def predict(  # type: ignore[overload-overlap]
+        self, image: ImageLike, /, min_score: float | None = None, crop: str = "hand"
+    ) -> Result: ...
 
-        min_score: boxes below it, parts of a mask that are less sure, and hands of whose label the model is less sure,
-        are left out; None takes the card's thresholds. crop: models that judge one hand look at each hand that is found
-        ("hand") or at the whole picture as the one hand ("whole"); those of silhouettes always look at the one white
-        shape.
+    @overload
+    def predict(
+        self, image: Sequence[ImageLike], /, min_score: float | None = None, crop: str = "hand"
+    ) -> list[Result]: ...
+
+    def predict(
+        self,
+        image: ImageLike | Sequence[ImageLike],
+        /,
+        min_score: float | None = None,
+        crop: str = "hand",
+    ) -> Result | list[Result]:
+        """Return what the model says of a picture, or of each of several.
+
+        Args:
+            image: a `Frame`; an array (H, W, 3) uint8 in RGB, (H, W) grey or (H, W, 4) RGBA; the path of a picture; an
+                image of Pillow; or a list or tuple of these. `cv2.imread` gives BGR: use `image[..., ::-1]`.
+            min_score: boxes below it, parts of a mask that are less sure, and hands of whose label the model is less
+                sure, are left out; None takes the card's thresholds.
+            crop: models that judge one hand look at each hand that is found ("hand") or at the whole picture as the one
+                hand ("whole"); those of silhouettes always look at the one white shape.
+
+        Returns:
+            A `Result`, or a list of them for a list.
 
         Raises:
-            InputError: a `min_score` outside 0 to 1, another `crop`, or a crop that this model cannot make.
+            InputError: no picture, a `min_score` outside 0 to 1, another `crop`, or a crop that this model cannot make.
+            FrameError: a file that cannot be read, or no silhouette where the model reads only these.
         """
+        if isinstance(image, list | tuple):
+            return [self.predict(one, min_score, crop) for one in image]
+        frame = as_frame(image)  # type: ignore[arg-type]
         if min_score is not None and not 0.0 <= min_score <= 1.0:
             raise InputError(f"the minimum score must lie between 0 and 1, got {min_score}.")
         if crop not in CROPS:

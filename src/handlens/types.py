@@ -1,8 +1,8 @@
 """The values that travel through handlens: frozen, checked, numpy inside; they know no files, models or drawing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from handlens.detections import Ints as Ints
 from handlens.detections import shaped
 from handlens.mask import Image as Image
 from handlens.mask import Mask as Mask
+
+if TYPE_CHECKING:
+    from handlens.given import ImageLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +113,41 @@ class Hand:
         return whole
 
 
+@dataclass(frozen=True)
+class Box:
+    """One thing that was found, as a row of a result.
+
+    Attributes:
+        label: what it is: `face`, `hand`, a touched region, the label of a judged hand, or the class of a mask.
+        score: its probability, 0 to 1.
+        xyxy: x1, y1, x2, y2 in source pixels.
+        id: its number over the frames of a video, from 1 on for faces and for hands; -1 without.
+        side: "left" or "right" of the person, or "" where that is not known.
+        face: of a touched region, the row of its face in the result, or -1.
+        hand: of a touched region, the row of its hand in the result, or -1.
+        touch: of a face, the probability that it is touched, or None.
+        scores: of a judged hand, the probability of each label.
+        angle: of a judged hand, degrees counter-clockwise from upright, or None.
+    """
+
+    label: str
+    score: float
+    xyxy: tuple[float, float, float, float]
+    id: int = -1
+    side: str = ""
+    face: int = -1
+    hand: int = -1
+    touch: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+    angle: float | None = None
+
+
 Value = Detections | Mask | Label | tuple[Hand, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a model says of one frame.
+    """What a model says of one frame; iterate over it for the boxes, `len` counts them.
 
     value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
     width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
@@ -136,6 +168,49 @@ class Result:
     clock: float | None = None
     basis: Value | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Box]:
+        """Yield each box: faces, hands and touched regions, judged hands, or the connected parts of a mask."""
+        return iter(self.boxes)
+
+    def __len__(self) -> int:
+        """Return how many boxes there are; a result without any is false."""
+        return len(self.boxes)
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Everything that was found, as rows, in the order of `value`."""
+        from handlens.rows import boxes_of
+
+        return boxes_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of one JSON line, as `handlens predict --json` writes it (docs/formats.md)."""
+        return self.to_json()
+
+    def draw(self, image: "ImageLike") -> Image:
+        """Return a copy of a picture with what was found drawn on it.
+
+        Args:
+            image: the picture that the result is about, in any form that `Predictor.predict` takes.
+
+        Returns:
+            (H, W, 3) uint8 RGB. Small pictures of judged hands come back enlarged by a whole number.
+
+        Raises:
+            InputError: it is no picture, or one of another size.
+        """
+        from handlens.errors import InputError
+        from handlens.given import as_frame
+        from handlens.io.draw import draw
+
+        frame = as_frame(image)
+        if (frame.width, frame.height) != (self.width, self.height):
+            raise InputError(
+                f"the result is about a picture of {self.width} x {self.height} pixels,"
+                f" but this one has {frame.width} x {frame.height}: give the same picture."
+            )
+        return draw(frame, self)
 
     def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
