@@ -63,7 +63,7 @@ class Seen:
         return [*self.names, *self.calls, *self.left, *self.written]
 
 
-def look(code: str, *arguments: str, cwd: Path, room: Path, timeout: float = 300) -> Seen:
+def look(code: str, *arguments: str, cwd: Path, room: Path, timeout: float = 1800) -> Seen:
     """Run `python -c code` in the folder `cwd`, with a fresh home and fresh temporary files under `room`."""
     home, temporary = room / "home", room / "tmp"
     for folder in (home, temporary):

@@ -52,7 +52,7 @@ VERBS = [
     ["models"],
     ["models", "light.onnx"],
     ["bench", "-m", "light.onnx", "--frames", "5", "--json", "speed.json"],
-    ["data", "synth", "--dest", "people", "--count", "3", "--size", "64", "--workers", "1"],
+    ["data", "convert", "set", "--to", "coco", "--dest", "coco"],
     ["--version"],
 ]
 """They succeed with a model and a clip of the test's own."""
@@ -64,9 +64,20 @@ ANY = [
     ["export", "run"],
     ["data", "check"],
     ["predict", "x.jpg"],
-    ["data", "augment", "people", "--dest", "large"],
+    ["data", "check", "set"],
+    ["data", "augment", "set", "--dest", "large"],
 ]
 """They answer, whatever the answer is."""
+
+
+def boxes_set(here: Path) -> None:
+    """Write a split YOLO set of six pictures to `here`/set."""
+    pictures = here.with_name("pictures")
+    for folder in (here, pictures):
+        folder.mkdir()
+    found = lit_set(pictures, 6, (64, 64))
+    split = [replace(one, split="train" if number < 4 else "val") for number, one in enumerate(found)]
+    write_yolo(LabelledSet("detect", found.names, tuple(split), pictures), here / "set")
 
 
 @pytest.fixture
@@ -103,7 +114,7 @@ def test_the_watcher_sees_names_calls_and_files(tmp_path: Path, watched: None) -
 
 def test_every_verb_leaves_no_trace(tmp_path: Path) -> None:
     here = tmp_path / "here"
-    here.mkdir()
+    boxes_set(here)
     brightness_model(here / "light.onnx")
     level_video(here / "clip.mp4", [DARK] * 5 + [BRIGHT] * 8 + [DARK] * 5)
     save_picture(here / "photo.png", np.full((48, 64, 3), BRIGHT, np.uint8))
@@ -124,12 +135,8 @@ def test_a_model_in_python_leaves_no_trace(tmp_path: Path, watched: None) -> Non
 
 @pytest.mark.skipif(find_spec("lightning") is None, reason="training is not installed here")
 def test_a_training_leaves_no_trace_but_its_run(tmp_path: Path, watched: None) -> None:
-    here, pictures = tmp_path / "here", tmp_path / "pictures"
-    here.mkdir()
-    pictures.mkdir()
-    found = lit_set(pictures, 6, (64, 64))
-    split = [replace(one, split="train" if number < 4 else "val") for number, one in enumerate(found)]
-    write_yolo(LabelledSet("detect", found.names, tuple(split), pictures), here / "set")
+    here = tmp_path / "here"
+    boxes_set(here)
     code = (
         "import sys, time, handlens.cli\n"
         "code = handlens.cli.run(sys.argv[1:])\n"

@@ -8,6 +8,7 @@ before the first import, stops both. Importing this file sets it, and `handlens/
 Worker processes inherit the variable.
 """
 
+import importlib
 import os
 import sys
 from functools import cache
@@ -27,8 +28,10 @@ _too_late = "onnxruntime" in sys.modules and not _is_off()
 os.environ[TELEMETRY_SWITCH] = "1"
 
 
-def import_onnxruntime() -> ModuleType:
-    """Return the module onnxruntime, imported with its telemetry off.
+def import_onnxruntime(part: str = "") -> ModuleType:
+    """Return the module onnxruntime, or a part of it, imported with its telemetry off.
+
+    part: a module within it, as "quantization".
 
     Where the program imported onnxruntime before handlens, the variable came too late. Then telemetry events are
     disabled, and a RuntimeWarning says that this is not enough.
@@ -47,8 +50,7 @@ def import_onnxruntime() -> ModuleType:
             RuntimeWarning,
             stacklevel=2,
         )
-    module: ModuleType = onnxruntime
-    return module
+    return importlib.import_module(f"onnxruntime.{part}" if part else "onnxruntime")
 
 
 @cache

@@ -15,18 +15,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from handlens.offline import import_onnxruntime
+
 Batch = NDArray[np.float32]
 QUANTIZED = ("Conv", "Add", "Resize")
 
 
 def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
     """The graph with its constants folded and its pads inside the convolutions."""
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
+    quantization = import_onnxruntime("quantization.shape_inference")
     with tempfile.TemporaryDirectory() as folder:
         plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"
         onnx.save(model, plain)
-        quant_pre_process(str(plain), str(folded), skip_symbolic_shape=True)
+        quantization.quant_pre_process(str(plain), str(folded), skip_symbolic_shape=True)
         graph = onnx.load(folded)
     merge_pads(graph)
     return graph
@@ -75,12 +76,10 @@ def quantized(
         floating: names of nodes that stay in float, such as first and last layers that lose too much.
         method: minmax, entropy or percentile: how the ranges follow from what is seen.
     """
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
-    from onnxruntime.quantization import quantize_static as quantize
-
+    quantization = import_onnxruntime("quantization")
     name = model.graph.input[0].name
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         """Hands the batches out one by one."""
 
         def __init__(self) -> None:
@@ -90,23 +89,24 @@ def quantized(
             batch = next(self.stream, None)
             return None if batch is None else {name: batch}
 
+    ways = quantization.CalibrationMethod
     methods = {
-        "minmax": CalibrationMethod.MinMax,
-        "entropy": CalibrationMethod.Entropy,
-        "percentile": CalibrationMethod.Percentile,
+        "minmax": ways.MinMax,
+        "entropy": ways.Entropy,
+        "percentile": ways.Percentile,
     }
     with tempfile.TemporaryDirectory() as folder:
         prepared, out = Path(folder) / "prepared.onnx", Path(folder) / "out.onnx"
         onnx.save(simplified(model), prepared)
-        quantize(
+        quantization.quantize_static(
             str(prepared),
             str(out),
             Reader(),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTIZED),
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=list(floating),
             calibrate_method=methods[method],
         )
