@@ -88,7 +88,7 @@ def test_events_say_when_an_object_was_held_and_nothing_of_nothing(at):
     line = ["predict", "clip.mp4", "-m", "held.onnx", "--crop", "whole", "--events", "e.csv", "--out", "seen"]
     assert run(line) == 0
     (event,) = csv.DictReader(Path("e.csv").read_text().splitlines())
-    assert (event["label"], event["subject"], event["start"], event["stop"]) == ("object", "hand 1", "1.000", "2.933")
+    assert (event["label"], event["subject"], event["start"], event["stop"]) == ("object", "hand 1", "1.000", "3.000")
     assert float(event["peak"]) == pytest.approx(0.9, abs=0.01)
     assert [path.name for path in (at / "seen").iterdir()] == ["clip.mp4"]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         HandlensError,
         InputError,
         ModelError,
+        NotSilhouette,
         NotYet,
         OutputError,
     )
@@ -36,7 +37,16 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "types": ("Box", "Detections", "Event", "Frame", "Hand", "Label", "Mask", "Result", "Sample"),
-    "errors": ("DeviceError", "FrameError", "HandlensError", "InputError", "ModelError", "NotYet", "OutputError"),
+    "errors": (
+        "DeviceError",
+        "FrameError",
+        "HandlensError",
+        "InputError",
+        "ModelError",
+        "NotSilhouette",
+        "NotYet",
+        "OutputError",
+    ),
     "card": ("ModelCard",),
     "report": ("Report",),
     "predictor": ("Predictor", "load"),
@@ -60,6 +70,7 @@ __all__ = [
     "Mask",
     "ModelCard",
     "ModelError",
+    "NotSilhouette",
     "NotYet",
     "OutputError",
     "Predictor",

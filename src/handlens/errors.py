@@ -3,6 +3,7 @@
 HandlensError            1   our fault, or of no other kind
 ├── InputError           2   a file, folder or flag of the user: missing, unreadable, wrong
 │   └── FrameError       2   one unreadable file in a batch; the rest is done
+│       └── NotSilhouette 2  one photograph for a model of silhouettes; the rest is done
 ├── ModelError           2   not a model, not one of ours, or a card that contradicts itself
 ├── DeviceError          2   camera, stream or sound: absent, or it stopped
 ├── NotYet               2   a command, model or network that does not exist yet
@@ -28,6 +29,25 @@ class InputError(HandlensError):
 
 class FrameError(InputError):
     """One file of a batch cannot be read; the others are still done."""
+
+
+class NotSilhouette(FrameError):
+    """A photograph was given to a model that reads silhouettes only.
+
+    source: the picture. model: the name of the model.
+    """
+
+    def __init__(self, source: str, model: str) -> None:
+        self.source, self.model = source, model
+        super().__init__(no_silhouettes(f"'{source}' is no silhouette" if source else "this is no silhouette", model))
+
+
+def no_silhouettes(what: str, model: str) -> str:
+    """Return the sentence that what was given is no silhouette, and what to type."""
+    return (
+        f"{what}, and the model '{model}' reads only silhouettes (a hand in white on black, or black on white):"
+        " for photographs of hands type --model signs, or --model combined, which finds the silhouettes by itself."
+    )
 
 
 class ModelError(HandlensError):

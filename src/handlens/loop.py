@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from handlens.errors import HandlensError
+from handlens.errors import HandlensError, NotSilhouette
 from handlens.events import EventTracker
 from handlens.io.sinks import Sink
 from handlens.io.sources import OnError, Source
@@ -78,7 +78,8 @@ def run(
     The caller opens and closes source, sinks and alarm. Sinks that draw or write belong in `Threaded`, so that the loop
     never waits for them when live. The alarm is asked for at each frame within an event and keeps its own cool-down.
     `progress` is called after each frame and must return at once. What cannot be read goes into `summary.errors` and to
-    `on_error`. `summary`: one to go on with, for several sources.
+    `on_error`; frames that are no silhouettes, for models of these, are counted. `summary`: one to go on with, for
+    several sources.
 
     Raises:
         HandlensError: the model fails, or an answer cannot be written. Ctrl-C is no error: see `summary.interrupted`.
@@ -98,7 +99,11 @@ def run(
     try:
         for frame in source.frames(tell):
             began = time.monotonic()
-            result = predictor.predict(frame, min_score=min_score, crop=crop)
+            try:
+                result = predictor.predict(frame, min_score=min_score, crop=crop)
+            except NotSilhouette as error:
+                turn.refuse(error, on_error)
+                continue
             turn.take(frame, result, time.monotonic() - began)
     except KeyboardInterrupt:
         summary.interrupted = True
@@ -139,6 +144,13 @@ class _Turn:
             opened = tuple(self.events.opened) if self.events else ()
             total, skipped = self.source.total, self.source.skipped
             self.progress(Step(frame, result, opened, tuple(closed), active, seconds, moment, total, skipped))
+
+    def refuse(self, error: NotSilhouette, on_error: OnError | None) -> None:
+        """Count a frame that the model cannot judge; of the first one of a live source somebody is told at once."""
+        if self.source.live and not self.summary.unfit and on_error is not None:
+            on_error(error)
+        self.summary.unfit += 1
+        self.summary.first_unfit = self.summary.first_unfit or error.source
 
     def end(self) -> None:
         """Close what is open and count what was skipped."""

@@ -72,9 +72,9 @@ class Summary:
     frames: how many were looked at. touched: frames with a touch at or above `threshold`. hands: frames with a
     hand, for models that judge hands; labels: in how many frames a hand had which one, or a mask which class. areas:
     the sum over the frames of each class's share of the picture, for masks. events: how many events closed.
-    event_seconds: their time in all. regions: the same for each label. table: each source on its own. errors: what
-    could not be read. interrupted: Ctrl-C ended the run. dropped: the frames a live source skipped because the model
-    was busy. ended: why a live source ended, or "".
+    event_seconds: their time in all. regions: the same for each label. table: each source on its own. unfit: pictures
+    that are no silhouettes, given to a model of silhouettes; first_unfit: the first of them. errors: what could not be
+    read. interrupted: Ctrl-C ended the run. dropped: the frames a live source skipped because the model was busy. ended: why a live source ended, or "".
     """
 
     threshold: float = 0.5
@@ -88,6 +88,8 @@ class Summary:
     event_seconds: float = 0.0
     regions: dict[str, Region] = field(default_factory=dict)
     table: list[SourceSummary] = field(default_factory=list)
+    unfit: int = 0
+    first_unfit: str = ""
     errors: list[HandlensError] = field(default_factory=list)
     interrupted: bool = False
     dropped: int = 0
@@ -145,6 +147,8 @@ class Summary:
         self.labels.update(other.labels)
         for name, area in other.areas.items():
             self.areas[name] = self.areas.get(name, 0.0) + area
+        self.unfit += other.unfit
+        self.first_unfit = self.first_unfit or other.first_unfit
         self.table += other.table
         self.errors += other.errors
         self.interrupted = self.interrupted or other.interrupted
@@ -227,6 +231,8 @@ class Summary:
             rows += [(f"  {label}", f"{r.count} x, {r.seconds:.1f} s") for label, r in by_time]
         if self.dropped:
             rows.append(("frames skipped, live", f"{self.dropped:,}"))
+        if self.unfit:
+            rows.append(("no silhouettes", f"{self.unfit:,}"))
         if self.errors:
             rows.append(("could not be read", f"{len(self.errors):,}"))
         return rows

@@ -50,7 +50,7 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
         _save_sheet(clip, Path(out) / "demo.jpg", notes.results, notes.events, truth)
         masks = ", demo_masks/" if predictor.task in MASKS else ""
         print(f"\nin {out}/: demo.mp4 (annotated), demo.jpg (contact sheet), {table}, demo.jsonl{masks}\n", flush=True)
-    return conclude(summary)
+    return conclude(summary, predictor.card.name)
 
 
 def _save_sheet(

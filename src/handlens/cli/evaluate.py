@@ -4,13 +4,13 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
 from handlens.cli import options
 from handlens.cli.failures import DONE, WRONG_INPUT, complain
-from handlens.errors import InputError
+from handlens.errors import InputError, NotSilhouette, no_silhouettes
 
 if TYPE_CHECKING:
     from handlens.data.problems import Problem
@@ -80,7 +80,7 @@ def evaluate(
     found, part = _part(_labelled(data, kind, predictor, map or (), reader), split)
     found = _turned(found, sample, turns, turning)
     answers = JsonLines(Path(out) / ANSWERS) if out is not None else None
-    with Bar() as bar, answers or nullcontext():
+    with Bar() as bar, answers or nullcontext(), reader:
         bar.begin(f"{predictor.card.name} on {part}", len(found))
         measured = measure.evaluate(
             predictor,
@@ -117,7 +117,18 @@ class _Complaints:
 
     def __init__(self) -> None:
         self.wrong = 0
+        self.unfit: tuple[int, NotSilhouette | None] = (0, None)
         self._harmless: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Say once how many pictures were no silhouettes, also where nothing is left to measure."""
+        count, first = self.unfit
+        if first is not None:
+            many = f"{count:,} pictures are no silhouettes ('{first.source}' is the first)"
+            complain(str(first) if count == 1 else no_silhouettes(many, first.model))
 
     def problem(self, problem: "Problem") -> None:
         if problem.harmless:
@@ -127,8 +138,11 @@ class _Complaints:
             self.wrong += 1
 
     def unreadable(self, error: InputError) -> None:
-        complain(str(error))
         self.wrong += 1
+        if isinstance(error, NotSilhouette):
+            self.unfit = (self.unfit[0] + 1, self.unfit[1] or error)
+        else:
+            complain(str(error))
 
     def sum_up(self, data: str) -> None:
         for kind, count in self._harmless.items():

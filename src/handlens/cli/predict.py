@@ -9,7 +9,7 @@ import typer
 
 from handlens.cli import options
 from handlens.cli.failures import DONE, INTERRUPTED, WRONG_INPUT, complain
-from handlens.errors import DeviceError, HandlensError, InputError
+from handlens.errors import DeviceError, HandlensError, InputError, no_silhouettes
 
 if TYPE_CHECKING:
     from handlens.cli.progress import Bar
@@ -94,13 +94,14 @@ def predict(
             crop=crop,
         )
         _run_all(todo, reading, work, record, sinks, bar, summary)
-        if summary.errors and not summary.frames:
+        if (summary.errors or summary.unfit) and not summary.frames:
+            refuse(summary, predictor.card.name)
             raise typer.Exit(WRONG_INPUT)  # inside: files that would be empty are not left behind
     if not summary.interrupted:
         record.close()
-        return conclude(summary)
+        return conclude(summary, predictor.card.name)
     cut = summary.table[-1] if summary.table and summary.table[-1].name not in record.sources else None
-    code = conclude(summary)
+    code = conclude(summary, predictor.card.name)
     complain(record.advice(len(inputs), cut.name if cut else None, cut.stop if cut else 0.0))
     return code
 
@@ -139,16 +140,27 @@ def _run_all(
         summary.interrupted = True
 
 
-def conclude(summary: "Summary") -> int:
-    """Print the summary on stderr and return the exit code of the run."""
+def refuse(summary: "Summary", model: str) -> None:
+    """Say once how many pictures were no silhouettes, where the model reads only these."""
+    if summary.unfit:
+        what = f"{summary.unfit:,} of {summary.unfit + summary.frames:,} pictures are no silhouettes"
+        one = f"'{summary.first_unfit}' is no silhouette"
+        alone = summary.unfit == 1
+        complain(no_silhouettes(one if alone else f"{what} ('{summary.first_unfit}' is the first)", model))
+
+
+def conclude(summary: "Summary", model: str = "") -> int:
+    """Print the summary on stderr and return the exit code of the run. model: its name."""
     from rich.console import Console
+
+    refuse(summary, model)
 
     if summary.ended:
         complain(summary.ended)
     Console(stderr=True, highlight=False).print(summary)
     if summary.interrupted:
         return INTERRUPTED
-    return WRONG_INPUT if summary.errors else DONE
+    return WRONG_INPUT if summary.errors or summary.unfit else DONE
 
 
 def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[list[str]]:

@@ -104,4 +104,4 @@ def watch(
             crop=crop,
             summary=Summary(threshold=open, task=predictor.task),
         )
-    return conclude(summary)
+    return conclude(summary, predictor.card.name)

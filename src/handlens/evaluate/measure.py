@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from handlens.card import ModelCard
 from handlens.data.sets import Labelled, LabelledSet
-from handlens.errors import InputError
+from handlens.errors import FrameError, InputError
 from handlens.evaluate.circle import Circle, around, lean_apart
 from handlens.evaluate.curves import Curve
 from handlens.evaluate.intervals import rows
 from handlens.evaluate.judge import Judge, Verdict
 from handlens.predictor import Predictor
 from handlens.report import Report
-from handlens.types import Frame, Result
+from handlens.types import Frame, Result, Sample
 
 _TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
 
@@ -64,14 +64,9 @@ def evaluate(
     judge = judge_for(predictor, found)
     outcomes = []
     for picture in found:
-        try:
-            sample = found.sample(picture)
-        except InputError as error:
-            if on_error is None:
-                raise
-            on_error(error)
-        else:
-            answer = predictor.predict(sample.frame, judge.min_score, crop)
+        answered = _answered(predictor, found, picture, judge.min_score, crop, on_error)
+        if answered is not None:
+            sample, answer = answered
             if on_answer is not None:
                 on_answer(sample.frame, answer)
             outcomes.append(Outcome(picture, judge.add(sample.truth, answer.value)))
@@ -91,6 +86,31 @@ def evaluate(
         lean = lean_apart(findings.turned, [str(outcome.picture.path) for outcome in outcomes])
         notes += [lean] if lean else []
     return Measurement(Report(measured, tuple(notes)), findings.curves, tuple(outcomes), circle)
+
+
+def _answered(
+    predictor: Predictor,
+    found: LabelledSet,
+    picture: Labelled,
+    min_score: float | None,
+    crop: str,
+    on_error: Callable[[InputError], None] | None,
+) -> tuple[Sample, Result] | None:
+    """Return a picture and the answer to it; None for one that is left out, of which `on_error` was told."""
+    try:
+        sample = found.sample(picture)
+    except InputError as error:
+        if on_error is None:
+            raise
+        on_error(error)
+        return None
+    try:
+        return sample, predictor.predict(sample.frame, min_score, crop)
+    except FrameError as error:  # it does not fit this model; other errors are about all pictures
+        if on_error is None:
+            raise
+        on_error(error)
+        return None
 
 
 def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from handlens.boxes import area, square
+from handlens.errors import NotSilhouette
 from handlens.kinds import classify
 from handlens.preprocess import crop_box, prepare, to_tensor
 from handlens.runner import Runner
-from handlens.silhouette import find_shape, seen
+from handlens.silhouette import find_shape, is_silhouette, seen
 from handlens.tasks.finding import Finder, Seen, is_blank
 from handlens.types import Floats, Frame, Hand, Image
 
@@ -45,7 +46,13 @@ def judged(frame: Frame, runner: Runner, crop: str, finder: Callable[[], Finder]
 
 
 def outlined(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
-    """Return the one hand of a silhouette with the box of its blob; () for a blank one."""
+    """Return the one hand of a silhouette with the box of its blob; () for a blank one.
+
+    Raises:
+        NotSilhouette: it is a photograph.
+    """
+    if not is_silhouette(frame.image):
+        raise NotSilhouette(frame.source, runner.card.name)
     shape = find_shape(frame.image)
     if shape is None:
         return ()

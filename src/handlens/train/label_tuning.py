@@ -57,10 +57,9 @@ def asked(predictor: Predictor, val: LabelledSet) -> Told:
     said, truth, kin = [], [], []
     for picture in val:
         try:
-            sample = val.sample(picture)
+            hands = predictor.predict(val.sample(picture).frame, crop="whole").value
         except InputError:
             continue
-        hands = predictor.predict(sample.frame, crop="whole").value
         assert isinstance(hands, tuple)
         if hands and isinstance(hands[0], Hand):
             said.append([hands[0].gesture.scores[name] for name in predictor.card.names])
