@@ -74,7 +74,8 @@ class Summary:
     the sum over the frames of each class's share of the picture, for masks. events: how many events closed.
     event_seconds: their time in all. regions: the same for each label. table: each source on its own. unfit: pictures
     that are no silhouettes, given to a model of silhouettes; first_unfit: the first of them. errors: what could not be
-    read. interrupted: Ctrl-C ended the run. dropped: the frames a live source skipped because the model was busy. ended: why a live source ended, or "".
+    read. interrupted: Ctrl-C ended the run. dropped: the frames a live source skipped because the model was busy.
+    ended: why a live source ended, or "".
     """
 
     threshold: float = 0.5
