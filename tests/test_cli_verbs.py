@@ -91,8 +91,8 @@ def test_demo_writes_an_annotated_clip_a_sheet_and_the_answers(model, capsys, mo
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
     out = capsys.readouterr().out
-    assert "    1.00      2.93     1.93    90%  cheek" in out
-    assert "    5.00      5.60     0.60    90%  cheek" in out
+    assert "    1.00      3.00     2.00    90%  cheek" in out
+    assert "    5.00      5.67     0.67    90%  cheek" in out
 
 
 def test_demo_without_a_folder_writes_nothing(model, capsys, monkeypatch, tmp_path):
@@ -106,6 +106,6 @@ def test_demo_without_a_folder_writes_nothing(model, capsys, monkeypatch, tmp_pa
 
 
 def test_a_package_without_its_clip_says_so(model, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("handlens.clip.__file__", str(tmp_path / "clip.py"))
+    monkeypatch.setattr("handlens.clip._MEDIA", tmp_path)
     assert run(["demo", "-m", model]) == 2
     assert "the demo clip is missing" in capsys.readouterr().err
