@@ -256,10 +256,77 @@ def test_label_studio_boxes_outlines_rotations_and_what_is_not_annotated(tmp_pat
     ]
     problems: list[Problem] = []
     found = read_labelstudio(save_tasks(tmp_path, *tasks), problems.append)
-    assert [(p.name, p.labels.tolist()) for p in found] == [("a", [0, 1]), ("b", [])]
-    np.testing.assert_allclose(found.pictures[0].boxes, [[16, 24, 48, 36]] * 2, atol=1e-4)
-    assert [problem.kind for problem in problems] == ["ignored", "ignored", "no label file", "no label file"]
-    assert "turned by 30 degrees" in problems[0].text
+    assert [(p.name, p.labels.tolist()) for p in found] == [("a", [0]), ("b", [])]
+    np.testing.assert_allclose(found.pictures[0].boxes, [[16, 24, 48, 36]], atol=1e-4)
+    told = ["wrong box", "ignored", "no label file", "no label file"]
+    assert [problem.kind for problem in problems] == told
+    assert "turned by 30 degrees, and the export does not give the picture's size" in problems[0].text
+
+
+@pytest.mark.parametrize(
+    ("degrees", "box"),
+    [(90, [4, 24, 16, 56 - 8]), (45, [16 - 6 * 2**0.5, 24, 16 + 16 * 2**0.5, 24 + 22 * 2**0.5]), (0, [16, 24, 48, 36])],
+)
+def test_a_label_studio_box_that_is_turned_gives_the_upright_box_around_it(tmp_path, degrees, box):
+    """It is turned clockwise about its upper left corner, here (16, 24); the box is 32 x 12 pixels large."""
+    put_picture(tmp_path / "a.jpg")
+    value = rectangle(rotation=degrees, original_width=64, original_height=48)
+    (picture,) = read_labelstudio(save_tasks(tmp_path, task("a.jpg", value)))
+    np.testing.assert_allclose(picture.boxes, [np.minimum(box, [64, 48] * 2)], atol=1e-3)
+
+
+def test_label_studio_relations_are_harmless_and_a_second_export_is_told(tmp_path):
+    put_picture(tmp_path / "a.jpg")
+    made = task("a.jpg", rectangle())
+    made["annotations"][0]["result"].append({"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"})
+    save_tasks(tmp_path, made)
+    (tmp_path / "second.json").write_text((tmp_path / "export.json").read_text())
+    problems: list[Problem] = []
+    (picture,) = read_labelstudio(tmp_path, problems.append)
+    assert len(picture.boxes) == 1
+    assert [problem.harmless for problem in problems] == [True, True]
+    assert "second.json' is another export" in problems[0].text
+    assert "relation" in problems[1].text
+
+
+def test_boxes_in_fractions_are_not_taken_for_pixels_or_percent(tmp_path):
+    put_picture(tmp_path / "a.jpg")
+    told = task("a.jpg", rectangle(x=0.25, y=0.5, width=0.5, height=0.25))
+    with pytest.raises(InputError, match="look like fractions, but must be percent"):
+        read_labelstudio(save_tasks(tmp_path, told))
+    sheet = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "chin"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0.25, 0.5, 0.5, 0.25]}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(sheet))
+    with pytest.raises(InputError, match="lies in the first pixel of 64 x 48: its numbers look like fractions"):
+        read_coco(tmp_path / "coco.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.encode("utf-16"), "is not a text in UTF-8"),
+        (lambda text: text.replace('"categories"', '"kinds"').encode(), "it has no list called 'categories'"),
+        (lambda text: b"", "is not JSON"),
+    ],
+)
+def test_a_broken_coco_file_of_one_split_is_told_and_not_passed_over(tmp_path, change, said):
+    made = boxed_set(tmp_path)
+    write_coco(made, tmp_path / "out")
+    file = tmp_path / "out/annotations/instances_train.json"
+    file.write_bytes(change(file.read_text("utf-8")))
+    with pytest.raises(InputError, match=said):
+        read_coco(tmp_path / "out")
+    problems: list[Problem] = []
+    assert {picture.split for picture in read_coco(tmp_path / "out", problems.append)} == {"val", "test"}
+    assert [problem.harmless for problem in problems] == [False]
+    assert said in problems[0].text
+    for other in ("val", "test"):
+        (tmp_path / f"out/annotations/instances_{other}.json").unlink()
+    with pytest.raises(InputError, match=said):
+        open_set(tmp_path / "out")
 
 
 def test_label_studio_json_min_and_choices(tmp_path):

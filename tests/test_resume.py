@@ -14,6 +14,7 @@ from tiny_models import brightness_model
 
 from handlens.cli import predict as predict_room
 from handlens.cli import run
+from handlens.io.draft import LineFile
 from handlens.loop import Step
 
 ASKED = ["predict", "a.mp4", "b.mp4", "c.mp4", "-m", "light.onnx", "--events", "k.csv", "--json", "k.jsonl"]
@@ -221,3 +222,27 @@ def test_a_file_that_another_run_is_writing_is_left_alone(at, capsys):
     with EventFile("k.csv"):
         assert run(ASKED) == 2
     assert "'k.csv' is being written by another run" in capsys.readouterr().err
+
+
+def test_a_run_that_lives_is_not_taken_for_one_that_was_killed(at, monkeypatch, capsys):
+    with LineFile("k.csv"):
+        assert run(ASKED) == 2
+        err = capsys.readouterr().err
+        assert "being written by another run" in err
+        assert "killed" not in err
+    stopped(monkeypatch)
+    os.replace("k.csv", "k.csv.part")
+    with LineFile("k.csv", start=1):
+        for more in ([], ["--resume"]):
+            capsys.readouterr()
+            assert run([*ASKED, *more]) == 2
+            err = capsys.readouterr().err
+            assert "being written by another run" in err
+            assert "--resume" not in err
+
+
+def test_a_picture_is_not_said_to_be_cut_off(at, monkeypatch, capsys):
+    save_picture(at / "p.png", np.full((24, 32, 3), 255, np.uint8))
+    stop_at(monkeypatch, "p.png", 0, KeyboardInterrupt())
+    assert run(["predict", "a.mp4", "p.png", "-m", "light.onnx", "--events", "k.csv"]) == 130
+    assert "interrupted: 1 of 2 sources done. To go on" in capsys.readouterr().err

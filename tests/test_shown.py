@@ -140,7 +140,7 @@ def test_a_part_behind_the_end_is_a_sentence(tmp_path: Path) -> None:
         ({"start": -1.0}, "start must be 0 or more"),
         ({"start": 2.0, "stop": 1.0}, "later than start"),
         ({"rotate": 45}, "0, 90, 180 or 270"),
-        ({"fps": 0.0}, "fps must be above 0"),
+        ({"fps": 0.0}, "fps must be from 0.0001 to 10000"),
         ({"every": 0}, "every must be 1 or more"),
     ],
 )

@@ -16,7 +16,7 @@ from media import EVENT, fail, frame, write
 from handlens.errors import InputError, OutputError
 from handlens.io import draft as draft_room
 from handlens.io.annotated import Annotated
-from handlens.io.draft import Draft
+from handlens.io.draft import Draft, LineFile
 from handlens.io.sinks import EventFile, JsonLines, Sink
 from handlens.io.threads import Threaded
 from handlens.types import Event, Frame, Result
@@ -234,3 +234,19 @@ def test_what_the_thread_cannot_write_comes_out_of_the_next_call(tmp_path: Path)
         write(sink, frame())
     with pytest.raises(OutputError, match="does not exist"), Threaded(JsonLines(tmp_path / "no" / "a")):
         pass
+
+
+def test_a_full_disk_leaves_exactly_what_a_checkpoint_made_safe(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    file = LineFile(tmp_path / "k.jsonl")
+    file.write(b"a" * 100)
+    assert file.checkpoint() == 100
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150, hard))
+        with pytest.raises(OutputError, match="the disk is full"):
+            file.write(b"b" * 100)
+        file.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "k.jsonl.part").read_bytes() == b"a" * 100

@@ -61,6 +61,7 @@ def predict(
     from handlens.cli.progress import Bar
     from handlens.cli.resume import RunRecord, digests, settings_of
     from handlens.events import EventTracker
+    from handlens.io.sources import is_picture
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.summary import Summary
@@ -101,6 +102,8 @@ def predict(
         record.close()
         return conclude(summary, predictor.card.name)
     cut = summary.table[-1] if summary.table and summary.table[-1].name not in record.sources else None
+    if cut is not None and is_picture(cut.name):
+        cut = None  # what stands in the files of a picture is whole; it is read again by --resume
     code = conclude(summary, predictor.card.name)
     complain(record.advice(len(inputs), cut.name if cut else None, cut.stop if cut else 0.0))
     return code

@@ -17,7 +17,7 @@ from typing import Any, Self
 from handlens import __version__
 from handlens.cli.failures import complain
 from handlens.errors import HandlensError, InputError, OutputError
-from handlens.io.draft import output_error, part_of
+from handlens.io.draft import is_being_written, output_error, part_of
 from handlens.io.sinks import Sink
 from handlens.predictor import Predictor
 from handlens.runner import OnnxRunner
@@ -68,6 +68,9 @@ class RunRecord:
         """Read what an unfinished run left."""
         heading, done = _read(self.path) if self.path is not None else ({}, [])
         if done and not resume:
+            busy = next(filter(is_being_written, self._files()), None)
+            if busy is not None:
+                raise InputError(f"'{busy}' is being written by another run: give another name.")
             many = sum(len(step["sources"]) for step in done)
             raise InputError(
                 f"an earlier run into '{self._shown('outputs')}' is not finished ({_count(many)} done): add --resume to"
@@ -87,7 +90,7 @@ class RunRecord:
         if resume:
             complain("no source of an earlier run into these files is finished: this run begins at the start.")
         for path in self._files():
-            if part_of(path).exists() and not resume:
+            if part_of(path).exists() and not resume and not is_being_written(path):
                 complain(f"'{part_of(path)}', left by a run that was killed within its first source, is replaced.")
 
     def _files(self) -> list[str]:
@@ -177,7 +180,7 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Say how to go on where an error ended a run in which something is done."""
-        if isinstance(error, HandlensError) and self.path is not None and self.sources:
+        if isinstance(error, HandlensError) and self.path is not None and self.sources and self._now:
             complain(f"{_count(len(self.sources))} done and kept. {self._go_on()}")
 
     def _go_on(self) -> str:

@@ -1,6 +1,7 @@
 """COCO sets, read and written: .json files of boxes and outlines; it must not know the other formats."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 from handlens.data.coco_sheet import Id, Object, Sheet, boxes_of, looks_like_coco, number_of, outlines_of, read_sheet
 from handlens.data.delivery import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.edges import keep_boxes, measure
+from handlens.data.labelstudio_tasks import looks_like_tasks
 from handlens.data.outlines import IGNORE, draw, need_pycocotools
 from handlens.data.pictures import below, find_place, picture_size, split_of
-from handlens.data.problems import NO_PICTURE, TWO_SPLITS, OnProblem, complain
+from handlens.data.problems import NO_PICTURE, TWO_SPLITS, WRONG_LINE, OnProblem, complain
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.texts import check_names, read_groups, write_groups
 from handlens.errors import InputError
+
+_NO_BOXES = re.compile("captions|image_info|person_keypoints|panoptic|stuff")  # other files of the COCO data set
 
 
 def coco_files(root: Path) -> list[Path]:
@@ -23,10 +27,39 @@ def coco_files(root: Path) -> list[Path]:
         return [root] if root.suffix.lower() == ".json" and looks_like_coco(root) else []
     if not root.is_dir():
         return []
-    places = [root, root / "annotations"]
-    places += sorted(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))
-    found = [path for place in places for path in sorted(place.glob("*.json")) if looks_like_coco(path)]
+    found = [path for place in _places(root) for path in sorted(place.glob("*.json")) if looks_like_coco(path)]
     return [path for path in found if path.name.startswith("instances")] or found  # not the same pictures' keypoints
+
+
+def broken_coco_files(root: Path) -> list[tuple[Path, str]]:
+    """Return (file, why) of each .json file in a folder that has the name of a COCO file and is none."""
+    if not root.is_dir():
+        return []
+    places = _places(root)
+    files = [path for place in places for path in sorted(place.glob("*.json"))]
+    good = [path for path in files if looks_like_coco(path)]
+    only = any(path.name.startswith("instances") for path in good)
+    broken = []
+    for path in files:
+        named = path.name.startswith("instances") or (
+            not only and not _NO_BOXES.match(path.name) and (_is_of_split(path) or "coco" in path.name.lower())
+        )
+        if named and path not in good and not looks_like_tasks(path):
+            try:
+                read_sheet(path, None)
+            except InputError as error:
+                broken.append((path, str(error)))
+    return broken
+
+
+def _places(root: Path) -> list[Path]:
+    """Return the folders in which COCO files may lie."""
+    splits = sorted(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))
+    return [root, root / "annotations", *splits]
+
+
+def _is_of_split(path: Path) -> bool:
+    return bool(split_of([*re.findall("[a-z]+", path.stem.lower()), path.parent.name]))
 
 
 def read_coco(root: str | Path, on_problem: OnProblem | None = None, kind: str = "detect") -> LabelledSet:
@@ -50,6 +83,8 @@ def read_coco(root: str | Path, on_problem: OnProblem | None = None, kind: str =
         )
     home = root if root.is_dir() else root.parent
     sheets = [read_sheet(path, on_problem) for path in files]
+    for path, why in broken_coco_files(root):
+        complain(on_problem, WRONG_LINE, path, f"{why.rstrip('.')}: none of its pictures is read.")
     names = check_names(dict.fromkeys(name for sheet in sheets for name in sheet.names.values()), files[0])
     if kind == "segment":
         need_pycocotools()

@@ -64,7 +64,10 @@ def read_sheet(path: Path, on_problem: OnProblem | None) -> Sheet:
         if entry["image_id"] not in sheet.images:
             complain(on_problem, WRONG_LINE, path, f"{where}: there is no image with the id {entry['image_id']}.")
         elif entry["category_id"] not in sheet.names:
-            known = ", ".join(f"{number} ({name})" for number, name in sheet.names.items())
+            known = (
+                ", ".join(f"{number} ({name})" for number, name in sheet.names.items())
+                or "none, as 'categories' is empty"
+            )
             text = f"{where}: category {entry['category_id']} does not exist; allowed: {known}."
             complain(on_problem, WRONG_CLASS, path, text)
         else:

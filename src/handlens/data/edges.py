@@ -115,6 +115,9 @@ def fit_box(box: Sequence[float], width: int, height: int) -> tuple[list[float],
         return [x1, y1, x2, y2], WRONG_BOX, why
     if x2 == x1 or y2 == y1:
         return [x1, y1, x2, y2], WRONG_BOX, "has no area: width and height must be above 0"
+    if x1 >= 0 and y1 >= 0 and x2 <= 1 and y2 <= 1 and min(width, height) > 1:
+        why = f"lies in the first pixel of {width} x {height}: its numbers look like fractions, but must be pixels"
+        return [x1, y1, x2, y2], WRONG_BOX, why
     cut = [max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2)]
     size = f"the picture of {width} x {height} pixels"
     if cut[2] <= cut[0] or cut[3] <= cut[1]:

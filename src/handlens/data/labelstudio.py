@@ -17,7 +17,7 @@ from handlens.data.edges import keep_boxes, measure
 from handlens.data.folders import ordered
 from handlens.data.labelstudio_tasks import Task, looks_like_tasks, read_tasks
 from handlens.data.pictures import below, find_pictures, find_place, picture_size, split_of
-from handlens.data.problems import NO_PICTURE, TWO_SPLITS, WRONG_CLASS, OnProblem, complain
+from handlens.data.problems import IGNORED, NO_PICTURE, TWO_SPLITS, WRONG_CLASS, OnProblem, complain, mention
 from handlens.data.sets import Labelled, LabelledSet
 from handlens.data.texts import read_groups, write_groups, write_text
 from handlens.errors import InputError
@@ -28,6 +28,7 @@ _INTERFACE = (
     ("<View>", '  <Image name="image" value="$image"/>', '  <RectangleLabels name="label" toName="image">'),
     ("  </RectangleLabels>", "</View>"),
 )
+_PERCENT = 0.01
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")  # an upload of name.jpg is called abcd1234-name.jpg
 
 
@@ -58,7 +59,17 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
         raise InputError(
             f"'{root}' is no Label Studio export and has none: give its .json file, or the folder it is in."
         )
+    for other in sorted(root.glob("*.json")) if root.is_dir() else ():
+        if other != path and looks_like_tasks(other):
+            text = f"'{other}' is another export: only '{path}' is read. Give its name to read it instead."
+            mention(on_problem, IGNORED, other, text)
     tasks = list(read_tasks(path, on_problem))
+    sides = [side for task in tasks for _, box, _ in task.shapes for side in box]
+    if sides and min(sides) >= 0 and max(sides) <= _PERCENT:
+        raise InputError(
+            f"'{path}': all boxes lie in the first percent of their picture: their numbers look like fractions, but"
+            " must be percent."
+        )
     boxed = kind == "detect" or (kind is None and any(task.shapes for task in tasks))
     told = {name for task in tasks for name in ([each[0] for each in task.shapes] if boxed else task.choices)}
     names = names_beside(path.parent) or ordered(told)

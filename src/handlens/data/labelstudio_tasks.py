@@ -4,15 +4,17 @@ JSON: [{"data": {"image": ...}, "annotations": [{"result": [{"type": "rectanglel
 JSON-MIN: [{"image": ..., "label": [{"x": ..., "rectanglelabels": [...]}], "choice": "fist"}].
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from handlens.data.coco_sheet import number_of
 from handlens.data.edges import Entry
 from handlens.data.pictures import is_picture_file
-from handlens.data.problems import IGNORED, NO_LABEL, NO_PICTURE, WRONG_LINE, OnProblem, complain, mention
+from handlens.data.problems import IGNORED, NO_LABEL, NO_PICTURE, WRONG_BOX, WRONG_LINE, OnProblem, complain, mention
 from handlens.data.texts import read_json
 from handlens.errors import InputError
 
@@ -112,6 +114,8 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
         value = result.get("value") if isinstance(result, dict) else None
         if isinstance(value, dict):
             found.append((str(result.get("type", "")), {**{key: result.get(key) for key in _ABOUT}, **value}))
+        elif isinstance(result, dict) and result.get("type") == "relation":
+            mention(on_problem, IGNORED, path, f"{where} has a relation between two results: it is left out.")
         else:
             complain(on_problem, WRONG_LINE, path, f"{where} has a result without a value.")
     return found
@@ -158,7 +162,27 @@ def _shape(kind: str, value: Object, where: str, path: Path, on_problem: OnProbl
     except (KeyError, TypeError, ValueError):
         complain(on_problem, WRONG_LINE, path, f"{where} has no four numbers: x, y, width, height in percent.")
         return
-    if value.get("rotation"):
-        text = f"{where} is turned by {value['rotation']} degrees: a box cannot be, and counts as unturned."
+    if kind == "rectanglelabels" and value.get("rotation"):
+        turned = _turned(sides, value)
+        if turned is None:
+            text = f"{where} is turned by {value['rotation']} degrees, and the export does not give the picture's size"
+            complain(on_problem, WRONG_BOX, path, f"{text}: its place is not known.")
+            return
+        text = f"{where} is turned by {value['rotation']} degrees: the upright box around it is taken."
         mention(on_problem, IGNORED, path, text)
+        sides = turned
     yield str(names[0]).strip(), [side / 100 for side in sides], where
+
+
+def _turned(sides: Sequence[float], value: Object) -> list[float] | None:
+    """Return the upright box, in percent, around one that is turned clockwise about its upper left corner, or None."""
+    size, degrees = _size_of(value), number_of(value.get("rotation"))
+    if size is None or degrees is None:
+        return None
+    wide, high = size
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    width, height = (sides[2] - sides[0]) * wide, (sides[3] - sides[1]) * high
+    across = [0.0, width * cos, -height * sin, width * cos - height * sin]
+    down = [0.0, width * sin, height * cos, width * sin + height * cos]
+    x, y = sides[0], sides[1]
+    return [x + min(across) / wide, y + min(down) / high, x + max(across) / wide, y + max(down) / high]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from handlens.data.coco import coco_files, read_coco
+from handlens.data.coco import broken_coco_files, coco_files, read_coco
 from handlens.data.folders import is_class_folders, read_folders
 from handlens.data.labelstudio import labelstudio_file, read_labelstudio
 from handlens.data.lists import list_files, read_lists
@@ -112,6 +112,8 @@ def open_set(
         raise InputError(f"'{path}' is packed: unpack it and give the folder.")
     if root.suffix.lower() == ".json":
         read_json(root)  # raises where it is none, and says in which line
+    for _, why in broken_coco_files(root):
+        raise InputError(why)
     looked = "; ".join(dict.fromkeys(form.name for form in FORMATS if not kinds or form.kind in kinds))
     raise InputError(f"'{path}' is no labelled set in a known format; looked for {looked}.")
 

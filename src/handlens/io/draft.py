@@ -159,11 +159,13 @@ class LineFile:
     def discard(self) -> None:
         """Close it and remove what was written after the last checkpoint; without one, remove it."""
         with contextlib.suppress(OSError):  # the bytes that did not fit are not wanted any more
-            if self._safe and not self._direct:
-                self.file.truncate(self._safe)
-        with contextlib.suppress(OSError):
             self.file.close()
-        if not self._safe and not self._direct:
+        if self._direct:
+            return
+        if self._safe:
+            with contextlib.suppress(OSError):  # after closing: truncating an open file would first write these bytes
+                os.truncate(self._open, self._safe)
+        else:
             self._open.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -181,6 +183,15 @@ class LineFile:
 def part_of(path: str | Path) -> Path:
     """Return the name that a file written line by line has until it is complete."""
     return Path(f"{path}.part")
+
+
+def is_being_written(path: str | Path) -> bool:
+    """Return whether a run that lives writes this file line by line."""
+    try:
+        with part_of(path).open("rb") as file:
+            return not _locked(file)
+    except OSError:
+        return False
 
 
 def sweep(folder: Path) -> None:

@@ -14,6 +14,8 @@ Remark = Callable[[str], None]
 
 QUARTERS = (0, 90, 180, 270)
 
+SLOWEST = 0.0001  # frames a second, about one in three hours: slower ones cannot be written as a fraction
+
 
 def silent(sentence: str) -> None:
     """Take a remark and say nothing."""
@@ -52,8 +54,8 @@ class Reading:
             raise InputError(f"rotate must be 0, 90, 180 or 270 degrees clockwise, got {self.rotate}.")
         if self.stream is not None and self.stream < 0:
             raise InputError(f"stream must be 0 or more, got {self.stream}.")
-        if self.fps is not None and not 0 < self.fps <= 10000:
-            raise InputError(f"fps must be above 0 and at most 10000, got {self.fps:g}.")
+        if self.fps is not None and not SLOWEST <= self.fps <= 10000:
+            raise InputError(f"fps must be from {SLOWEST:g} to 10000 frames a second, got {self.fps:g}.")
 
     @property
     def whole(self) -> bool:
