@@ -16,7 +16,7 @@ from handlens.kinds.segment import encode  # noqa: E402
 from handlens.preprocess import resize  # noqa: E402
 from handlens.train.loader import Batches, Samples  # noqa: E402
 from handlens.train.look import LOOKS, Look  # noqa: E402
-from handlens.train.moves import IGNORE, draw_move  # noqa: E402
+from handlens.train.moves import IGNORE  # noqa: E402
 from handlens.train.photometric import coloured, photometric  # noqa: E402
 from handlens.train.segment_data import class_counts  # noqa: E402
 from handlens.types import Mask  # noqa: E402
@@ -180,10 +180,3 @@ def test_a_card_of_another_kind_of_name_is_no_matter(tmp_path):
     assert Samples(segment_set(tmp_path, [image], [mask]), one, Look())[(0, 0)]["mask"].max() == 1
     with pytest.raises(InputError):
         Look(degrees=float("nan"))
-
-
-def test_a_share_of_pictures_stays_still() -> None:
-    rng = np.random.default_rng(0)
-    moves = [draw_move(rng, Look(degrees=80.0, translate=0.2, still=0.3)) for _ in range(2000)]
-    assert np.mean([move.still for move in moves]) == pytest.approx(0.3, abs=0.03)
-    assert not any(draw_move(rng, Look(degrees=80.0)).still for _ in range(200))

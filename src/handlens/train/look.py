@@ -14,7 +14,6 @@ _SHARES = (
     "mixup",
     "flip",
     "upside",
-    "still",
     "grey",
     "blur",
     "noise",
@@ -39,8 +38,7 @@ class Look:
     """What happens to a training picture; all zero, as it is unless told: nothing.
 
     Shares of the samples, 0 to 1: mosaic (four pictures in one, arXiv 2004.10934), mixup (two pictures laid over one
-    another, arXiv 1710.09412), flip (mirrored left to right), upside (mirrored top to bottom), still (not moved at all:
-    what is moved is less sharp, and a net that saw nothing else fails on pictures as they are), grey, blur, noise, jpeg
+    another, arXiv 1710.09412), flip (mirrored left to right), upside (mirrored top to bottom), grey, blur, noise, jpeg
     (compressed hard), erase (a rectangle painted over, arXiv 1708.04896). closing: share of the epochs, at the end, in
     which there is no mosaic and no mixup.
     Largest changes, drawn evenly up to them on both sides: degrees and shear (degrees), translate (share of the side),
@@ -68,7 +66,6 @@ class Look:
     mixup: float = 0.0
     flip: float = 0.0
     upside: float = 0.0
-    still: float = 0.0
     degrees: float = 0.0
     translate: float = 0.0
     scale: float = 0.0
@@ -146,8 +143,8 @@ LOOKS = {
         erase=0.25,
         fill="edge",
     ),
-    # The published recipe for silhouettes of gestures, but for the pictures that stay still.
-    "silhouette": Look(flip=0.5, upside=0.5, still=0.2, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
+    # The published recipe for silhouettes of gestures.
+    "silhouette": Look(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
     # Our own for silhouettes: any direction, and what masks do to hands.
     "shape": Look(
         flip=0.5,

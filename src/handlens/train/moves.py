@@ -68,8 +68,6 @@ def draw_move(rng: Generator, look: Look, mirrors: bool = True) -> Move:
     zoom *= 2.0 ** both(look.zoom)[0]
     beyond = both(look.crop * max(0.0, zoom - 1) / 2)
     shift = (shift[0] + beyond[0], shift[1] + beyond[1])
-    if look.still and rng.random() < look.still:
-        return Move()
     return Move(mirror and mirrors, upside and mirrors, degrees, zoom, shear, shift, tilt)
 
 
