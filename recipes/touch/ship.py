@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import onnx
 import torch
+from cache import is_left_out
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from train import Store, plain
@@ -108,12 +109,12 @@ def ask(model: Path, data: Path, files: Sequence[str]) -> list[Detections]:
     return out
 
 
-def rows_of(data: Path, split: str, sources: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Rows of both packs, with the file's place in the data folder; only of some sources where given."""
+def rows_of(data: Path, split: str, left_out: bool = False) -> list[dict[str, str]]:
+    """Rows of both packs, with the file's place in the data folder; only those that calibrate where asked."""
     out = []
     for pack in ("touch", "touch4"):
         for row in read_rows(data / pack / "labels.csv"):
-            if row["split"] == split and (not sources or row["source"] in sources):
+            if row["split"] == split and (not left_out or is_left_out(row["source"], row["person"])):
                 out.append({**row, "file": f"{pack}/images/{row['file']}"})
     return out
 
@@ -157,8 +158,6 @@ def main() -> None:
     parser.add_argument("--version", default="0.2")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
     args = parser.parse_args()
-    from cache import LEFT_OUT
-
     torch.set_num_threads(1)
     store, card, net = (
         Store(args.cache, "crops", CROP_SIZE, CROP_SPAN),
@@ -168,7 +167,7 @@ def main() -> None:
     floating = args.out / "float" / "touch.onnx"
     export(FaceTouchGraph(net), card, torch.randn(2, 3, args.size, args.size), OUTPUTS, floating)
     small = write_int8(floating, card, store, args.out / "int8" / "touch.onnx", args.method)
-    left, val = rows_of(args.data, "train", LEFT_OUT), rows_of(args.data, "val")
+    left, val = rows_of(args.data, "train", left_out=True), rows_of(args.data, "val")
     told: dict[str, Any] = {}
     for name, file in (("float", floating), ("int8", small)):
         answers = ask(file, args.data, [r["file"] for r in left])
