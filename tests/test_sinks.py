@@ -5,6 +5,8 @@ import errno
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media import EVENT, fail, frame, write
+from tiny_clips import BRIGHT, DARK, level_video
+from tiny_models import brightness_model
 
 from handlens.errors import InputError, OutputError
 from handlens.io import draft as draft_room
@@ -250,3 +254,18 @@ def test_a_full_disk_leaves_exactly_what_a_checkpoint_made_safe(tmp_path: Path) 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / "k.jsonl.part").read_bytes() == b"a" * 100
+
+
+def test_a_reader_of_stdout_that_goes_away_costs_no_events(tmp_path: Path) -> None:
+    level_video(tmp_path / "a.mp4", [BRIGHT] * 20 + [DARK] * 15)
+    brightness_model(tmp_path / "light.onnx")
+    asked = [sys.executable, "-m", "handlens", "predict", "a.mp4", "-m", "light.onnx", "--json", "-"]
+    for more in ([], ["--events", "k.csv"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([*asked, *more], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        assert done.returncode == 0
+        assert ("nobody reads standard output any more" in done.stderr) == bool(more)
+    rows = list(csv.DictReader((tmp_path / "k.csv").read_text().splitlines()))
+    assert [(row["start_frame"], row["stop_frame"], row["cut"]) for row in rows] == [("0", "19", "0")]

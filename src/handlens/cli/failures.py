@@ -51,7 +51,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else OUR_FAULT
     if isinstance(error, ReaderGone | BrokenPipeError):
-        _silence_stdout()
+        silence_stdout()
         return DONE
     if isinstance(error, KeyboardInterrupt | typer.Abort | Stopped):
         sentence, code = str(error) or "interrupted.", INTERRUPTED
@@ -60,7 +60,7 @@ def _explain(error: BaseException) -> int:
     elif isinstance(error, _USAGE_ERROR):
         sentence, code = _usage_sentence(error), WRONG_INPUT
     elif isinstance(error, OSError):
-        _silence_stdout()
+        silence_stdout()
         where = f" '{error.filename}'" if error.filename else " the output"
         sentence, code = f"cannot read or write{where}: {error.strerror or error}.", WRONG_INPUT
     elif isinstance(error, MemoryError):
@@ -72,7 +72,7 @@ def _explain(error: BaseException) -> int:
     return code
 
 
-def _silence_stdout() -> None:
+def silence_stdout() -> None:
     """Point stdout at nothing, so that the interpreter's last flush cannot fail a second time."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
+from handlens.cli.failures import complain, silence_stdout
 from handlens.errors import InputError
 from handlens.io.annotated import Annotated
 from handlens.io.masks import MaskFiles
@@ -42,7 +43,9 @@ def open_sinks(
     made: list[Sink] = []
     keep = lengths or {}
     to_file = json not in (None, "-")
-    lines = None if json is None else JsonLines(json, keep.get(os.path.abspath(json), 0), append=live and to_file)
+    on_gone = None if events is out is None else _reader_gone  # the other outputs go on to the end
+    start = 0 if json is None else keep.get(os.path.abspath(json), 0)
+    lines = None if json is None else JsonLines(json, start, append=live and to_file, on_gone=on_gone)
     places = None if out is None else Places(out, inputs, task, fresh=live)
     if places is not None:
         for source in done:
@@ -58,6 +61,11 @@ def open_sinks(
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
     if say is not None and (told := _written(json, events, out, made)):
         print(f"written: {told}", file=sys.stderr, flush=True)
+
+
+def _reader_gone() -> None:
+    silence_stdout()
+    complain("nobody reads standard output any more: no more JSON lines are written there, but all else is.")
 
 
 def _written(json: str | None, events: str | None, out: str | None, made: Sequence[Sink]) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,16 +66,20 @@ class Sink:
 class JsonLines(Sink):
     """One JSON object per frame (docs/formats.md), in a file or, for "-", on stdout, each line at once.
 
-    start, append: as in `LineFile`.
+    start, append: as in `LineFile`. on_gone: called when the reader of stdout has gone; no more lines are written then.
 
     Raises:
         InputError: on entering, if what is to be appended to holds something else.
-        OutputError: on entering, if the file cannot be created. BrokenPipeError on stdout is left as it is.
+        OutputError: on entering, if the file cannot be created.
+        BrokenPipeError: without `on_gone`, the reader of stdout has gone.
     """
 
-    def __init__(self, path: str | Path, start: int = 0, append: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, start: int = 0, append: bool = False, on_gone: Callable[[], None] | None = None
+    ) -> None:
         self.path, self.start, self.append = path, start, append
         self._file: LineFile | None = None
+        self._on_gone, self._gone = on_gone, False
         self._pace = Pace()
 
     def write(self, frame: Frame, result: Result, masks: Sequence[str] = ()) -> None:
@@ -86,11 +90,16 @@ class JsonLines(Sink):
         if self._file is not None:
             self._file.write(line.encode("ascii"))
             return
+        if self._gone:
+            return
         try:
             sys.stdout.write(line)
             sys.stdout.flush()
         except BrokenPipeError:
-            raise
+            if self._on_gone is None:
+                raise
+            self._gone = True
+            self._on_gone()
         except OSError as error:
             raise output_error(error, Path("standard output")) from error
 
