@@ -141,6 +141,7 @@ def test_a_part_behind_the_end_is_a_sentence(tmp_path: Path) -> None:
         ({"start": 2.0, "stop": 1.0}, "later than start"),
         ({"rotate": 45}, "0, 90, 180 or 270"),
         ({"fps": 0.0}, "fps must be from 0.0001 to 10000"),
+        ({"fps": 1e-9}, "fps must be from 0.0001 to 10000"),
         ({"every": 0}, "every must be 1 or more"),
     ],
 )
