@@ -83,6 +83,7 @@ def test_hold_says_what_of_the_whole_picture_and_which_flag_it_needs(at, capsys)
     assert "ask with --crop whole" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_events_say_when_an_object_was_held_and_nothing_of_nothing(at):
     level_video(at / "clip.mp4", [20] * 15 + [230] * 30 + [20] * 15)
     line = ["predict", "clip.mp4", "-m", "held.onnx", "--crop", "whole", "--events", "e.csv", "--out", "seen"]
@@ -121,6 +122,7 @@ def test_a_card_of_a_model_of_hands_says_what_it_looks_at_and_answers(at, capsys
     assert told["options"] == "closeup 1, crop_scale 1.5, parameters 12,345"
 
 
+@pytest.mark.slow
 def test_check_and_bench_ask_every_shipped_model(at, capsys, monkeypatch):
     files = [at / "shapes.onnx", at / "held.onnx"]
     (at / "sha256.json").write_text(json.dumps({p.stem: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}))

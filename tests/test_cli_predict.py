@@ -31,6 +31,7 @@ def lines(path: str | Path) -> list[dict]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_video_gives_one_json_line_per_frame_with_the_streams_times(at, capsys):
     assert run(["predict", "clip.mp4", "--model", "light.onnx", "--json", "out.jsonl"]) == 0
     told = lines("out.jsonl")
@@ -52,6 +53,7 @@ def test_a_video_gives_one_json_line_per_frame_with_the_streams_times(at, capsys
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_json_to_a_dash_leaves_stdout_to_json_alone(at, capsys):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--json", "-"]) == 0
     out, err = capsys.readouterr()
@@ -59,6 +61,7 @@ def test_json_to_a_dash_leaves_stdout_to_json_alone(at, capsys):
     assert "time touched" in err
 
 
+@pytest.mark.slow
 def test_events_go_to_csv_and_jsonl_with_the_same_fields(at):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "e.csv"]) == 0
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "e.jsonl"]) == 0
@@ -73,6 +76,7 @@ def test_events_go_to_csv_and_jsonl_with_the_same_fields(at):
     assert list(told[0]) == list(rows[0])
 
 
+@pytest.mark.slow
 def test_the_thresholds_of_events_are_flags(at):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "long.csv", "--min-time", "1"]) == 0
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--events", "one.csv", "--gap", "3"]) == 0
@@ -81,6 +85,7 @@ def test_the_thresholds_of_events_are_flags(at):
     assert counts == [1, 1, 0]
 
 
+@pytest.mark.slow
 def test_an_opening_threshold_below_the_usual_closing_one_needs_no_second_flag(at):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--open", "0.3", "--events", "e.csv"]) == 0
 
@@ -106,11 +111,13 @@ def test_pictures_get_a_line_each_and_come_back_annotated(at, capsys):
     assert sorted(path.name for path in Path("seen").iterdir()) == ["bright.png", "dark.jpg"]
 
 
+@pytest.mark.slow
 def test_a_video_comes_back_annotated(at):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--out", "seen"]) == 0
     assert [path.name for path in Path("seen").iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.slow
 def test_folders_patterns_and_files_mix(at, capsys):
     (at / "more").mkdir()
     grey(at / "more" / "a.png", DARK)

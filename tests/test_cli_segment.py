@@ -155,6 +155,7 @@ def test_a_folder_of_masks_that_cannot_be_made_is_one_sentence(at, capsys):
     assert "'seen/clip_masks' is a file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_check_bench_models_and_demo_know_it(at, capsys, monkeypatch):
     shipped = at / "models"
     shipped.mkdir()

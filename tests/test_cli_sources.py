@@ -29,6 +29,7 @@ def test_sizes_are_those_that_are_shown(at: Path) -> None:  # noqa: F811
     assert [(line["source"], line["width"]) for line in lines("out.jsonl")][::3] == [("up.mp4", 64), ("clip.mp4", 48)]
 
 
+@pytest.mark.slow
 def test_a_damaged_video_ends_with_2(at: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
     broken(film(at / "bad.mp4", size=(160, 120), noise=True), 0.5, 0.55)
     assert predict("bad.mp4") == 2

@@ -84,6 +84,7 @@ def test_check_tells_what_works_and_fails_when_something_is_broken(capsys, monke
     assert "sound" in out
 
 
+@pytest.mark.slow
 def test_demo_writes_an_annotated_clip_a_sheet_and_the_answers(model, capsys, monkeypatch, tmp_path):
     clip = level_video(tmp_path / "demo.mp4")
     monkeypatch.setattr("handlens.clip.demo_clip", lambda: clip)

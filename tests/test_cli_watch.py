@@ -87,6 +87,7 @@ def test_the_status_line_shows_touch_rate_and_count():
     assert "chin (face 1)" in shown
 
 
+@pytest.mark.slow
 def test_a_second_run_goes_on_in_the_same_files_and_gives_videos_new_names(at, play_clock):
     for _ in range(2):
         assert run([*WATCH, "--json", "out.jsonl", "--events", "e.csv", "--out", "seen"]) == 0

@@ -56,6 +56,7 @@ def worst(ours, theirs) -> float:
     return max(float(np.abs(ours[name].astype(float) - theirs[name].astype(float)).max()) for name in theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
 def test_batches_of_any_size_are_answered_as_by_the_parts(made, count):
     file, composed = made
@@ -225,6 +226,7 @@ def parts(tmp_path, monkeypatch):
 
 
 class TestVerb:
+    @pytest.mark.slow
     def test_it_writes_one_file_that_every_verb_takes(self, parts, capsys):
         (parts / "run").mkdir()
         shutil.copy(parts / "sign.onnx", parts / "run" / "palm.onnx")

@@ -76,6 +76,7 @@ def test_an_unreadable_picture_is_left_out_and_the_code_is_2(
     assert "1 picture could not be read and were left out" in said.err
 
 
+@pytest.mark.slow
 def test_it_says_what_to_install() -> None:
     hide = "import sys; sys.modules['torch'] = None; import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
     verb = ["data", "augment", "set", "--dest", "large"]

@@ -134,6 +134,7 @@ def test_names_may_lack_a_class_nobody_uses(tmp_path):
     assert open_set(tmp_path / "all").names == ("chin",)
 
 
+@pytest.mark.slow
 def test_the_zip_holds_the_set_and_is_the_same_each_time(two, tmp_path):
     packed = []
     for home in ("x", "y"):

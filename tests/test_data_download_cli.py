@@ -148,6 +148,7 @@ def test_a_folder_that_is_a_file_is_a_sentence(
     assert "was not written" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_download_is_told_what_requests_are_for(tmp_path: Path) -> None:
     hide = "import sys; sys.modules['requests'] = None; import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
     done = subprocess.run(

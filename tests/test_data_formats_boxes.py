@@ -428,6 +428,7 @@ def test_boxes_only_and_some_pictures(tmp_path):
             write(LabelledSet("detect", ("a",), ()), tmp_path / form)
 
 
+@pytest.mark.slow
 def test_reading_needs_no_pycocotools(tmp_path):
     write_coco(boxed_set(tmp_path), tmp_path / "set")
     code = (

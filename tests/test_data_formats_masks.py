@@ -158,6 +158,7 @@ def test_a_pair_of_arrays_with_classes_and_splits(tmp_path):
     assert [problem.kind for problem in problems] == ["wrong class"] * 2
 
 
+@pytest.mark.slow
 def test_a_large_pack_is_never_loaded_whole(tmp_path):
     np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (400, 400, 400, 3)).flush()  # 192 MB, sparse
     np.lib.format.open_memmap(tmp_path / "labels.npy", "w+", np.uint8, (400, 400, 400)).flush()

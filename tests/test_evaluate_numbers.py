@@ -54,6 +54,7 @@ class TestIntervals:
         assert (weights[:, 0] == weights[:, 2]).all()
         assert (weights[:, 1:].sum(axis=1) == 3).all()
 
+    @pytest.mark.slow
     def test_blocks_draw_what_one_draw_would(self):
         pictures = np.arange(BLOCK // 8)
         blocks = list(resampled(pictures % 50, 20, 5))

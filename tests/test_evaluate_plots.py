@@ -115,6 +115,7 @@ def test_cells_of_several_sizes_have_room():
     assert image[-GAP - 1, GAP + 15].tolist() == [0, 0, 0]  # 30 wide, in the middle of 60
 
 
+@pytest.mark.slow
 def test_a_measurement_is_written_whole(tmp_path):
     outputs = [{"probabilities": np.array([row], np.float32)} for row in ([0.9, 0.1], [0.4, 0.6])]
     predictor = Predictor(model("classify", ("no", "yes"), outputs, "hold"))

@@ -85,6 +85,7 @@ def test_pictures_with_a_label_are_answered_alike(tmp_path: Path, model: str) ->
     assert len(predicted) >= 2
 
 
+@pytest.mark.slow
 def test_masks_are_answered_alike(tmp_path: Path) -> None:
     (tmp_path / "set" / "images").mkdir(parents=True)
     (tmp_path / "set" / "masks").mkdir()

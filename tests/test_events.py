@@ -166,6 +166,7 @@ def test_an_event_tells_its_regions_its_wall_clock_and_that_it_was_cut(monkeypat
     tzset()
 
 
+@pytest.mark.slow
 def test_the_summary_tells_touches_per_hour_time_touched_and_regions() -> None:
     summary, tracker = Summary(), EventTracker()
     for index in range(6001):
@@ -398,6 +399,7 @@ def faceless(result: Result) -> Result:
     return dataclasses.replace(result, value=result.value.select([]))
 
 
+@pytest.mark.slow
 def test_time_without_a_face_and_pauses_are_not_observed_and_the_rate_refers_to_the_rest() -> None:
     summary = Summary()
     for n in range(4000):  # ten a second: 400 s, 100 s of them without a face

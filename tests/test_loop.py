@@ -125,6 +125,7 @@ def test_what_the_user_asks_of_the_model_reaches_it() -> None:
     assert asked == {"min_score": 0.7, "crop": "whole"}
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     events = EventTracker()
     sinks = [

@@ -24,6 +24,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
 def test_counts_are_the_published_ones_and_maps_fit_each_other(name, parameters):
     with torch.device("meta"):
@@ -36,6 +37,7 @@ def test_every_backbone_is_held():
     assert {name.lower() for name in PUBLISHED} == set(BACKBONES)
 
 
+@pytest.mark.slow
 def test_the_small_one_runs_fused_and_with_another_embedding():
     torch.manual_seed(0)
     net, x = backbone("mobileface", 128).eval(), torch.rand(2, 3, 112, 112)
@@ -43,6 +45,7 @@ def test_the_small_one_runs_fused_and_with_another_embedding():
     torch.testing.assert_close(net(x), fuse(net)(x), atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_idle_parameters_of_the_attention_nets_are_frozen_and_all_others_learn():
     torch.manual_seed(0)
     net = AttentionBody((16, 32, 32, 32), (1, 1, 1))

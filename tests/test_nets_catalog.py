@@ -33,6 +33,7 @@ def test_names_in_any_case_and_the_nearest_one():
         catalog.build("yolov5n", 0)
 
 
+@pytest.mark.slow
 def test_the_list_needs_no_torch():
     code = "import sys; from handlens.cli import run; run(['models']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -47,6 +48,7 @@ def test_without_torch_the_layers_are_one_sentence(monkeypatch, capsys):
     assert err == "handlens: the network 'unet' needs torch, which is not installed: pip install 'handlens[train]'\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", catalog.names())
 def test_the_stated_parameters_are_the_real_ones(name):
     torch = pytest.importorskip("torch")
@@ -57,6 +59,7 @@ def test_the_stated_parameters_are_the_real_ones(name):
     assert sum(row.parameters for row in catalog.layer_table(name)) == stated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in catalog.names() if name != "nano" and "yolo" not in name])
 def test_any_number_of_classes(name):
     torch = pytest.importorskip("torch")
@@ -86,6 +89,7 @@ def test_a_net_that_knows_no_angle_says_so():
         catalog.build("UNet", 1, True)
 
 
+@pytest.mark.slow
 def test_the_layers_of_yolov5m_are_the_published_ones(capsys):
     pytest.importorskip("torch")
     assert run(["models", "YOLOv5m", "--classes", "18", "--fused"]) == 0

@@ -34,6 +34,7 @@ def test_the_file_answers_as_the_net_at_sides_that_are_no_multiples(tmp_path: Pa
     assert OnnxRunner(file).outputs == {"probabilities": (None, 2, 42, 37)}
 
 
+@pytest.mark.slow
 def test_the_encoder_takes_what_torchvision_calls_resnet(tmp_path: Path) -> None:
     from torchvision.models import resnet34
 

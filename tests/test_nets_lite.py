@@ -15,6 +15,7 @@ def net() -> FaceTouch:
     return FaceTouch(pretrained=False).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [96, 112])
 def test_the_folded_body_answers_as_timm_does(side: int) -> None:
     """112 / 32 is no whole number: the padding of odd levels counts."""

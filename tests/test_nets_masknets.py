@@ -34,6 +34,7 @@ def test_any_size_comes_back_as_it_was(build, height, width):
 RULES = [(SNet, "stretch", 42, 37), (VGGDecoder, "letterbox", 21, 30), (UNet, "fit", 42, 42), (Glove, "fit", 42, 42)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "rule", "height", "width"), RULES)
 def test_files_take_sides_that_are_no_multiples_of_the_stride(build, rule, height, width, tmp_path: Path):
     torch.manual_seed(0)

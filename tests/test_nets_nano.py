@@ -75,6 +75,7 @@ def test_fusing_changes_no_answer():
     torch.testing.assert_close(net.graph()(x), fuse(net).graph()(x), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_exported_file_takes_any_batch_and_answers_as_torch(tmp_path: Path):
     pytest.importorskip("onnx")
     from handlens.card import ModelCard

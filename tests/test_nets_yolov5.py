@@ -77,6 +77,7 @@ def test_fusing_changes_no_answer():
         torch.testing.assert_close(plain, fused, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".pt", ".safetensors"])
 @pytest.mark.parametrize("folded", [False, True])
 def test_a_state_dict_gives_the_same_outputs(tmp_path: Path, ending, folded):
@@ -95,6 +96,7 @@ def test_a_state_dict_gives_the_same_outputs(tmp_path: Path, ending, folded):
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_files_that_do_not_fit_say_so(tmp_path: Path):
     path = tmp_path / "w.pt"
     with pytest.raises(InputError, match="there is no file"):

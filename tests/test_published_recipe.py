@@ -86,6 +86,7 @@ def test_wilson_is_not_sure_where_all_are_right() -> None:
     assert published._wilson(Row("F1 hand", 0.5, 0.4, 0.6, 100)) == {}
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_measured_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video(tmp_path / "gestures" / "digits_silhouettes.npz")
     run = published.RUNS["digits6-blocks"]

@@ -58,6 +58,7 @@ def understand(line: str) -> None:
     verb.make_context(name, words, parent=outer)
 
 
+@pytest.mark.slow
 def test_the_file_table_names_every_file_and_says_what_it_is() -> None:
     if written(README, table()) != README:
         pytest.fail(f"the table of files is not up to date; type: python {Path(__file__).relative_to(ROOT)}")

@@ -59,6 +59,7 @@ def test_stretched_fingers_can_be_counted(name: str, expected: set[int]) -> None
     assert sum(count in expected for count in seen) >= 4, seen  # others bend or close their fingers
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_hand_and_another_seed_another() -> None:
     first, again, other = (render_one(Plan(seed=seed), 4) for seed in (5, 5, 6))
     assert np.array_equal(first, again)

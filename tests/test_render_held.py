@@ -27,6 +27,7 @@ def test_half_of_the_crops_hold_a_thing_and_the_folders_open_as_a_set(tmp_path: 
         assert picture.image().std() > 3
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_crop_and_another_seed_another() -> None:
     first, again, other = (render_crop(Plan(size=48, seed=seed), 1) for seed in (5, 5, 6))
     assert np.array_equal(first, again)

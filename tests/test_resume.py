@@ -52,6 +52,7 @@ def rows(path: str = "k.csv") -> list[tuple[str, str, str, str]]:
 WHOLE = [(name, "5", str(4 + count), "0") for name, count in LEVELS.items()]
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_was_done_and_how_to_go_on_and_resume_does_the_rest_only(at, monkeypatch, capsys):
     again = stop_at(monkeypatch, "b.mp4", 12, KeyboardInterrupt())
     assert run([*ASKED, "--out", "seen"]) == 130
@@ -80,6 +81,7 @@ def test_ctrl_c_says_what_was_done_and_how_to_go_on_and_resume_does_the_rest_onl
     assert sorted(path.name for path in at.iterdir()) == sorted([*LEVELS, "k.csv", "k.jsonl", "light.onnx", "seen"])
 
 
+@pytest.mark.slow
 def test_after_an_error_what_is_finished_is_kept_and_can_be_resumed(at, monkeypatch, capsys):
     from handlens.errors import OutputError
 
@@ -95,6 +97,7 @@ def test_after_an_error_what_is_finished_is_kept_and_can_be_resumed(at, monkeypa
     assert rows() == WHOLE
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_wrote_after_the_last_source_is_dropped(at, monkeypatch):
     again = stop_at(monkeypatch, "c.mp4", 3, KeyboardInterrupt())
     assert run(ASKED) == 130
@@ -115,6 +118,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     again()
 
 
+@pytest.mark.slow
 def test_the_next_run_without_resume_is_refused_and_says_how_to_go_on(at, monkeypatch, capsys):
     stopped(monkeypatch)
     before = Path("k.csv").read_text()
@@ -128,6 +132,7 @@ def test_the_next_run_without_resume_is_refused_and_says_how_to_go_on(at, monkey
     assert rows() == WHOLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -145,6 +150,7 @@ def test_resume_refuses_other_settings(at, monkeypatch, capsys, more, said):
     assert run([*ASKED, "--resume"]) == 0
 
 
+@pytest.mark.slow
 def test_resume_refuses_another_model_and_takes_the_same_one_from_elsewhere(at, monkeypatch, capsys):
     import dataclasses
 
@@ -158,6 +164,7 @@ def test_resume_refuses_another_model_and_takes_the_same_one_from_elsewhere(at, 
     assert run([*(word.replace("light", "moved") for word in ASKED), "--resume"]) == 0
 
 
+@pytest.mark.slow
 def test_resume_refuses_when_a_finished_source_changed_or_is_missing_and_takes_new_ones(at, monkeypatch, capsys):
     stopped(monkeypatch)
     assert run([word for word in [*ASKED, "--resume"] if word != "a.mp4"]) == 2
@@ -173,6 +180,7 @@ def test_resume_refuses_when_a_finished_source_changed_or_is_missing_and_takes_n
     assert sorted(rows()) == sorted([*WHOLE, ("d.mp4", "5", "13", "0")])
 
 
+@pytest.mark.slow
 def test_resume_without_an_unfinished_run_begins_at_the_start_and_without_a_file_is_a_mistake(at, capsys):
     assert run([*ASKED, "--resume"]) == 0
     assert "this run begins at the start" in capsys.readouterr().err
@@ -181,6 +189,7 @@ def test_resume_without_an_unfinished_run_begins_at_the_start_and_without_a_file
     assert "--resume needs the output of the unfinished run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_part_without_a_finished_source_is_replaced_and_told(at, monkeypatch, capsys):
     Path("k.csv.part").write_text("source,subject\nold")
     assert run(ASKED) == 0
@@ -188,6 +197,7 @@ def test_a_part_without_a_finished_source_is_replaced_and_told(at, monkeypatch, 
     assert rows() == WHOLE
 
 
+@pytest.mark.slow
 def test_names_of_finished_videos_are_not_given_again(at, monkeypatch):
     for folder in ("one", "two"):
         (at / folder).mkdir()

@@ -80,6 +80,7 @@ def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones(stag
         render_scene(rng, SIZE, kind="touch", region="knee", stage=stage)
 
 
+@pytest.mark.slow
 def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
     skin, up = plate(), np.array([0, 0, 1], np.float32)
     spot = np.array([30, 0, 0], np.float32)
@@ -141,6 +142,7 @@ def test_the_face_box_is_tight_and_the_scene_repeats() -> None:
     assert face[:, x2 - 1].any()
 
 
+@pytest.mark.slow
 def test_the_shipped_clip_and_its_truth_belong_together() -> None:
     movie, truth = MEDIA / "demo.mp4", json.loads((MEDIA / "demo.json").read_text())
     assert movie.stat().st_size < 1_500_000

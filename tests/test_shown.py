@@ -285,6 +285,7 @@ def broken(path: Path, start: float, stop: float, every: int = 97) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.avi", "mpeg4"), ("a.ts", "mpeg2video")])
 def test_damaged_frames_are_told_with_their_times(tmp_path: Path, name: str, codec: str) -> None:
     path = film(tmp_path / name, codec=codec, size=(160, 120), noise=True)
@@ -310,6 +311,7 @@ def test_damage_that_only_the_log_tells(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_hole_is_told(tmp_path: Path) -> None:
     with av.open(str(film(tmp_path / "a.mp4", size=(160, 120), noise=True))) as container:
         places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
@@ -322,6 +324,7 @@ def test_a_hole_is_told(tmp_path: Path) -> None:
     assert "no frame can be read from 0." in error
 
 
+@pytest.mark.slow
 def test_lost_parts_of_a_transport_stream_are_told(tmp_path: Path) -> None:
     path = film(tmp_path / "a.ts", size=(160, 120), noise=True)
     data = path.read_bytes()
@@ -331,6 +334,7 @@ def test_lost_parts_of_a_transport_stream_are_told(tmp_path: Path) -> None:
     assert "frames are damaged" in error
 
 
+@pytest.mark.slow
 def test_a_recording_that_begins_between_key_frames_is_no_error(tmp_path: Path) -> None:
     path = film(tmp_path / "a.ts", size=(160, 120), noise=True)
     data = path.read_bytes()

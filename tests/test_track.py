@@ -114,12 +114,14 @@ def walk(rate, seconds, *paths, seen=lambda face, time: True, size=50.0, tracker
 RATES = [1, 2, 5, 12.5, 25, 60]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_one_who_leans_and_sways_keeps_the_number(rate):
     sway = lambda time: (200 + 60 * np.sin(2 * np.pi * 0.25 * time), 100 + 20 * np.cos(time))  # noqa: E731
     assert walk(rate, 20, sway, jitter=0.03) == [{1}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("speed", [10, 40, 75])
 def test_one_who_walks_through_the_picture_keeps_the_number(rate, speed):
@@ -132,6 +134,7 @@ def test_one_who_jumps_by_half_a_width_keeps_the_number(rate):
     assert walk(rate, 6, jump) == [{1}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES[1:])
 def test_two_side_by_side_keep_their_numbers_though_one_is_often_lost(rate):
     one, two = (lambda time: (100, 100)), (lambda time: (190, 105))

@@ -110,6 +110,7 @@ def test_five_pictures_of_each_sign_make_a_model_that_knows_new_ones(learned) ->
         assert hand.gesture.angle is not None
 
 
+@pytest.mark.slow
 def test_a_run_holds_what_runs_hold_and_does_not_flatter(learned) -> None:
     _, _, out = learned
     made = {"config.toml", "few.onnx", "report.txt", "report.json", "left-out.jpg", "left-out-confusion.png"}

@@ -70,6 +70,7 @@ def test_a_mirrored_sample_is_the_mirrored_picture(tmp_path):
     assert 0 < mirrored < len(found)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(tmp_path):
     found = detect_set(tmp_path, 10)
     samples = Samples(found, card(), EVERYTHING, seed=5)
@@ -143,6 +144,7 @@ def test_pictures_of_several_sizes_and_without_boxes_make_one_batch():
     assert collate([small, small])["boxes"].shape == (0, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_broken_picture_is_told_once_and_another_is_taken(tmp_path, workers):
     found = detect_set(tmp_path)

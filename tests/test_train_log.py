@@ -18,6 +18,7 @@ def noted(path: Path, epochs: int = 4) -> Log:
     return book
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_while_it_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(log, "FIRST", 0.0)
     noted(tmp_path, 2)

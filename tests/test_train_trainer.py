@@ -127,6 +127,7 @@ def test_a_run_that_died_goes_on_to_the_same_curve(tmp_path: Path, dies: type[Ba
     assert all(torch.equal(value, cut[name]) for name, value in whole.items())
 
 
+@pytest.mark.slow
 def test_a_nan_loss_is_a_sentence_and_the_last_checkpoint_is_intact(tmp_path: Path) -> None:
     def breaks(net: nn.Module, batch: Batch) -> Batch:
         later = (tmp_path / "last.ckpt").exists()
