@@ -16,8 +16,8 @@ from pathlib import Path
 
 from handlens.clip import demo_clip
 from handlens.events import EventTracker
-from handlens.io.sound import Alarm
-from handlens.io.sources import open_source
+from handlens.io.alarm import Alarm
+from handlens.io.sources.open import open_source
 from handlens.loop import Step, run
 from handlens.predictor import Predictor, load
 from handlens.track import Tracker

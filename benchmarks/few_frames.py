@@ -27,16 +27,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handlens.data.open import open_set
-from handlens.data.sets import LabelledSet
-from handlens.data.write_folders import write_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
+from handlens.data.write import write_set
 from handlens.errors import HandlensError, InputError
-from handlens.evaluate import plots
-from handlens.evaluate.measure import evaluate
-from handlens.io.draft import Draft
+from handlens.evaluate.evaluate import evaluate
+from handlens.evaluate.plots import curves as plots
+from handlens.io.atomic import Draft
 from handlens.predictor import load
 from handlens.train.nets import catalog
-from handlens.train.runs import train_run
+from handlens.train.run import train_run
 
 DONE, ALL, PLOT = "few.json", "few_frames.json", "few_frames.png"
 PARTS = 4  # a run is kept so many times on its way

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 
 from handlens.card import ModelCard
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.train.loader import Batches, Samples
-from handlens.train.look import LOOKS
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.train.augment.config import LOOKS
+from handlens.train.loader.loader import Batches, Samples
 
 LEAST = 40.0
 NAMES = ("face", "hand")

@@ -24,8 +24,8 @@ import torch
 
 from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
-from handlens.train.exporter import export
-from handlens.train.graphs import canonical_graph
+from handlens.train.export.export import export
+from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.catalog import build
 
 NETS = ("snet", "vgg", "unet", "deeplabv3plus", "glove")

@@ -24,10 +24,10 @@ from torch import nn
 from handlens.card import ModelCard
 from handlens.kinds import OUTPUTS
 from handlens.runner import OnnxRunner
-from handlens.train.exporter import export
-from handlens.train.graphs import canonical_graph
+from handlens.train.export.export import export
+from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.catalog import build, find
-from handlens.train.nets.fusing import fuse
+from handlens.train.nets.fuse import fuse
 
 KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
 GREY = ("digits6", "gestures20")

@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 
 from handlens.evaluate.binary import f1, ratio, roc_auc
-from handlens.evaluate.intervals import Array, Drawn
-from handlens.evaluate.intervals import rows as with_intervals
+from handlens.evaluate.bootstrap import Array, Drawn
+from handlens.evaluate.bootstrap import rows as with_intervals
 
 DRAWS, SEED = 1000, 20
 THINGS = ("object_at_mouth", "object_at_face")

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from loader_speed import make_pictures
 
-from handlens.train.course import new_course
-from handlens.train.loader import Batches, Samples
-from handlens.train.optimising import optimiser
+from handlens.train.config import Settings
+from handlens.train.defaults import recipe
+from handlens.train.experiment import new_course
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.optim import optimiser
 from handlens.train.precision import Batch
-from handlens.train.recipes import recipe
-from handlens.train.settings import Settings
 from handlens.train.trainer import fit
 
 

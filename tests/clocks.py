@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from handlens.io.live import Grabber, Live
+from handlens.io.sources.live import Grabber, Live
 from handlens.types import Frame, Image
 
 PATIENCE_S = 30.0  # only a test that fails waits for so long

@@ -16,7 +16,7 @@ import pytest
 from clocks import FakeClock, play_in_step, wait
 
 from handlens.cli import run
-from handlens.io.sound import Alarm
+from handlens.io.alarm import Alarm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,8 +52,8 @@ def own_cache(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
 def play_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The clock by which files are played; whoever watches takes every frame, and nobody waits."""
     made = FakeClock()
-    monkeypatch.setattr("handlens.io.live.time", made)
-    monkeypatch.setattr("handlens.io.live.Grabber", play_in_step(made))
+    monkeypatch.setattr("handlens.io.sources.live.time", made)
+    monkeypatch.setattr("handlens.io.sources.live.Grabber", play_in_step(made))
     return made
 
 
@@ -68,7 +68,7 @@ def mute_machine(monkeypatch: pytest.MonkeyPatch) -> None:
                 wait(lambda: self.last_started)
             return asked
 
-    monkeypatch.setattr("handlens.io.sound.Alarm", Heard)
+    monkeypatch.setattr("handlens.io.alarm.Alarm", Heard)
     monkeypatch.setenv("PATH", "")
 
 

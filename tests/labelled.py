@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from media import quadrants, save_picture
 
-from handlens.data.sets import Labelled, LabelledSet
+from handlens.data.dataset import Labelled, LabelledSet
 
 NAMES = ("cheek", "left chin", "nase ü")
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from handlens.card import ModelCard
-from handlens.train.exporter import export
-from handlens.train.torch_runner import TorchRunner
+from handlens.train.export.export import export
+from handlens.train.export.torch_runner import TorchRunner
 
 
 def lived_in(net: nn.Module, *sides: int) -> nn.Module:

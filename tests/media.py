@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from handlens.errors import HandlensError
-from handlens.io.sinks import Sink
-from handlens.io.sources import open_source
+from handlens.io.sinks.base import Sink
+from handlens.io.sources.open import open_source
 from handlens.types import Detections, Event, Frame, Image, Result
 
 MILLISECOND = Fraction(1, 1000)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from media import fail, frame, quadrants, save_picture, stream_times, write
 
-from handlens.io.annotated import Annotated
-from handlens.io.film import Film
-from handlens.io.pictures import read_picture
-from handlens.io.threads import Threaded
+from handlens.io.pictures.read import read_picture
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.sinks.film import Film
+from handlens.io.sinks.threaded import Threaded
 
 UNEVEN = [0.0, 0.033, 0.1, 0.5, 0.517, 2.0]
 
@@ -73,7 +73,7 @@ def test_a_stream_that_changes_its_size_stays_one_film(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_h264_encoder_the_film_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlens.io.film._ENCODERS", (("no such encoder", {}), ("mpeg4", {"qscale": "4"})))
+    monkeypatch.setattr("handlens.io.sinks.film._ENCODERS", (("no such encoder", {}), ("mpeg4", {"qscale": "4"})))
     with Film(tmp_path / "a.mp4") as film:
         for number, moment in enumerate(UNEVEN):
             film.add(quadrants(65, 49) + np.uint8(number), moment)

@@ -11,7 +11,7 @@ from mask_sets import SIDE, array_pair, binary_masks, coco_polygons, index_masks
 from tiny_models import mask_model
 
 from handlens.cli import run
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError
 
 NOTHING = np.zeros((SIDE, SIDE), np.uint8)

@@ -8,7 +8,7 @@ from tiny_clips import level_video
 from tiny_models import brightness_model
 
 from handlens.cli import run
-from handlens.cli.front import app
+from handlens.cli.app import app
 
 
 @pytest.fixture

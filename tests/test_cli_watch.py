@@ -13,7 +13,7 @@ from tiny_clips import BRIGHT, DARK, level_video
 from tiny_models import brightness_model
 
 from handlens.cli import run
-from handlens.cli.view import View
+from handlens.cli.console import View
 from handlens.loop import Step
 from handlens.types import Event, Frame
 

@@ -11,9 +11,9 @@ from combined_parts import RED, hand_picture, mask_model, sign_model
 from handlens import weights
 from handlens.card import ModelCard
 from handlens.cli import run
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError, ModelError, NotYet
-from handlens.evaluate.measure import evaluate
+from handlens.evaluate.evaluate import evaluate
 from handlens.io.draw import draw
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner, OnnxRunner

@@ -12,16 +12,16 @@ from combined_parts import hand_picture, mask_model, sign_model
 from handlens.cli import run
 from handlens.clip import demo_clip
 from handlens.errors import InputError, ModelError
-from handlens.handcrop import find_crops
-from handlens.io.sources import open_source
+from handlens.io.sources.open import open_source
 from handlens.offline import import_onnxruntime
 from handlens.predictor import Predictor, load
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner
-from handlens.silhouette import seen
 from handlens.tasks.combined import Composed
+from handlens.tasks.hand_crop import find_crops
+from handlens.tasks.silhouette import seen
 from handlens.train.combined_check import TOLERANCE, compare
-from handlens.train.combined_export import export_combined, part_file
+from handlens.train.export.combined import export_combined, part_file
 from handlens.types import Frame
 from handlens.weights import shipped
 
@@ -114,8 +114,8 @@ def wild_maps(rng, height, width):
 def test_any_mask_is_cropped_to_the_same_pixels(sure):
     from onnx import TensorProto, helper
 
-    from handlens.train.crop_layer import OPSET, crop_layer
-    from handlens.train.onnx_steps import Steps, Value
+    from handlens.train.export.crop_graph import OPSET, crop_layer
+    from handlens.train.export.onnx_ops import Steps, Value
 
     steps = Steps()
     cropped = crop_layer(steps, Value("maps", steps), 1, (64, 48), sure)
@@ -201,7 +201,7 @@ class TestFiles:
         np.testing.assert_allclose(hand.xyxy[:2], [columns.min(), rows.min()], atol=16)
 
     def test_what_answers_otherwise_is_refused_and_leaves_no_file(self, tmp_path, monkeypatch):
-        from handlens.train import crop_layer
+        from handlens.train.export import crop_graph as crop_layer
 
         monkeypatch.setattr(crop_layer, "REACH", 1.5)
         parts = mask_model(tmp_path / "seg.onnx"), sign_model(tmp_path / "sign.onnx")
@@ -311,7 +311,7 @@ def test_operators_of_others_are_refused(tmp_path):
     model = onnx.load(sign_model(tmp_path / "sign.onnx", angle=False))
     model.graph.node[1].domain = "com.microsoft"
     model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
-    from handlens.train import combined_export
+    from handlens.train.export import combined as combined_export
 
     onnx.save(model, str(tmp_path / "foreign.onnx"))
     with pytest.raises(InputError, match=r"operators of 'com\.microsoft'"):

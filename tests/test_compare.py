@@ -10,8 +10,8 @@ import pytest
 from tiny_models import brightness_model, hand_model
 
 from handlens.cli import run
-from handlens.evaluate.comparison import read_runs, remarks, table_of
-from handlens.evaluate.comparison_plot import figure_of
+from handlens.evaluate.compare import read_runs, remarks, table_of
+from handlens.evaluate.plots.compare import figure_of
 
 LOG = "epoch,loss,accuracy,val_accuracy,val_log loss\n1,{0},0.5,0.4,0.7\n2,{1},0.8,,\n3,{2},0.9,0.6,0.5\n"
 

@@ -13,7 +13,7 @@ from handlens.io.draw import draw
 from handlens.jsonlines import to_json
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
-from handlens.train.graphs import LayeredGraph
+from handlens.train.export.graphs import LayeredGraph
 from handlens.types import Frame, Mask, Result
 
 NAMES = ("background", "hand", "face")

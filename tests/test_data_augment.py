@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("torchvision")
 
 from handlens.boxes import iou
-from handlens.data.open import open_set
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.write_folders import write_set
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.detect_format import open_set
+from handlens.data.write import write_set
 from handlens.errors import FrameError, InputError, OutputError
+from handlens.train.augment.offline import SHEET, Order, enlarge_set
 from handlens.train.enlarge import IGNORE, STEPS, changed, cut_out, steps_of, turned, turned_boxes, view_of
-from handlens.train.enlarged import SHEET, Order, enlarge_set
 from handlens.types import Image
 
 SIZE = (160, 200)  # height, width

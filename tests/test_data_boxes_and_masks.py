@@ -8,7 +8,7 @@ import pytest
 from made_sets import HIGH, WIDE, save, view, yolo_picture
 
 from handlens.cli import run
-from handlens.data.open import has_boxes_and_masks, open_set
+from handlens.data.formats.detect_format import has_boxes_and_masks, open_set
 
 BOX = (1, 0.5, 0.5, 0.5, 0.5)
 

@@ -10,8 +10,8 @@ from made_sets import class_folders, masked_set, save, view, yolo_picture, yolo_
 
 from handlens.cli import run
 from handlens.data.build import merge_sets
-from handlens.data.open import open_set
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
 
 
 def build(*arguments: object) -> int:

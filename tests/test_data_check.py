@@ -11,9 +11,9 @@ from made_sets import class_folders, masked_set, save, view, yolo_picture, yolo_
 from handlens.cli import run
 from handlens.data.check import ERRORS, LEAK_GROUP, LEAK_NEAR, LEAK_SAME, NEAR_COPY, NO_CLASS, SAME, Findings, check_set
 from handlens.data.check_sheet import SIDE, check_sheet
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.data.problems import Problem
-from handlens.data.survey import survey
+from handlens.data.scan import survey
 
 BOX = (0, 0.5, 0.5, 0.4, 0.3)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from made_sets import view
 
-from handlens.cli.data_sets import NEAR_BITS, PUBLISHED_SHARES
+from handlens.cli.data.options import NEAR_BITS, PUBLISHED_SHARES
 from handlens.data.fingerprints import BITS, NEAR, digest, distances, fingerprint, near_pairs
-from handlens.data.splitting import SHARES, read_shares
+from handlens.data.split import SHARES, read_shares
 
 
 def jpeg(image, quality):

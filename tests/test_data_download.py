@@ -11,10 +11,10 @@ import pytest
 from clocks import FakeClock
 from fake_galleries import Galleries, picture
 
-from handlens.data import commons, openverse
-from handlens.data.credits import COLUMNS, Credits, licences_of
-from handlens.data.download import Tally, gather, in_turn, open_folder, slug
-from handlens.data.web import Web
+from handlens.data.download import commons, openverse
+from handlens.data.download.credits import COLUMNS, Credits, licences_of
+from handlens.data.download.download import Tally, gather, in_turn, open_folder, slug
+from handlens.data.download.http import Web
 from handlens.errors import FrameError, HandlensError, InputError
 
 FREE = ("by", "by-sa", "cc0", "pdm")
@@ -176,7 +176,7 @@ def test_the_licences_of_commons_are_understood(said: str, wanted: tuple[str, st
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The clock of those who wait between requests, and before they repeat one."""
     made = FakeClock()
-    for room in ("handlens.data.web", "urllib3.util.retry"):
+    for room in ("handlens.data.download.http", "urllib3.util.retry"):
         monkeypatch.setattr(f"{room}.time", made)
     return made
 

@@ -13,14 +13,14 @@ from labelled import NAMES, assert_same, boxed_set, put_picture
 from pycocotools import mask as mask_api
 
 from handlens.cli import run
-from handlens.data.coco import read_coco, write_coco
 from handlens.data.convert import WRITERS, convert
-from handlens.data.labelstudio import read_labelstudio, write_labelstudio
-from handlens.data.open import open_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.coco import read_coco, write_coco
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.labelstudio import read_labelstudio, write_labelstudio
+from handlens.data.formats.voc import read_voc, write_voc
+from handlens.data.formats.yolo import read_yolo, write_yolo
 from handlens.data.problems import Problem
-from handlens.data.sets import LabelledSet
-from handlens.data.voc import read_voc, write_voc
-from handlens.data.yolo import read_yolo, write_yolo
 from handlens.errors import InputError, OutputError
 
 FORMATS = {

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from media import save_picture
 
-from handlens.data.folders import read_folders
-from handlens.data.lists import read_lists
-from handlens.data.open import open_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.class_folders import read_folders
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.file_lists import read_lists
 from handlens.data.problems import Problem
-from handlens.data.sets import LabelledSet
 from handlens.data.tables import read_table
 from handlens.errors import InputError
 

@@ -9,17 +9,17 @@ import pytest
 from made_sets import masked_set, save, view, yolo_picture
 
 from handlens.cli import run
-from handlens.data.coco import read_coco
-from handlens.data.labelstudio import read_labelstudio
-from handlens.data.masks import read_masks
-from handlens.data.open import open_set
+from handlens.data.dataset import Labelled
+from handlens.data.formats.coco import read_coco
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.labelstudio import read_labelstudio
+from handlens.data.formats.masks import read_masks
+from handlens.data.formats.voc import read_voc
+from handlens.data.formats.yolo import read_yolo
 from handlens.data.pictures import picture_size
 from handlens.data.problems import IGNORED, NO_PICTURE, TURNED, WRONG_SIZE, Problem
-from handlens.data.sets import Labelled
-from handlens.data.voc import read_voc
-from handlens.data.yolo import read_yolo
 from handlens.errors import InputError
-from handlens.io.pictures import read_picture
+from handlens.io.pictures.read import read_picture
 
 BOX = [10, 20, 30, 60]  # of 96 x 80
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from media import quadrants, save_picture
 
-from handlens.data.masks import read_classes, read_masks
-from handlens.data.open import open_set
-from handlens.data.packs import read_pair
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.masks import read_classes, read_masks
+from handlens.data.formats.npy import read_pair
+from handlens.data.formats.silhouettes import read_silhouettes
 from handlens.data.problems import Problem
-from handlens.data.silhouettes import read_silhouettes
 from handlens.errors import FrameError, InputError
 
 INDEX = np.zeros((48, 64), np.uint8)

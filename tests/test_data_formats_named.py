@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.data.problems import Problem
 from handlens.errors import InputError
 

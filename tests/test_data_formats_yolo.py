@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from media import quadrants, save_picture
 
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.yolo import read_yolo, write_yolo
 from handlens.data.problems import Problem
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.yolo import read_yolo, write_yolo
 from handlens.errors import InputError, OutputError
 
 LINE = "1 0.5 0.5 0.25 0.5\n"  # of 64 x 48: 24, 12, 40, 36

@@ -7,8 +7,8 @@ import pytest
 from made_sets import class_folders, masked_set, view, yolo_picture, yolo_set
 
 from handlens.cli import run
-from handlens.data.open import open_set
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
 
 
 def remap(root: Path, dest: Path, *more: str) -> int:

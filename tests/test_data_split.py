@@ -6,7 +6,7 @@ import pytest
 from made_sets import class_folders, masked_set, yolo_set
 
 from handlens.cli import run
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 
 
 def content(root: Path) -> dict[str, bytes]:

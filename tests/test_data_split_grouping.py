@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.fingerprints import BITS
 from handlens.data.grouping import families, group_by_folder, group_by_pattern, name_families
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.splitting import SHARES, read_shares, split_families
-from handlens.data.survey import Survey
+from handlens.data.scan import Survey
+from handlens.data.split import SHARES, read_shares, split_families
 from handlens.errors import InputError
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from handlens.boxes import inside
 from handlens.cli import run
-from handlens.data.masks import read_masks
-from handlens.data.sets import LabelledSet
-from handlens.data.yolo import read_yolo
-from handlens.train.shots import MASKS, Task, draw_shot, labelled
-from handlens.train.staged import class_names, plan_tasks, stage_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.masks import read_masks
+from handlens.data.formats.yolo import read_yolo
+from handlens.synth.dataset import class_names, plan_tasks, stage_set
+from handlens.synth.labelled_scene import MASKS, Task, draw_shot, labelled
 
 SIZE = 96
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.turning import ring_of, turned, turned_label, turned_picture, upto_half
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.rotate import ring_of, turned, turned_label, turned_picture, upto_half
 from handlens.errors import InputError
 
 

@@ -8,7 +8,7 @@ import pytest
 from made_sets import save, view
 
 from handlens.cli import run
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.data.problems import IGNORED, WRONG_LINE, Problem
 from handlens.errors import InputError
 

@@ -13,14 +13,14 @@ import typer
 from test_readme import ROOT, commands, understand
 
 import handlens
-from handlens.cli.front import app
+from handlens.cli.app import app
 from handlens.data import check, problems
-from handlens.data.open import FORMATS
-from handlens.train.look import LOOKS, PLAIN, Look
+from handlens.data.formats.detect_format import FORMATS
+from handlens.train.augment.config import LOOKS, PLAIN, Look
+from handlens.train.config import Settings
+from handlens.train.defaults import RECIPES, Recipe
 from handlens.train.nets import catalog
 from handlens.train.plan import Plan
-from handlens.train.recipes import RECIPES, Recipe
-from handlens.train.settings import Settings
 from handlens.weights import SHIPPED
 
 DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}

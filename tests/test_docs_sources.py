@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlens.io.find import ALL_PICTURE_ENDINGS, VIDEO_ENDINGS
+from handlens.io.sources.find import ALL_PICTURE_ENDINGS, VIDEO_ENDINGS
 
 PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
 

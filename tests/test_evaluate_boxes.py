@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from handlens.card import ModelCard
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.remap import rename
-from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import FrameError, InputError
 from handlens.evaluate import coco
+from handlens.evaluate.bootstrap import resampled
 from handlens.evaluate.coco import Boxes
 from handlens.evaluate.curves import Confusion
-from handlens.evaluate.intervals import resampled
-from handlens.evaluate.measure import evaluate
+from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.pairs import paired
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner

@@ -11,14 +11,14 @@ from tiny_models import hand_model
 
 from handlens.card import ModelCard
 from handlens.cli import run
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.rotate import turned, upto_half
 from handlens.data.sampling import evenly
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.turning import turned, upto_half
 from handlens.errors import InputError
-from handlens.evaluate.circle import SECTORS, Turned, around, lean_apart
-from handlens.evaluate.circle_plot import plot_circle
-from handlens.evaluate.measure import evaluate
-from handlens.evaluate.writing import as_json, write_measurement
+from handlens.evaluate.angles import SECTORS, Turned, around, lean_apart
+from handlens.evaluate.evaluate import evaluate
+from handlens.evaluate.plots.angles import plot_circle
+from handlens.evaluate.write import as_json, write_measurement
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
 

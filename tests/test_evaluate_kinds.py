@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from handlens.card import ModelCard
-from handlens.data.sets import Labelled, LabelledSet
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import InputError
+from handlens.evaluate.bootstrap import quantile
 from handlens.evaluate.classify import LabelJudge
 from handlens.evaluate.curves import Confusion
-from handlens.evaluate.intervals import quantile
-from handlens.evaluate.measure import evaluate
+from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.pairs import shown
 from handlens.evaluate.segment import confusion, edges
 from handlens.evaluate.touch import Touches

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from handlens.evaluate import binary
+from handlens.evaluate.bootstrap import BLOCK, Drawn, interval, resampled, rows
 from handlens.evaluate.curves import reliability
-from handlens.evaluate.intervals import BLOCK, Drawn, interval, resampled, rows
 from handlens.report import Report, Row
 
 ONE = np.ones((1, 6))

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from test_evaluate_kinds import contact, model, picture, touch_pictures
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError, OutputError
 from handlens.evaluate.curves import Confusion, PrecisionRecall, Reliability
+from handlens.evaluate.evaluate import Outcome, evaluate
 from handlens.evaluate.judge import Verdict
-from handlens.evaluate.log_plot import plot_log
-from handlens.evaluate.measure import Outcome, evaluate
-from handlens.evaluate.plots import plot_curves
-from handlens.evaluate.sheets import SIDE, chosen, sheet
-from handlens.evaluate.writing import write_measurement
+from handlens.evaluate.plots.contact_sheets import SIDE, chosen, sheet
+from handlens.evaluate.plots.curves import plot_curves
+from handlens.evaluate.plots.log import plot_log
+from handlens.evaluate.write import write_measurement
 from handlens.io.sheet import GAP, STRIP, captioned, fitted, grid
 from handlens.predictor import Predictor
 

@@ -14,7 +14,7 @@ from test_predictor import frame as grey
 
 from handlens.cli import run
 from handlens.clip import demo_clip
-from handlens.io.sources import open_source
+from handlens.io.sources.open import open_source
 from handlens.predictor import Predictor
 from handlens.types import Image
 
@@ -63,7 +63,7 @@ def answers(file: Path) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the curves and sheets here, and they take most of the time."""
-    monkeypatch.setattr("handlens.evaluate.writing.write_measurement", lambda *arguments: [])
+    monkeypatch.setattr("handlens.evaluate.write.write_measurement", lambda *arguments: [])
 
 
 def both(tmp_path: Path, model: str, data: Path, files: list[Path]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from media import read, save_picture, save_sound, save_video
 
 from handlens.errors import InputError
-from handlens.io.find import find_files
+from handlens.io.sources.find import find_files
 
 
 def names(found: list[str], top: Path) -> list[str]:

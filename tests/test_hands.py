@@ -8,7 +8,7 @@ from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
-from handlens.tasks.finding import single
+from handlens.tasks.find_hands import single
 from handlens.types import Detections, Frame
 
 NAMES = ("dark", "bright")

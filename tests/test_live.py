@@ -13,9 +13,9 @@ from clocks import FakeClock, SteppedCamera, Stopping
 from media import save_video
 
 from handlens.errors import DeviceError, FrameError, HandlensError
-from handlens.io.camera import open_camera
-from handlens.io.live import play
-from handlens.io.sources import open_source
+from handlens.io.sources.camera import open_camera
+from handlens.io.sources.live import play
+from handlens.io.sources.open import open_source
 
 
 def test_a_slow_reader_of_a_live_source_gets_the_newest_frame() -> None:
@@ -36,7 +36,7 @@ def test_a_file_played_live_keeps_its_own_speed(tmp_path: Path, monkeypatch: pyt
     path = save_video(tmp_path / "a.mp4", [0, 100, 150, 400, 600])
     clock = FakeClock()
     with monkeypatch.context() as patch, open_source(path) as source:
-        patch.setattr("handlens.io.live.time", clock)
+        patch.setattr("handlens.io.sources.live.time", clock)
         begin = clock.now
         arrivals = [(clock.now - begin, frame.time) for frame in play(source)(Stopping(clock))]
     assert [stamp for _, stamp in arrivals] == pytest.approx([0, 0.1, 0.15, 0.4, 0.6])
@@ -104,7 +104,7 @@ class FakeCamera:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The clock of cameras and of those who wait for them."""
     made = FakeClock()
-    for room in ("handlens.io.camera", "handlens.io.live"):
+    for room in ("handlens.io.sources.camera", "handlens.io.sources.live"):
         monkeypatch.setattr(f"{room}.time", made)
     return made
 

@@ -18,11 +18,11 @@ from media import BrightPredictor, quadrants, save_picture, save_video, shade, s
 
 from handlens.errors import FrameError, HandlensError, OutputError
 from handlens.events import EventTracker
-from handlens.io.annotated import Annotated
-from handlens.io.live import Live
-from handlens.io.sinks import EventFile, JsonLines, Sink
-from handlens.io.sources import OnError, open_source
-from handlens.io.threads import Threaded
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.sinks.base import EventFile, JsonLines, Sink
+from handlens.io.sinks.threaded import Threaded
+from handlens.io.sources.live import Live
+from handlens.io.sources.open import OnError, open_source
 from handlens.loop import Step, run
 from handlens.track import Tracker
 from handlens.types import Event, Frame, Result

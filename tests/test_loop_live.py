@@ -9,9 +9,9 @@ from clocks import FakeClock, SteppedCamera, StillClock, wait
 from media import BrightPredictor, shade
 
 from handlens.events import EventTracker
-from handlens.io.sinks import Sink
-from handlens.io.sound import Alarm
-from handlens.io.threads import Threaded
+from handlens.io.alarm import Alarm
+from handlens.io.sinks.base import Sink
+from handlens.io.sinks.threaded import Threaded
 from handlens.loop import Step, run
 from handlens.track import Tracker
 from handlens.types import Frame, Result
@@ -44,7 +44,7 @@ def test_the_alarm_starts_at_the_opening_though_the_player_hangs_and_the_disk_is
     player.write_text("#!/bin/sh\nexec sleep 60\n")
     player.chmod(0o755)
     clock = StillClock()
-    for room in ("handlens.io.sound", "handlens.io.live", "handlens.loop"):
+    for room in ("handlens.io.alarm", "handlens.io.sources.live", "handlens.loop"):
         monkeypatch.setattr(f"{room}.time", clock)
     camera = SteppedCamera(clock, 110, 0.02, lambda time: shade(time, (0.2, 2.2)))
     opened: list[float] = []

@@ -12,9 +12,9 @@ from handlens.cli.words import verdict
 from handlens.errors import OutputError
 from handlens.events import EventTracker
 from handlens.io.draw import FACE, HAND, draw
-from handlens.io.masks import MaskFiles, write_mask
-from handlens.io.places import Places
-from handlens.io.sinks import JsonLines
+from handlens.io.sinks.base import JsonLines
+from handlens.io.sinks.masks import MaskFiles, write_mask
+from handlens.io.sinks.paths import Places
 from handlens.summary import Summary
 from handlens.types import Frame, Image, Mask, Result
 

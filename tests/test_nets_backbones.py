@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from handlens.errors import InputError  # noqa: E402
 from handlens.train.nets.attention import AttentionBody  # noqa: E402
 from handlens.train.nets.backbones import BACKBONES, backbone  # noqa: E402
-from handlens.train.nets.fusing import count, fuse  # noqa: E402
+from handlens.train.nets.fuse import count, fuse  # noqa: E402
 from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
 
 PUBLISHED = {

@@ -11,8 +11,8 @@ pytest.importorskip("segmentation_models_pytorch")
 from handlens.card import ModelCard  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.exporter import export  # noqa: E402
-from handlens.train.graphs import canonical_graph  # noqa: E402
+from handlens.train.export.export import export  # noqa: E402
+from handlens.train.export.graphs import canonical_graph  # noqa: E402
 from handlens.train.nets import catalog  # noqa: E402
 from handlens.train.nets.deeplab import DeepLab  # noqa: E402
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from handlens.card import ModelCard  # noqa: E402
-from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
+from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.train.anchor_search import (  # noqa: E402
     fit_anchors,
@@ -17,8 +17,8 @@ from handlens.train.anchor_search import (  # noqa: E402
     search_anchors,
     set_anchors,
 )
-from handlens.train.nets.darknet import Darknet  # noqa: E402
-from handlens.train.nets.darknet_cfg import parse_cfg  # noqa: E402
+from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
+from handlens.train.nets.darknet.net import Darknet  # noqa: E402
 from handlens.train.nets.darknet_standard import standard_cfg  # noqa: E402
 from handlens.train.nets.yolov5 import STRIDES, YoloV5  # noqa: E402
 

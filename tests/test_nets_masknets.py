@@ -9,9 +9,9 @@ torch = pytest.importorskip("torch")
 from handlens.card import ModelCard  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.exporter import export  # noqa: E402
-from handlens.train.graphs import canonical_graph  # noqa: E402
-from handlens.train.nets.fusing import count  # noqa: E402
+from handlens.train.export.export import export  # noqa: E402
+from handlens.train.export.graphs import canonical_graph  # noqa: E402
+from handlens.train.nets.fuse import count  # noqa: E402
 from handlens.train.nets.glove import Glove  # noqa: E402
 from handlens.train.nets.masknets import SNet, UNet, VGGDecoder  # noqa: E402
 

@@ -10,7 +10,7 @@ from made_boxes import overfit, pictures, worst_overlap  # noqa: E402
 
 from handlens.errors import InputError  # noqa: E402
 from handlens.train.nets.box_losses import truth_of  # noqa: E402
-from handlens.train.nets.fusing import count, fuse  # noqa: E402
+from handlens.train.nets.fuse import count, fuse  # noqa: E402
 from handlens.train.nets.nano import STRIDES, Nano, places_of  # noqa: E402
 from handlens.train.nets.nano_loss import Assigned, assign  # noqa: E402
 
@@ -80,7 +80,7 @@ def test_the_exported_file_takes_any_batch_and_answers_as_torch(tmp_path: Path):
     pytest.importorskip("onnx")
     from handlens.card import ModelCard
     from handlens.runner import OnnxRunner
-    from handlens.train.exporter import export
+    from handlens.train.export.export import export
 
     card = ModelCard("nano", "touch", "detect", ("face", "hand"), (64, 64), "letterbox")
     graph, x = net_of().eval().graph(), torch.randn(3, 3, 64, 64)

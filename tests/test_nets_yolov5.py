@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.fusing import count, fuse  # noqa: E402
+from handlens.train.nets.fuse import count, fuse  # noqa: E402
 from handlens.train.nets.yolov5 import SCALES, YoloV5, YoloV5Graph, load_yolov5  # noqa: E402
 
 FUSED_18 = [

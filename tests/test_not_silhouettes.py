@@ -12,8 +12,8 @@ from tiny_models import hand_model
 import handlens
 from handlens.cli import run
 from handlens.clip import demo_clip
-from handlens.io.sources import open_source
-from handlens.silhouette import is_silhouette
+from handlens.io.sources.open import open_source
+from handlens.tasks.silhouette import is_silhouette
 from handlens.types import Image
 
 

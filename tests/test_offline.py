@@ -16,8 +16,8 @@ from tiny_clips import BRIGHT, DARK, level_video
 from tiny_models import brightness_model
 from training_sets import lit_set
 
-from handlens.data.sets import LabelledSet
-from handlens.data.yolo import write_yolo
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.yolo import write_yolo
 
 ROOT = Path(__file__).resolve().parents[1]
 ONLY_IMPORTER = Path("src/handlens/offline.py")

@@ -9,8 +9,8 @@ import pytest
 from media import corners, quadrants, read, save_picture
 
 from handlens.errors import FrameError
-from handlens.io.header import read_header
-from handlens.io.pictures import decode_picture, read_picture
+from handlens.io.pictures.header import read_header
+from handlens.io.pictures.read import decode_picture, read_picture
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm"])

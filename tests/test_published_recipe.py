@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.report import Row
 
 pytest.importorskip("lightning")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from handlens.cli.front import app
+from handlens.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "handlens"

@@ -16,9 +16,9 @@ from tiny_models import brightness_model
 
 from handlens.cli import run
 from handlens.errors import DeviceError
-from handlens.io.camera import open_camera
-from handlens.io.reading import Reading
-from handlens.io.reconnect import Connection, Reconnecting
+from handlens.io.sources.camera import open_camera
+from handlens.io.sources.reading import Reading
+from handlens.io.sources.reconnect import Connection, Reconnecting
 from handlens.types import Frame
 
 
@@ -53,7 +53,7 @@ class Sender:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     made = FakeClock()
-    monkeypatch.setattr("handlens.io.reconnect.time", made)
+    monkeypatch.setattr("handlens.io.sources.reconnect.time", made)
     return made
 
 
@@ -140,13 +140,13 @@ def test_a_camera_that_is_pulled_out_and_put_in_again_goes_on(monkeypatch: pytes
     clock = FakeClock()
     for room in ("camera", "reconnect", "live"):
         monkeypatch.setattr(f"handlens.io.{room}.time", clock)
-    monkeypatch.setattr("handlens.io.live.Grabber", play_in_step(clock))
+    monkeypatch.setattr("handlens.io.sources.live.Grabber", play_in_step(clock))
     devices = [PulledOut(1), PulledOut(1)]
     said: list[str] = []
     opened = iter(devices)
     reading = Reading(remark=said.append)
     with open_camera(0, reading, lambda number: next(opened, None) or _absent(), reconnect=5.0) as source:
-        monkeypatch.setattr("handlens.io.reconnect._REST_S", 0.001)
+        monkeypatch.setattr("handlens.io.sources.reconnect._REST_S", 0.001)
         frames, times = [], []
         for frame in source.frames(lambda error: said.append(str(error))):
             frames.append(frame.index)
@@ -200,7 +200,7 @@ def flapping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_watch_tries_again_and_appends_its_events_with_the_time_of_day(tmp_path, monkeypatch, flapping, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("handlens.io.reconnect._REST_S", 0.05)
+    monkeypatch.setattr("handlens.io.sources.reconnect._REST_S", 0.05)
     brightness_model(tmp_path / "light.onnx")
     asked = ["watch", flapping, "-m", "light.onnx", "--no-page", "--no-sound", "--reconnect", "0.5", "--min-time", "0"]
     run([*asked, "--events", "day.csv", "--json", "day.jsonl"])

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from handlens.data.silhouettes import read_silhouettes
+from handlens.data.formats.silhouettes import read_silhouettes
 from handlens.errors import InputError
-from handlens.silhouette import find_shape
-from handlens.train.render.finger_poses import FINGER_POSES, NUMBERS, finger_pose
-from handlens.train.sets.render_hands import PER_HAND, Plan, main, render_one, write_hands
+from handlens.tasks.silhouette import find_shape
+from recipes.signs.finger_poses import FINGER_POSES, NUMBERS, finger_pose
+from recipes.signs.render import PER_HAND, Plan, main, render_one, write_hands
 
 COUNT = 24
 
@@ -120,7 +120,7 @@ def test_a_render_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
     def broken(plan: Plan, number: int) -> np.ndarray:
         raise RuntimeError("the lamp went out")
 
-    monkeypatch.setattr("handlens.train.sets.render_hands.render_one", broken)
+    monkeypatch.setattr("recipes.signs.render.render_one", broken)
     with pytest.raises(RuntimeError):
         write_hands(tmp_path / "hands.npz", Plan(), 2)
     assert not list(tmp_path.iterdir())

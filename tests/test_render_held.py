@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from handlens.data.open import open_set
+from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError, OutputError
-from handlens.train.render.grips import GRIPS, bend, grip
-from handlens.train.render.hand_bones import FINGERS
-from handlens.train.render.held import CANVAS, EMPTY, held_picture
-from handlens.train.render.things import random_thing
-from handlens.train.sets.render_held import NAMES, Plan, main, render_crop, write_held
+from handlens.synth.hand_bones import FINGERS
+from recipes.hold.grips import GRIPS, bend, grip
+from recipes.hold.held_hand import CANVAS, EMPTY, held_picture
+from recipes.hold.objects import random_thing
+from recipes.hold.render import NAMES, Plan, main, render_crop, write_held
 
 
 @pytest.mark.slow

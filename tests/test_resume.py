@@ -227,7 +227,7 @@ def test_pictures_are_noted_in_groups(at, monkeypatch):
 
 def test_a_file_that_another_run_is_writing_is_left_alone(at, capsys):
     pytest.importorskip("fcntl")
-    from handlens.io.sinks import EventFile
+    from handlens.io.sinks.base import EventFile
 
     with EventFile("k.csv"):
         assert run(ASKED) == 2

@@ -8,7 +8,7 @@ from test_touch_composition import contact
 import handlens
 from handlens.card import ModelCard
 from handlens.clip import demo_clip
-from handlens.io.sources import open_source
+from handlens.io.sources.open import open_source
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
 from handlens.types import Detections, Frame

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import handlens
-from handlens.train.render.contact import Skin, distance, gap_along, place, regions_met, settle
-from handlens.train.render.hand_bones import POSES, named_pose
-from handlens.train.render.hand_model import VIEWS, render_hand
-from handlens.train.render.hand_skin import HandLook
-from handlens.train.render.scene import REGIONS, Stage, random_stage, render_scene
-from handlens.train.render.scene_plan import GESTURES, KINDS
+from handlens.synth.hand_bones import POSES, named_pose
+from handlens.synth.hand_model import VIEWS, render_hand
+from handlens.synth.hand_on_face import Skin, distance, gap_along, place, regions_met, settle
+from handlens.synth.hand_plans import GESTURES, KINDS
+from handlens.synth.hand_skin import HandLook
+from handlens.synth.scene import REGIONS, Stage, random_stage, render_scene
 
 SIZE = (120, 160)
 MEDIA = Path(handlens.__file__).parent / "media"

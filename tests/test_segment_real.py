@@ -7,15 +7,15 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
-from handlens.train.sets.faceparts import OVAL
-from handlens.train.sets.grounds import recoloured, texture
-from handlens.train.sets.outlines import Outlined
-from handlens.train.sets.pack import FaceTable
-from handlens.train.sets.segment_bases import FACE, IGNORE
-from handlens.train.sets.segment_marking import asked, judged, single
-from handlens.train.sets.segment_real import drawn, link, write
-from handlens.train.sets.segment_sets import HAND, OVER
 from handlens.types import Floats
+from recipes.segment.add_real import drawn, link, write
+from recipes.segment.auto_label import asked, judged, single
+from recipes.segment.backgrounds import recoloured, texture
+from recipes.segment.build_set import HAND, OVER
+from recipes.segment.outlines import Outlined
+from recipes.segment.portraits import FACE, IGNORE
+from recipes.shared.face_regions import OVAL
+from recipes.shared.source_data import FaceTable
 
 NONE = np.zeros((0, 4), np.float32)
 

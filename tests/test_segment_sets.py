@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from handlens.data.open import open_set
-from handlens.train.facehand_data import Picture
+from handlens.data.formats.detect_format import open_set
 from handlens.train.losses import dice_loss
-from handlens.train.sets.cutouts import Cutout, describe
-from handlens.train.sets.faceparts import OVAL
-from handlens.train.sets.outlines import Outlined, read_outlines
-from handlens.train.sets.segment_bases import FACE, IGNORE, Base, is_late, outlined, portrait_marks
-from handlens.train.sets.segment_measures import numbers, write
-from handlens.train.sets.segment_measures import outlined as outlined_by_eye
-from handlens.train.sets.segment_sets import HAND, OVER, SIDE, drawn, stock_of
 from handlens.types import Floats, Image
+from recipes.segment.build_set import HAND, OVER, SIDE, drawn, stock_of
+from recipes.segment.build_test_set import numbers, write
+from recipes.segment.build_test_set import outlined as outlined_by_eye
+from recipes.segment.outlines import Outlined, read_outlines
+from recipes.segment.portraits import FACE, IGNORE, Base, is_late, outlined, portrait_marks
+from recipes.shared.cutouts import Cutout, describe
+from recipes.shared.face_regions import OVAL
+from recipes.touch.detector_data import Picture
 
 SKIN, GROUND, ARM = (200, 150, 120), (20, 60, 160), (230, 20, 20)
 

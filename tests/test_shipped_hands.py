@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import handlens
-from handlens.data.open import open_set
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.turning import turned
-from handlens.evaluate.measure import evaluate
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.detect_format import open_set
+from handlens.data.rotate import turned
+from handlens.evaluate.evaluate import evaluate
 from handlens.report import Report
 from handlens.train.sets.hand_pool import HELD_BACK, cut_out
-from handlens.train.sets.hold_sets import webcam_hands
 from handlens.types import Image
 from handlens.weights import SHIPPED
+from recipes.hold.build_set import webcam_hands
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handlens.data.open import open_set
-from handlens.evaluate.measure import evaluate
+from handlens.data.formats.detect_format import open_set
+from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import Predictor, load
-from handlens.train.sets.outlines import read_outlines
-from handlens.train.sets.segment_measures import Shown, hands, numbers, outlined, portraits
 from handlens.types import Frame, Mask
 from handlens.weights import SHIPPED
+from recipes.segment.build_test_set import Shown, hands, numbers, outlined, portraits
+from recipes.segment.outlines import read_outlines
 
 HAND, FACE = 1, 2
 

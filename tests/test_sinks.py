@@ -18,11 +18,11 @@ from tiny_clips import BRIGHT, DARK, level_video
 from tiny_models import brightness_model
 
 from handlens.errors import InputError, OutputError
-from handlens.io import draft as draft_room
-from handlens.io.annotated import Annotated
-from handlens.io.draft import Draft, LineFile
-from handlens.io.sinks import EventFile, JsonLines, Sink
-from handlens.io.threads import Threaded
+from handlens.io import atomic as draft_room
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.atomic import Draft, LineFile
+from handlens.io.sinks.base import EventFile, JsonLines, Sink
+from handlens.io.sinks.threaded import Threaded
 from handlens.types import Event, Frame, Result
 
 

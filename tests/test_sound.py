@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from clocks import StillClock, wait
 
+from handlens.io.alarm import PATIENCE_S, Alarm
 from handlens.io.players import find_players, has_device, write_beep
-from handlens.io.sound import PATIENCE_S, Alarm
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake players are shell scripts")
 
@@ -30,7 +30,7 @@ class Machine:
         self.clock = StillClock()
         self.lines: list[str] = []
         monkeypatch.setenv("PATH", str(folder))
-        monkeypatch.setattr("handlens.io.sound.time", self.clock)
+        monkeypatch.setattr("handlens.io.alarm.time", self.clock)
 
     def install(self, name: str, script: str = "") -> None:
         path = self.folder / name

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from media import quadrants, touch_result
 
-from handlens.io.annotated import Annotated
-from handlens.io.sources import open_source
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.sources.open import open_source
 
 BEEP = 1.2  # seconds at which the sound begins
 
@@ -150,7 +150,7 @@ def test_broken_sound_is_a_remark_and_the_pictures_are_kept(tmp_path: Path, monk
         raise ValueError("no such codec")
 
     source = clip(tmp_path / "a.mp4")
-    monkeypatch.setattr("handlens.io.soundtrack._track", broken)
+    monkeypatch.setattr("handlens.io.sinks.soundtrack._track", broken)
     film, remarks = annotate(source, tmp_path / "out")
     assert len(remarks) == 1
     assert "could not be kept" in remarks[0]

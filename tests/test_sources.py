@@ -9,7 +9,7 @@ import pytest
 from media import corners, read, save_picture, save_sound, save_video, stream_times, turn_video
 
 from handlens.errors import FrameError, InputError
-from handlens.io.sources import open_source
+from handlens.io.sources.open import open_source
 
 UNEVEN = [0, 33, 70, 71, 150, 400, 410, 1000, 1017, 1500, 3000, 3040, 3041, 3100, 5000, 5001, 5040, 5080, 6000, 6100]
 

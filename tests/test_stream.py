@@ -13,8 +13,8 @@ from clocks import StillClock
 from media import save_video, stream_times
 
 from handlens.errors import DeviceError, HandlensError
-from handlens.io import stream as stream_room
-from handlens.io.sources import open_source
+from handlens.io.sources import stream as stream_room
+from handlens.io.sources.open import open_source
 
 
 class Server:
@@ -87,7 +87,7 @@ def test_an_endless_stream_is_watched_until_someone_stops(clip: Path) -> None:
 
 def test_a_stream_that_stalls_ends_with_a_sentence(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_room, "READ_S", 1.0)
-    monkeypatch.setattr("handlens.io.live.time", StillClock())  # only the reader's own clock is to speak
+    monkeypatch.setattr("handlens.io.sources.live.time", StillClock())  # only the reader's own clock is to speak
     for live in (False, True):
         errors: list[HandlensError] = []
         sender = Server(lambda peer: peer.sendall(clip.read_bytes()), hang=True)

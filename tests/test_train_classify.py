@@ -15,16 +15,16 @@ pytest.importorskip("lightning")
 
 from handlens.card import ModelCard  # noqa: E402
 from handlens.cli import run  # noqa: E402
-from handlens.data.open import open_set  # noqa: E402
-from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
+from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
+from handlens.data.formats.detect_format import open_set  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.dividing import divided  # noqa: E402
-from handlens.train.loader import Batches, Samples  # noqa: E402
-from handlens.train.look import LOOKS  # noqa: E402
-from handlens.train.runs import open_predictor, prepared  # noqa: E402
-from handlens.train.turning import direction_hint  # noqa: E402
+from handlens.train.augment.config import LOOKS  # noqa: E402
+from handlens.train.loader.auto_split import divided  # noqa: E402
+from handlens.train.loader.loader import Batches, Samples  # noqa: E402
+from handlens.train.loader.turned_labels import direction_hint  # noqa: E402
+from handlens.train.run import open_predictor, prepared  # noqa: E402
 from handlens.types import Frame  # noqa: E402
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]

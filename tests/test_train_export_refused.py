@@ -10,8 +10,8 @@ from lived_in import card_of, written  # noqa: E402
 from torch import nn  # noqa: E402
 
 from handlens.errors import InputError, ModelError, OutputError  # noqa: E402
-from handlens.train.exporter import export  # noqa: E402
-from handlens.train.graphs import PixelGraph, canonical_graph  # noqa: E402
+from handlens.train.export.export import export  # noqa: E402
+from handlens.train.export.graphs import PixelGraph, canonical_graph  # noqa: E402
 from handlens.train.nets.catalog import build  # noqa: E402
 
 

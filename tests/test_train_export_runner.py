@@ -14,14 +14,14 @@ from handlens.card import ModelCard  # noqa: E402
 from handlens.errors import InputError, ModelError  # noqa: E402
 from handlens.predictor import Predictor  # noqa: E402
 from handlens.runner import OnnxRunner, Runner  # noqa: E402
-from handlens.train.exporter import export  # noqa: E402
-from handlens.train.graphs import PixelGraph, ProbabilityGraph, canonical_graph  # noqa: E402
+from handlens.train.export.export import export  # noqa: E402
+from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph  # noqa: E402
+from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
 from handlens.train.nets.catalog import build  # noqa: E402
 from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
-from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.train.torch_runner import TorchRunner  # noqa: E402
-from handlens.train.touch import plain_card  # noqa: E402
+from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph  # noqa: E402
 from handlens.types import Detections, Frame, Mask  # noqa: E402
+from recipes.touch.assemble import plain_card  # noqa: E402
 
 CONTACT = ("hand", "regions", "touch_logit", "region_scores")
 

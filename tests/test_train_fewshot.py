@@ -19,13 +19,13 @@ from training_sets import break_picture
 from handlens.card import KEY, ModelCard
 from handlens.cli import run
 from handlens.cli.extra import NEEDED
-from handlens.data.folders import read_folders
+from handlens.data.formats.class_folders import read_folders
 from handlens.errors import ModelError
 from handlens.predictor import load
 from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
-from handlens.train.fewshot_graph import headed, write_model
-from handlens.train.fewshot_head import Head
+from handlens.train.fewshot.graph import headed, write_model
+from handlens.train.fewshot.head import Head
 from handlens.train.fewshot_settings import few_settings
 from handlens.types import Frame, Image
 

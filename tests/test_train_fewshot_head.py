@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from handlens.train.fewshot_head import STRENGTHS, Views, fit_head, fit_temperature, leave_out, softmax
-from handlens.train.fewshot_report import share
+from handlens.train.fewshot.head import STRENGTHS, Views, fit_head, fit_temperature, leave_out, softmax
+from handlens.train.fewshot.report import share
 
 
 def views(label: list[int], features: np.ndarray, copies: int = 3, kin: list[int] | None = None) -> Views:
@@ -89,7 +89,7 @@ def test_mirrored_views_are_given_up_where_left_and_right_are_two_signs() -> Non
 
 
 def test_large_sets_are_left_out_in_folds(monkeypatch) -> None:
-    monkeypatch.setattr("handlens.train.fewshot_head.FITS", 1.0)
+    monkeypatch.setattr("handlens.train.fewshot.head.FITS", 1.0)
     label, ticks = [0, 1, 2] * 14, []
     left = leave_out(views(label, clusters(label, 6.0)), lambda: ticks.append(1))
     assert (left.folds, len(ticks)) == (10, 20)

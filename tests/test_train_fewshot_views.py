@@ -8,10 +8,10 @@ import pytest
 from training_sets import classify_set, noise
 
 from handlens.card import ModelCard
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
-from handlens.train.fewshot_views import HAND, SILHOUETTE, WHOLE, read_subjects, views_of
+from handlens.train.fewshot.features import HAND, SILHOUETTE, WHOLE, read_subjects, views_of
 from handlens.types import Frame
 
 HANDS = ModelCard("hands", "touch", "detect", ("face", "hand"), (64, 64), "letterbox")
@@ -127,5 +127,5 @@ def test_of_many_pictures_there_are_fewer_views(tmp_path: Path, monkeypatch: pyt
     runner = judge([])
     subjects = read_subjects(pictures(tmp_path / "set"), runner.card, finder(), "", nothing, nothing)
     assert len(views_of(subjects, runner, 2, 0, nothing).picture) == 6 * 24
-    monkeypatch.setattr("handlens.train.fewshot_views.IN_ALL", 60)
+    monkeypatch.setattr("handlens.train.fewshot.features.IN_ALL", 60)
     assert len(views_of(subjects, runner, 2, 0, nothing).picture) == 6 * 10

@@ -10,9 +10,9 @@ pytest.importorskip("lightning")
 
 from handlens.cli import run  # noqa: E402
 from handlens.predictor import load  # noqa: E402
-from handlens.train.nets.darknet import Darknet  # noqa: E402
+from handlens.train.nets.darknet.net import Darknet  # noqa: E402
+from handlens.train.nets.darknet.weights import read_weights, write_weights  # noqa: E402
 from handlens.train.nets.darknet_standard import standard_cfg  # noqa: E402
-from handlens.train.nets.darknet_weights import read_weights, write_weights  # noqa: E402
 from handlens.train.nets.yolov5 import YoloV5  # noqa: E402
 from handlens.types import Frame  # noqa: E402
 

@@ -10,8 +10,8 @@ onnx = pytest.importorskip("onnx")
 
 from handlens.card import ModelCard  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.exporter import export  # noqa: E402
-from handlens.train.int8 import quantized, simplified  # noqa: E402
+from handlens.train.export.export import export  # noqa: E402
+from handlens.train.export.int8 import quantized, simplified  # noqa: E402
 from handlens.train.onnx_file import write_checked  # noqa: E402
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")

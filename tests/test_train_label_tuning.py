@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("torch")
 
 from handlens.card import ModelCard
-from handlens.data.sets import Labelled, LabelledSet
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import FrameError
-from handlens.evaluate.measure import evaluate
+from handlens.evaluate.evaluate import evaluate
 from handlens.kinds.classify import calibrated
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner

@@ -9,12 +9,12 @@ from training_sets import card, detect_set, lit_set, noise
 torch = pytest.importorskip("torch")
 
 from handlens.boxes import iou  # noqa: E402
-from handlens.io.pictures import read_picture  # noqa: E402
+from handlens.io.pictures.read import read_picture  # noqa: E402
 from handlens.preprocess import resize  # noqa: E402
-from handlens.train.loader import Samples  # noqa: E402
-from handlens.train.look import Look  # noqa: E402
-from handlens.train.mosaic import followed  # noqa: E402
-from handlens.train.resized import read_smaller  # noqa: E402
+from handlens.train.augment.config import Look  # noqa: E402
+from handlens.train.loader.loader import Samples  # noqa: E402
+from handlens.train.loader.mosaic import followed  # noqa: E402
+from handlens.train.loader.pictures import read_smaller  # noqa: E402
 
 MOVES = {
     "nothing": Look(),

@@ -14,11 +14,11 @@ from handlens.errors import InputError  # noqa: E402
 from handlens.kinds.classify import decode  # noqa: E402
 from handlens.kinds.segment import encode  # noqa: E402
 from handlens.preprocess import resize  # noqa: E402
-from handlens.train.loader import Batches, Samples  # noqa: E402
-from handlens.train.look import LOOKS, Look  # noqa: E402
-from handlens.train.moves import IGNORE  # noqa: E402
-from handlens.train.photometric import coloured, photometric  # noqa: E402
-from handlens.train.segment_data import class_counts  # noqa: E402
+from handlens.train.loader.loader import Batches, Samples  # noqa: E402
+from handlens.train.augment.config import LOOKS, Look  # noqa: E402
+from handlens.train.augment.geometry import IGNORE  # noqa: E402
+from handlens.train.augment.photometric import coloured, photometric  # noqa: E402
+from handlens.train.loader.segment_sample import class_counts  # noqa: E402
 from handlens.types import Mask  # noqa: E402
 
 

@@ -14,13 +14,13 @@ from torch import nn  # noqa: E402
 from handlens.card import ModelCard  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.course import Course, build, new_course  # noqa: E402
+from handlens.train.config import Settings  # noqa: E402
+from handlens.train.defaults import recipe  # noqa: E402
+from handlens.train.experiment import Course, build, new_course  # noqa: E402
+from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
 from handlens.train.nets.backbones import BACKBONES  # noqa: E402
 from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
-from handlens.train.recipes import recipe  # noqa: E402
-from handlens.train.runs import export_course, prepared  # noqa: E402
-from handlens.train.settings import Settings  # noqa: E402
-from handlens.train.torch_runner import TorchRunner  # noqa: E402
+from handlens.train.run import export_course, prepared  # noqa: E402
 
 NAMES = ("nothing", "object")
 

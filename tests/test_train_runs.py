@@ -11,15 +11,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from handlens.cli import run  # noqa: E402
-from handlens.data.sets import Labelled, LabelledSet  # noqa: E402
-from handlens.data.yolo import write_yolo  # noqa: E402
+from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
+from handlens.data.formats.yolo import write_yolo  # noqa: E402
 from handlens.errors import InputError  # noqa: E402
-from handlens.evaluate.measure import evaluate  # noqa: E402
+from handlens.evaluate.evaluate import evaluate  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.train.checkpoints import read_checkpoint  # noqa: E402
 from handlens.train.devices import check_devices  # noqa: E402
 from handlens.train.plan import Plan  # noqa: E402
-from handlens.train.runs import open_predictor  # noqa: E402
+from handlens.train.run import open_predictor  # noqa: E402
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
 
@@ -111,8 +111,8 @@ def test_one_verb_goes_from_a_set_to_a_model(tmp_path, task, net, make, more, ca
 
 
 def _val(data: Path, task: str) -> LabelledSet:
-    from handlens.data.open import open_set
-    from handlens.train.recipes import TASK_KINDS
+    from handlens.data.formats.detect_format import open_set
+    from handlens.train.defaults import TASK_KINDS
 
     return open_set(data, TASK_KINDS[task]).split("val")
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from handlens.cli import run  # noqa: E402
-from handlens.data.open import open_set  # noqa: E402
+from handlens.data.formats.detect_format import open_set  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.report import Report, Row  # noqa: E402
 from handlens.train.losses import RATES, pixel_rates  # noqa: E402
@@ -47,8 +47,8 @@ def test_every_format_trains_predicts_and_is_measured(tmp_path, make, classes, c
 
 
 def test_one_sigmoid_channel_or_classes_as_the_data_have_it(tmp_path) -> None:
-    from handlens.train.course import new_course
-    from handlens.train.settings import Settings
+    from handlens.train.config import Settings
+    from handlens.train.experiment import new_course
 
     settings = Settings(task="segment", net="unet", data="set")
     two, three = (new_course(settings, ("background", "hand", "face")[:count]) for count in (2, 3))

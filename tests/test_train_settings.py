@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("torch")
 
 from handlens.errors import InputError
-from handlens.train.look import find_look
+from handlens.train.augment.config import find_look
+from handlens.train.config import Settings, merged, parse_set, read_toml
+from handlens.train.defaults import check_task, recipe
 from handlens.train.nets import catalog
-from handlens.train.recipes import check_task, recipe
-from handlens.train.settings import Settings, merged, parse_set, read_toml
 
 
 def test_keys_find_their_place() -> None:

@@ -11,12 +11,12 @@ from handlens.types import Frame
 
 torch = pytest.importorskip("torch")
 
-from handlens.train.course import new_course  # noqa: E402
+from handlens.train.config import Settings  # noqa: E402
+from handlens.train.experiment import new_course  # noqa: E402
 from handlens.train.finishing import export_course  # noqa: E402
-from handlens.train.settings import Settings  # noqa: E402
-from handlens.train.ship import averaged, put, put_weights, shipped  # noqa: E402
-from handlens.train.starts import start_from  # noqa: E402
+from handlens.train.initial_weights import start_from  # noqa: E402
 from handlens.weights import SHIPPED, verify  # noqa: E402
+from recipes.ship import averaged, put, put_weights, shipped  # noqa: E402
 
 
 def course(seed: int):
@@ -56,7 +56,7 @@ def test_several_nets_become_their_mean_and_lose_their_calibration() -> None:
 
 
 def test_shipped_weights_are_a_beginning_by_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlens.train.starts.SHIPPED", tmp_path)
+    monkeypatch.setattr("handlens.train.initial_weights.SHIPPED", tmp_path)
     first, second = course(1), course(2)
     put_weights(first, tmp_path / "hold.safetensors")
     told = start_from(second.net, "hold")

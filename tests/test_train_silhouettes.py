@@ -10,12 +10,12 @@ from training_sets import classify_set, noise
 
 pytest.importorskip("torch")
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
-from handlens.train.course import new_course
-from handlens.train.recipes import recipe
-from handlens.train.settings import Settings
-from handlens.train.silhouettes import are_silhouettes, is_silhouette, with_hands
+from handlens.train.config import Settings
+from handlens.train.defaults import recipe
+from handlens.train.experiment import new_course
+from handlens.train.loader.silhouettes import are_silhouettes, is_silhouette, with_hands
 
 
 def paw(side: int = 128, fingers: int = 3, level: int = 255) -> np.ndarray:

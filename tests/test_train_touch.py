@@ -13,27 +13,29 @@ from handlens.card import ModelCard  # noqa: E402
 from handlens.errors import ModelError  # noqa: E402
 from handlens.predictor import load  # noqa: E402
 from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train import exporter, ours, touch  # noqa: E402
 from handlens.train.calibration import fit_platt  # noqa: E402
 from handlens.train.contact_check import auc, touch_logits  # noqa: E402
-from handlens.train.contact_data import ContactSamples, Mix, plain_sample, real_sample  # noqa: E402
-from handlens.train.contact_train import loss as contact_loss  # noqa: E402
-from handlens.train.facehand_data import FaceHandSamples, Picture  # noqa: E402
-from handlens.train.facehand_train import held_set, measured  # noqa: E402
-from handlens.train.facehand_train import loss as facehand_loss  # noqa: E402
+from handlens.train.export import export as exporter  # noqa: E402
 from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
-from handlens.train.nets.facehand import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.train.sets.cutouts import Cutout, describe  # noqa: E402
-from handlens.train.sets.faceparts import NUMBER, REGIONS, paint_regions  # noqa: E402
-from handlens.train.sets.pack import CROP_SIZE, Face, fingerprint  # noqa: E402
+from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph  # noqa: E402
 from handlens.train.sets.props import add_beard  # noqa: E402
-from handlens.train.sets.synth import Scene, add_hand  # noqa: E402
 from handlens.types import Detections, Frame  # noqa: E402
+from recipes.shared.composite import Scene, add_hand  # noqa: E402
+from recipes.shared.cutouts import Cutout, describe  # noqa: E402
+from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions  # noqa: E402
+from recipes.shared.source_data import CROP_SIZE, Face, fingerprint  # noqa: E402
+from recipes.touch import assemble as touch
+from recipes.touch import common as ours
+from recipes.touch.contact_data import ContactSamples, Mix, plain_sample, real_sample  # noqa: E402
+from recipes.touch.detector_data import FaceHandSamples, Picture  # noqa: E402
+from recipes.touch.train_contact import loss as contact_loss  # noqa: E402
+from recipes.touch.train_detector import held_set, measured  # noqa: E402
+from recipes.touch.train_detector import loss as facehand_loss  # noqa: E402
 
 
 def mesh(centre: tuple[float, float], height: float) -> np.ndarray:
     """A face mesh whose named points lie where a frontal face has them; the others crowd the middle."""
-    from handlens.train.sets import faceparts
+    from recipes.shared import face_regions as faceparts
 
     points = np.tile(np.array([0.0, 0.1]), (468, 1)) + np.random.default_rng(0).normal(0, 0.02, (468, 2))
     for i, name in enumerate(faceparts.OVAL):

@@ -15,7 +15,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from handlens.errors import InputError, OutputError  # noqa: E402
 from handlens.train.checkpoints import read_checkpoint  # noqa: E402
-from handlens.train.optimising import optimiser, set_rate  # noqa: E402
+from handlens.train.optim import optimiser, set_rate  # noqa: E402
 from handlens.train.plan import Plan  # noqa: E402
 from handlens.train.precision import faster_precision  # noqa: E402
 from handlens.train.trainer import fit  # noqa: E402

@@ -19,10 +19,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from handlens.cli import run  # noqa: E402
-from handlens.io.film import Film  # noqa: E402
-from handlens.train.nets.darknet import Darknet  # noqa: E402
-from handlens.train.nets.darknet_cfg import parse_cfg  # noqa: E402
-from handlens.train.nets.darknet_weights import write_weights  # noqa: E402
+from handlens.io.sinks.film import Film  # noqa: E402
+from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
+from handlens.train.nets.darknet.net import Darknet  # noqa: E402
+from handlens.train.nets.darknet.weights import write_weights  # noqa: E402
 from handlens.types import Image  # noqa: E402
 
 SIDE, HAND = 220, 56

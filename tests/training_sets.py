@@ -8,7 +8,7 @@ import numpy as np
 from media import save_picture
 
 from handlens.card import ModelCard
-from handlens.data.sets import Labelled, LabelledSet
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.types import Image
 
 NAMES = ("even", "odd")

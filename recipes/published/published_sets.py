@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.data.delivery import new_folder
-from handlens.io.draft import Draft
+from handlens.data.new_folder import new_folder
+from handlens.io.atomic import Draft
 from handlens.train.sets.hand_pool import Pooled, read_pool
-from handlens.train.sets.outlines import Outlined, read_outlines
-from handlens.train.sets.pack import read_rgb, read_rows
-from handlens.train.sets.shape_sets import SCHEMES, SIDE, Drawn, write
+from recipes.segment.outlines import Outlined, read_outlines
+from recipes.shared.source_data import read_rgb, read_rows
+from recipes.signs.build_silhouette_set import SCHEMES, SIDE, Drawn, write
 
 SIGNS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "G", "I", "L", "O", "P", "R", "X", "Y")
 """Twenty of the 44 signs whose outlines differ; chosen by looking at the outlines, before any training."""

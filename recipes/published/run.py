@@ -26,17 +26,17 @@ import numpy as np
 import torch
 from published_sets import set_at
 
-from handlens.data.open import open_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
 from handlens.data.sampling import evenly
-from handlens.data.sets import LabelledSet
 from handlens.errors import HandlensError
-from handlens.evaluate.log_plot import plot_log
-from handlens.evaluate.measure import evaluate
-from handlens.io.draft import Draft
+from handlens.evaluate.evaluate import evaluate
+from handlens.evaluate.plots.log import plot_log
+from handlens.io.atomic import Draft
 from handlens.report import Row
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
-from handlens.train.fewshot_report import share
-from handlens.train.runs import export_course, open_course, open_predictor, train_run
+from handlens.train.fewshot.report import share
+from handlens.train.run import export_course, open_course, open_predictor, train_run
 from handlens.train.trainer import LOG
 
 MOST = 3000

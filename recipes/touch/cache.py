@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 
 from handlens.boxes import iou
 from handlens.predictor import load
-from handlens.train.augment import random_affine
-from handlens.train.sets.cutouts import Cutout, read_cutouts
-from handlens.train.sets.faceparts import NUMBER, REGIONS, paint_regions
-from handlens.train.sets.pack import (
+from handlens.train.augment.basic import random_affine
+from handlens.train.sets.props import add_beard, add_object
+from handlens.types import Detections, Frame
+from recipes.shared.composite import Scene, add_hand
+from recipes.shared.cutouts import Cutout, read_cutouts
+from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions
+from recipes.shared.source_data import (
     CROP_SIZE,
     CROP_SPAN,
     Face,
@@ -37,9 +40,6 @@ from handlens.train.sets.pack import (
     read_rgb,
     read_rows,
 )
-from handlens.train.sets.props import add_beard, add_object
-from handlens.train.sets.synth import Scene, add_hand
-from handlens.types import Detections, Frame
 
 PACKS = ("touch", "touch4")
 LEFT_OUT = (

@@ -30,15 +30,15 @@ from handlens.errors import ModelError
 from handlens.predictor import load
 from handlens.preprocess import to_tensor
 from handlens.train.calibration import fit_platt, logit, sigmoid
-from handlens.train.exporter import export
-from handlens.train.int8 import quantized
+from handlens.train.export.export import export
+from handlens.train.export.int8 import quantized
 from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph
 from handlens.train.onnx_file import write_checked
-from handlens.train.sets.faceparts import REGIONS
-from handlens.train.sets.pack import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
-from handlens.train.ship import put
-from handlens.train.touch import PRIOR, scores
 from handlens.types import Detections, Frame
+from recipes.shared.face_regions import REGIONS
+from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
+from recipes.ship import put
+from recipes.touch.assemble import PRIOR, scores
 
 OUTPUTS = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
 FLOATING = ("stem", "maps", "attend")

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from handlens.evaluate.binary import roc_auc
-from handlens.train.augment import photometric
+from handlens.train.augment.basic import photometric
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
-from handlens.train.sets.pack import CROP_SIZE, CROP_SPAN
+from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 
 SPAN = 2.0
 MIX = {

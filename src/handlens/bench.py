@@ -14,7 +14,7 @@ import numpy as np
 
 from handlens.errors import InputError
 from handlens.events import EventTracker
-from handlens.io.sources import open_source
+from handlens.io.sources.open import open_source
 from handlens.predictor import load
 from handlens.track import Tracker
 from handlens.types import Frame

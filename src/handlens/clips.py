@@ -31,8 +31,8 @@ def frames(
     """
     import math
 
-    from handlens.io.reading import Reading
-    from handlens.io.sources import is_picture, open_source
+    from handlens.io.sources.open import is_picture, open_source
+    from handlens.io.sources.reading import Reading
 
     name = os.fspath(path)
     if is_picture(name):

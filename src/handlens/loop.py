@@ -8,8 +8,8 @@ from typing import Protocol
 
 from handlens.errors import HandlensError, NotSilhouette
 from handlens.events import EventTracker
-from handlens.io.sinks import Sink
-from handlens.io.sources import OnError, Source
+from handlens.io.sinks.base import Sink
+from handlens.io.sources.open import OnError, Source
 from handlens.summary import Summary
 from handlens.types import Event, Frame, Result
 

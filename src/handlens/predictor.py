@@ -12,7 +12,7 @@ from handlens.kinds import segment
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner, Runner
 from handlens.tasks import combined, hands, touch
-from handlens.tasks.finding import Finder
+from handlens.tasks.find_hands import Finder
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
 from handlens.types import Floats, Frame, Result, Value
 from handlens.weights import parts_of, resolve

@@ -28,7 +28,7 @@ def bench(
     from handlens.bench import WARM_UP, measure
     from handlens.cli.progress import Bar
     from handlens.clip import demo_clip
-    from handlens.io.draft import Draft
+    from handlens.io.atomic import Draft
 
     with Bar() as bar:
         bar.begin("measuring", frames + WARM_UP)

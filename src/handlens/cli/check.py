@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from handlens.cli.failures import DONE, OUR_FAULT
+from handlens.cli.errors import DONE, OUR_FAULT
 from handlens.errors import HandlensError, ModelError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _models() -> list[str]:
 
 def _first_frame() -> "Frame":
     from handlens.clip import demo_clip
-    from handlens.io.sources import open_source
+    from handlens.io.sources.open import open_source
 
     with open_source(demo_clip()) as source:
         for frame in source.frames():
@@ -109,7 +109,7 @@ def _model(name: str) -> str:
 
 
 def _cameras() -> str:
-    from handlens.io.camera import list_cameras
+    from handlens.io.sources.camera import list_cameras
 
     found = list_cameras()
     return f"numbers {', '.join(map(str, found))}" if found else "none found (a stream or a file can be watched)"

@@ -28,9 +28,10 @@ def compare(
 
     from handlens.cli.numbers import write_numbers
     from handlens.cli.progress import Bar
-    from handlens.evaluate import plots, writing
-    from handlens.evaluate.comparison import PASSES, read_runs, remarks, table_of
-    from handlens.evaluate.comparison_plot import figure_of
+    from handlens.evaluate import write as writing
+    from handlens.evaluate.compare import PASSES, read_runs, remarks, table_of
+    from handlens.evaluate.plots import curves as plots
+    from handlens.evaluate.plots.compare import figure_of
 
     folder = None
     if out is not None:  # what is wrong with it is said before the work, not after

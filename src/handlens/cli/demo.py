@@ -24,8 +24,8 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     from handlens.cli.progress import Bar
     from handlens.clip import demo_clip, demo_truth
     from handlens.events import EventTracker
-    from handlens.io.places import MASKS
-    from handlens.io.sources import open_source
+    from handlens.io.sinks.paths import MASKS
+    from handlens.io.sources.open import open_source
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.track import Tracker
@@ -62,7 +62,7 @@ def _save_sheet(
 ) -> None:
     from handlens.cli.sheet import pick, sheet
     from handlens.io.sheet import save_picture
-    from handlens.io.sources import open_source
+    from handlens.io.sources.open import open_source
 
     with open_source(clip) as source:
         save_picture(path, sheet(source.frames(), results, pick(results, events), truth))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from handlens.cli import options
-from handlens.cli.failures import DONE, WRONG_INPUT, complain
+from handlens.cli.errors import DONE, WRONG_INPUT, complain
 from handlens.errors import InputError, NotSilhouette, no_silhouettes
 
 if TYPE_CHECKING:
+    from handlens.data.dataset import LabelledSet
     from handlens.data.problems import Problem
-    from handlens.data.sets import LabelledSet
-    from handlens.evaluate.measure import Measurement
+    from handlens.evaluate.evaluate import Measurement
     from handlens.predictor import Predictor
 
 ANSWERS = "answers.jsonl"
@@ -69,8 +69,10 @@ def evaluate(
 
     from handlens.cli.numbers import write_numbers
     from handlens.cli.progress import Bar
-    from handlens.evaluate import measure, plots, writing
-    from handlens.io.sinks import JsonLines
+    from handlens.evaluate import evaluate as measure
+    from handlens.evaluate import write as writing
+    from handlens.evaluate.plots import curves as plots
+    from handlens.io.sinks.base import JsonLines
 
     if out is not None:  # what is wrong with it is said before the work, not after
         plots.require()
@@ -162,7 +164,7 @@ def _opened(model: str, threads: int | None) -> "Predictor":
     if not path.is_dir() and (path.suffix != ".ckpt" or not path.is_file()):
         return load(model, threads)
     try:
-        from handlens.train.runs import open_predictor
+        from handlens.train.run import open_predictor
     except ModuleNotFoundError as error:
         if str(error.name).startswith("handlens"):
             raise
@@ -175,9 +177,9 @@ def _labelled(
     data: str, kind: str | None, predictor: "Predictor", names: Sequence[str], reader: _Complaints
 ) -> "LabelledSet":
     """Return the set at a path, its labels called as the model calls them."""
-    from handlens.data.open import open_set
+    from handlens.data.formats.detect_format import open_set
     from handlens.data.remap import rename
-    from handlens.evaluate.measure import kinds_of_sets
+    from handlens.evaluate.evaluate import kinds_of_sets
 
     renames = {}
     for text in names:
@@ -200,8 +202,8 @@ def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:
 
 def _turned(found: "LabelledSet", sample: int | None, turns: int | None, turning: str | None) -> "LabelledSet":
     """Return fewer pictures of the set, or turned ones, where that was asked for; say so."""
+    from handlens.data.rotate import ring_of, turned
     from handlens.data.sampling import evenly
-    from handlens.data.turning import ring_of, turned
 
     if turning is not None and turns is None:
         raise InputError("--turning says which labels turn with the pictures: say with --turns how often they turn.")

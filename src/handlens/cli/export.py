@@ -52,7 +52,7 @@ def export(
         raise InputError("--int8 is for .onnx files: Darknet's .weights have no 8 bits.")
     need_training("exporting")
     from handlens.train.foreign import is_foreign, open_foreign, write_darknet
-    from handlens.train.runs import export_course, open_course
+    from handlens.train.run import export_course, open_course
 
     source = Path(run)
     course = open_foreign(source, net, names, size) if is_foreign(source) else open_course(source)
@@ -68,7 +68,7 @@ def _join(segment: str, gesture: str, out: str, others: dict[str, object]) -> No
     if Path(out).suffix.lower() != ".onnx":
         raise InputError(f"--out must end in .onnx, not '{out}'.")
     need_training("exporting", ("onnx",))
-    from handlens.train.combined_export import export_combined, part_file
+    from handlens.train.export.combined import export_combined, part_file
     from handlens.weights import COMPOSED
 
     shipped = COMPOSED[_COMBINED]

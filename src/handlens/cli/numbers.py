@@ -3,7 +3,7 @@
 from json import dumps
 from typing import Any
 
-from handlens.io.draft import Draft
+from handlens.io.atomic import Draft
 
 
 def write_numbers(numbers: dict[str, Any], to: str | None) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from handlens.io.reading import Reading
+    from handlens.io.sources.reading import Reading
 
 Model = Annotated[
     str,
@@ -79,7 +79,7 @@ def reading(
     """
     import math
 
-    from handlens.cli.failures import complain
-    from handlens.io.reading import Reading
+    from handlens.cli.errors import complain
+    from handlens.io.sources.reading import Reading
 
     return Reading(every, start, math.inf if stop is None else stop, rotate, mirror, stream, fps, complain)

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 from handlens.cli.failures import complain, silence_stdout
 from handlens.errors import InputError
-from handlens.io.annotated import Annotated
-from handlens.io.masks import MaskFiles
-from handlens.io.places import MASKS, Places
-from handlens.io.reading import silent
-from handlens.io.sinks import EventFile, JsonLines, Sink
-from handlens.io.threads import Threaded
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.sinks.base import EventFile, JsonLines, Sink
+from handlens.io.sinks.masks import MaskFiles
+from handlens.io.sinks.paths import MASKS, Places
+from handlens.io.sinks.threaded import Threaded
+from handlens.io.sources.reading import silent
 from handlens.types import Event, Frame, Result
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handlens.cli import options
-from handlens.cli.failures import DONE, INTERRUPTED, WRONG_INPUT, complain
+from handlens.cli.errors import DONE, INTERRUPTED, WRONG_INPUT, complain
 from handlens.errors import DeviceError, HandlensError, InputError, no_silhouettes
 
 if TYPE_CHECKING:
     from handlens.cli.progress import Bar
     from handlens.cli.resume import RunRecord
-    from handlens.io.reading import Reading
-    from handlens.io.sinks import Sink
-    from handlens.io.sources import Source
+    from handlens.io.sinks.base import Sink
+    from handlens.io.sources.open import Source
+    from handlens.io.sources.reading import Reading
     from handlens.loop import Step
     from handlens.summary import Summary
 
@@ -168,7 +168,7 @@ def conclude(summary: "Summary", model: str = "") -> int:
 
 def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[list[str]]:
     """Return what is to be opened together: neighbouring pictures as one, everything else on its own."""
-    from handlens.io.sources import find_files, is_picture
+    from handlens.io.sources.open import find_files, is_picture
 
     jobs: list[list[str]] = []
     for text in sources:
@@ -186,15 +186,15 @@ def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[l
 
 
 def _is_live(text: str) -> bool:
-    from handlens.io.sources import is_address
+    from handlens.io.sources.open import is_address
 
     return is_address(text) or text.startswith("/dev/video") or (text.isdigit() and not os.path.exists(text))
 
 
 def _opened(job: Sequence[str], reading: "Reading", summary: "Summary") -> "Source | None":
     """Open one job, or report why that is not possible and return None."""
-    from handlens.io.files import Files
-    from handlens.io.sources import is_picture, open_source
+    from handlens.io.sources.files import Files
+    from handlens.io.sources.open import is_picture, open_source
 
     if is_picture(job[0]):
         return Files(job[0] if len(job) == 1 else f"{len(job)} pictures", job, reading)
@@ -213,7 +213,7 @@ def _report(error: HandlensError, summary: "Summary") -> None:
 def _told(step: "Step", threshold: float) -> str | None:
     """A line for a picture; a frame of a video has none."""
     from handlens.cli.words import verdict
-    from handlens.io.sources import is_picture
+    from handlens.io.sources.open import is_picture
 
     if not is_picture(step.frame.source):
         return None

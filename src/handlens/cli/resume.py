@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from handlens import __version__
-from handlens.cli.failures import complain
+from handlens.cli.errors import complain
 from handlens.errors import HandlensError, InputError, OutputError
-from handlens.io.draft import is_being_written, output_error, part_of
-from handlens.io.sinks import Sink
+from handlens.io.atomic import is_being_written, output_error, part_of
+from handlens.io.sinks.base import Sink
 from handlens.predictor import Predictor
 from handlens.runner import OnnxRunner
 from handlens.summary import Summary, clock

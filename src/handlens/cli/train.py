@@ -67,7 +67,7 @@ def train(
     handful of pictures each are learned in under a minute, on what a shipped model sees.
     """
     need_training("training")
-    from handlens.train.settings import merged, parse_set
+    from handlens.train.config import merged, parse_set
 
     if pretrained is not None and no_pretrained:
         raise InputError("--pretrained and --no-pretrained contradict each other: give one of them.")
@@ -83,7 +83,7 @@ def train(
     places = Path(config) if config else None, Path(out) if out else None
     if _learned_from_few(task.lower(), given, *places, few, fresh):
         return
-    from handlens.train.runs import train_run
+    from handlens.train.run import train_run
 
     train_run(task.lower(), given, *places, fresh)
 
@@ -102,7 +102,7 @@ def _learned_from_few(
 
         chosen = few_settings(task, given, config, out, few, say)
         if chosen is not None:
-            from handlens.train.fewshot import few_run
+            from handlens.train.fewshot.run import few_run
 
             few_run(*chosen, out, bar, say, fresh)
     return chosen is not None

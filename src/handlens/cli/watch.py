@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from handlens.cli import options
-from handlens.cli.failures import complain
+from handlens.cli.errors import complain
 
 Where = Annotated[
     str, typer.Argument(metavar="[SOURCE]", help="A camera's number, a stream's address, or a video to play.")
@@ -67,12 +67,12 @@ def watch(
 
     --events and --json go on at the end of a file that is there, and --out gives videos new names.
     """
+    from handlens.cli.console import View
     from handlens.cli.outputs import open_sinks
     from handlens.cli.predict import conclude
-    from handlens.cli.view import View
     from handlens.events import EventTracker
-    from handlens.io.sound import Alarm
-    from handlens.io.sources import open_source
+    from handlens.io.alarm import Alarm
+    from handlens.io.sources.open import open_source
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.summary import Summary

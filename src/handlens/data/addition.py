@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.fingerprints import digest
 from handlens.data.remap import GONE, relabel
-from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import InputError
 
 CLASSES = ("map", "drop", "keep")

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handlens.data.delivery import Tick
+from handlens.data.dataset import LabelledSet
 from handlens.data.fingerprints import NEAR
 from handlens.data.grouping import families, name_families
+from handlens.data.new_folder import Tick
 from handlens.data.pictures import below, find_files
 from handlens.data.remap import GONE, relabel
-from handlens.data.sets import LabelledSet
-from handlens.data.splitting import SHARES, split_families
-from handlens.data.survey import Survey
+from handlens.data.scan import Survey
+from handlens.data.split import SHARES, split_families
 from handlens.errors import InputError
-from handlens.io.draft import Draft, output_error
+from handlens.io.atomic import Draft, output_error
 from handlens.types import Ints
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same set gives the same bytes on any day

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlens.boxes import iou
+from handlens.data.dataset import SPLITS, Labelled, LabelledSet
 from handlens.data.fingerprints import NEAR, near_pairs
 from handlens.data.problems import (
     NO_LABEL,
@@ -19,8 +20,7 @@ from handlens.data.problems import (
     WRONG_SIZE,
     Problem,
 )
-from handlens.data.sets import SPLITS, Labelled, LabelledSet
-from handlens.data.survey import Survey
+from handlens.data.scan import Survey
 
 LEAK_GROUP = "group in two splits"
 LEAK_SAME = "same picture in two splits"

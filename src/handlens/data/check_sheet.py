@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from handlens.data.check import TINY, TWICE, Findings, Pair
+from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.problems import OUTSIDE, WRONG_BOX, WRONG_CLASS, WRONG_LINE, Problem
-from handlens.data.sets import Labelled, LabelledSet
 from handlens.errors import FrameError
 from handlens.io.draw import FACE, HAND, OTHER, REGION, Colour, write_tags
 from handlens.io.sheet import captioned, fitted, grid

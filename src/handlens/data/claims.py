@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.data.folders import ordered
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.class_folders import ordered
+from handlens.data.formats.text_files import read_groups, read_names
 from handlens.data.pictures import below
 from handlens.data.problems import TWO_SPLITS, WRONG_CLASS, OnProblem, complain
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.texts import read_groups, read_names
 
 _NAMES_FILES = ("names.txt", "classes.txt")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handlens.data.edges import Entry
-from handlens.data.outlines import Outline, box_around, read_outline
+from handlens.data.formats.boxes import Entry
+from handlens.data.formats.outlines import Outline, box_around, read_outline
+from handlens.data.formats.text_files import read_json
 from handlens.data.pictures import split_of
 from handlens.data.problems import IGNORED, WRONG_BOX, WRONG_CLASS, WRONG_LINE, OnProblem, complain, mention
-from handlens.data.texts import read_json
 from handlens.errors import InputError
 
 _TABLES = ("images", "annotations", "categories")

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from handlens.data.coco import write_coco
-from handlens.data.delivery import Tick
-from handlens.data.labelstudio import write_labelstudio
-from handlens.data.open import open_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.coco import write_coco
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.labelstudio import write_labelstudio
+from handlens.data.formats.voc import write_voc
+from handlens.data.formats.yolo import write_yolo
+from handlens.data.new_folder import Tick
 from handlens.data.problems import OnProblem
-from handlens.data.sets import LabelledSet
-from handlens.data.voc import write_voc
-from handlens.data.yolo import write_yolo
 from handlens.errors import InputError, unknown
 
 Writer = Callable[[LabelledSet, Path, bool, Tick | None], None]

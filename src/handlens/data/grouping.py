@@ -6,10 +6,10 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from handlens.data.dataset import LabelledSet
 from handlens.data.fingerprints import NEAR, near_pairs
 from handlens.data.pictures import below
-from handlens.data.sets import LabelledSet
-from handlens.data.survey import Survey
+from handlens.data.scan import Survey
 from handlens.errors import InputError
 from handlens.types import Ints
 

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from handlens.data.coco_sheet import number_of
-from handlens.data.edges import Entry
+from handlens.data.formats.boxes import Entry
 from handlens.data.pictures import is_picture_file
 from handlens.data.problems import IGNORED, NO_LABEL, NO_PICTURE, WRONG_BOX, WRONG_LINE, OnProblem, complain, mention
-from handlens.data.texts import read_json
+from handlens.data.formats.text_files import read_json
 from handlens.errors import InputError
 
 _SHAPES = ("rectanglelabels", "polygonlabels")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.data.folders import ordered
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.class_folders import ordered
+from handlens.data.formats.text_files import read_groups
 from handlens.data.pictures import below, is_picture_file, split_of
 from handlens.data.problems import NO_LABEL, OnProblem, complain
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.texts import read_groups
 from handlens.errors import InputError
 
 _NAME = re.compile(r"\d+_([0-9A-Za-z]+)")

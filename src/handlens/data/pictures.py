@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.io.header import read_header, tiff_tags
-from handlens.io.sources import PICTURE_ENDINGS
+from handlens.io.pictures.header import read_header, tiff_tags
+from handlens.io.sources.open import PICTURE_ENDINGS
 
 ORIENTATION = 274  # the tag of EXIF and TIFF
 _HEAD = 1 << 17  # bytes that hold the size of nearly every JPEG, so that the rest is not read
@@ -72,7 +72,7 @@ def size_and_orientation(path: Path) -> tuple[tuple[int, int], int]:
     Raises:
         FrameError: it cannot be read or is no picture.
     """
-    from handlens.io.pictures import read_picture
+    from handlens.io.pictures.read import read_picture
 
     try:
         with path.open("rb") as file:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError, unknown
 from handlens.types import Image, Ints
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 
 

@@ -6,10 +6,10 @@ It must not know what the labels mean.
 from pathlib import Path
 
 from handlens.data.claims import Claim, believe
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.text_files import read_rows
 from handlens.data.pictures import split_of
 from handlens.data.problems import NO_PICTURE, WRONG_CLASS, WRONG_LINE, OnProblem, complain
-from handlens.data.sets import LabelledSet
-from handlens.data.texts import read_rows
 from handlens.errors import InputError
 
 TABLE = "labels.csv"

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from handlens.data.delivery import Tick, file_names, new_folder
-from handlens.data.sets import LabelledSet
-from handlens.data.write_folders import put_mask, write_set
+from handlens.data.dataset import LabelledSet
+from handlens.data.new_folder import Tick, file_names, new_folder
+from handlens.data.write import put_mask, write_set
 
 
 def write_beside(found: LabelledSet, folder: Path, name: str, tick: Tick | None = None) -> None:

@@ -5,12 +5,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from handlens.data.outlines import Outline, draw, need_pycocotools
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.outlines import Outline, draw, need_pycocotools
+from handlens.data.formats.yolo import Place, find_labels, label_file
+from handlens.data.formats.yolo_layout import find_layout, is_yolo
+from handlens.data.formats.yolo_lines import Form, may_be_polygons, read_lines
 from handlens.data.problems import WRONG_LINE, OnProblem, complain
-from handlens.data.sets import Labelled, LabelledSet
-from handlens.data.yolo import Place, find_labels, label_file
-from handlens.data.yolo_layout import find_layout, is_yolo
-from handlens.data.yolo_lines import Form, may_be_polygons, read_lines
 from handlens.errors import InputError
 
 _LOOKED = 50  # label files that are looked into for a polygon

@@ -6,7 +6,7 @@ Every function returns (draws,) float64, nan where there is nothing to tell from
 
 import numpy as np
 
-from handlens.evaluate.intervals import Array
+from handlens.evaluate.bootstrap import Array
 
 BINS = 10
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary
-from handlens.evaluate.circle import Turned
+from handlens.evaluate.angles import Turned
+from handlens.evaluate.bootstrap import Array, Drawn, quantile
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
-from handlens.evaluate.intervals import Array, Drawn, quantile
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.evaluate.names import require_known, used_names
 from handlens.predictor import Predictor

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handlens.errors import InputError
-from handlens.evaluate.intervals import Array
+from handlens.evaluate.bootstrap import Array
 from handlens.types import Floats, Ints
 
 IOUS = np.linspace(0.5, 0.95, 10)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from handlens.evaluate.binary import in_bins, ratio
-from handlens.evaluate.intervals import Array
+from handlens.evaluate.bootstrap import Array
 
 
 @dataclass(frozen=True, eq=False)

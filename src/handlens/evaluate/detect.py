@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary, coco
+from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.coco import Boxes, Matches
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
-from handlens.evaluate.intervals import Array, Drawn
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.evaluate.names import UNTOUCHED, known_names, misfit, used_names
 from handlens.evaluate.pairs import paired, shown

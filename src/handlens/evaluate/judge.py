@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from handlens.evaluate.circle import Turned
+from handlens.evaluate.angles import Turned
+from handlens.evaluate.bootstrap import Metrics
 from handlens.evaluate.curves import Curve
-from handlens.evaluate.intervals import Metrics
 from handlens.types import Value
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.predictor import Predictor
 

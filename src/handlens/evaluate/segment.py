@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary
+from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Confusion, Curve
-from handlens.evaluate.intervals import Array, Drawn
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.evaluate.names import IGNORE, require_known
 from handlens.predictor import Predictor

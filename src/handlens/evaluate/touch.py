@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.evaluate import binary
+from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Curve, PrecisionRecall, reliability
-from handlens.evaluate.intervals import Array, Drawn
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.predictor import Predictor
 from handlens.types import Detections, Label, Value

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from handlens.errors import OutputError
-from handlens.io.draft import Draft
+from handlens.io.atomic import Draft
 from handlens.io.draw import INK
 from handlens.io.tags import LEAST
 from handlens.types import Image

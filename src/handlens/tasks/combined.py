@@ -10,12 +10,12 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.errors import InputError
-from handlens.handcrop import Crop, find_crops
 from handlens.kinds import classify, expect
 from handlens.kinds.segment import above_zero
 from handlens.preprocess import Geometry, prepare, to_tensor
 from handlens.runner import Outputs, Runner
-from handlens.silhouette import Shape, seen
+from handlens.tasks.hand_crop import Crop, find_crops
+from handlens.tasks.silhouette import Shape, seen
 from handlens.types import Floats, Frame, Hand, Label
 
 NAME = "combined"

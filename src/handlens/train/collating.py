@@ -10,7 +10,7 @@ from torch import Tensor
 
 from handlens.errors import HandlensError
 from handlens.preprocess import PAD
-from handlens.train.moves import IGNORE
+from handlens.train.augment.geometry import IGNORE
 
 SKIPPED = "skipped"
 """The key under which a sample or batch says which pictures could not be read."""

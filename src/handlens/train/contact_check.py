@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from handlens.evaluate.binary import roc_auc
-from handlens.train.contact_data import plain_sample
-from handlens.train.ours import images
-from handlens.train.sets.pack import Face
+from recipes.shared.source_data import Face
+from recipes.touch.common import images
+from recipes.touch.contact_data import plain_sample
 
 
 @torch.no_grad()

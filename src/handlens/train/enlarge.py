@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from handlens.boxes import area
-from handlens.data.sets import Labelled
+from handlens.data.dataset import Labelled
 from handlens.errors import FrameError, InputError, unknown
 from handlens.preprocess import PAD
 from handlens.types import Floats

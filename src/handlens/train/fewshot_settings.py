@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from handlens.data.open import open_set
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError, unknown
-from handlens.io.draft import Draft
-from handlens.train.fewshot_views import HAND, SILHOUETTE, WHOLE, Say
-from handlens.train.settings import read_toml
+from handlens.io.atomic import Draft
+from handlens.train.config import read_toml
+from handlens.train.fewshot.features import HAND, SILHOUETTE, WHOLE, Say
 
 NAME, TASK = "few", "gesture"
 SMALLEST, ALL = 20, 600

@@ -11,20 +11,20 @@ from pathlib import Path
 import torch
 
 from handlens.card import ModelCard
+from handlens.data.dataset import LabelledSet
+from handlens.data.rotate import turned
 from handlens.data.sampling import evenly
-from handlens.data.sets import LabelledSet
-from handlens.data.turning import turned
-from handlens.evaluate.log_plot import plot_log
-from handlens.evaluate.measure import Measurement, evaluate
-from handlens.evaluate.writing import write_measurement
+from handlens.evaluate.evaluate import Measurement, evaluate
+from handlens.evaluate.plots.log import plot_log
+from handlens.evaluate.write import write_measurement
 from handlens.predictor import Predictor, load
 from handlens.report import Report
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
-from handlens.train.course import Course
-from handlens.train.exporter import export
-from handlens.train.folding import fold
+from handlens.train.experiment import Course
+from handlens.train.export.export import export
+from handlens.train.export.fold import fold
+from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.label_tuning import asked, cross_fitted, fitted
-from handlens.train.torch_runner import TorchRunner
 from handlens.train.trainer import LOG
 from handlens.train.tuning import tuned
 

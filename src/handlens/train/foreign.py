@@ -7,15 +7,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from handlens.data.texts import read_names
+from handlens.data.formats.text_files import read_names
 from handlens.errors import InputError
-from handlens.io.draft import Draft
-from handlens.train.course import Course, new_course
-from handlens.train.nets.darknet import Darknet
+from handlens.io.atomic import Draft
+from handlens.train.config import Settings
+from handlens.train.experiment import Course, new_course
+from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.darknet.weights import read_weights, write_weights
 from handlens.train.nets.darknet_standard import standard_cfg
-from handlens.train.nets.darknet_weights import read_weights, write_weights
 from handlens.train.nets.yolov5 import load_yolov5
-from handlens.train.settings import Settings
 
 ENDINGS = (".weights", ".pt", ".pth", ".safetensors")
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
+from handlens.evaluate.bootstrap import Array, Drawn, rows
 from handlens.evaluate.classify import Labels
-from handlens.evaluate.intervals import Array, Drawn, rows
 from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report

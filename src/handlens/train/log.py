@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from handlens.errors import HandlensError
-from handlens.evaluate.log_plot import plot_log
-from handlens.io.draft import Draft
+from handlens.evaluate.plots.log import plot_log
+from handlens.io.atomic import Draft
 
 Row = dict[str, float]
 CURVES = "curves.png"

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from handlens.train.nets.contact import ContactMaps
-from handlens.train.nets.facehand import RawMaps
+from handlens.train.nets.hand_encoder import RawMaps
 
 SMOOTH = 0.03
 RATES = ("precision", "recall", "F1")

@@ -11,7 +11,7 @@ import onnx
 from onnx import helper
 
 from handlens.card import KEY, ModelCard
-from handlens.io.draft import output_error
+from handlens.io.atomic import output_error
 from handlens.runner import OnnxRunner
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.errors import FrameError, InputError
-from handlens.train.look import Look
-from handlens.train.moves import Matrix, draw_move, fill_colour, shifted, warped
-from handlens.train.resized import Resized, ResizedPictures
+from handlens.train.augment.config import Look
+from handlens.train.augment.geometry import Matrix, draw_move, fill_colour, shifted, warped
+from handlens.train.loader.pictures import Resized, ResizedPictures
 from handlens.types import Image
 
 ENOUGH = 50

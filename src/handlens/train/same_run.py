@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import InputError
-from handlens.train.settings import read_toml
+from handlens.train.config import read_toml
 
 CONFIG = "config.toml"
 FREE = ("epochs", "minutes", "workers", "cache", "device", "devices", "nodes")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.evaluate.segment import foreground
 from handlens.report import Report
-from handlens.train.course import Course
-from handlens.train.loader import Batches, Samples
-from handlens.train.look import PLAIN
+from handlens.train.augment.config import PLAIN
+from handlens.train.experiment import Course
+from handlens.train.loader.loader import Batches, Samples
 from handlens.train.losses import RATES
 
 

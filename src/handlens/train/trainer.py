@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from handlens.errors import InputError, OutputError
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.log import Log
-from handlens.train.optimising import Averaging, optimiser, set_rate
+from handlens.train.optim import Averaging, optimiser, set_rate
 from handlens.train.plan import Plan
 from handlens.train.precision import Batch, Loss, faster_precision
 from handlens.train.quiet import quiet_lightning

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from handlens.card import ModelCard
-from handlens.data.sets import LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.evaluate import coco
 from handlens.evaluate.detect import Boxes
 from handlens.predictor import Predictor

@@ -92,7 +92,7 @@ def layer_table(name: str, classes: int | None = None, fused: bool = False) -> l
     except ImportError:
         build(name, classes)  # says it
         raise
-    from handlens.train.nets.fusing import fuse
+    from handlens.train.nets.fuse import fuse
     from handlens.train.nets.layers import rows
 
     with torch.device("meta"):
@@ -108,7 +108,7 @@ def _nano(classes: int | None) -> Any:
 
 def _yolov3(name: str) -> Callable[[int | None], Any]:
     def make(classes: int | None) -> Any:
-        from handlens.train.nets.darknet import Darknet
+        from handlens.train.nets.darknet.net import Darknet
 
         return Darknet.standard(name, classes or 80)
 

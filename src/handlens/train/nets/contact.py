@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from handlens.train.nets.blocks import ConvUnit, ResidualBlock, TopDown, stage
-from handlens.train.sets.faceparts import REGIONS
+from recipes.shared.face_regions import REGIONS
 
 
 class ContactMaps(NamedTuple):

@@ -15,7 +15,7 @@ from torch.nn import functional as fn
 
 from handlens.train.nets.blocks import ConvUnit
 from handlens.train.nets.lite import CHANNELS, Lite0
-from handlens.train.sets.faceparts import REGIONS
+from recipes.shared.face_regions import REGIONS
 
 LOOKS = 4
 """Places that the head's attention looks at."""

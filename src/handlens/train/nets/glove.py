@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate, pad
 
 from handlens.errors import InputError
 from handlens.train.nets.blocks import ConvUnit, ResidualBlock
-from handlens.train.nets.facehand import Body
+from handlens.train.nets.hand_encoder import Body
 
 COARSEST = 32
 FINE = 32  # channels of the two finest maps

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from handlens.train.nets.facehand import Body
+from handlens.train.nets.hand_encoder import Body
 
 WIDTH = 64
 EMBEDDING = 2 * WIDTH + 128 + 96

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from handlens.errors import InputError
-from handlens.train.nets.states import read_state
+from handlens.train.nets.weights_files import read_state
 
 WEIGHTS = {"vgg16": "VGG16_Weights", "resnet34": "ResNet34_Weights"}
 """Encoders by torchvision's names, and what torchvision calls their weights."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from handlens.train.nets.darknet import Darknet
-from handlens.train.nets.darknet_layers import Route, Shortcut
+from handlens.train.nets.darknet.layers import Route, Shortcut
+from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.yolov5 import YoloV5
 
 

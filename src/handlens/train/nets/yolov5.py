@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
 from handlens.train.nets.anchors import Decoded, canonical, cells, check_anchors, check_size
-from handlens.train.nets.fusing import fuse
-from handlens.train.nets.states import load_by_name, read_state
+from handlens.train.nets.fuse import fuse
+from handlens.train.nets.weights_files import load_by_name, read_state
 from handlens.train.nets.yolov5_loss import Gains, boxes_of, yolov5_loss
 
 STRIDES = (8, 16, 32)

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .cloud import Cloud, cloud, joined
-from .splat import F32, linear, unit
+from handlens.synth.points import Cloud, cloud, joined
+from handlens.synth.rasterize import F32, linear, unit
 
 Rng = np.random.Generator
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.train.sets.pack import read_rgb, read_rows
+from recipes.shared.source_data import read_rgb, read_rows
 
 U8 = NDArray[np.uint8]
 SIDE = 160

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.handcrop import find_crops
 from handlens.predictor import load
 from handlens.preprocess import prepare
+from handlens.tasks.hand_crop import find_crops
 from handlens.train.sets.hand_pool import Pooled, with_late
-from handlens.train.sets.pack import read_rgb, read_rows
+from recipes.shared.source_data import read_rgb, read_rows
 
 
 def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda: None) -> Iterator[Pooled]:

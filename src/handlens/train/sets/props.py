@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from handlens.train.augment import motion_blur, noise
-from handlens.train.sets.faceparts import NUMBER, OVAL, face_axes
-from handlens.train.sets.synth import Scene
+from handlens.train.augment.basic import motion_blur, noise
+from recipes.shared.composite import Scene
+from recipes.shared.face_regions import NUMBER, OVAL, face_axes
 
 
 def add_beard(rng: Generator, scene: Scene) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from handlens.train.render.hand_model import render_hand
-from handlens.train.sets.cutouts import Cutout, describe
+from handlens.synth.hand_model import render_hand
+from recipes.shared.cutouts import Cutout, describe
 
 COUNT = 2400
 SIZE = 192

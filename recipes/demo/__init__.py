@@ -1,0 +1,1 @@
+"""Draws the demo clip that ships with the package."""

@@ -1,0 +1,1 @@
+"""Builds the set that the hold model learns from."""

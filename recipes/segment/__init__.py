@@ -1,0 +1,1 @@
+"""Builds the sets that the segment model learns from and is measured on."""

@@ -1,0 +1,1 @@
+"""Source data, cut-out hands and composites that several recipes share."""

@@ -1,0 +1,128 @@
+"""Hands cut out of pictures on plain grounds, with the points that can touch; knows nothing of faces or nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.shared.source_data import read_rgb, read_rows
+
+LONGEST = 176
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A hand on transparent ground. rgb (h, w, 3); alpha (h, w) uint8; palm (2,), tips (k, 2), arm: unit vector from
+    the palm to the forearm; wrist (2,) and wrist_width: where the cut-out ends; length: farthest tip to wrist; pixels.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.uint8]
+    palm: NDArray[np.float32]
+    tips: NDArray[np.float32]
+    arm: NDArray[np.float32]
+    wrist: NDArray[np.float32]
+    wrist_width: float
+    length: float
+    source: str
+
+
+def describe(
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    source: str,
+    arm: tuple[float, float] | None = None,
+    longest: int = LONGEST,
+) -> Cutout | None:
+    """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is no usable blob.
+
+    The palm is the deepest point of the mask; the forearm leaves where the mask meets the picture's edge, unless `arm`
+    says where; tips are corners of the outline's hull that lie far from the palm on the other side. longest: its longer
+    side is made at most so many pixels.
+    """
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+    if count < 2:
+        return None
+    best = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, area = (int(v) for v in stats[best])
+    if area < 600 or min(w, h) < 24:
+        return None
+    solid = (parts == best).astype(np.uint8)
+    edge = np.zeros_like(solid)
+    edge[0], edge[-1], edge[:, 0], edge[:, -1] = solid[0], solid[-1], solid[:, 0], solid[:, -1]
+    ys, xs = np.nonzero(edge)
+    touching = np.array([xs.mean(), ys.mean()], np.float32) - (x, y) if len(xs) > 6 else None
+    scale = min(1.0, longest / max(w, h))
+    new = (max(1, round(w * scale)), max(1, round(h * scale)))
+    rgb = np.asarray(cv2.resize(rgb[y : y + h, x : x + w], new, interpolation=cv2.INTER_AREA), np.uint8)
+    alpha = cv2.resize(solid[y : y + h, x : x + w] * 255, new, interpolation=cv2.INTER_AREA)
+    depth = cv2.distanceTransform(np.pad((alpha > 127).astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    py, px = np.unravel_index(int(depth.argmax()), depth.shape)
+    palm, radius = np.array([px, py], np.float32), float(depth.max())
+    if arm is not None:
+        direction = np.asarray(arm, np.float32)
+    elif touching is not None:
+        direction = touching * scale - palm
+    else:
+        return None
+    direction = direction / (np.hypot(*direction) + 1e-6)
+    outline, _ = cv2.findContours((alpha > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = max(outline, key=cv2.contourArea)[:, 0].astype(np.float32)
+    hull = cv2.convexHull(points)[:, 0]
+    away = hull - palm
+    distance = np.hypot(away[:, 0], away[:, 1])
+    cosine = (away @ direction) / np.maximum(distance, 1e-6)
+    tips = hull[(cosine < 0.35) & (distance > 1.25 * radius)]
+    if not len(tips):
+        tips = hull[cosine < 0.35]
+    if not len(tips):
+        return None
+    reach = points @ direction
+    end = reach.max()
+    rim = points[reach > end - 0.12 * (end - reach.min())]
+    side = np.array([-direction[1], direction[0]], np.float32)
+    across = rim @ side
+    wrist = direction * (end - 1) + side * (across.max() + across.min()) / 2
+    return Cutout(
+        rgb, np.asarray(alpha, np.uint8), palm, tips, direction, wrist.astype(np.float32),
+        float(across.max() - across.min()), float(end - reach.min()), source,
+    )  # fmt: skip
+
+
+def plain_ground_mask(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mask (0/255) of a hand on a plain light ground, by Otsu's threshold on redness and darkness."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    value = lab[:, :, 1] * 1.5 + lab[:, :, 2] - 0.4 * lab[:, :, 0]
+    value = cv2.GaussianBlur(value, (0, 0), 1.0)
+    scaled = cv2.normalize(value, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)  # type: ignore[call-overload]
+    _, mask = cv2.threshold(scaled, 0, 255, cv2.THRESH_OTSU)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def read_cutouts(data: Path) -> list[Cutout]:
+    """Every usable hand of `hands_white`, `hgr1`, `massey_black`, `epsrc_composites` and `sign_digits`."""
+    out: list[Cutout | None] = []
+    for row in read_rows(data / "segmentation" / "labels.csv"):
+        if row["source"] in ("hands_white", "hgr1"):
+            rgb = read_rgb(data / "segmentation" / "images" / row["image"])
+            mask = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
+            out.append(describe(rgb, np.asarray((mask == 1) * 255, np.uint8), row["source"]))
+    for row in read_rows(data / "gestures" / "photos" / "labels.csv"):
+        path = data / "gestures" / "photos" / "images" / row["file"]
+        if row["source"] == "massey_black":
+            rgb = read_rgb(path)
+            mask = np.asarray((rgb.max(2) > 26) * 255, np.uint8)
+            mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+            out.append(describe(rgb, mask, "massey_black", (0.0, 1.0)))
+        elif row["source"] == "sign_digits":
+            rgb = read_rgb(path)
+            mask = plain_ground_mask(rgb)
+            share = float((mask > 0).mean())
+            ring = np.concatenate((mask[:40, 0], mask[:40, -1], mask[0]))
+            if 0.1 < share < 0.5 and float((ring > 0).mean()) < 0.05:
+                out.append(describe(rgb, mask, "sign_digits"))
+    return [c for c in out if c is not None]

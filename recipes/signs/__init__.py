@@ -1,0 +1,1 @@
+"""Builds the sets of the silhouette and sign models."""

@@ -1,0 +1,1 @@
+"""Trains, assembles and measures the touch model."""

@@ -1,0 +1,1 @@
+"""Pictures of keywords from open galleries, with their credits."""

@@ -1,0 +1,1 @@
+"""Formats of labelled sets, one file for each."""

@@ -1,0 +1,198 @@
+"""Label Studio exports, read and written: percent of the picture in one .json file; it must not know other formats."""
+
+import dataclasses
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from handlens.data.claims import names_beside
+from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.formats.boxes import keep_boxes, measure
+from handlens.data.formats.class_folders import ordered
+from handlens.data.labelstudio_tasks import Task, looks_like_tasks, read_tasks
+from handlens.data.pictures import below, find_pictures, find_place, picture_size, split_of
+from handlens.data.problems import IGNORED, NO_PICTURE, TWO_SPLITS, WRONG_CLASS, OnProblem, complain, mention
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.text_files import read_groups, write_groups, write_text
+from handlens.errors import InputError
+
+FILE = "labelstudio.json"
+
+_INTERFACE = (
+    ("<View>", '  <Image name="image" value="$image"/>', '  <RectangleLabels name="label" toName="image">'),
+    ("  </RectangleLabels>", "</View>"),
+)
+_PERCENT = 0.01
+_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # an upload of name.jpg is called abcd1234-name.jpg
+
+
+def labelstudio_file(root: Path) -> Path | None:
+    """Return the export that `root` is or holds, or None."""
+    if root.is_file():
+        return root if root.suffix.lower() == ".json" and looks_like_tasks(root) else None
+    files = sorted(root.glob("*.json"), key=lambda path: path.name != FILE) if root.is_dir() else []
+    return next((path for path in files if looks_like_tasks(path)), None)
+
+
+def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind: str | None = None) -> LabelledSet:
+    """Return the set of a Label Studio export (JSON or JSON-MIN) whose pictures lie beside it or below.
+
+    Pictures are found by their path or name, also under the name they had before they were uploaded. Splits and groups
+    come from the tasks' data or from folder names and groups.csv, the order of the names from classes.txt where there
+    is one. Tasks that nobody has annotated are left out. kind: "detect" for boxes, "classify" for choices; None: boxes
+    where there are any.
+
+    on_problem: told of each problem; what is wrong is then left out. None: the first one raises.
+
+    Raises:
+        InputError: no export; without `on_problem` also a task that is wrong.
+    """
+    root = Path(root)
+    path = labelstudio_file(root)
+    if path is None:
+        raise InputError(
+            f"'{root}' is no Label Studio export and has none: give its .json file, or the folder it is in."
+        )
+    for other in sorted(root.glob("*.json")) if root.is_dir() else ():
+        if other != path and looks_like_tasks(other):
+            text = f"'{other}' is another export: only '{path}' is read. Give its name to read it instead."
+            mention(on_problem, IGNORED, other, text)
+    tasks = list(read_tasks(path, on_problem))
+    sides = [side for task in tasks for _, box, _ in task.shapes for side in box]
+    if sides and min(sides) >= 0 and max(sides) <= _PERCENT:
+        raise InputError(
+            f"'{path}': all boxes lie in the first percent of their picture: their numbers look like fractions, but"
+            " must be percent."
+        )
+    boxed = kind == "detect" or (kind is None and any(task.shapes for task in tasks))
+    told = {name for task in tasks for name in ([each[0] for each in task.shapes] if boxed else task.choices)}
+    names = names_beside(path.parent) or ordered(told)
+    if not names:
+        raise InputError(f"'{path}' has no {'box' if boxed else 'choice'} in {len(tasks)} annotated tasks.")
+    shelf, groups = _Shelf(path.parent), read_groups(path.parent)
+    pictures: dict[Path, Labelled] = {}
+    for task in tasks:
+        place = shelf.find(task.image)
+        if place is None:
+            text = (
+                f"{task.where}: there is no picture '{task.image}' in '{path.parent}' or below, or several of its name."
+            )
+            complain(on_problem, NO_PICTURE, path, text)
+        elif place in pictures:
+            complain(on_problem, TWO_SPLITS, path, f"{task.where}: '{place}' belongs to another task, too.")
+        else:
+            picture = (_boxed if boxed else _chosen)(task, place, path, names, on_problem)
+            if picture is not None:
+                split = split_of([task.split, *Path(below(place, path.parent)).parts[:-1]])
+                group = task.group or groups.get(below(place, path.parent), "")
+                pictures[place] = dataclasses.replace(picture, split=split, group=group)
+    if not pictures:
+        raise InputError(f"'{path}' has no picture that can be used.")
+    return LabelledSet("detect" if boxed else "classify", names, tuple(pictures.values()), path.parent)
+
+
+def write_labelstudio(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
+    """Write a set as a folder for Label Studio: images/, labelstudio.json to import, labelstudio.xml for the project's
+    labelling interface, classes.txt and groups.csv.
+
+    The pictures are named as local files: start Label Studio with local files served from the folder above `dest`.
+    The folder appears whole or not at all. copy: False links the pictures. tick: called after each picture.
+
+    Raises:
+        InputError: not a set of boxes.
+        OutputError: `dest` exists and is not empty, or cannot be written.
+    """
+    refuse_others(found, "Label Studio")
+    dest = Path(dest)
+    with new_folder(dest) as folder:
+        placed: list[tuple[Path, Labelled]] = []
+        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
+            place = folder / "images" / picture.split / name
+            put_picture(picture, place, copy)
+            placed.append((place, picture))
+            if tick is not None:
+                tick()
+        name = dest.resolve().name
+        tasks = [
+            _task(number, picture, path, folder, name, found.names) for number, (path, picture) in enumerate(placed, 1)
+        ]
+        write_text(folder / FILE, [json.dumps(tasks, ensure_ascii=False, indent=1)])
+        labels = [f"    <Label value={quoteattr(name)}/>" for name in found.names]
+        write_text(folder / "labelstudio.xml", [*_INTERFACE[0], *labels, *_INTERFACE[1]])
+        write_text(folder / "classes.txt", found.names)
+        write_groups(folder, placed)
+
+
+class _Shelf:
+    """The pictures below a folder, found by what an export calls them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for path in find_pictures(root):
+            self._by_name[path.name].append(path)
+            if _uploaded(path.name) != path.name:
+                self._by_name[_uploaded(path.name)].append(path)
+
+    def find(self, image: str) -> Path | None:
+        """Return the one picture whose path ends as `image` does, or else that has its name, or None."""
+        place = find_place(image, [self._root, self._root.parent])
+        if place is not None and place.is_file():
+            return place
+        name = image.replace("\\", "/").rpartition("/")[2]
+        for called in (name, _PREFIX.sub("", name)):
+            found = self._by_name.get(called, [])
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+def _uploaded(name: str) -> str:
+    """Return a file name as an upload changes it: no spaces, no signs."""
+    return re.sub(r"[^-\w.]", "", name.replace(" ", "_"))
+
+
+def _boxed(
+    task: Task, place: Path, file: Path, names: tuple[str, ...], on_problem: OnProblem | None
+) -> Labelled | None:
+    size = measure(place, on_problem, task.size, scaled=True)
+    if size is None:
+        return None
+    sides = size * 2
+    shapes = [(name, [v * side for v, side in zip(box, sides, strict=True)], where) for name, box, where in task.shapes]
+    return Labelled(place, *size, *keep_boxes(shapes, names, size, file, on_problem))
+
+
+def _chosen(
+    task: Task, place: Path, file: Path, names: tuple[str, ...], on_problem: OnProblem | None
+) -> Labelled | None:
+    if len(task.choices) != 1 or task.choices[0] not in names:
+        chosen = ", ".join(task.choices) or "nothing"
+        text = f"{task.where}: '{place.name}' needs one choice of {', '.join(names)}, but has {chosen}."
+        complain(on_problem, WRONG_CLASS, file, text)
+        return None
+    return Labelled(place, labels=np.array([names.index(task.choices[0])]))
+
+
+def _task(
+    number: int, picture: Labelled, path: Path, folder: Path, name: str, names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return one task with its annotation, as Label Studio imports it."""
+    width, height = (picture.width, picture.height) if picture.width else picture_size(path)
+    size = {"original_width": width, "original_height": height, "image_rotation": 0}
+    results = []
+    for row, (label, (x1, y1, x2, y2)) in enumerate(zip(picture.labels.tolist(), picture.boxes.tolist(), strict=True)):
+        sides = {"x": x1 / width, "y": y1 / height, "width": (x2 - x1) / width, "height": (y2 - y1) / height}
+        value = {**{key: round(100 * side, 6) for key, side in sides.items()}, "rotation": 0}
+        value["rectanglelabels"] = [names[label]]
+        kind = {"id": f"{number}-{row}", "from_name": "label", "to_name": "image", "type": "rectanglelabels"}
+        results.append({**kind, **size, "value": value})
+    data = {"image": f"/data/local-files/?d={quote(f'{name}/{below(path, folder)}')}"}
+    data |= {key: told for key, told in (("split", picture.split), ("group", picture.group)) if told}
+    return {"id": number, "data": data, "annotations": [{"id": number, "result": results}]}

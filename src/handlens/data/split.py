@@ -1,0 +1,98 @@
+"""Families of pictures -> train, val and test, as even as whole families allow; it must not know why they are kin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from handlens.data.dataset import SPLITS
+from handlens.errors import InputError
+from handlens.types import Ints
+
+SHARES = (0.75, 0.15, 0.10)
+"""Of train, val and test; the one-class detector that this house unites was published with them."""
+
+_SWEEPS = 5  # of second thoughts; made sets settle in 2 or 3
+
+
+def read_shares(text: str) -> tuple[float, ...]:
+    """Return the shares of "0.75,0.15,0.1" or "75,15,10": of train and val, and of test where there is a third.
+
+    Raises:
+        InputError: not two or three numbers of at least 0 that make 1 (or 100) together, or none for train.
+    """
+    try:
+        shares = [float(word) for word in text.split(",")]
+    except ValueError:
+        shares = []
+    whole = sum(shares)
+    right = 2 <= len(shares) <= 3 and all(share >= 0 for share in shares) and shares[0] > 0
+    if not (right and (abs(whole - 1) < 0.005 or abs(whole - 100) < 0.5)):
+        raise InputError(
+            f"'{text}' are no shares: give train, val and test as numbers that make 1 together, as 0.75,0.15,0.1."
+        )
+    return tuple(share / whole for share in [*shares, 0.0][:3])
+
+
+def split_families(family: Ints, tally: Ints, shares: Sequence[float] = SHARES, seed: int = 0) -> list[str]:
+    """Return the split of each picture; a family is never torn apart.
+
+    The families go, the largest first and those of one size in an order drawn by `seed`, each to the split where it
+    hurts least: where the squared distance from the wanted numbers, of pictures and of each class alike, relative to
+    what is wanted there, grows least (the idea of Sechidis, Tsoumakas and Vlahavas, "On the stratification of
+    multi-label data", 2011, for whole groups). Then each family is asked a few times whether another split suits it
+    better now. An empty split gets the smallest family of the fullest one.
+
+    family: (n,) int64, 0, 1, 2 ... tally: (n, classes) int64, the objects of each class in each picture. shares: of
+    train, val and test; one of 0 stays empty.
+
+    Raises:
+        InputError: fewer families than splits.
+    """
+    wanted = [(name, share) for name, share in zip(SPLITS, shares, strict=False) if share > 0]
+    count = int(family.max()) + 1 if len(family) else 0
+    if count < len(wanted):
+        groups = f"{count} group{'' if count == 1 else 's'}"
+        raise InputError(
+            f"{len(family)} pictures in {groups} cannot be split into {', '.join(name for name, _ in wanted)}: there"
+            " must be at least one group for each; give smaller groups (--group), or let fewer pictures count as near"
+            " copies of each other (--near, -1 for none)."
+        )
+    loads = np.zeros((count, tally.shape[1] + 1))
+    np.add.at(loads, family, np.column_stack([np.ones(len(family)), tally]))
+    parts = loads[:, loads.sum(axis=0) > 0]
+    parts = parts / parts.sum(axis=0)
+    order = np.random.default_rng(seed).permutation(count)
+    order = order[np.argsort(-loads[order, 0], kind="stable")]
+    chosen = _assign(parts, np.array([share for _, share in wanted]), order)
+    return [wanted[number][0] for number in chosen[family]]
+
+
+def _assign(parts: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], order: Ints) -> Ints:
+    """Return the split of each family. parts: (families, columns), each column makes 1; shares: (splits,)."""
+    held = np.zeros((len(shares), parts.shape[1]))
+    chosen = np.full(len(parts), -1, np.int64)
+
+    def place(row: int) -> bool:
+        part, before = parts[row], int(chosen[row])
+        if before >= 0:
+            held[before] -= part
+        # of sum((held - share)^2 / share) over the columns, what this family would add in each split
+        added = ((2 * (held - shares[:, None]) + part) * part / shares[:, None]).sum(axis=1)
+        best = int(np.argmin(added))
+        if before >= 0 and added[before] <= added[best] + 1e-12:
+            best = before
+        held[best] += part
+        chosen[row] = best
+        return best != before
+
+    for row in order:
+        place(int(row))
+    for _ in range(_SWEEPS):
+        if not sum(place(int(row)) for row in order):
+            break
+    for number in range(len(shares)):
+        if not (chosen == number).any():
+            fullest = int(np.argmax(np.bincount(chosen, minlength=len(shares))))
+            chosen[[row for row in order if chosen[row] == fullest][-1]] = number
+    return chosen

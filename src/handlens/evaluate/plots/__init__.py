@@ -1,0 +1,1 @@
+"""Figures of measurements: curves, angles, comparisons, contact sheets."""

@@ -1,0 +1,1 @@
+"""Where answers go: JSON lines, events, annotated pictures and videos, masks."""

@@ -1,0 +1,143 @@
+"""What the user typed -> a Source of frames; it must not know models, results or sinks."""
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from handlens.errors import HandlensError, InputError
+from handlens.io.sources.find import ALL_PICTURE_ENDINGS, PICTURE_ENDINGS, VIDEO_ENDINGS, find_files
+from handlens.io.sources.reading import Reading
+from handlens.types import Frame
+
+OnError = Callable[[HandlensError], None]
+"""Told of each file that cannot be read and of a source that stopped; it may raise to end the run."""
+
+__all__ = [
+    "ALL_PICTURE_ENDINGS",
+    "PICTURE_ENDINGS",
+    "VIDEO_ENDINGS",
+    "OnError",
+    "Source",
+    "find_files",
+    "is_address",
+    "is_picture",
+    "open_source",
+]
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Source(Protocol):
+    """Frames from somewhere; a context manager."""
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+
+    @property
+    def kind(self) -> str:
+        """ "pictures", "video", "camera" or "stream"."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it keeps only the newest frame."""
+
+    @property
+    def total(self) -> int | None:
+        """How many frames will be yielded, as far as is known."""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, where there is such a thing."""
+
+    @property
+    def skipped(self) -> int:
+        """How many frames of a live source nobody took in time."""
+
+    @property
+    def ended(self) -> str:
+        """Why a live source ended, in a sentence; "" if nothing is to be said."""
+
+    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
+        """Yield the frames once; what cannot be read goes to `on_error`, or is raised without one."""
+
+    def stop(self) -> None:
+        """Make `frames` end soon; may be called from any thread."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_source(
+    text: str | Path, every: int = 1, live: bool = False, reading: Reading | None = None, reconnect: float = 0.0
+) -> Source:
+    """Open a picture, a folder, a glob, a video, a camera ("0") or a stream address.
+
+    every: of a video, camera or stream, yield only the frames whose index is a multiple of it. live: play a video file
+    at its own speed and keep only the newest frame, as a camera would; cameras are always live. Streams are too, but
+    for http and tcp addresses opened with live=False: they can wait, so no frame of them is lost. reading: the part
+    to read, how it is turned, and more; its own `every` counts where `every` is left out. reconnect: seconds for which
+    a live camera or stream that drops is opened again.
+
+    Raises:
+        InputError: nothing there, or nothing in it that can be read; FrameError if it is one broken video.
+        DeviceError: no such camera, or a stream that cannot be reached.
+    """
+    name = str(text)
+    reading = reading or Reading()
+    if every != 1:
+        reading = replace(reading, every=every)
+    camera = re.fullmatch(r"(?:/dev/video)?([0-9]{1,4})", name)
+    if camera and (name.startswith("/dev/") or not os.path.exists(name)):
+        from handlens.io.sources.camera import open_camera
+
+        _refuse_for_camera(reading)
+        return open_camera(int(camera[1]), reading, reconnect=reconnect)
+    if is_address(name):
+        from handlens.io.sources.stream import open_stream
+
+        return open_stream(name, reading, live, reconnect)
+    paths = find_files(name, remark=reading.remark)
+    if len(paths) == 1 and not is_picture(paths[0]):
+        from handlens.io.sources.video import Video
+
+        video = Video(paths[0], reading)
+        if not live:
+            return video
+        from handlens.io.sources.live import Live, play
+
+        patience = math.inf  # a recording of a screen may show one picture for minutes
+        return Live(video.name, "video", play(video), video.close, video.fps, patience, patience, clocked=False)
+    if live:
+        raise InputError(f"'{name}' is no video, camera or stream: for pictures type 'handlens predict {name}'.")
+    from handlens.io.sources.files import Files
+
+    return Files(name, paths, reading)
+
+
+def _refuse_for_camera(reading: Reading) -> None:
+    for flag, given in (
+        ("start", reading.start > 0),
+        ("stop", reading.stop < math.inf),
+        ("stream", reading.stream is not None),
+        ("fps", reading.fps is not None),
+    ):
+        if given:
+            raise InputError(f"--{flag} is for files and streams, not for a camera: leave it out.")
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a path ends like a picture."""
+    return not is_address(name) and Path(name).suffix.lower() in ALL_PICTURE_ENDINGS
+
+
+def is_address(name: str) -> bool:
+    """Return whether this is the address of a stream, such as rtsp://camera/1."""
+    return bool(_ADDRESS.match(name)) and not name.lower().startswith("file://")

@@ -1,0 +1,202 @@
+"""Video files -> frames with the file's own times; it must not know models, results or what is done with frames."""
+
+import math
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from handlens.errors import FrameError
+from handlens.io.sources.decoding import Decoding, frames_before
+from handlens.io.sources.open import OnError
+from handlens.io.sources.reading import Reading
+from handlens.io.whole import is_whole
+from handlens.types import Frame
+
+_DEFAULT, _COVER = 0x1, 0x400  # FFmpeg's AV_DISPOSITION_DEFAULT and AV_DISPOSITION_ATTACHED_PIC
+_NO_VIDEO = frozenset({"tty", "bin", "xbin", "adf", "idf", "bfi"})  # FFmpeg draws text files as pictures of letters
+
+
+class Video:
+    """A video file, read from start to end: constant memory, every frame, exact times.
+
+    Times count from the start of the container, so a variable frame rate stays what it is, and a picture that begins
+    after the sound has its own time. A frame is given as a player shows it: turned, mirrored, with square pixels. A
+    source like any other (see sources.Source); `fps` is the mean rate.
+
+    Raises:
+        FrameError: it cannot be opened, holds no pictures, or has neither times nor a rate.
+    """
+
+    kind = "video"
+    live = False
+    skipped = 0
+    ended = ""
+
+    def __init__(self, name: str, reading: Reading = Reading()) -> None:  # noqa: B008 (it is frozen)
+        self.name = name
+        self._reading = reading
+        self._stopped = threading.Event()
+        self._container = _open(name)
+        try:
+            self._stream = pick_stream(self._container, name, reading)
+            self._decoding = Decoding(self._container, self._stream, name, reading)
+        except FrameError:
+            self._container.close()
+            raise
+        self.fps = self._decoding.fps
+
+    @property
+    def total(self) -> int | None:
+        """How many frames will be yielded, as the header promises, or None."""
+        count = self._stream.frames
+        seconds = self._container.duration / av.time_base if self._container.duration else None
+        if self.fps and seconds and (not count or not self._reading.whole):
+            seconds = min(seconds, self._reading.stop) - self._reading.start
+            count = max(0, round(seconds * self.fps))
+        return -(-count // self._reading.every) if count else None
+
+    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
+        """Yield the frames; one that is cut off or damaged gives what can be read and then a FrameError."""
+        decoding = self._decoding
+        last_words = ""
+        try:
+            self._move(decoding)
+            for frame in decoding:
+                yield frame
+                if self._stopped.is_set():
+                    return
+        except av.error.FFmpegError as error:
+            last_words = f" ({strerror(error)})"
+        complaint = self._complaint(decoding, last_words)
+        if complaint is not None and on_error is None:
+            raise complaint
+        if complaint is not None and on_error is not None:
+            on_error(complaint)
+
+    def _move(self, decoding: Decoding) -> None:
+        """Go near `start`, where the file lets us; else all before it is decoded and passed over."""
+        if self._reading.start <= 0:
+            return
+        with _open(self.name) as other:
+            place = frames_before(other, other.streams[self._stream.index], self._reading)  # type: ignore[arg-type]
+        if place is not None:
+            index, stamp = place
+            self._container.seek(stamp, stream=self._stream)
+            decoding.begin_at(index)
+
+    def _complaint(self, decoding: Decoding, last_words: str) -> FrameError | None:
+        reading = self._reading
+        if decoding.count == 0 and not (decoding.damage or last_words or reading.whole):
+            until = "" if reading.stop == math.inf else f" to {reading.stop:g} s"
+            return FrameError(
+                f"'{self.name}' has no frame from {reading.start:g} s{until}: it ends at {self._end(decoding):.1f} s."
+            )
+        if decoding.count == 0:
+            return FrameError(f"'{self.name}' is a video without a frame that can be read{last_words}.")
+        told = decoding.damage.sentence()
+        if last_words or not (decoding.stopped or is_whole(self.name)):
+            return FrameError(
+                f"'{self.name}' is cut off or damaged{last_words}: {decoding.count} frames could be read,"
+                f" up to {decoding.seconds:.1f} s{'; ' if told else ''}{told}."
+            )
+        if told:
+            return FrameError(f"'{self.name}' is damaged: {told}. Do not rely on what is said of these times.")
+        return None
+
+    def _end(self, decoding: Decoding) -> float:
+        return self._container.duration / av.time_base if self._container.duration else decoding.seconds
+
+    def stop(self) -> None:
+        """Make `frames` end after the current one."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def pick_stream(container: InputContainer, name: str, reading: Reading = Reading()) -> VideoStream:  # noqa: B008
+    """Return the stream of moving pictures to read; the cover of a song is none.
+
+    The one that the user named, else the one marked as default, else the largest; of several, a remark says which.
+
+    Raises:
+        FrameError: there is none, or not the one that was named.
+    """
+    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not streams:
+        sound = " it holds only sound" if container.streams.audio else " it holds nothing to look at"
+        raise FrameError(f"'{name}' is a file without pictures:{sound}.")
+    listed = ", ".join(map(_described, streams))
+    if reading.stream is not None:
+        chosen = next((stream for stream in streams if stream.index == reading.stream), None)
+        if chosen is None:
+            raise FrameError(f"'{name}' has no video stream {reading.stream}: it has {listed}.")
+    else:
+        chosen = max(streams, key=lambda stream: (_is_default(stream), stream.width * stream.height))
+        if len(streams) > 1:
+            reading.remark(
+                f"'{name}' has {len(streams)} video streams, {listed}: {chosen.index} is read (--stream N for another)."
+            )
+    # One thread: only so does FFmpeg mark damaged frames reliably, and decoding is cheap beside the model.
+    chosen.thread_type = "NONE"
+    chosen.codec_context.thread_count = 1
+    return chosen
+
+
+def _described(stream: VideoStream) -> str:
+    return f"{stream.index} ({stream.width} x {stream.height}{', default' if _is_default(stream) else ''})"
+
+
+def _is_default(stream: Any) -> bool:
+    return bool(int(stream.disposition) & _DEFAULT)
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(int(stream.disposition) & _COVER)
+
+
+def _open(name: str) -> InputContainer:
+    try:
+        # "file:" so that a name with a colon is no address; the whitelist so that a play list cannot reach the network
+        container = av.open(f"file:{name}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except av.error.InvalidDataError as error:
+        raise FrameError(_unreadable(name)) from error
+    except (av.error.FFmpegError, OSError, UnicodeError) as error:
+        raise FrameError(f"'{name}' cannot be read: {strerror(error)}.") from error
+    if container.format.name in _NO_VIDEO:
+        container.close()
+        raise FrameError(f"'{name}' is a text, neither a picture nor a video.")
+    return container
+
+
+def _unreadable(name: str) -> str:
+    try:
+        with open(name, "rb") as file:
+            first = file.read(16)
+    except OSError:
+        first = b"?"
+    if not first:
+        return f"'{name}' is empty: it has 0 bytes."
+    if first[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") and not is_whole(name):
+        return f"'{name}' is cut off: its index, at the end of the file, is missing. Copy or record it again."
+    return f"'{name}' is neither a picture nor a video that can be read."
+
+
+def strerror(error: BaseException) -> str:
+    """Return what FFmpeg or the system says was wrong, fit for the middle of a sentence."""
+    return str(getattr(error, "strerror", None) or error).strip().rstrip(".").lower()

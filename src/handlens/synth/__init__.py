@@ -1,0 +1,1 @@
+"""Rendered people with labels, in numpy and OpenCV, without torch."""

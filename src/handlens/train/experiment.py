@@ -1,0 +1,213 @@
+"""One net with all that its training, measuring and export need, for every kind; it must not read pictures or loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.train.config import Settings
+from handlens.train.defaults import Recipe, check_task, recipe
+from handlens.train.export.graphs import OVER, LayeredGraph, canonical_graph
+from handlens.train.losses import dice_loss, pixel_rates
+from handlens.train.nets import catalog
+from handlens.train.precision import Batch
+
+SCORES = {"detect": "mAP 0.5", "classify": "balanced accuracy", "segment": "IoU mean"}
+"""The number of the report that decides which epoch was the best."""
+
+
+DETECTOR = "facehand"
+"""Finds the hands that colour models judge one by one; those of silhouettes are shown one hand."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """A net and how it is taught. about: what a checkpoint keeps to build it again, plain values only."""
+
+    net: nn.Module
+    card: ModelCard
+    channels: int
+    about: Mapping[str, Any]
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """The batch's pictures as the net wants them: (n, c, h, w) float32, normalised, channels last."""
+        image = batch["image"]
+        mean, std = (torch.tensor(v, device=image.device).view(1, 3, 1, 1) for v in (self.card.mean, self.card.std))
+        x = (image.float() - mean) / std
+        x = x.mean(1, keepdim=True) if self.channels == 1 else x
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The parts of the loss, "loss" among them."""
+        classify = partial(_classify, smoothing=float(self.about.get("smoothing", 0.0)))
+        losses: dict[str, Callable[[nn.Module, Tensor, Batch], dict[str, Tensor]]] = {
+            "detect": _detect,
+            "classify": classify,
+            "segment": partial(_segment, weight=float(self.about.get("dice", 0.0))),
+        }
+        return losses[self.card.kind](net, self.inputs(batch), batch)
+
+    def graph(self) -> nn.Module:
+        """The exported form: it ends in the canonical arrays of its kind."""
+        names = self.about["names"]
+        if OVER in names[-1] and len(self.card.names) < len(names):
+            return LayeredGraph(self.net, names)
+        return canonical_graph(self.net, self.card.kind, grey=self.channels == 1)
+
+    def flattened(self) -> Course:
+        """The course of a segmenter whose last class, as "hand over face", is to count as what is seen."""
+        names = self.about["names"]
+        if OVER not in names[-1]:
+            return self
+        upper, lower = (float(names.index(name)) for name in names[-1].split(OVER))
+        return self.with_card(names=tuple(names[:-1]), options={**self.card.options, "upper": upper, "lower": lower})
+
+    def with_card(self, **changes: Any) -> Course:
+        """The same net with a changed card."""
+        card = dataclasses.replace(self.card, **changes)
+        return dataclasses.replace(self, card=card, about={**self.about, "card": card.to_json()})
+
+
+def new_course(settings: Settings, names: Sequence[str]) -> Course:
+    """A net with weights of chance for these labels, and its card.
+
+    Raises:
+        InputError: a network that does not answer the task, or fewer than two classes to tell apart.
+    """
+    kind = check_task(settings.task, settings.net)
+    if kind == "classify" and len(names) < 2:
+        raise InputError(f"there is only the class '{names[0]}': telling classes apart needs at least two.")
+    if settings.angle and kind != "classify":
+        raise InputError(f"angle = true is for nets that classify hands, not to {kind}.")
+    if settings.angle:
+        catalog.check_angle(settings.net)
+    base, size = recipe(settings.net), (settings.size, settings.size)
+    about = {
+        "net": settings.net,
+        "cfg": Path(settings.net).read_text("utf-8") if settings.net.lower().endswith(".cfg") else "",
+        "margin": settings.margin,
+        "embedding": settings.embedding,
+        "angle": settings.angle,
+        "smoothing": settings.smoothing,
+        "dice": settings.dice,
+        "names": list(names),
+    }
+    net = build(about)
+    if not settings.size:
+        size = base.size if not about["cfg"] else (net.size[1], net.size[0])  # type: ignore[index]
+    stride = int(getattr(net, "stride", 1))
+    if kind != "segment" and (size[0] % stride or size[1] % stride):  # those of masks pad and cut by themselves
+        raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
+    shown, parts = sight(settings.task, base)
+    card = ModelCard(
+        name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=tuple(names), size=size,
+        resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
+        options={"parameters": float(sum(p.numel() for p in net.parameters())), **shown}, parts=parts,
+        data=(_told(settings),), licence="that of the user",
+    )  # fmt: skip
+    return Course(net, card, base.channels, about).with_card()
+
+
+def _told(settings: Settings) -> str:
+    """What the card says of the pictures."""
+    part = f", {settings.frames} of its training part, drawn by seed {settings.plan.seed}" if settings.frames else ""
+    return f"pictures of the user: {Path(settings.data).name}{part}"
+
+
+def sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
+    """How a net that judges one hand is shown it: options and parts of its card."""
+    if base.kind != "classify":
+        return {}, {}
+    if base.channels == 1:
+        return {"silhouette" if base.silhouette else "grey": 1.0}, {}
+    # Fingers reach beyond the boxes of hands: with 1.5 signs were told better than with 1.2 in every source.
+    return {"closeup": 1.0, "crop_scale": 1.5} if task == "gesture" else {}, {"detector": DETECTOR}
+
+
+def build(about: Mapping[str, Any]) -> nn.Module:
+    """The net that a checkpoint's note speaks of, with weights of chance."""
+    names, net = about["names"], str(about["net"])
+    if about["cfg"]:
+        return _darknet(str(about["cfg"]), net, len(names))
+    if recipe(net).kind == "classify" and catalog.find(net).classes is None:
+        from handlens.train.nets.backbones import backbone
+        from handlens.train.nets.margins import Recogniser, margin
+
+        width = int(about["embedding"])
+        return Recogniser(backbone(net.lower(), width), margin(str(about["margin"]), width, len(names)))
+    one_channel = recipe(net).kind == "segment" and len(names) == 2
+    return catalog.build(net, 1 if one_channel else len(names), bool(about.get("angle", False)))
+
+
+def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Course:
+    """The course of a checkpoint, with its averaged weights."""
+    net = build(note)
+    state = {key.removeprefix("net."): value for key, value in checkpoint["state_dict"].items()}
+    net.load_state_dict(state)
+    base: Recipe = recipe(str(note["net"]))
+    return Course(net.eval(), ModelCard.from_json(str(note["card"])), base.channels, note)
+
+
+def _darknet(cfg: str, name: str, classes: int) -> nn.Module:
+    from handlens.train.nets.darknet.cfg import parse_cfg
+    from handlens.train.nets.darknet.net import Darknet
+
+    net = Darknet(parse_cfg(cfg))
+    if net.classes != classes:
+        raise InputError(
+            f"'{name}' says classes={net.classes}, but the set has {classes}: write classes={classes} in every [yolo]"
+            f" section and filters={3 * (5 + classes)} in the [convolutional] before it."
+        )
+    return net
+
+
+def _detect(net: nn.Module, x: Tensor, batch: Batch) -> dict[str, Tensor]:
+    return net.loss(net(x), batch["boxes"])  # type: ignore[operator,no-any-return]
+
+
+def _classify(net: nn.Module, x: Tensor, batch: Batch, smoothing: float) -> dict[str, Tensor]:
+    """Cross-entropy; where the net tells a direction also 1 - cos of its error, and the error in degrees."""
+    from handlens.train.nets.margins import Recogniser
+
+    answer = net(x, batch["label"]) if isinstance(net, Recogniser) else net(x)
+    logits, direction = (answer, None) if isinstance(answer, Tensor) else answer
+    loss = nn.functional.cross_entropy(logits.float(), batch["label"], label_smoothing=smoothing)
+    hits = (logits.argmax(1) == batch["label"]).float().mean()
+    if direction is None:
+        return {"loss": loss, "accuracy": hits}
+    cosine = nn.functional.cosine_similarity(direction.float(), batch["angle"])
+    degrees = torch.rad2deg(torch.acos(cosine.detach().clamp(-1, 1)))
+    return {"loss": loss + (1 - cosine).mean(), "accuracy": hits, "angle": degrees.mean()}
+
+
+def _segment(net: nn.Module, x: Tensor, batch: Batch, weight: float) -> dict[str, Tensor]:
+    """Cross-entropy over the known pixels, and as much of the Dice loss; nets may answer at a smaller size.
+
+    Precision, recall and F1 take all but the background for one class, as the published nets have it.
+    """
+    logits, mask = net(x).float(), batch["mask"].long()
+    if logits.shape[2:] != mask.shape[1:]:
+        logits = nn.functional.interpolate(logits, mask.shape[1:], mode="bilinear", align_corners=False)
+    counted = mask != 255
+    if logits.shape[1] == 1:
+        truth = (mask == 1).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits[:, 0], truth, weight=counted.float())
+        said = (logits[:, 0] > 0).long()
+    else:
+        loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
+        said = logits.argmax(1)
+    said, known = said[counted], mask[counted]
+    parts = {"loss": loss, "accuracy": (said == known).float().mean(), **pixel_rates(said > 0, known > 0)}
+    if not weight:
+        return parts
+    dice = dice_loss(logits, mask)
+    return {**parts, "loss": loss + weight * dice, "dice": dice}

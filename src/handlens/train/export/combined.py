@@ -1,0 +1,178 @@
+"""A mask model's file and a gesture model's -> one .onnx of both with the crop between them; it needs no torch.
+
+The file is refused where it answers otherwise than its parts, asked one after the other, do.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, compose, helper, inliner, version_converter
+
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
+from handlens.tasks.combined import HAND, SURE, Composed
+from handlens.train.combined_check import check_masks, check_pictures
+from handlens.train.export.crop_graph import OPSET, crop_layer
+from handlens.train.export.onnx_ops import Steps, Value
+from handlens.train.onnx_file import write_checked
+from handlens.weights import resolve
+
+NEWEST = 20
+"""Operators of later sets are not known to every runtime that runs the rest of handlens."""
+IR = 8
+"""The version of the file itself, which goes with opset 17."""
+
+
+def part_file(given: str) -> Path:
+    """Return the .onnx of a part: a shipped name, a file, or a run with its exported model.
+
+    Raises:
+        InputError: a folder without one exported model.
+        ModelError: no such model.
+    """
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        return resolve(given)
+    exported = sorted(folder.glob("*.onnx"))
+    if len(exported) != 1:
+        told = "has none" if not exported else f"has {len(exported)}"
+        raise InputError(f"'{given}' should be a run with one exported model, but {told}: give the .onnx itself.")
+    return exported[0]
+
+
+def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
+    """Write the models of two files as one, with the card of both.
+
+    Raises:
+        InputError: they do not fit together, or cannot be joined.
+        ModelError: a file is no model, or the joined graph answers otherwise than its parts.
+        OutputError: it cannot be written.
+    """
+    if out.resolve() in (segment.resolve(), gesture.resolve()):
+        raise InputError(f"--out '{out}' is one of the parts, which would be lost: give another name.")
+    parts = {"segment": OnnxRunner(segment), "gesture": OnnxRunner(gesture)}
+    composed = Composed(parts)
+    models = {role: _read(runner.path, role) for role, runner in parts.items()}
+    target = max(OPSET, *map(_opset, models.values()))
+    models = {role: _at(model, target, parts[role].path) for role, model in models.items()}
+    joined = partial(_joined, gesture=models["gesture"], seen=parts["gesture"].card, card=composed.card, opset=target)
+    model = joined(models["segment"])
+
+    seeing = _seeing(len(parts["segment"].card.names), target)
+    check_masks(joined(seeing).SerializeToString(), composed)
+    return write_checked(model, composed.card, out, partial(check_pictures, composed=composed))
+
+
+def _read(path: Path, role: str) -> onnx.ModelProto:
+    """A part's model without functions of its own; refused where it cannot be joined."""
+    model = onnx.load(path)
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
+    if foreign:
+        raise InputError(
+            f"'{path}' has operators of '{foreign[0]}': only those of ONNX itself can be put into one file."
+        )
+    if _opset(model) > NEWEST:
+        raise InputError(f"'{path}' has ONNX opset {_opset(model)}: export it again with {NEWEST} or less.")
+    sides = model.graph.input[0].type.tensor_type.shape.dim
+    if sides[0].HasField("dim_value"):
+        raise InputError(
+            f"the part '{role}', '{path}', was exported for batches of {sides[0].dim_value} alone: export it again"
+            " with a free number of pictures."
+        )
+    return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(found.version for found in model.opset_import if found.domain in ("", "ai.onnx")))
+
+
+def _at(model: onnx.ModelProto, opset: int, path: Path) -> onnx.ModelProto:
+    """The same model in a later opset."""
+    if _opset(model) == opset:
+        return model
+    try:
+        return version_converter.convert_version(model, opset)
+    except Exception as error:  # a RuntimeError or one of the converter's own, which is not public
+        why = (str(error).strip().splitlines() or ["it does not say why"])[0]
+        raise InputError(f"'{path}' cannot be brought to ONNX opset {opset}: {why}") from error
+
+
+def _joined(
+    segment: onnx.ModelProto, gesture: onnx.ModelProto, seen: ModelCard, card: ModelCard, opset: int
+) -> onnx.ModelProto:
+    """Both models as one graph. seen: the card of the gesture model; card: that of both together."""
+    first, last = (_renamed(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture)))
+    steps = Steps("crop/", opset)
+    image = Value("image", steps)
+    steps.called(image, first.graph.input[0].name)
+    begin = len(steps.nodes)
+    maps = Value("segment/probabilities", steps)
+    steps.called(maps, "mask")
+    cropped = crop_layer(steps, maps, int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
+    scale = 1.0 / np.asarray(seen.std, np.float32)
+    offset = -np.asarray(seen.mean, np.float32) * scale
+    channels = cropped.views * scale.reshape(1, 3, 1, 1) + offset.reshape(1, 3, 1, 1)
+    steps.called(channels, last.graph.input[0].name)
+    end = len(steps.nodes)
+    steps.called(cropped.found, "found")
+    column = cropped.found.reshape([-1, 1])
+    steps.called(steps.add("Where", column, cropped.box * _ratio(steps, image, maps), 0.0), "box")
+    outputs = {value.name: value for value in last.graph.output}
+    told = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
+    for name in told:
+        steps.called(steps.add("Where", column, Value(f"gesture/{name}", steps), 0.0), name)
+    nodes = [*steps.nodes[:begin], *first.graph.node, *steps.nodes[begin:end], *last.graph.node, *steps.nodes[end:]]
+    graph = helper.make_graph(
+        nodes,
+        "combined",
+        [_value("image", first.graph.input[0])],
+        [
+            _value("mask", next(value for value in first.graph.output if value.name == maps.name)),
+            helper.make_tensor_value_info("box", TensorProto.FLOAT, ("n", 4)),
+            *(_value(name, outputs[f"gesture/{name}"]) for name in told),
+            helper.make_tensor_value_info("found", TensorProto.BOOL, ("n",)),
+        ],
+        [*first.graph.initializer, *last.graph.initializer, *steps.constants.values()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="handlens")
+    model.ir_version = max(IR, segment.ir_version, gesture.ir_version)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _renamed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    return compose.add_prefix(model, prefix)
+
+
+def _value(name: str, like: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """An input or output of that name with the sides of another, the first of them free."""
+    value = onnx.ValueInfoProto()
+    value.CopyFrom(like)
+    value.name = name
+    value.type.tensor_type.shape.dim[0].Clear()
+    value.type.tensor_type.shape.dim[0].dim_param = "n"
+    return value
+
+
+def _ratio(steps: Steps, image: Value, maps: Value) -> Value:
+    """Pixels of the image to one of the map, (4,): across, down, across, down."""
+    order = np.array([3, 2, 3, 2])
+    sides = [steps.add("Gather", steps.add("Shape", of), order, axis=0).as_float() for of in (image, maps)]
+    return sides[0] / sides[1]
+
+
+def _seeing(classes: int, opset: int) -> onnx.ModelProto:
+    """A mask model whose pictures are the masks."""
+    sides = ("n", classes, "h", "w")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name in ("image", "probabilities")]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["image"], ["probabilities"])], "seeing", ends[:1], ends[1:]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR)

@@ -1,0 +1,1 @@
+"""Gestures of one's own from a few pictures, on a shipped model."""

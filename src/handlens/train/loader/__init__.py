@@ -1,0 +1,1 @@
+"""Labelled pictures as batches of training samples."""

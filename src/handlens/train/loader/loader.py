@@ -1,0 +1,242 @@
+"""Labelled sets as batches of training samples, the same whatever the number of workers; knows no net or loss."""
+
+from __future__ import annotations
+
+import multiprocessing.util
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from handlens.card import ModelCard
+from handlens.data.dataset import LabelledSet
+from handlens.errors import HandlensError, InputError
+from handlens.train.augment.config import PICTURES, SHAPES, Look
+from handlens.train.collating import SKIPPED, collate
+from handlens.train.loader.classify_sample import classify_sample
+from handlens.train.loader.detect_sample import detect_sample
+from handlens.train.loader.pictures import ResizedPictures
+from handlens.train.loader.segment_sample import segment_sample
+from handlens.train.loader.silhouette_sample import silhouette_sample
+from handlens.train.reading import Reading, running_odds
+
+Key = tuple[int, int]
+"""(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
+Make = Callable[[Generator, Look, Reading, int], dict[str, Tensor]]
+
+
+class Samples(Dataset[dict[str, Any]]):
+    """The training samples of a labelled set, by (epoch, index).
+
+    found: the training part. card: size and resize rule. look: what is changed; `Look()` leaves each picture exactly as
+    `preprocess.resize` makes it. epochs: how many there will be, for `Look.closing`. channels, angle: of classifiers,
+    see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by 1 / sqrt(pictures
+    of the same group) instead of each once. even: of a classifier, draw them so that all classes come equally often.
+    ring: labels that turn with the picture, see `turning.truth_after`. cache: keep the resized pictures in memory if
+    they fit in 1 GB; a line on stderr says so when they do not.
+
+    Raises:
+        InputError: no pictures, a label without a name, a picture without its one label, a mosaic for another kind.
+    """
+
+    def __init__(
+        self,
+        found: LabelledSet,
+        card: ModelCard,
+        look: Look,
+        seed: int = 0,
+        *,
+        epochs: int | None = None,
+        channels: int = 3,
+        angle: bool = False,
+        ring: Sequence[int] = (),
+        balance: bool = False,
+        even: bool = False,
+        cache: bool = False,
+    ) -> None:
+        _check(found, card, look, seed)
+        even = even and found.kind == "classify"
+        self.look, self.seed, self.epochs = look, seed, epochs
+        self.odds = running_odds(found, balance, even) if balance or even else None
+        self.pictures = ResizedPictures(found, card)
+        classify = silhouette_sample if self.pictures.shapes else classify_sample
+        classify = partial(classify, channels=channels, angle=angle, ring=ring)
+        makers: dict[str, Make] = {"detect": detect_sample, "classify": classify, "segment": segment_sample}
+        self._make = makers[found.kind]
+        if cache and not self.pictures.keep():
+            print("the resized pictures need more than 1 GB, so they are not kept in memory", file=sys.stderr)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """Return the sample; the same for the same key, in any process.
+
+        Raises:
+            InputError: a mask contradicts its picture, or hardly any picture can be read.
+        """
+        epoch, index = key
+        reading = Reading(self.pictures, self.odds)
+        rng = np.random.default_rng([self.seed, epoch, index])
+        sample = self._make(rng, self.look.at(epoch, self.epochs), reading, index % len(self))
+        return {**sample, SKIPPED: reading.skipped} if reading.skipped else sample
+
+    def __getitems__(self, keys: Sequence[Key]) -> list[dict[str, Any]] | HandlensError:
+        """The samples of one batch, or what is wrong with one: a raised error would come out of a worker as a trace."""
+        try:
+            return [self[key] for key in keys]
+        except HandlensError as error:
+            return error
+
+
+class Order(Sampler[Key]):
+    """The keys of an epoch, in an order that (seed, epoch) alone decides; each of several devices takes its share."""
+
+    def __init__(self, samples: Samples, shuffle: bool, epoch_size: int | None) -> None:
+        self.samples, self.shuffle, self.epoch_size, self.epoch = samples, shuffle, epoch_size, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to that epoch, counted from 0."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return (self.epoch_size or len(self.samples)) // _devices()[1]
+
+    def __iter__(self) -> Iterator[Key]:
+        rank, devices = _devices()
+        mine = self._indices()[: len(self) * devices][rank::devices]
+        return iter([(self.epoch, int(index)) for index in mine])
+
+    def _indices(self) -> list[int]:
+        """Numbers of pictures; the k-th repetition of one is k times the set's length higher."""
+        count, size, odds = len(self.samples), self.epoch_size or len(self.samples), self.samples.odds
+        if not self.shuffle:
+            return list(range(size))
+        rng = np.random.default_rng([self.samples.seed, self.epoch, 0, 1])  # no sample has this stream
+        if odds is None:
+            every = [rng.permutation(count) + k * count for k in range(-(-size // count))]
+            return [int(index) for index in np.concatenate(every)[:size]]
+        seen: Counter[int] = Counter()
+        out = []
+        for index in np.searchsorted(odds, rng.random(size) * odds[-1], side="right").tolist():
+            out.append(index + seen[index] * count)
+            seen[index] += 1
+        return out
+
+
+class Batches:
+    """The batches of `samples`, epoch after epoch, from worker processes that live as long as this object.
+
+    batch: samples in each. workers: processes, 0 = none; the batches are the same for any number. shuffle: False for
+    measuring: the set's own order, the last batch smaller; True leaves a last smaller batch out, unless it is the only
+    one. epoch_size: samples in an epoch, None: as many as there are pictures. on_skip: told once of each picture that
+    cannot be read; without it a line on stderr.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        batch: int,
+        workers: int = 0,
+        shuffle: bool = True,
+        epoch_size: int | None = None,
+        on_skip: Callable[[str], None] | None = None,
+    ) -> None:
+        self.sampler = Order(samples, shuffle, epoch_size)
+        self._on_skip = on_skip or (lambda sentence: print(f"skipped: {sentence}", file=sys.stderr))
+        self._told: set[str] = set()
+        if workers:
+            multiprocessing.util.get_temp_dir()  # of this process, which removes it; each worker would leave one behind
+        with _unadvised():
+            self._loader = DataLoader(
+                samples,
+                batch,
+                sampler=self.sampler,
+                num_workers=workers,
+                collate_fn=collate,
+                drop_last=shuffle and len(self.sampler) > batch,
+                worker_init_fn=_start_worker,
+                persistent_workers=workers > 0,
+                prefetch_factor=4 if workers else None,
+                pin_memory=torch.cuda.is_available(),
+            )
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def epoch(self, epoch: int) -> Iterator[dict[str, Tensor]]:
+        """Yield the batches of that epoch, counted from 0: always the same ones.
+
+        Raises:
+            InputError: as `Samples`.
+        """
+        self.sampler.set_epoch(epoch)
+        yield from self
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        with _unadvised():
+            batches = iter(self._loader)
+        for batch in batches:
+            if isinstance(batch, HandlensError):
+                try:
+                    raise batch
+                finally:  # an error whose trace refers to it keeps the workers, and ending them then takes 5 s
+                    del batch
+            for sentence in batch.pop(SKIPPED, ()):
+                if sentence not in self._told:
+                    self._told.add(sentence)
+                    self._on_skip(sentence)
+            yield batch
+
+
+def _check(found: LabelledSet, card: ModelCard, look: Look, seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"the seed must be 0 or more, got {seed}.")
+    if not len(found):
+        raise InputError(f"'{found.root}' has no pictures to train on.")
+    if found.kind != "detect" and (look.mosaic or look.mixup):
+        raise InputError(f"look: mosaic and mixup are for detectors; set both to 0 to train '{found.kind}'.")
+    shapes = card.options.get("silhouette") == 1.0
+    idle = [name for name in (PICTURES if shapes else SHAPES) if getattr(look, name)]
+    if idle:
+        whose = "nothing to the shape of a hand, which is all this net sees" if shapes else "something to shapes only"
+        raise InputError(f"look: '{idle[0]}' does {whose}; set it to 0 to train '{card.name}'.")
+    for picture in found:
+        if found.kind == "classify" and len(picture.labels) != 1:
+            raise InputError(f"'{picture.path}' has {len(picture.labels)} labels; a classifier needs exactly one.")
+        wrong = picture.labels[(picture.labels < 0) | (picture.labels >= len(found.names))]
+        if len(wrong):
+            raise InputError(
+                f"'{picture.path}' has the class {wrong[0]}, but the names {', '.join(found.names)} allow 0 to"
+                f" {len(found.names) - 1}: see 'handlens data check {found.root}'."
+            )
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """Without torch's advice to take fewer workers than were asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _devices() -> tuple[int, int]:
+    """(number of this device, how many there are) of a training on several."""
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
+
+
+def _start_worker(number: int) -> None:
+    """One thread in each worker: the net has the others, and a forked thread pool would hang."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

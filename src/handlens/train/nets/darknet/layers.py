@@ -1,0 +1,183 @@
+"""The layers a Darknet .cfg can ask for, each built from its section; knows neither files nor whole networks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import InputError, unknown
+from handlens.train.nets.darknet.cfg import Section
+from handlens.train.nets.darknet.yolo_layer import Yolo, rules_of
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "linear": nn.Identity,
+    "leaky": lambda: nn.LeakyReLU(0.1),
+    "relu": nn.ReLU,
+    "mish": nn.Mish,
+    "swish": nn.SiLU,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a layer gives: so many channels, each place being `stride` input pixels."""
+
+    channels: int
+    stride: float
+
+
+class Pool(nn.Module):
+    """Maxima as Darknet takes them: `padding` places in all, the smaller half of them left and above."""
+
+    def __init__(self, size: int, stride: int, padding: int) -> None:
+        super().__init__()
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        before, after = self.padding // 2, self.padding - self.padding // 2
+        x = nn.functional.pad(x, (before, after, before, after), value=float("-inf"))
+        return nn.functional.max_pool2d(x, self.size, self.stride)
+
+
+class Route(nn.Module):
+    """Joins layers by their channels, or takes one of several equal groups of their channels."""
+
+    def __init__(self, sources: Sequence[int], groups: int = 1, group: int = 0) -> None:
+        super().__init__()
+        self.sources, self.groups, self.group = tuple(sources), groups, group
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        if self.groups > 1:
+            maps = [x.chunk(self.groups, dim=1)[self.group] for x in maps]
+        return torch.cat(maps, dim=1) if len(maps) > 1 else maps[0]
+
+
+class Shortcut(nn.Module):
+    """Adds layers of one shape."""
+
+    def __init__(self, sources: Sequence[int], activation: nn.Module) -> None:
+        super().__init__()
+        self.sources, self.act = tuple(sources), activation
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        total = maps[0]
+        for x in maps[1:]:
+            total = total + x
+        answer: Tensor = self.act(total)
+        return answer
+
+
+def _last(shapes: list[Shape], first: Shape) -> Shape:
+    return shapes[-1] if shapes else first
+
+
+def _activation(section: Section, default: str) -> nn.Module:
+    name = section.text("activation", default)
+    if name not in ACTIVATIONS:
+        raise InputError(f"{section.place}: {unknown('activation', name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]()
+
+
+def _convolutional(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    shape = _last(shapes, first)
+    filters, size, stride = (section.whole(key, 1, 1) for key in ("filters", "size", "stride"))
+    groups, dilation = section.whole("groups", 1, 1), section.whole("dilation", 1, 1)
+    padding = size // 2 * dilation if section.whole("pad", 0) else section.whole("padding", 0, 0)
+    if shape.channels % groups or filters % groups:
+        raise InputError(f"{section.place}: {groups} groups divide not both {shape.channels} and {filters} channels.")
+    normed = bool(section.whole("batch_normalize", 0))
+    conv = nn.Conv2d(shape.channels, filters, size, stride, padding, dilation, groups, bias=not normed)
+    parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
+    if normed:
+        parts["norm"] = nn.BatchNorm2d(filters)
+    parts["act"] = _activation(section, "logistic")
+    return nn.Sequential(parts), Shape(filters, shape.stride * stride)
+
+
+def _maxpool(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    shape, stride = _last(shapes, first), section.whole("stride", 1, 1)
+    size = section.whole("size", stride, 1)
+    return Pool(size, stride, section.whole("padding", size - 1, 0)), Shape(shape.channels, shape.stride * stride)
+
+
+def _upsample(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    shape, factor = _last(shapes, first), section.whole("stride", 2, 1)
+    if section.number("scale", 1.0) != 1.0:
+        raise InputError(f"{section.place}: only scale=1 is known here.")
+    return nn.Upsample(scale_factor=float(factor), mode="nearest"), Shape(shape.channels, shape.stride / factor)
+
+
+def _sources(section: Section, key: str, shapes: list[Shape]) -> list[int]:
+    """The layers a section names, counted from the first (0 or more) or back from here (negative)."""
+    here, found = len(shapes), []
+    for number in section.wholes(key):
+        source = number if number >= 0 else here + number
+        if not 0 <= source < here:
+            raise InputError(f"{section.place}: there is no layer {number} before it; it is layer {here} itself.")
+        found.append(source)
+    strides = {source: shapes[source].stride for source in found}
+    if len(set(strides.values())) > 1:
+        told = ", ".join(f"layer {source} has stride {stride:g}" for source, stride in strides.items())
+        raise InputError(f"{section.place}: the layers differ in size: {told}.")
+    return found
+
+
+def _route(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    sources = _sources(section, "layers", shapes)
+    groups, group = section.whole("groups", 1, 1), section.whole("group_id", 0, 0)
+    if group >= groups or any(shapes[source].channels % groups for source in sources):
+        raise InputError(f"{section.place}: there is no group {group} of {groups} in its layers' channels.")
+    channels = sum(shapes[source].channels for source in sources) // groups
+    return Route(sources, groups, group), Shape(channels, shapes[sources[0]].stride)
+
+
+def _shortcut(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    if not shapes:
+        raise InputError(f"{section.place}: there is no layer before it.")
+    named = _sources(section, "from", shapes)
+    sources = [len(shapes) - 1, *named]
+    if len({shapes[source] for source in sources}) > 1:
+        told = ", ".join(f"layer {s} gives {shapes[s].channels} at stride {shapes[s].stride:g}" for s in sources)
+        raise InputError(f"{section.place}: only layers of one shape can be added; {told}.")
+    return Shortcut(sources, _activation(section, "linear")), shapes[-1]
+
+
+def _yolo(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
+    shape, classes = _last(shapes, first), section.whole("classes", 20, 1)
+    sides = section.numbers("anchors")
+    count = section.whole("num", len(sides) // 2, 1)
+    if len(sides) != 2 * count or min(sides) <= 0:
+        raise InputError(f"{section.place}: num={count} asks for {2 * count} anchor sides above 0; {len(sides)} given.")
+    mask = section.wholes("mask") if "mask" in section.values else list(range(count))
+    wrong = [number for number in mask if not 0 <= number < count]
+    if wrong:
+        raise InputError(f"{section.place}: mask names anchor {wrong[0]}, and there are {count}, counted from 0.")
+    if section.whole("new_coords", 0):
+        raise InputError(f"{section.place}: new_coords=1 is another kind of box than YOLOv3's; it is not known here.")
+    filters = (classes + 5) * len(mask)
+    if shape.channels != filters:
+        raise InputError(
+            f"{section.place}: the layer before it needs filters={filters}, (classes + 5) * {len(mask)}, "
+            f"and has {shape.channels}."
+        )
+    if shape.stride < 1:
+        raise InputError(f"{section.place}: its map is finer than the picture.")
+    every = list(zip(sides[::2], sides[1::2], strict=True))
+    return Yolo(every, mask, classes, int(shape.stride), section.number("scale_x_y", 1.0), rules_of(section)), shape
+
+
+BUILDERS = {
+    "convolutional": _convolutional,
+    "maxpool": _maxpool,
+    "upsample": _upsample,
+    "route": _route,
+    "shortcut": _shortcut,
+    "yolo": _yolo,
+}
+"""For every section but [net]: (section, shapes of the layers before, shape of the picture) -> module and its shape."""

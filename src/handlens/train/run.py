@@ -1,0 +1,241 @@
+"""A run: a labelled set and settings -> a folder with config, curves, best checkpoint, exported model and report.
+
+    RUN/config.toml  log.csv  curves.png  last.ckpt  best.ckpt  NAME.onnx  report.txt  report.json  *.png
+
+It must not know what a net is made of.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+
+from handlens.data.dataset import LabelledSet
+from handlens.data.formats.detect_format import open_set
+from handlens.data.rotate import ring_of, turned
+from handlens.data.sampling import evenly
+from handlens.errors import InputError
+from handlens.evaluate.evaluate import evaluate
+from handlens.predictor import Predictor
+from handlens.train.augment.config import LOOKS
+from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
+from handlens.train.config import Settings, read_toml
+from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
+from handlens.train.devices import check_devices
+from handlens.train.experiment import SCORES, Course, new_course, restored
+from handlens.train.fewshot_settings import NAME as FEW_NAME
+from handlens.train.finishing import export_course as export_course
+from handlens.train.finishing import finish, live_predictor
+from handlens.train.initial_weights import begin_encoder, start_from
+from handlens.train.loader.auto_split import divided
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.loader.segment_sample import check_masks
+from handlens.train.loader.silhouettes import are_silhouettes, with_hands
+from handlens.train.loader.turned_labels import direction_hint, named
+from handlens.train.precision import Batch
+from handlens.train.same_run import CONFIG, refuse_other_settings
+from handlens.train.segment_curves import epoch_rates, held_loss
+from handlens.train.trainer import LOG, SCORE, fit
+
+LOGGED = (
+    "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
+)  # fmt: skip
+"""The numbers that the log holds of each epoch, beside the one that decides."""
+FEW = 100  # pictures with masks; with fewer the stronger look is worth naming
+MANY = 3000  # pictures that are turned and measured after each epoch, at most
+
+
+def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Path | None, fresh: bool = False) -> Path:
+    """Train, choose the best epoch, tune, export and measure; return the model. Goes on where RUN stopped.
+
+    given: settings from flags, which win over those of the config file.
+
+    Raises:
+        InputError: settings, set, network or checkpoint are wrong; the sentence says what to type.
+        OutputError: the disk is full.
+    """
+    settings, found = prepared(task, given, config)
+    out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
+    _begin_or_go_on(out, settings, fresh)
+    torch.manual_seed(settings.plan.seed)
+    course = new_course(settings, found.names)
+    resumed = (out / LAST).exists()
+    begin_encoder(course.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
+    if settings.start and not resumed:
+        _say(start_from(course.net, settings.start, found.names if found.kind == "segment" else ()))
+    train, val = found.split("train"), _measured(found)
+    if course.card.kind == "detect" and settings.anchors == "auto" and not resumed:
+        _fit_anchors(course, train, settings.plan.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    settings.save(out / CONFIG)
+    _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
+    ring = ring_of(named(settings.turning), train.names)
+    checked = turned(evenly(val, MANY), 1, ring=ring) if settings.angle else val
+    best = fit(
+        course.net,
+        _batches(course, train, settings),
+        course.loss,
+        settings.plan,
+        out,
+        lambda net: _checked(course, checked, settings.plan.batch),
+        course.about,
+    )
+    if rank_zero_only.rank:  # one of several devices finishes the run
+        raise SystemExit(0)
+    return finish(open_course(best), val, out, ring)
+
+
+def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
+    """Remove the checkpoints of a run that is to begin anew; refuse one that was made with other settings."""
+    if fresh:
+        for name in (LAST, BEST, LOG):
+            (out / name).unlink(missing_ok=True)
+        return
+    runs = [name for name in (LAST, BEST, f"{FEW_NAME}.onnx") if (out / name).exists()]
+    if runs and (out / CONFIG).exists():
+        refuse_other_settings(out, settings.to_toml(), Settings().to_toml())
+    if LAST in runs:
+        done = int(read_checkpoint(out / LAST)["epoch"]) + 1
+        if settings.plan.epochs < done:
+            raise InputError(
+                f"the run in '{out}' has {done} epochs already, more than --epochs {settings.plan.epochs}: give more"
+                " epochs to go on, another --out, or --fresh to begin anew."
+            )
+
+
+def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
+    """The settings, put together from recipe, file and flags, and the set, split by group where it was not."""
+    keys = {**(read_toml(config) if config else {}), **given}
+    net = str(keys.get("net") or _default_net(task, str(keys.get("data") or "")))
+    kind = check_task(task, net)
+    settings = Settings(task=task, net=net).changed(recipe(net).settings).changed({**keys, "net": net, "task": task})
+    check_devices(settings.plan)
+    if not settings.data:
+        raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
+    found = open_set(settings.data, kind)
+    if recipe(net).silhouette:
+        found = with_hands(found, _say)
+    found = divided(found, _say)
+    if "train" not in found.splits or len(found.splits) < 2:
+        raise InputError(
+            f"'{settings.data}' has the parts {', '.join(found.splits)}, and training needs train and val: type"
+            f" 'handlens data split {settings.data} --dest NEW'."
+        )
+    found = _fewer(found, settings)
+    if kind == "classify":
+        _check_classes(found)
+    elif kind == "segment":
+        check_masks(found.split("train"))
+    told = direction_hint(found.names, settings.look.degrees, settings.turning)
+    if told:
+        _say(told)
+    return settings, found
+
+
+def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
+    """The set with only so many pictures in its training part as are asked for."""
+    train = found.split("train")
+    if settings.frames > len(train):
+        raise InputError(
+            f"frames = {settings.frames}, but the training part of '{found.root}' has {len(train)} pictures: ask for"
+            " fewer, or for 0, which takes all."
+        )
+    train = evenly(train, settings.frames or len(train), settings.plan.seed)
+    if found.kind == "segment" and len(train) < FEW and settings.look != LOOKS["few"]:
+        _say(f"{len(train)} pictures are few to learn from: --set look=few changes them more strongly")
+    return found.having([*train, *(picture for picture in found if picture.split != "train")])
+
+
+def _check_classes(found: LabelledSet) -> None:
+    """Refuse a class that cannot be learned, as that of an empty folder."""
+    there = {int(label) for picture in found.split("train") for label in picture.labels}
+    empty = [f"'{name}'" for place, name in enumerate(found.names) if place not in there]
+    if empty:
+        what = f"the class {empty[0]} has" if len(empty) == 1 else f"the classes {', '.join(empty)} have"
+        raise InputError(f"{what} no pictures in the train part of '{found.root}': add some, or take the class away.")
+
+
+def _default_net(task: str, data: str) -> str:
+    """The network for a task when none is named; for gestures the pictures decide."""
+    net = DEFAULT_NETS.get(task, "nano")
+    if task != "gesture" or not data:
+        return net
+    shapes = are_silhouettes(open_set(data, "classify"))
+    net = SILHOUETTE_NET if shapes else net
+    what = "silhouettes" if shapes else "no silhouettes"
+    _say(f"the pictures are {what}, so the network is '{net}': --net takes another")
+    return net
+
+
+def _measured(found: LabelledSet) -> LabelledSet:
+    """The part that is measured after each epoch: val, or test where the set was published with no val."""
+    if "val" in found.splits:
+        return found.split("val")
+    _say("the set has no val: its test part chooses the best epoch, as such sets were published; its number flatters")
+    return found.split("test")
+
+
+def open_course(path: Path) -> Course:
+    """The net of a run or a checkpoint, with its averaged weights and its card.
+
+    Raises:
+        InputError: no run, or a damaged checkpoint.
+    """
+    if path.is_dir():
+        path = path / BEST if (path / BEST).exists() else path / LAST
+    checkpoint = read_checkpoint(path)
+    note = checkpoint[ABOUT]
+    if "card" not in note:
+        raise InputError(f"'{path}' is a checkpoint of one of our own parts, which its own script exports.")
+    return restored(checkpoint, note)
+
+
+def open_predictor(path: Path | str) -> Predictor:
+    """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
+    course = open_course(Path(path))
+    return live_predictor(course)
+
+
+def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
+    samples = Samples(
+        train, course.card, settings.look, settings.plan.seed, epochs=settings.plan.epochs, channels=course.channels,
+        angle=settings.angle, ring=ring_of(named(settings.turning), train.names), balance=settings.balance,
+        even=settings.even, cache=settings.cache,
+    )  # fmt: skip
+    loader = Batches(samples, settings.plan.batch, settings.workers, epoch_size=settings.epoch or None, on_skip=_say)
+
+    def epoch(number: int) -> Iterable[Batch]:
+        loader.sampler.set_epoch(number)
+        return loader
+
+    return epoch
+
+
+def _checked(course: Course, val: LabelledSet, batch: int) -> dict[str, float]:
+    """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
+    report = evaluate(live_predictor(course, folded=True), val, resamples=0, on_error=_ignore).report
+    found = {row.name: row.value for row in report if row.name in (SCORES[course.card.kind], *LOGGED)}
+    if course.card.kind == "segment":
+        found |= {**epoch_rates(report, val.names), "loss": held_loss(course, val, batch)}
+    found = {name: value for name, value in found.items() if value == value}
+    return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}
+
+
+def _fit_anchors(course: Course, train: LabelledSet, seed: int) -> None:
+    from handlens.train.anchor_search import fit_anchors
+
+    if hasattr(course.net, "set_anchors"):
+        _say(fit_anchors(course.net, train, course.card, seed))
+
+
+def _ignore(error: Exception) -> None:
+    """An unreadable validation picture was named when the run began."""
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
