@@ -14,13 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from handlens.clip import demo_clip
 from handlens.events import EventTracker
 from handlens.io.alarm import Alarm
 from handlens.io.sources.open import open_source
 from handlens.loop import Step, run
 from handlens.predictor import Predictor, load
 from handlens.track import Tracker
+from handlens.weights import demo_clip
 
 LIMIT_MS = 200.0
 

@@ -17,14 +17,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Self
 
-from handlens.bench import looped, peak_mb, resident_mb, resized
+from handlens.cli.bench import looped, peak_mb, resident_mb, resized
 from handlens.cli.outputs import open_sinks
-from handlens.clip import demo_clip
 from handlens.events import EventTracker
 from handlens.loop import Step, run
 from handlens.predictor import load
 from handlens.track import Tracker
 from handlens.types import Frame
+from handlens.weights import demo_clip
 
 LIMIT_MB, GROWTH = 300, 0.05
 

@@ -18,9 +18,9 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-from handlens.bench import looped, resized
-from handlens.clip import demo_clip
+from handlens.cli.bench import looped, resized
 from handlens.io.sinks.film import Film
+from handlens.weights import demo_clip
 
 RULE = Path(__file__).with_name("mediapipe_rule.py")
 LIMITS = {"median_ms": 20.0, "p95_ms": 33.0, "memory_mb": 300.0}

@@ -1,4 +1,4 @@
-"""Puts a trained run into the package: `python -m handlens.train.ship RUN --name digits --data SET --source TEXT ...`.
+"""Puts a trained run into the package: `python -m recipes.ship RUN --name digits --data SET --source TEXT ...`.
 
 Of several runs that began with the same weights the nets are averaged (model soups, arXiv 2203.05482).
 
@@ -18,18 +18,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from handlens.data.dataset import LabelledSet
+from handlens.data.dataset import LabelledSet, evenly
 from handlens.data.formats.detect_format import open_set
 from handlens.data.rotate import turned
-from handlens.data.sampling import evenly
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import load
+from handlens.train.calibration import asked, fitted
 from handlens.train.defaults import recipe
 from handlens.train.experiment import Course, sight
-from handlens.train.finishing import SOME, TURNS, export_course, live_predictor
 from handlens.train.initial_weights import WEIGHTS
-from handlens.train.label_tuning import asked, fitted
-from handlens.train.run import open_course
+from handlens.train.run import SOME, TURNS, export_course, live_predictor, open_course
 from handlens.weights import SHIPPED
 
 LICENCE = "Apache-2.0"

@@ -12,7 +12,8 @@ import numpy as np
 from handlens.errors import HandlensError
 from handlens.io.sinks.base import Sink
 from handlens.io.sources.open import open_source
-from handlens.types import Detections, Event, Frame, Image, Result
+from handlens.result import Result
+from handlens.types import Detections, Event, Frame, Image
 
 MILLISECOND = Fraction(1, 1000)
 NAMES = ("face", "hand", "cheek", "chin")

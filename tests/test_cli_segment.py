@@ -173,7 +173,7 @@ def test_check_bench_models_and_demo_know_it(at, capsys, monkeypatch):
 
 
 def test_the_demo_shows_what_is_seen(at, monkeypatch, capsys):
-    monkeypatch.setattr("handlens.clip.demo_clip", lambda: save_video(at / "short.mp4", range(0, 600, 100)))
+    monkeypatch.setattr("handlens.weights.demo_clip", lambda: save_video(at / "short.mp4", range(0, 600, 100)))
     assert run(["demo", "-m", "parts.onnx", "--out", "shown"]) == 0
     assert len(list((at / "shown").glob("*_masks/*.png"))) == len(lines("shown/demo.jsonl"))
     assert {"events.csv", "demo.jpg", "short.mp4", "short_masks"} <= {path.name for path in (at / "shown").iterdir()}

@@ -87,7 +87,7 @@ def test_check_tells_what_works_and_fails_when_something_is_broken(capsys, monke
 @pytest.mark.slow
 def test_demo_writes_an_annotated_clip_a_sheet_and_the_answers(model, capsys, monkeypatch, tmp_path):
     clip = level_video(tmp_path / "demo.mp4")
-    monkeypatch.setattr("handlens.clip.demo_clip", lambda: clip)
+    monkeypatch.setattr("handlens.weights.demo_clip", lambda: clip)
     assert run(["demo", "-m", model, "--out", str(tmp_path / "out")]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["demo.jpg", "demo.jsonl", "demo.mp4", "touches.csv"]
@@ -98,7 +98,7 @@ def test_demo_writes_an_annotated_clip_a_sheet_and_the_answers(model, capsys, mo
 
 def test_demo_without_a_folder_writes_nothing(model, capsys, monkeypatch, tmp_path):
     clip = level_video(tmp_path / "demo.mp4")
-    monkeypatch.setattr("handlens.clip.demo_clip", lambda: clip)
+    monkeypatch.setattr("handlens.weights.demo_clip", lambda: clip)
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     assert run(["demo", "-m", model]) == 0
@@ -107,6 +107,6 @@ def test_demo_without_a_folder_writes_nothing(model, capsys, monkeypatch, tmp_pa
 
 
 def test_a_package_without_its_clip_says_so(model, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("handlens.clip._MEDIA", tmp_path)
+    monkeypatch.setattr("handlens.weights._MEDIA", tmp_path)
     assert run(["demo", "-m", model]) == 2
     assert "the demo clip is missing" in capsys.readouterr().err

@@ -10,7 +10,6 @@ import pytest
 from combined_parts import hand_picture, mask_model, sign_model
 
 from handlens.cli import run
-from handlens.clip import demo_clip
 from handlens.errors import InputError, ModelError
 from handlens.io.sources.open import open_source
 from handlens.offline import import_onnxruntime
@@ -20,10 +19,9 @@ from handlens.runner import OnnxRunner
 from handlens.tasks.combined import Composed
 from handlens.tasks.hand_crop import find_crops
 from handlens.tasks.silhouette import seen
-from handlens.train.combined_check import TOLERANCE, compare
-from handlens.train.export.combined import export_combined, part_file
+from handlens.train.export.combined import TOLERANCE, compare, export_combined, part_file
 from handlens.types import Frame
-from handlens.weights import shipped
+from handlens.weights import demo_clip, shipped
 
 onnx = pytest.importorskip("onnx")
 
@@ -287,7 +285,7 @@ class TestVerb:
 
     def test_without_the_package_onnx_it_says_what_to_type(self, parts, capsys, monkeypatch):
         there = importlib.util.find_spec
-        monkeypatch.setattr("handlens.cli.extra.find_spec", lambda name: None if name == "onnx" else there(name))
+        monkeypatch.setattr("handlens.cli.errors.find_spec", lambda name: None if name == "onnx" else there(name))
         assert run(["export", "combined", "--out", "b.onnx", "--segment", "seg.onnx", "--gesture", "sign.onnx"]) == 2
         assert (
             "exporting needs onnx, which is not installed: type pip install 'handlens[train]'"

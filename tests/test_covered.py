@@ -10,11 +10,11 @@ from torch import nn
 
 from handlens.card import ModelCard
 from handlens.io.draw import draw
-from handlens.jsonlines import to_json
 from handlens.predictor import Predictor
+from handlens.result import Result, to_json
 from handlens.runner import FakeRunner
 from handlens.train.export.graphs import LayeredGraph
-from handlens.types import Frame, Mask, Result
+from handlens.types import Frame, Mask
 
 NAMES = ("background", "hand", "face")
 

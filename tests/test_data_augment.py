@@ -16,8 +16,19 @@ from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.detect_format import open_set
 from handlens.data.write import write_set
 from handlens.errors import FrameError, InputError, OutputError
-from handlens.train.augment.offline import SHEET, Order, enlarge_set
-from handlens.train.enlarge import IGNORE, STEPS, changed, cut_out, steps_of, turned, turned_boxes, view_of
+from handlens.train.augment.offline import (
+    IGNORE,
+    SHEET,
+    STEPS,
+    Order,
+    changed,
+    cut_out,
+    enlarge_set,
+    steps_of,
+    turned,
+    turned_boxes,
+    view_of,
+)
 from handlens.types import Image
 
 SIZE = (160, 200)  # height, width

@@ -9,8 +9,19 @@ import pytest
 from made_sets import class_folders, masked_set, save, view, yolo_picture, yolo_set
 
 from handlens.cli import run
-from handlens.data.check import ERRORS, LEAK_GROUP, LEAK_NEAR, LEAK_SAME, NEAR_COPY, NO_CLASS, SAME, Findings, check_set
-from handlens.data.check_sheet import SIDE, check_sheet
+from handlens.data.check import (
+    ERRORS,
+    LEAK_GROUP,
+    LEAK_NEAR,
+    LEAK_SAME,
+    NEAR_COPY,
+    NO_CLASS,
+    SAME,
+    SIDE,
+    Findings,
+    check_set,
+    check_sheet,
+)
 from handlens.data.formats.detect_format import open_set
 from handlens.data.problems import Problem
 from handlens.data.scan import survey

@@ -6,7 +6,7 @@ import pytest
 from made_sets import view
 
 from handlens.cli.data.options import NEAR_BITS, PUBLISHED_SHARES
-from handlens.data.fingerprints import BITS, NEAR, digest, distances, fingerprint, near_pairs
+from handlens.data.scan import BITS, NEAR, digest, distances, fingerprint, near_pairs
 from handlens.data.split import SHARES, read_shares
 
 

@@ -13,7 +13,6 @@ from labelled import NAMES, assert_same, boxed_set, put_picture
 from pycocotools import mask as mask_api
 
 from handlens.cli import run
-from handlens.data.convert import WRITERS, convert
 from handlens.data.dataset import LabelledSet
 from handlens.data.formats.coco import read_coco, write_coco
 from handlens.data.formats.detect_format import open_set
@@ -21,6 +20,7 @@ from handlens.data.formats.labelstudio import read_labelstudio, write_labelstudi
 from handlens.data.formats.voc import read_voc, write_voc
 from handlens.data.formats.yolo import read_yolo, write_yolo
 from handlens.data.problems import Problem
+from handlens.data.write import WRITERS, convert
 from handlens.errors import InputError, OutputError
 
 FORMATS = {

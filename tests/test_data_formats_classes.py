@@ -8,9 +8,8 @@ from media import save_picture
 from handlens.data.dataset import LabelledSet
 from handlens.data.formats.class_folders import read_folders
 from handlens.data.formats.detect_format import open_set
-from handlens.data.formats.file_lists import read_lists
+from handlens.data.formats.file_lists import read_lists, read_table
 from handlens.data.problems import Problem
-from handlens.data.tables import read_table
 from handlens.errors import InputError
 
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from handlens.data.dataset import Labelled, LabelledSet
-from handlens.data.fingerprints import BITS
-from handlens.data.grouping import families, group_by_folder, group_by_pattern, name_families
-from handlens.data.scan import Survey
-from handlens.data.split import SHARES, read_shares, split_families
+from handlens.data.scan import BITS, Survey
+from handlens.data.split import (
+    SHARES,
+    families,
+    group_by_folder,
+    group_by_pattern,
+    name_families,
+    read_shares,
+    split_families,
+)
 from handlens.errors import InputError
 
 

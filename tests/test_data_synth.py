@@ -116,6 +116,6 @@ def test_unknown_labels_are_refused_before_anything_is_drawn(
 
 @pytest.mark.slow
 def test_drawing_needs_no_torch() -> None:
-    code = "import sys, handlens.train.staged as s; print('torch' in sys.modules, 'torchvision' in sys.modules)"
+    code = "import sys, handlens.synth.dataset as s; print('torch' in sys.modules, 'torchvision' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["False", "False"], done.stderr

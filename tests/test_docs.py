@@ -17,10 +17,9 @@ from handlens.cli.app import app
 from handlens.data import check, problems
 from handlens.data.formats.detect_format import FORMATS
 from handlens.train.augment.config import LOOKS, PLAIN, Look
-from handlens.train.config import Settings
+from handlens.train.config import Plan, Settings
 from handlens.train.defaults import RECIPES, Recipe
 from handlens.train.nets import catalog
-from handlens.train.plan import Plan
 from handlens.weights import SHIPPED
 
 DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}

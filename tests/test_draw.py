@@ -5,7 +5,8 @@ import pytest
 from media import NAMES, quadrants, touch_result
 
 from handlens.io.draw import CALM, HAND, REGION, draw
-from handlens.types import Detections, Frame, Hand, Label, Mask, Result, Value
+from handlens.result import Result
+from handlens.types import Detections, Frame, Hand, Label, Mask, Value
 
 
 def result(value: Value, task: str = "touch") -> Result:

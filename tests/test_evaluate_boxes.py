@@ -15,8 +15,8 @@ from handlens.evaluate import coco
 from handlens.evaluate.bootstrap import resampled
 from handlens.evaluate.coco import Boxes
 from handlens.evaluate.curves import Confusion
+from handlens.evaluate.detect import paired
 from handlens.evaluate.evaluate import evaluate
-from handlens.evaluate.pairs import paired
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
 

@@ -11,9 +11,8 @@ from tiny_models import hand_model
 
 from handlens.card import ModelCard
 from handlens.cli import run
-from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.dataset import Labelled, LabelledSet, evenly
 from handlens.data.rotate import turned, upto_half
-from handlens.data.sampling import evenly
 from handlens.errors import InputError
 from handlens.evaluate.angles import SECTORS, Turned, around, lean_apart
 from handlens.evaluate.evaluate import evaluate

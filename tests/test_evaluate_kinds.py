@@ -11,8 +11,8 @@ from handlens.errors import InputError
 from handlens.evaluate.bootstrap import quantile
 from handlens.evaluate.classify import LabelJudge
 from handlens.evaluate.curves import Confusion
+from handlens.evaluate.detect import shown
 from handlens.evaluate.evaluate import evaluate
-from handlens.evaluate.pairs import shown
 from handlens.evaluate.segment import confusion, edges
 from handlens.evaluate.touch import Touches
 from handlens.predictor import Predictor

@@ -14,7 +14,7 @@ from handlens.evaluate.plots.contact_sheets import SIDE, chosen, sheet
 from handlens.evaluate.plots.curves import plot_curves
 from handlens.evaluate.plots.log import plot_log
 from handlens.evaluate.write import write_measurement
-from handlens.io.sheet import GAP, STRIP, captioned, fitted, grid
+from handlens.io.draw import GAP, STRIP, captioned, fitted, grid
 from handlens.predictor import Predictor
 
 LOG = """epoch,seen,minutes,rate,loss,box,accuracy,val_mAP 0.5,val_touch F1

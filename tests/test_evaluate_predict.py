@@ -13,10 +13,10 @@ from test_predictor import REGIONS, detector
 from test_predictor import frame as grey
 
 from handlens.cli import run
-from handlens.clip import demo_clip
 from handlens.io.sources.open import open_source
 from handlens.predictor import Predictor
 from handlens.types import Image
+from handlens.weights import demo_clip
 
 PLACE = {
     "touch": ("touch", "no_touch"),

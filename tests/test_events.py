@@ -9,8 +9,9 @@ from media import touch_result
 
 from handlens.errors import InputError
 from handlens.events import EVENT_FIELDS, EventTracker, event_fields, matched
+from handlens.result import Result
 from handlens.summary import Summary, clock
-from handlens.types import Detections, Event, Hand, Label, Result
+from handlens.types import Detections, Event, Hand, Label
 
 
 def follow(tracker: EventTracker, probabilities: dict[float, float], source: str = "x") -> list[Event]:

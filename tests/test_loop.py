@@ -21,11 +21,13 @@ from handlens.events import EventTracker
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.threaded import Threaded
+from handlens.io.sources.base import OnError
 from handlens.io.sources.live import Live
-from handlens.io.sources.open import OnError, open_source
+from handlens.io.sources.open import open_source
 from handlens.loop import Step, run
+from handlens.result import Result
 from handlens.track import Tracker
-from handlens.types import Event, Frame, Result
+from handlens.types import Event, Frame
 
 
 class Made:

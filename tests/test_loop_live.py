@@ -13,8 +13,9 @@ from handlens.io.alarm import Alarm
 from handlens.io.sinks.base import Sink
 from handlens.io.sinks.threaded import Threaded
 from handlens.loop import Step, run
+from handlens.result import Result
 from handlens.track import Tracker
-from handlens.types import Frame, Result
+from handlens.types import Frame
 
 
 def test_a_slow_model_never_sees_the_past() -> None:

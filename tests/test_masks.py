@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from media import quadrants
 
-from handlens.cli.words import verdict
+from handlens.cli.console import verdict
 from handlens.errors import OutputError
 from handlens.events import EventTracker
 from handlens.io.draw import FACE, HAND, draw
 from handlens.io.sinks.base import JsonLines
 from handlens.io.sinks.masks import MaskFiles, write_mask
 from handlens.io.sinks.paths import Places
+from handlens.result import Result
 from handlens.summary import Summary
-from handlens.types import Frame, Image, Mask, Result
+from handlens.types import Frame, Image, Mask
 
 NAMES = ("background", "hand", "face")
 

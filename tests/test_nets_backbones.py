@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.attention import AttentionBody  # noqa: E402
-from handlens.train.nets.backbones import BACKBONES, backbone  # noqa: E402
-from handlens.train.nets.fuse import count, fuse  # noqa: E402
-from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.attention import AttentionBody
+from handlens.train.nets.backbones import BACKBONES, backbone
+from handlens.train.nets.fuse import count, fuse
+from handlens.train.nets.margins import MARGINS, Recogniser, margin
 
 PUBLISHED = {
     "MobileFace": 1_200_512,

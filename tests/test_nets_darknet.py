@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from handlens.errors import InputError
-from handlens.train.nets.darknet.cfg import parse_cfg, read_cfg
-from handlens.train.nets.darknet_standard import standard_cfg
+from handlens.train.nets.darknet.cfg import parse_cfg, read_cfg, standard_cfg
 
 torch = pytest.importorskip("torch")
 
-from handlens.train.nets.darknet.net import Darknet, DarknetGraph  # noqa: E402
-from handlens.train.nets.darknet.weights import read_weights, write_weights  # noqa: E402
-from handlens.train.nets.fuse import count, fuse  # noqa: E402
+from handlens.train.nets.darknet.net import Darknet, DarknetGraph
+from handlens.train.nets.darknet.weights import read_weights, write_weights
+from handlens.train.nets.fuse import count, fuse
 
 SMALL = """
 [net]

@@ -8,13 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.graphs import canonical_graph  # noqa: E402
-from handlens.train.nets import catalog  # noqa: E402
-from handlens.train.nets.deeplab import DeepLab  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
+from handlens.train.export.export import export
+from handlens.train.export.graphs import canonical_graph
+from handlens.train.nets import catalog
+from handlens.train.nets.deeplab import DeepLab
 
 SMALL = "resnet18"
 

@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.train.nets.fuse import count  # noqa: E402
-from handlens.train.nets.gestures import Attention, digits6, gestures20  # noqa: E402
+from handlens.train.nets.fuse import count
+from handlens.train.nets.gestures import Attention, digits6, gestures20
 
 
 @pytest.mark.slow

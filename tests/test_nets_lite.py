@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
 
-from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph  # noqa: E402
-from handlens.train.nets.lite import CHANNELS, Lite0, load_imagenet  # noqa: E402
+from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph
+from handlens.train.nets.lite import CHANNELS, Lite0, load_imagenet
 
 
 @pytest.fixture(scope="module")

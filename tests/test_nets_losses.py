@@ -4,10 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torchvision.ops import box_iou, complete_box_iou_loss, generalized_box_iou_loss  # noqa: E402
+from torchvision.ops import box_iou, complete_box_iou_loss, generalized_box_iou_loss
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.box_losses import BOX_LOSSES, best_overlap, iou_loss, pair_loss, truth_of  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.box_losses import BOX_LOSSES, best_overlap, iou_loss, pair_loss, truth_of
 
 
 def some_boxes(count: int, seed: int) -> torch.Tensor:

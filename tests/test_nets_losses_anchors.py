@@ -7,20 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.anchor_search import (  # noqa: E402
-    fit_anchors,
-    network_sides,
-    recall,
-    search_anchors,
-    set_anchors,
-)
-from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
-from handlens.train.nets.darknet.net import Darknet  # noqa: E402
-from handlens.train.nets.darknet_standard import standard_cfg  # noqa: E402
-from handlens.train.nets.yolov5 import STRIDES, YoloV5  # noqa: E402
+from handlens.card import ModelCard
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.errors import InputError
+from handlens.train.nets.anchors import fit_anchors, network_sides, recall, search_anchors, set_anchors
+from handlens.train.nets.darknet.cfg import parse_cfg, standard_cfg
+from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.yolov5 import STRIDES, YoloV5
 
 CENTRES = np.array([[10.0, 20], [40, 15], [60, 90], [200, 120]])
 

@@ -4,14 +4,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from made_boxes import overfit, pictures, worst_overlap  # noqa: E402
+from made_boxes import overfit, pictures, worst_overlap
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.box_losses import truth_of  # noqa: E402
-from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
-from handlens.train.nets.darknet.layers import Yolo  # noqa: E402
-from handlens.train.nets.darknet.loss import assign  # noqa: E402
-from handlens.train.nets.darknet.net import Darknet  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.box_losses import truth_of
+from handlens.train.nets.darknet.cfg import parse_cfg
+from handlens.train.nets.darknet.layers import Yolo
+from handlens.train.nets.darknet.loss import assign
+from handlens.train.nets.darknet.net import Darknet
 
 ANCHORS = "8,8, 20,20, 30,60, 60,30"
 

@@ -4,13 +4,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from made_boxes import overfit, pictures, worst_overlap  # noqa: E402
-from torchvision.ops import complete_box_iou_loss  # noqa: E402
+from made_boxes import overfit, pictures, worst_overlap
+from torchvision.ops import complete_box_iou_loss
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.box_losses import truth_of  # noqa: E402
-from handlens.train.nets.yolov5 import STRIDES, YoloV5  # noqa: E402
-from handlens.train.nets.yolov5_loss import BALANCE, Gains, assign  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.box_losses import truth_of
+from handlens.train.nets.yolov5 import STRIDES, YoloV5
+from handlens.train.nets.yolov5_loss import BALANCE, Gains, assign
 
 SIDES = (12, 6, 3)
 

@@ -6,14 +6,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.graphs import canonical_graph  # noqa: E402
-from handlens.train.nets.fuse import count  # noqa: E402
-from handlens.train.nets.glove import Glove  # noqa: E402
-from handlens.train.nets.masknets import SNet, UNet, VGGDecoder  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
+from handlens.train.export.export import export
+from handlens.train.export.graphs import canonical_graph
+from handlens.train.nets.fuse import count
+from handlens.train.nets.glove import Glove
+from handlens.train.nets.masknets import SNet, UNet, VGGDecoder
 
 
 def test_counts_are_the_published_ones():

@@ -6,13 +6,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from made_boxes import overfit, pictures, worst_overlap  # noqa: E402
+from made_boxes import overfit, pictures, worst_overlap
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.box_losses import truth_of  # noqa: E402
-from handlens.train.nets.fuse import count, fuse  # noqa: E402
-from handlens.train.nets.nano import STRIDES, Nano, places_of  # noqa: E402
-from handlens.train.nets.nano_loss import Assigned, assign  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.box_losses import truth_of
+from handlens.train.nets.fuse import count, fuse
+from handlens.train.nets.nano import STRIDES, Assigned, Nano, assign, places_of
 
 
 def net_of(classes: int = 2) -> Nano:

@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.nets.fuse import count, fuse  # noqa: E402
-from handlens.train.nets.yolov5 import SCALES, YoloV5, YoloV5Graph, load_yolov5  # noqa: E402
+from handlens.errors import InputError
+from handlens.train.nets.fuse import count, fuse
+from handlens.train.nets.yolov5 import SCALES, YoloV5, YoloV5Graph, load_yolov5
 
 FUSED_18 = [
     *(5232, 41568, 64896, 166080, 628224, 663936, 2509824, 2654976, 1475712, 4131840, 295296, 0, 0, 1181184, 73920),

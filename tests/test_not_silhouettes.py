@@ -11,10 +11,10 @@ from tiny_models import hand_model
 
 import handlens
 from handlens.cli import run
-from handlens.clip import demo_clip
 from handlens.io.sources.open import open_source
 from handlens.tasks.silhouette import is_silhouette
 from handlens.types import Image
+from handlens.weights import demo_clip
 
 
 def hand(height: int = 240, width: int = 320) -> Image:

@@ -14,10 +14,10 @@ from media import corners, quadrants, read, save_picture, write
 from handlens.errors import FrameError
 from handlens.io.pictures.header import read_header, tiff_pages
 from handlens.io.pictures.read import decode_pictures, read_pictures
+from handlens.io.reading import Reading
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.paths import Places
 from handlens.io.sources.files import Files
-from handlens.io.sources.reading import Reading
 from handlens.types import Image
 
 BGR = quadrants()[..., ::-1]

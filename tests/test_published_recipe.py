@@ -1,12 +1,9 @@
 """The prepared job in recipes/published: its splits, its time limit, and a run that is trained, measured and kept."""
 
 import dataclasses
-import importlib.util
 import json
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,21 +13,8 @@ from handlens.report import Row
 
 pytest.importorskip("lightning")
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "published"
-
-
-def module_of(name: str, file: str) -> Any:
-    """The module in a file of the recipe, under a name that no other recipe has."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / file)
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sets = module_of("published_sets", "published_sets.py")
-published = module_of("published_run", "run.py")
+from recipes.published import published_sets as sets
+from recipes.published import run as published
 
 
 def video(path: Path, frames: int = 44, blocks: int = 11) -> Path:

@@ -12,8 +12,8 @@ from test_readme import ROOT
 from tiny_models import brightness_model, hand_model
 
 import handlens
-from handlens.clip import demo_clip
 from handlens.types import Mask
+from handlens.weights import demo_clip
 
 
 @pytest.fixture

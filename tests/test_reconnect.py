@@ -16,8 +16,8 @@ from tiny_models import brightness_model
 
 from handlens.cli import run
 from handlens.errors import DeviceError
+from handlens.io.reading import Reading
 from handlens.io.sources.camera import open_camera
-from handlens.io.sources.reading import Reading
 from handlens.io.sources.reconnect import Connection, Reconnecting
 from handlens.types import Frame
 

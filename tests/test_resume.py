@@ -14,7 +14,7 @@ from tiny_models import brightness_model
 
 from handlens.cli import predict as predict_room
 from handlens.cli import run
-from handlens.io.draft import LineFile
+from handlens.io.atomic import LineFile
 from handlens.loop import Step
 
 ASKED = ["predict", "a.mp4", "b.mp4", "c.mp4", "-m", "light.onnx", "--events", "k.csv", "--json", "k.jsonl"]

@@ -7,11 +7,11 @@ from test_touch_composition import contact
 
 import handlens
 from handlens.card import ModelCard
-from handlens.clip import demo_clip
 from handlens.io.sources.open import open_source
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
 from handlens.types import Detections, Frame
+from handlens.weights import demo_clip
 
 FACE = ("face", 0.9, 30, 20, 60, 50)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from handlens.data.formats.detect_format import open_set
-from handlens.train.losses import dice_loss
+from handlens.train.experiment import dice_loss
 from handlens.types import Floats, Image
 from recipes.segment.build_set import HAND, OVER, SIDE, drawn, stock_of
 from recipes.segment.build_test_set import numbers, write

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from media import touch_result
 
-from handlens.cli.sheet import CELL, _told, pick, sheet
+from handlens.cli.demo import CELL, _told, pick, sheet
 from handlens.errors import OutputError
-from handlens.io.sheet import GAP, STRIP
+from handlens.io.draw import GAP, STRIP
 from handlens.types import Event, Frame
 
 RESULTS = [touch_result(0.9 if 20 <= n < 30 else 0.8 if 50 <= n < 60 else 0.1, n / 10, n) for n in range(100)]

@@ -14,10 +14,10 @@ from handlens.data.formats.detect_format import open_set
 from handlens.data.rotate import turned
 from handlens.evaluate.evaluate import evaluate
 from handlens.report import Report
-from handlens.train.sets.hand_pool import HELD_BACK, cut_out
 from handlens.types import Image
 from handlens.weights import SHIPPED
 from recipes.hold.build_set import webcam_hands
+from recipes.shared.source_data import HELD_BACK, cut_out
 
 
 @dataclass(frozen=True)

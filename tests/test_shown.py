@@ -11,9 +11,9 @@ from av.video.frame import VideoFrame
 from media import MILLISECOND, corners, quadrants, save_video
 
 from handlens.errors import FrameError, InputError
+from handlens.io.reading import Reading
 from handlens.io.sources.open import open_source
-from handlens.io.sources.reading import Reading
-from handlens.io.sources.upright import Upright, shown_size
+from handlens.io.upright import Upright, shown_size
 from handlens.types import Frame
 
 

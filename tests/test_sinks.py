@@ -23,7 +23,8 @@ from handlens.io.sinks.annotated import Annotated
 from handlens.io.atomic import Draft, LineFile
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.threaded import Threaded
-from handlens.types import Event, Frame, Result
+from handlens.result import Result
+from handlens.types import Event, Frame
 
 
 class FullDisk(io.BytesIO):

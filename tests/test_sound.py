@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from clocks import StillClock, wait
 
-from handlens.io.alarm import PATIENCE_S, Alarm
-from handlens.io.players import find_players, has_device, write_beep
+from handlens.io.alarm import PATIENCE_S, Alarm, find_players, has_device, write_beep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake players are shell scripts")
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from handlens.result import Result
 from handlens.track import Tracker
-from handlens.types import Detections, Hand, Label, Result
+from handlens.types import Detections, Hand, Label
 
 NAMES = ("face", "hand", "chin")
 

@@ -13,19 +13,19 @@ from test_train_silhouettes import paw
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.cli import run  # noqa: E402
-from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
-from handlens.data.formats.detect_format import open_set  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.predictor import load  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.augment.config import LOOKS  # noqa: E402
-from handlens.train.loader.auto_split import divided  # noqa: E402
-from handlens.train.loader.loader import Batches, Samples  # noqa: E402
-from handlens.train.loader.turned_labels import direction_hint  # noqa: E402
-from handlens.train.run import open_predictor, prepared  # noqa: E402
-from handlens.types import Frame  # noqa: E402
+from handlens.card import ModelCard
+from handlens.cli import run
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.detect_format import open_set
+from handlens.errors import InputError
+from handlens.predictor import load
+from handlens.runner import OnnxRunner
+from handlens.train.augment.config import LOOKS
+from handlens.train.loader.auto_split import divided
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.loader.turned_labels import direction_hint
+from handlens.train.run import open_predictor, prepared
+from handlens.types import Frame
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
 

@@ -8,20 +8,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lived_in import card_of, lived_in, written  # noqa: E402
-from torch import nn  # noqa: E402
+from lived_in import card_of, lived_in, written
+from torch import nn
 
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.fold import fold  # noqa: E402
-from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph  # noqa: E402
-from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
-from handlens.train.nets.backbones import ImprovedResNet  # noqa: E402
-from handlens.train.nets.catalog import build  # noqa: E402
-from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
-from handlens.train.nets.darknet.net import Darknet  # noqa: E402
-from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.train.nets.margins import Recogniser, margin  # noqa: E402
+from handlens.runner import OnnxRunner
+from handlens.train.export.export import export
+from handlens.train.export.fold import fold
+from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph
+from handlens.train.export.torch_runner import TorchRunner
+from handlens.train.nets.backbones import ImprovedResNet
+from handlens.train.nets.catalog import build
+from handlens.train.nets.darknet.cfg import parse_cfg
+from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
+from handlens.train.nets.margins import Recogniser, margin
 
 
 def small_res_ir() -> nn.Module:

@@ -6,13 +6,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lived_in import card_of, written  # noqa: E402
-from torch import nn  # noqa: E402
+from lived_in import card_of, written
+from torch import nn
 
-from handlens.errors import InputError, ModelError, OutputError  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.graphs import PixelGraph, canonical_graph  # noqa: E402
-from handlens.train.nets.catalog import build  # noqa: E402
+from handlens.errors import InputError, ModelError, OutputError
+from handlens.train.export.export import export
+from handlens.train.export.graphs import PixelGraph, canonical_graph
+from handlens.train.nets.catalog import build
 
 
 class Changing(nn.Module):

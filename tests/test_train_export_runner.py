@@ -7,21 +7,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lived_in import lived_in  # noqa: E402
-from torch import nn  # noqa: E402
+from lived_in import lived_in
+from torch import nn
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError, ModelError  # noqa: E402
-from handlens.predictor import Predictor  # noqa: E402
-from handlens.runner import OnnxRunner, Runner  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph  # noqa: E402
-from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
-from handlens.train.nets.catalog import build  # noqa: E402
-from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
-from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.types import Detections, Frame, Mask  # noqa: E402
-from recipes.touch.assemble import plain_card  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import InputError, ModelError
+from handlens.predictor import Predictor
+from handlens.runner import OnnxRunner, Runner
+from handlens.train.export.export import export
+from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph
+from handlens.train.export.torch_runner import TorchRunner
+from handlens.train.nets.catalog import build
+from handlens.train.nets.contact import Contact, ContactGraph
+from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
+from handlens.types import Detections, Frame, Mask
+from recipes.touch.assemble import plain_card
 
 CONTACT = ("hand", "regions", "touch_logit", "region_scores")
 

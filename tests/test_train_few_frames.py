@@ -11,19 +11,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training_sets import noise  # noqa: E402
+from training_sets import noise
 
-from handlens.cli import run  # noqa: E402
-from handlens.data.dataset import LabelledSet  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.augment.config import Look, find_look  # noqa: E402
-from handlens.train.augment.geometry import draw_move  # noqa: E402
-from handlens.train.checkpoints import read_checkpoint  # noqa: E402
-from handlens.train.heads import rebuilt  # noqa: E402
-from handlens.train.initial_weights import begin_encoder, start_from  # noqa: E402
-from handlens.train.nets.masknets import UNet  # noqa: E402
-from handlens.train.run import prepared  # noqa: E402
+from handlens.cli import run
+from handlens.data.dataset import LabelledSet
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
+from handlens.train.augment.config import Look, find_look
+from handlens.train.augment.geometry import draw_move
+from handlens.train.checkpoints import read_checkpoint
+from handlens.train.initial_weights import begin_encoder, rebuilt, start_from
+from handlens.train.nets.masknets import UNet
+from handlens.train.run import prepared
 
 SHORT = ["--epochs", "1", "--workers", "0", "--precision", "32", "--size", "25", "--batch", "2"]
 

@@ -18,7 +18,7 @@ from training_sets import break_picture
 
 from handlens.card import KEY, ModelCard
 from handlens.cli import run
-from handlens.cli.extra import NEEDED
+from handlens.cli.errors import NEEDED
 from handlens.data.formats.class_folders import read_folders
 from handlens.errors import ModelError
 from handlens.predictor import load
@@ -26,7 +26,7 @@ from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
 from handlens.train.fewshot.graph import headed, write_model
 from handlens.train.fewshot.head import Head
-from handlens.train.fewshot_settings import few_settings
+from handlens.train.fewshot.run import few_settings
 from handlens.types import Frame, Image
 
 if any(find_spec(name) is None for name in NEEDED):
@@ -319,6 +319,6 @@ def test_few_pictures_are_told_from_many(tmp_path) -> None:
 
 @pytest.mark.slow
 def test_learning_needs_no_torch() -> None:
-    code = "import handlens.train.fewshot, sys; print([name for name in ('torch', 'lightning') if name in sys.modules])"
+    code = "import handlens.train.fewshot.run, sys; print([m for m in ('torch', 'lightning') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -12,8 +12,7 @@ pytest.importorskip("lightning")
 
 from handlens.cli import run
 from handlens.predictor import load
-from handlens.train.finishing import TURNED
-from handlens.train.run import open_predictor
+from handlens.train.run import TURNED, open_predictor
 from handlens.types import Frame
 
 SHORT = ["--epochs", "1", "--batch", "8", "--workers", "0", "--precision", "32"]

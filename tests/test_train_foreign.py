@@ -8,13 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from handlens.cli import run  # noqa: E402
-from handlens.predictor import load  # noqa: E402
-from handlens.train.nets.darknet.net import Darknet  # noqa: E402
-from handlens.train.nets.darknet.weights import read_weights, write_weights  # noqa: E402
-from handlens.train.nets.darknet_standard import standard_cfg  # noqa: E402
-from handlens.train.nets.yolov5 import YoloV5  # noqa: E402
-from handlens.types import Frame  # noqa: E402
+from handlens.cli import run
+from handlens.predictor import load
+from handlens.train.nets.darknet.cfg import standard_cfg
+from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.darknet.weights import read_weights, write_weights
+from handlens.train.nets.yolov5 import YoloV5
+from handlens.types import Frame
 
 
 def brought(folder: Path) -> Darknet:

@@ -8,11 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.export.export import export  # noqa: E402
-from handlens.train.export.int8 import quantized, simplified  # noqa: E402
-from handlens.train.onnx_file import write_checked  # noqa: E402
+from handlens.card import ModelCard
+from handlens.runner import OnnxRunner
+from handlens.train.export.export import export, write_checked
+from handlens.train.export.int8 import quantized, simplified
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
 

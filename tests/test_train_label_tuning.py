@@ -14,7 +14,7 @@ from handlens.evaluate.evaluate import evaluate
 from handlens.kinds.classify import calibrated
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
-from handlens.train.label_tuning import Told, asked, cross_fitted, fitted
+from handlens.train.calibration import Told, asked, cross_fitted, fitted
 
 PAIR = ("nothing", "object")
 

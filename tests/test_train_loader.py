@@ -11,12 +11,12 @@ from training_sets import break_picture, card, classify_set, detect_set, noise, 
 
 torch = pytest.importorskip("torch")
 
-from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.preprocess import PAD, resize  # noqa: E402
-from handlens.train.augment.config import LOOKS, Look, find_look  # noqa: E402
-from handlens.train.loader.loader import Batches, Samples, collate  # noqa: E402
-from handlens.train.reading import Reading  # noqa: E402
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.errors import InputError
+from handlens.preprocess import PAD, resize
+from handlens.train.augment.config import LOOKS, Look, find_look
+from handlens.train.loader.loader import Batches, Samples, collate
+from handlens.train.loader.pictures import Reading
 
 EVERYTHING = dataclasses.replace(LOOKS["webcam"], mosaic=0.5, mixup=0.3, perspective=0.05, light=0.5, upside=0.2)
 

@@ -8,13 +8,13 @@ from training_sets import card, detect_set, lit_set, noise
 
 torch = pytest.importorskip("torch")
 
-from handlens.boxes import iou  # noqa: E402
-from handlens.io.pictures.read import read_picture  # noqa: E402
-from handlens.preprocess import resize  # noqa: E402
-from handlens.train.augment.config import Look  # noqa: E402
-from handlens.train.loader.loader import Samples  # noqa: E402
-from handlens.train.loader.mosaic import followed  # noqa: E402
-from handlens.train.loader.pictures import read_smaller  # noqa: E402
+from handlens.boxes import iou
+from handlens.io.pictures.read import read_picture
+from handlens.preprocess import resize
+from handlens.train.augment.config import Look
+from handlens.train.loader.loader import Samples
+from handlens.train.loader.mosaic import followed
+from handlens.train.loader.pictures import read_smaller
 
 MOVES = {
     "nothing": Look(),

@@ -9,18 +9,18 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.config import Settings  # noqa: E402
-from handlens.train.defaults import recipe  # noqa: E402
-from handlens.train.experiment import Course, build, new_course  # noqa: E402
-from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
-from handlens.train.nets.backbones import BACKBONES  # noqa: E402
-from handlens.train.nets.margins import MARGINS, Recogniser, margin  # noqa: E402
-from handlens.train.run import export_course, prepared  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.runner import OnnxRunner
+from handlens.train.config import Settings
+from handlens.train.defaults import recipe
+from handlens.train.experiment import Course, build, new_course
+from handlens.train.export.torch_runner import TorchRunner
+from handlens.train.nets.backbones import BACKBONES
+from handlens.train.nets.margins import MARGINS, Recogniser, margin
+from handlens.train.run import export_course, prepared
 
 NAMES = ("nothing", "object")
 

@@ -10,16 +10,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from handlens.cli import run  # noqa: E402
-from handlens.data.dataset import Labelled, LabelledSet  # noqa: E402
-from handlens.data.formats.yolo import write_yolo  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.evaluate.evaluate import evaluate  # noqa: E402
-from handlens.predictor import load  # noqa: E402
-from handlens.train.checkpoints import read_checkpoint  # noqa: E402
-from handlens.train.devices import check_devices  # noqa: E402
-from handlens.train.plan import Plan  # noqa: E402
-from handlens.train.run import open_predictor  # noqa: E402
+from handlens.cli import run
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.yolo import write_yolo
+from handlens.errors import InputError
+from handlens.evaluate.evaluate import evaluate
+from handlens.predictor import load
+from handlens.train.checkpoints import read_checkpoint
+from handlens.train.config import Plan
+from handlens.train.devices import check_devices
+from handlens.train.run import open_predictor
 
 SHORT = ["--epochs", "2", "--batch", "4", "--workers", "0", "--precision", "32"]
 
@@ -203,7 +203,7 @@ def test_one_class_alone_cannot_be_told_apart(tmp_path, capsys) -> None:
 
 
 def test_a_cfg_of_another_number_of_classes_is_a_sentence(tmp_path, capsys) -> None:
-    from handlens.train.nets.darknet_standard import standard_cfg
+    from handlens.train.nets.darknet.cfg import standard_cfg
 
     (tmp_path / "mine.cfg").write_text(standard_cfg("yolov3-tiny", 3))
     data = boxes_set(tmp_path)

@@ -10,12 +10,12 @@ from mask_sets import FORMATS
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from handlens.cli import run  # noqa: E402
-from handlens.data.formats.detect_format import open_set  # noqa: E402
-from handlens.predictor import load  # noqa: E402
-from handlens.report import Report, Row  # noqa: E402
-from handlens.train.losses import RATES, pixel_rates  # noqa: E402
-from handlens.train.segment_curves import epoch_rates  # noqa: E402
+from handlens.cli import run
+from handlens.data.formats.detect_format import open_set
+from handlens.predictor import load
+from handlens.report import Report, Row
+from handlens.train.experiment import RATES, pixel_rates
+from handlens.train.run import epoch_rates
 
 TINY = ["--net", "unet", "--size", "32", "--epochs", "1", "--batch", "4", "--workers", "0", "--precision", "32"]
 

@@ -11,18 +11,18 @@ from training_sets import classify_set, noise
 
 torch = pytest.importorskip("torch")
 
-from handlens.data.dataset import LabelledSet  # noqa: E402
-from handlens.errors import FrameError, InputError  # noqa: E402
-from handlens.predictor import Predictor  # noqa: E402
-from handlens.runner import FakeRunner  # noqa: E402
-from handlens.tasks.silhouette import VIEW, find_shape  # noqa: E402
-from handlens.train.augment.config import LOOKS, SHAPES, Look  # noqa: E402
-from handlens.train.augment.silhouette import LEAST_KEPT, distorted  # noqa: E402
-from handlens.train.config import Settings  # noqa: E402
-from handlens.train.defaults import recipe  # noqa: E402
-from handlens.train.experiment import Course, new_course  # noqa: E402
-from handlens.train.loader.loader import Batches, Samples  # noqa: E402
-from handlens.train.loader.silhouettes import FINE, upright  # noqa: E402
+from handlens.data.dataset import LabelledSet
+from handlens.errors import FrameError, InputError
+from handlens.predictor import Predictor
+from handlens.runner import FakeRunner
+from handlens.tasks.silhouette import VIEW, find_shape
+from handlens.train.augment.config import LOOKS, SHAPES, Look
+from handlens.train.augment.silhouette import LEAST_KEPT, distorted
+from handlens.train.config import Settings
+from handlens.train.defaults import recipe
+from handlens.train.experiment import Course, new_course
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.loader.silhouettes import FINE, upright
 
 MOVED = Look(flip=0.5, degrees=180.0, fill="black")
 SIZE = (64, 64)

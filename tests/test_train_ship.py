@@ -11,12 +11,12 @@ from handlens.types import Frame
 
 torch = pytest.importorskip("torch")
 
-from handlens.train.config import Settings  # noqa: E402
-from handlens.train.experiment import new_course  # noqa: E402
-from handlens.train.finishing import export_course  # noqa: E402
-from handlens.train.initial_weights import start_from  # noqa: E402
-from handlens.weights import SHIPPED, verify  # noqa: E402
-from recipes.ship import averaged, put, put_weights, shipped  # noqa: E402
+from handlens.train.config import Settings
+from handlens.train.experiment import new_course
+from handlens.train.initial_weights import start_from
+from handlens.train.run import export_course
+from handlens.weights import SHIPPED, verify
+from recipes.ship import averaged, put, put_weights, shipped
 
 
 def course(seed: int):

@@ -9,28 +9,28 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import ModelError  # noqa: E402
-from handlens.predictor import load  # noqa: E402
-from handlens.runner import OnnxRunner  # noqa: E402
-from handlens.train.calibration import fit_platt  # noqa: E402
-from handlens.train.contact_check import auc, touch_logits  # noqa: E402
-from handlens.train.export import export as exporter  # noqa: E402
-from handlens.train.nets.contact import Contact, ContactGraph  # noqa: E402
-from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph  # noqa: E402
-from handlens.train.sets.props import add_beard  # noqa: E402
-from handlens.types import Detections, Frame  # noqa: E402
-from recipes.shared.composite import Scene, add_hand  # noqa: E402
-from recipes.shared.cutouts import Cutout, describe  # noqa: E402
-from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions  # noqa: E402
-from recipes.shared.source_data import CROP_SIZE, Face, fingerprint  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import ModelError
+from handlens.predictor import load
+from handlens.runner import OnnxRunner
+from handlens.tasks.touch import REGIONS
+from handlens.train.calibration import fit_platt
+from handlens.train.export import export as exporter
+from handlens.train.nets.contact import Contact, ContactGraph
+from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
+from handlens.types import Detections, Frame
+from recipes.shared.composite import Scene, add_beard, add_hand
+from recipes.shared.cutouts import Cutout, describe
+from recipes.shared.face_regions import NUMBER, paint_regions
+from recipes.shared.source_data import CROP_SIZE, Face, fingerprint
 from recipes.touch import assemble as touch
 from recipes.touch import common as ours
-from recipes.touch.contact_data import ContactSamples, Mix, plain_sample, real_sample  # noqa: E402
-from recipes.touch.detector_data import FaceHandSamples, Picture  # noqa: E402
-from recipes.touch.train_contact import loss as contact_loss  # noqa: E402
-from recipes.touch.train_detector import held_set, measured  # noqa: E402
-from recipes.touch.train_detector import loss as facehand_loss  # noqa: E402
+from recipes.touch.contact_data import ContactSamples, Mix, plain_sample, real_sample
+from recipes.touch.detector_data import FaceHandSamples, Picture
+from recipes.touch.train_contact import auc, touch_logits
+from recipes.touch.train_contact import loss as contact_loss
+from recipes.touch.train_detector import held_set, measured
+from recipes.touch.train_detector import loss as facehand_loss
 
 
 def mesh(centre: tuple[float, float], height: float) -> np.ndarray:

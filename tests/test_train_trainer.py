@@ -11,14 +11,14 @@ from clocks import FakeClock
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor, nn
 
-from handlens.errors import InputError, OutputError  # noqa: E402
-from handlens.train.checkpoints import read_checkpoint  # noqa: E402
-from handlens.train.optim import optimiser, set_rate  # noqa: E402
-from handlens.train.plan import Plan  # noqa: E402
-from handlens.train.precision import faster_precision  # noqa: E402
-from handlens.train.trainer import fit  # noqa: E402
+from handlens.errors import InputError, OutputError
+from handlens.train.checkpoints import read_checkpoint
+from handlens.train.config import Plan
+from handlens.train.optim import optimiser, set_rate
+from handlens.train.precision import faster_precision
+from handlens.train.trainer import fit
 
 Batch = dict[str, Tensor]
 PLAN = Plan(epochs=5, batch=4, rate=5e-3, precision="32", average=0.9)

@@ -9,15 +9,15 @@ from training_sets import card, classify_set, noise
 
 torch = pytest.importorskip("torch")
 
-from handlens.data.dataset import Labelled  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.train.augment.config import Look  # noqa: E402
-from handlens.train.augment.geometry import Move  # noqa: E402
-from handlens.train.config import Settings  # noqa: E402
-from handlens.train.experiment import Course, build, new_course  # noqa: E402
-from handlens.train.export.torch_runner import TorchRunner  # noqa: E402
-from handlens.train.loader.loader import Batches, Samples  # noqa: E402
-from handlens.train.loader.turned_labels import named, truth_after  # noqa: E402
+from handlens.data.dataset import Labelled
+from handlens.errors import InputError
+from handlens.train.augment.config import Look
+from handlens.train.augment.geometry import Move
+from handlens.train.config import Settings
+from handlens.train.experiment import Course, build, new_course
+from handlens.train.export.torch_runner import TorchRunner
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.loader.turned_labels import named, truth_after
 
 UP, LEFT, DOWN, RIGHT, FIST = range(5)
 RING = (UP, LEFT, DOWN, RIGHT)

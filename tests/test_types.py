@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from handlens.report import Report, Row
-from handlens.types import Detections, Event, Frame, Hand, Label, Mask, Result
+from handlens.result import Result
+from handlens.types import Detections, Event, Frame, Hand, Label, Mask
 
 NAMES = ("face", "hand", "chin", "cheek")
 

@@ -18,12 +18,12 @@ from made_sets import view, yolo_picture
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from handlens.cli import run  # noqa: E402
-from handlens.io.sinks.film import Film  # noqa: E402
-from handlens.train.nets.darknet.cfg import parse_cfg  # noqa: E402
-from handlens.train.nets.darknet.net import Darknet  # noqa: E402
-from handlens.train.nets.darknet.weights import write_weights  # noqa: E402
-from handlens.types import Image  # noqa: E402
+from handlens.cli import run
+from handlens.io.sinks.film import Film
+from handlens.train.nets.darknet.cfg import parse_cfg
+from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.darknet.weights import write_weights
+from handlens.types import Image
 
 SIDE, HAND = 220, 56
 PLACES = {"forehead": (0.0, -0.3), "cheek": (0.35, 0.05), "chin": (0.0, 0.3)}

@@ -15,16 +15,17 @@ from pathlib import Path
 import av
 import numpy as np
 
+import handlens
 from handlens.synth.backdrop import backdrop
 from handlens.synth.camera_stage import Stage
 from handlens.synth.face_features import Face
 from handlens.synth.hand_on_face import CLOSE, Placed, Skin, distance, regions_met, touched_rows
 from handlens.synth.head_model import Bust, build_bust
-from handlens.synth.head_skin import REGIONS
 from handlens.synth.points import Camera
 from handlens.synth.rasterize import U8, unit
 from handlens.synth.scene import compose
 from handlens.synth.shading import Light
+from handlens.tasks.touch import REGIONS
 from recipes.demo.motion import LOOK, PERSON, face_at, hand_at, head_at, keys
 
 FPS, SECONDS, SIZE = 25, 14.0, (480, 640)
@@ -119,7 +120,7 @@ def write_clip(folder: Path) -> None:
             box.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             seen.append((n, gap, regions))
         box.mux(stream.encode())
-    about = "Rendered by handlens.train.render.demo_clip; nobody's picture. Touch: skin within 2 mm of the face."
+    about = "Rendered by recipes.demo.clip; nobody's picture. Touch: skin within 2 mm of the face."
     facts = {
         "about": about,
         "fps": FPS,
@@ -135,5 +136,5 @@ def write_clip(folder: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "media")
+    parser.add_argument("--out", type=Path, default=Path(handlens.__file__).parent / "media")
     write_clip(parser.parse_args().out)

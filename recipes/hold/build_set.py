@@ -1,4 +1,4 @@
-"""Crops of hands with and without an object as one set: `python -m handlens.train.sets.hold_sets ...`.
+"""Crops of hands with and without an object as one set: `python -m recipes.hold.build_set ...`.
 
 Photographs labelled by eye teach what is meant. Webcam hands, which hold nothing, the generated set, closed hands laid
 over things and rendered ones can be added. It knows no network.
@@ -22,9 +22,8 @@ from handlens.boxes import square
 from handlens.data.new_folder import new_folder
 from handlens.predictor import HAND_SCALE
 from handlens.preprocess import crop_box
-from handlens.train.sets.hand_pool import Pooled, read_pool
 from recipes.hold.composites import GRIPPING, laid
-from recipes.shared.source_data import box_list, read_rgb, read_rows
+from recipes.shared.source_data import Pooled, box_list, read_pool, read_rgb, read_rows
 from recipes.signs.build_colour_set import GROUNDS, SIDE, patch, toned
 
 U8 = NDArray[np.uint8]
@@ -72,7 +71,7 @@ def webcam_hands(data: Path) -> Iterator[Crop]:
 
 def labelled_here(data: Path) -> Iterator[Crop]:
     """Hands that the shipped detector found in photographs of `touch/` and `ccp_skin`, labelled by eye by us."""
-    for row in read_rows(Path(__file__).with_name("hold_labels.csv")):
+    for row in read_rows(Path(__file__).with_name("labels.csv")):
         box = np.array([float(side) for side in row["box"].split()], np.float32)
         yield Crop(cut(read_rgb(data / row["file"]), box), row["label"], "train", f"found/{row['file']}", "found")
 

@@ -18,9 +18,8 @@ from handlens.synth.hand_skin import HandLook, hand_albedo, random_look
 from handlens.synth.points import Camera, Cloud, cloud, draw
 from handlens.synth.rasterize import F32, U8, masked_blur, rotation, to_srgb
 from handlens.synth.shading import Light, random_light, shade
-from handlens.train.render.surfaces import THING, pattern, shifted, turned
 from recipes.hold.grips import Grip, grip
-from recipes.hold.objects import Thing, random_thing
+from recipes.hold.objects import THING, Thing, pattern, random_thing, shifted, turned
 from recipes.signs.finger_poses import FINGER_POSES, finger_pose
 
 Rng = np.random.Generator

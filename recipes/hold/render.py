@@ -1,6 +1,6 @@
 """Renders crops of hands that hold a thing or nothing into class folders; it must not know nets.
 
-`python -m handlens.train.sets.render_held --out FOLDER --count 6000 --backgrounds PHOTOS` writes 96 x 96 JPEGs into
+`python -m recipes.hold.render --out FOLDER --count 6000 --backgrounds PHOTOS` writes 96 x 96 JPEGs into
 train/holding_object and train/holding_nothing. Hands and things are drawn from a seed; the photographs, if any, are
 what patches behind them are cut from.
 """
@@ -25,8 +25,7 @@ from handlens.errors import HandlensError, InputError
 from handlens.io.pictures.read import read_picture
 from handlens.synth.backdrop import backdrop
 from handlens.synth.rasterize import F32, U8, linear
-from handlens.train.augment.basic import photometric
-from handlens.train.augment.photometric import coloured, compressed
+from handlens.train.augment.photometric import coloured, compressed, photometric
 from recipes.hold.held_hand import CANVAS, held_picture
 
 NAMES = ("holding_object", "holding_nothing")

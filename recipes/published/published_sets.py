@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from handlens.data.new_folder import new_folder
 from handlens.io.atomic import Draft
-from handlens.train.sets.hand_pool import Pooled, read_pool
 from recipes.segment.outlines import Outlined, read_outlines
-from recipes.shared.source_data import read_rgb, read_rows
+from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
 from recipes.signs.build_silhouette_set import SCHEMES, SIDE, Drawn, write
 
 SIGNS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "G", "I", "L", "O", "P", "R", "X", "Y")

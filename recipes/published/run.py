@@ -1,6 +1,6 @@
 """Train the published systems as they were published, and measure each on its own protocol and on strangers.
 
-    python recipes/published/run.py --data DATA --out RUNS --system digits6 --system gestures20 --hours 2
+    python -m recipes.published.run --data DATA --out RUNS --system digits6 --system gestures20 --hours 2
 
 A run that was stopped or killed goes on from its last whole epoch when the same command is given again. RUNS/table.json
 and table.csv hold the numbers of all runs; each run's folder holds its log, curves and weights.
@@ -24,11 +24,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from published_sets import set_at
 
-from handlens.data.dataset import LabelledSet
+from handlens.data.dataset import LabelledSet, evenly
 from handlens.data.formats.detect_format import open_set
-from handlens.data.sampling import evenly
 from handlens.errors import HandlensError
 from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.plots.log import plot_log
@@ -38,6 +36,7 @@ from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.fewshot.report import share
 from handlens.train.run import export_course, open_course, open_predictor, train_run
 from handlens.train.trainer import LOG
+from recipes.published.published_sets import set_at
 
 MOST = 3000
 """Pictures of a training part that are measured, at most."""

@@ -1,4 +1,4 @@
-"""Adds real pictures to the sets of `segment`: `python -m handlens.train.sets.segment_real ...`.
+"""Adds real pictures to the sets of `segment`: `python -m recipes.segment.add_real ...`.
 
 Composites teach what a hand is, but not how webcams and photographers see it. So a trained segmenter marks the people
 of `touch/` where it is sure and what is known of them agrees, and all else counts nowhere (noisy student, arXiv
@@ -19,12 +19,11 @@ from rich.progress import track
 from handlens.data.new_folder import new_folder
 from handlens.predictor import load
 from handlens.runner import Runner
-from handlens.train.sets.hand_pool import read_pool, with_late
 from recipes.segment.auto_label import asked, judged, seconded, single
 from recipes.segment.build_set import HAND, NAMES, OVER, for_validation
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.segment.portraits import FACE, U8, is_late, outlined, picture_of
-from recipes.shared.source_data import FaceTable, box_list, read_rgb, read_rows
+from recipes.shared.source_data import FaceTable, box_list, read_pool, read_rgb, read_rows, with_late
 
 LARGEST = 400
 

@@ -1,4 +1,4 @@
-"""Builds the set that `segment` learns from: `python -m handlens.train.sets.segment_sets ...`.
+"""Builds the set that `segment` learns from: `python -m recipes.segment.build_set ...`.
 
 Hands cut out of photographs are laid over, before and beside real faces, and over rooms and streets, so that every
 pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known.
@@ -24,14 +24,12 @@ from handlens.kinds import detect
 from handlens.predictor import open_part
 from handlens.preprocess import prepare
 from handlens.synth.backdrop import backdrop
-from handlens.train.sets.hand_pool import Pooled, read_pool
-from handlens.train.sets.props import add_beard, add_object
 from recipes.segment.backgrounds import recoloured, texture
 from recipes.segment.portraits import FACE, IGNORE, PERSONS, U8, Base, Floats, is_late, read_bases
-from recipes.shared.composite import Scene, add_hand
+from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, describe
 from recipes.shared.face_regions import paint_regions
-from recipes.shared.source_data import read_rgb, read_rows
+from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
 from recipes.signs.build_colour_set import read_renders, toned
 from recipes.touch.detector_data import camera
 
@@ -168,6 +166,7 @@ class Finder:
         self.runner = open_part("facehand")
 
     def __call__(self, image: U8) -> Floats:
+        """Return the boxes (n, 4) of what may be a hand, in source pixels."""
         tensor, geometry = prepare(image, self.runner.card)
         found = detect.decode(self.runner.run(tensor), self.runner.card, geometry, 0.3)
         return np.asarray(found.xyxy[found.of("hand")], np.float32)

@@ -1,4 +1,4 @@
-"""Real pictures to measure `segment` and `combined` on, by source: `python -m handlens.train.sets.segment_measures`.
+"""Real pictures to measure `segment` and `combined` on, by source: `python -m recipes.segment.build_test_set`.
 
 Only what `segment_sets` and `shape_sets` keep for validation or leave out is taken. It knows no network.
 """
@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 
 from handlens.data.new_folder import new_folder
-from handlens.train.sets.hand_pool import with_late
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.segment.portraits import PERSONS, U8, is_late, picture_of, portrait_marks
-from recipes.shared.source_data import FaceTable, read_rgb, read_rows
+from recipes.shared.source_data import FaceTable, read_rgb, read_rows, with_late
 
 NAMES = ("background", "hand", "face")
 WHOLE = ("hgr1", "facesynthetics")

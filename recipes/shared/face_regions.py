@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.tasks.touch import REGIONS
+
 Points = NDArray[np.float32]
-REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
 NUMBER = {name: i + 1 for i, name in enumerate(REGIONS)}
 
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149)

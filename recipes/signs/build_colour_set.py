@@ -1,4 +1,4 @@
-"""Colour pictures of signing hands as one set: `python -m handlens.train.sets.sign_sets --data DATA --out SET`.
+"""Colour pictures of signing hands as one set: `python -m recipes.signs.build_colour_set --data DATA --out SET`.
 
 Photographs as they are, and their hands cut out, changed in tone, turned, and laid on other grounds. A name means a
 shape, whichever way it points: H is U, P is K and Q is G, turned. Where a letter and a finger number are one shape, the
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from handlens.card import ModelCard
 from handlens.data.new_folder import new_folder
 from handlens.preprocess import resize
-from handlens.train.sets.hand_pool import HELD_BACK, Pooled, read_pool
-from recipes.shared.source_data import box_list, read_rgb, read_rows
+from recipes.shared.source_data import HELD_BACK, Pooled, box_list, read_pool, read_rgb, read_rows
 from recipes.signs.build_silhouette_set import FISTS
 
 U8 = NDArray[np.uint8]

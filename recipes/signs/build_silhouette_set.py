@@ -1,4 +1,4 @@
-"""Silhouettes of many people's hands as one set: `python -m handlens.train.sets.shape_sets digits ...`.
+"""Silhouettes of many people's hands as one set: `python -m recipes.signs.build_silhouette_set digits ...`.
 
 One hand in one video teaches a net that hand. So the silhouettes of every source are put together under the names of
 one model, few of each, with hands cut out of photographs and rendered ones. It knows no network.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.data.formats.silhouettes import read_silhouettes
+from handlens.errors import InputError
 from handlens.io.atomic import Draft
-from handlens.train.sets.hand_pool import Pooled, read_pool
-from handlens.train.sets.mask_shapes import read_masked
+from handlens.predictor import load
+from handlens.preprocess import prepare
+from handlens.tasks.hand_crop import find_crops
+from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows, with_late
+
+
+def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda: None) -> Iterator[Pooled]:
+    """The largest hand that a model of kind "segment" sees in each photograph of `gestures/photos`, cropped.
+
+    Photographs in which it sees none are left out.
+
+    Raises:
+        InputError: the model knows no hand.
+    """
+    runner = load(model).runner
+    if runner.card.kind != "segment" or "hand" not in runner.card.names:
+        raise InputError(f"'{model}' draws no masks of hands; give a model of kind segment with the class hand.")
+    hand = runner.card.names.index("hand")
+    for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
+        on_picture()
+        tensor, _ = prepare(read_rgb(data / "gestures" / "photos" / "images" / row["file"]), runner.card)
+        crops = find_crops(runner.run(tensor)["probabilities"][0], hand, runner.card.threshold("hand", 0.0))
+        if crops:
+            x1, y1, x2, y2 = crops[0].shape.box.astype(int)
+            mask = crops[0].shape.mask[y1:y2, x1:x2]
+            yield Pooled(None, mask, row["label"], row["source"], row["group"], late)
+
 
 SIDE = 128
 FISTS = "AEMNST"

@@ -1,6 +1,6 @@
 """Renders hands that show numbers and signs into an .npz file; it must not know nets or photographs.
 
-`python -m handlens.train.sets.render_hands --out FILE.npz --count 12000` writes silhouettes as data/silhouettes.py
+`python -m recipes.signs.render --out FILE.npz --count 12000` writes silhouettes as data/silhouettes.py
 reads them (bits, width, y, names, group); `--kind colour` writes cut-outs: rgba (n, size, size, 4) uint8, y, names and
 group.
 """

@@ -1,8 +1,8 @@
 """Puts the shipped touch model together: two trained nets -> calibrated .onnx files with cards and honest scores.
 
-    python -m handlens.train.facehand_train --data DATA --out runs/facehand
-    python -m handlens.train.contact_train  --data DATA --out runs/contact
-    python -m handlens.train.touch --data DATA --facehand runs/facehand --contact runs/contact --out runs/touch
+    python -m recipes.touch.train_detector --data DATA --out runs/facehand
+    python -m recipes.touch.train_contact  --data DATA --out runs/contact
+    python -m recipes.touch.assemble --data DATA --facehand runs/facehand --contact runs/contact --out runs/touch
 
 The whole chain, detector included, is asked about every validation picture; what is calibrated and scored is the answer
 a user gets. Scores come from folds by person, each calibrated on the other people; what ships is calibrated on all.
@@ -24,16 +24,16 @@ from torch import nn
 
 from handlens.card import ModelCard
 from handlens.predictor import load
+from handlens.tasks.touch import REGIONS
 from handlens.train.calibration import fit_platt, logit, sigmoid
-from handlens.train.contact_check import auc
 from handlens.train.export.export import export
 from handlens.train.nets.contact import Contact, ContactGraph
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.types import Detections, Frame
-from recipes.shared.face_regions import REGIONS
 from recipes.shared.source_data import read_rgb, read_rows
 from recipes.ship import put
 from recipes.touch.common import averaged_state
+from recipes.touch.train_contact import auc
 from recipes.touch.train_detector import MEAN, STD, finder_card
 
 DATA = (

@@ -1,6 +1,6 @@
 """Makes what the face net learns from, once: crops around labelled faces, and composites of hands on faces.
 
-    python recipes/touch/cache.py --data DATA --cache CACHE [--composites 12000]
+    python -m recipes.touch.cache --data DATA --cache CACHE [--composites 12000]
 
 Called again it goes on where it ended. Crops and maps are raw bytes that the training maps into memory; a table beside
 them says what each one is. The faces are cut as the shipped detector finds them: the net will be given such.
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from handlens.boxes import iou
 from handlens.predictor import load
-from handlens.train.augment.basic import random_affine
-from handlens.train.sets.props import add_beard, add_object
+from handlens.tasks.touch import REGIONS
+from handlens.train.augment.photometric import random_affine
 from handlens.types import Detections, Frame
-from recipes.shared.composite import Scene, add_hand
+from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, read_cutouts
-from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions
+from recipes.shared.face_regions import NUMBER, paint_regions
 from recipes.shared.source_data import (
     CROP_SIZE,
     CROP_SPAN,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from handlens.train.checkpoints import LAST, read_checkpoint
-from handlens.train.plan import Plan
+from handlens.train.config import Plan
 from handlens.train.precision import Batch, Loss
 from handlens.train.trainer import fit
 

@@ -12,11 +12,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from handlens.train.augment.basic import photometric, random_affine
-from handlens.train.sets.props import add_beard, add_object
-from recipes.shared.composite import Scene, add_hand
+from handlens.tasks.touch import REGIONS
+from handlens.train.augment.photometric import light_and_lens, random_affine
+from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout
-from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions
+from recipes.shared.face_regions import NUMBER, paint_regions
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, Face
 
 SIZE = 160
@@ -105,7 +105,7 @@ class ContactSamples(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def _composite_targets(rng: Generator, scene: Scene, weight: float) -> dict[str, torch.Tensor]:
-    image = photometric(rng, np.clip(scene.image, 0, 255).astype(np.uint8))
+    image = light_and_lens(rng, np.clip(scene.image, 0, 255).astype(np.uint8))
     hand = cv2.resize(scene.hand, (MAP, MAP), interpolation=cv2.INTER_AREA)
     region, trust = np.zeros(7, np.float32), np.zeros(7, np.float32)
     if scene.touch:
@@ -147,7 +147,7 @@ def real_sample(rng: Generator, face: Face) -> dict[str, torch.Tensor]:
     over = float(face.label in ("touch", "overlap_no_touch"))
     over_weight = 0.0 if face.label in ("object_at_mouth", "void") else 1.0
     return _sample(
-        photometric(rng, image), np.zeros((MAP, MAP), np.float32), known[2::4, 2::4],
+        light_and_lens(rng, image), np.zeros((MAP, MAP), np.float32), known[2::4, 2::4],
         parts[2::4, 2::4].astype(np.int64), marked[2::4, 2::4],
         (target, weight), (over, over_weight), (region, trust),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Boxes of touches from pictures labelled as a whole: `python -m handlens.train.touch_boxes --data DATA --dest SET`.
+"""Boxes of touches from pictures labelled as a whole: `python -m recipes.touch.derive_boxes --data DATA --dest SET`.
 
 The labels of `touch/` say whether and where a face is touched; the face outlines of `faces.npz` say where that part of
 the face lies. It knows no network.
@@ -19,18 +19,9 @@ from handlens.boxes import iou
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.yolo import write_yolo
 from handlens.io.pictures.header import read_header
-from recipes.shared.face_regions import NUMBER, REGIONS, paint_regions
+from handlens.synth.labelled_scene import SCHEMES
+from recipes.shared.face_regions import NUMBER, paint_regions
 from recipes.shared.source_data import FaceTable, box_list, label_face, read_rows
-
-SCHEMES: dict[str, dict[str, str]] = {
-    "facetouch": dict.fromkeys(REGIONS, "facetouch"),
-    "three": {
-        "forehead": "forehead", "eye": "forehead", "nose": "cheek", "cheek": "cheek", "ear": "cheek", "mouth": "chin",
-        "chin": "chin",
-    },
-    "regions": {name: name for name in REGIONS},
-}  # fmt: skip
-"""Which label each touched region gets: one class with the box of the whole face, or the box of the region."""
 
 Boxes = NDArray[np.float32]
 

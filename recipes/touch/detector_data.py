@@ -13,10 +13,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from handlens.train.augment.basic import photometric
+from handlens.train.augment.photometric import light_and_lens
 from handlens.train.nets.hand_encoder import STRIDE
-from handlens.train.sets.props import add_beard, add_object
-from recipes.shared.composite import Scene, add_hand
+from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout
 from recipes.shared.face_regions import paint_regions
 from recipes.shared.source_data import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
@@ -99,7 +98,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
                 yield self._mosaic(rng)
             else:
                 image, faces, hands, trust = self._window(rng, picture, SIZE)
-                yield _targets(photometric(rng, image), faces, hands, trust)
+                yield _targets(light_and_lens(rng, image), faces, hands, trust)
 
     def _mosaic(self, rng: Generator) -> dict[str, torch.Tensor]:
         """Four pictures in one: small faces and hands."""
@@ -112,7 +111,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
                 trust[y : y + half, x : x + half] = t
                 faces.append(f + np.tile([x, y], 2))
                 hands.append(h + np.tile([x, y], 2))
-        return _targets(photometric(rng, image), np.concatenate(faces), np.concatenate(hands), trust)
+        return _targets(light_and_lens(rng, image), np.concatenate(faces), np.concatenate(hands), trust)
 
     def _window(
         self, rng: Generator, picture: Picture, size: int

@@ -1,6 +1,6 @@
 """Puts the face net together: trained weights -> a calibrated .onnx that computes in 8 bits, with card and scores.
 
-    python recipes/touch/ship.py --data DATA --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
+    python -m recipes.touch.ship --data DATA --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
 
 The whole chain, detector included, is asked about every picture. The probability is calibrated on the sources that
 cache.py names LEFT_OUT, which the net never saw; the scores are those of the val part, which nothing was chosen on. The
@@ -23,22 +23,21 @@ import torch
 from cache import is_left_out
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from train import Store, plain
 
 from handlens.card import ModelCard
 from handlens.errors import ModelError
 from handlens.predictor import load
 from handlens.preprocess import to_tensor
+from handlens.tasks.touch import REGIONS
 from handlens.train.calibration import fit_platt, logit, sigmoid
-from handlens.train.export.export import export
+from handlens.train.export.export import export, write_checked
 from handlens.train.export.int8 import quantized
 from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph
-from handlens.train.onnx_file import write_checked
 from handlens.types import Detections, Frame
-from recipes.shared.face_regions import REGIONS
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
 from recipes.ship import put
 from recipes.touch.assemble import PRIOR, scores
+from recipes.touch.train import Store, plain
 
 OUTPUTS = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
 FLOATING = ("stem", "maps", "attend")

@@ -1,6 +1,6 @@
 """Trains the face net on the crops and composites of cache.py, in one process with one thread.
 
-    python recipes/touch/train.py --cache CACHE --out RUN --minutes 75
+    python -m recipes.touch.train --cache CACHE --out RUN --minutes 75
 
 Real pictures and composites share every batch. The rate falls with the work done, measured by the time left, so a run
 ends when it was told to, however busy the machine is. Sources that cache.py names LEFT_OUT are only asked, and so is
@@ -20,16 +20,16 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from cache import IGNORE, MADE_SIZE, MADE_SPAN
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from handlens.evaluate.binary import roc_auc
-from handlens.train.augment.basic import photometric
+from handlens.train.augment.photometric import photometric
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
+from recipes.touch.cache import IGNORE, MADE_SIZE, MADE_SPAN
 
 SPAN = 2.0
 MIX = {

@@ -1,4 +1,4 @@
-"""Trains the detector: `python -m handlens.train.facehand_train --data DATA --out RUN`; knows no touch."""
+"""Trains the detector: `python -m recipes.touch.train_detector --data DATA --out RUN`; knows no touch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from handlens.card import ModelCard
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import Predictor
+from handlens.train.experiment import facehand_loss
 from handlens.train.export.torch_runner import TorchRunner
-from handlens.train.losses import facehand_loss
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import read_cutouts
@@ -79,7 +79,7 @@ def main() -> None:
     with stored.open("rb") as file:
         pictures, held, hands = pickle.load(file)
     if args.rendered:
-        from handlens.train.sets.rendered import rendered_cutouts
+        from recipes.shared.cutouts import rendered_cutouts
 
         hands = hands + rendered_cutouts(args.cache)
 

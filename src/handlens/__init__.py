@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from handlens.given import ImageLike
     from handlens.predictor import Predictor, load
     from handlens.report import Report
-    from handlens.types import Box, Detections, Event, Frame, Hand, Label, Mask, Result, Sample
+    from handlens.result import Result
+    from handlens.types import Box, Detections, Event, Frame, Hand, Label, Mask, Sample
 
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "types": ("Box", "Detections", "Event", "Frame", "Hand", "Label", "Mask", "Result", "Sample"),
+    "types": ("Box", "Detections", "Event", "Frame", "Hand", "Label", "Mask", "Sample"),
+    "result": ("Result",),
     "errors": (
         "DeviceError",
         "FrameError",

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from handlens.errors import InputError
 from handlens.predictor import Predictor, load
-from handlens.types import Frame, Result
+from handlens.result import Result
+from handlens.types import Frame
 
 
 def frames(
@@ -31,8 +32,9 @@ def frames(
     """
     import math
 
-    from handlens.io.sources.open import is_picture, open_source
-    from handlens.io.sources.reading import Reading
+    from handlens.io.reading import Reading
+    from handlens.io.sources.base import is_picture
+    from handlens.io.sources.open import open_source
 
     name = os.fspath(path)
     if is_picture(name):

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from handlens.errors import InputError
 from handlens.pace import Pace, wall_clock
-from handlens.types import Detections, Event, Label, Result
+from handlens.result import Result
+from handlens.types import Detections, Event, Label
 
 EVENT_FIELDS = (
     "source",

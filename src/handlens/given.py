@@ -63,7 +63,7 @@ def as_frame(given: ImageLike) -> Frame:
 
 def _read(path: str) -> Frame:
     from handlens.io.pictures.read import read_picture
-    from handlens.io.sources.open import is_picture
+    from handlens.io.sources.base import is_picture
 
     if not is_picture(path) and Path(path).is_file():
         raise InputError(f"'{path}' does not end like a picture: for a video use handlens.video('{path}').")
@@ -92,7 +92,7 @@ def _rgb(array: npt.NDArray[Any]) -> Image:
     if array.shape[2] == 1:
         return np.repeat(array, 3, axis=2)
     if array.shape[2] == 4:
-        from handlens.io.sources.upright import on_white
+        from handlens.io.upright import on_white
 
         return on_white(np.ascontiguousarray(array))
     return np.ascontiguousarray(array)
@@ -110,7 +110,7 @@ def _scaling(array: npt.NDArray[Any]) -> str:
 
 
 def _of_pillow(image: PilImage) -> Image:
-    from handlens.io.pictures.read import turn
+    from handlens.io.upright import turn
 
     if image.mode in _DEEP:
         raise InputError(

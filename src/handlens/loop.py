@@ -9,9 +9,10 @@ from typing import Protocol
 from handlens.errors import HandlensError, NotSilhouette
 from handlens.events import EventTracker
 from handlens.io.sinks.base import Sink
-from handlens.io.sources.open import OnError, Source
+from handlens.io.sources.base import OnError, Source
+from handlens.result import Result
 from handlens.summary import Summary
-from handlens.types import Event, Frame, Result
+from handlens.types import Event, Frame
 
 
 class Predicts(Protocol):

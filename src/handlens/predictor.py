@@ -10,11 +10,12 @@ from handlens.errors import InputError, ModelError, unknown
 from handlens.given import ImageLike, as_frame
 from handlens.kinds import segment
 from handlens.preprocess import prepare
+from handlens.result import Result
 from handlens.runner import OnnxRunner, Runner
 from handlens.tasks import combined, hands, touch
 from handlens.tasks.find_hands import Finder
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
-from handlens.types import Floats, Frame, Result, Value
+from handlens.types import Floats, Frame, Value
 from handlens.weights import parts_of, resolve
 
 CROPS = ("hand", "whole")

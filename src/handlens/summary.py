@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from handlens.errors import HandlensError, InputError
 from handlens.pace import Pace
-from handlens.types import Detections, Event, Mask, Result
+from handlens.result import Result
+from handlens.types import Detections, Event, Mask
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from handlens.boxes import iou
 from handlens.pace import Pace
-from handlens.types import Detections, Floats, Ints, Result, Value
+from handlens.result import Result
+from handlens.types import Detections, Floats, Ints, Value
 
 _REACH = 0.72  # sides of a box: who moved less since the last frame is the same; half a side each way is 0.71
 _REACH_A_SECOND = 1.6  # more for each second that passed: a head turns and leans at most so fast

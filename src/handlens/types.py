@@ -1,20 +1,247 @@
 """The values that travel through handlens: frozen, checked, numpy inside; they know no files, models or drawing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from handlens.detections import Detections as Detections
-from handlens.detections import Floats as Floats
-from handlens.detections import Ints as Ints
-from handlens.detections import shaped
-from handlens.mask import Image as Image
-from handlens.mask import Mask as Mask
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | Sequence[int] | Sequence[bool]
 
-if TYPE_CHECKING:
-    from handlens.given import ImageLike
+
+def _no_ints() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+def shaped(value: Any, dtype: npt.DTypeLike, shape: tuple[int, ...], what: str) -> npt.NDArray[Any]:
+    """Return `value` as an array of that type, or raise ValueError naming the expected and the actual shape."""
+    array = np.asarray(value, dtype)
+    if array.size == 0 and 0 in shape:
+        return array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(f"{what}: expected shape {shape}, got {array.shape}")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Boxes of one frame; nothing found is n = 0, never None.
+
+    xyxy: (n, 4) float32, source pixels, x1 y1 x2 y2. score: (n,) float32 in [0, 1]. label: (n,) int64 into `names`.
+    face, hand: (n,) int64, the row of the owner in these boxes, or -1. id: (n,) int64, identity over frames, or -1.
+    Left out, the last three are all -1. touch: the calibrated probability that some hand touches some face in this
+    frame, or None from a model that gives none. face_touch: (n,) float32, for each face the probability that it is
+    touched, NaN for other rows and for faces that were not judged; None from a model that does not judge single faces.
+
+    Raises:
+        ValueError: shapes that do not agree, a label without a name, an owner that is not a row.
+    """
+
+    xyxy: Floats
+    score: Floats
+    label: Ints
+    names: tuple[str, ...]
+    face: Ints = field(default_factory=_no_ints)
+    hand: Ints = field(default_factory=_no_ints)
+    id: Ints = field(default_factory=_no_ints)
+    touch: float | None = None
+    face_touch: Floats | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        put = object.__setattr__
+        put(self, "names", tuple(self.names))
+        put(self, "xyxy", shaped(self.xyxy, np.float32, (n, 4), "Detections.xyxy"))
+        put(self, "score", shaped(self.score, np.float32, (n,), "Detections.score"))
+        put(self, "label", shaped(self.label, np.int64, (n,), "Detections.label"))
+        if n and not (self.label.min() >= 0 and self.label.max() < len(self.names)):
+            raise ValueError(f"Detections.label: expected 0 to {len(self.names) - 1}, got {self.label.tolist()}")
+        for name in ("face", "hand", "id"):
+            given = np.asarray(getattr(self, name), np.int64)
+            filled = np.full(n, -1, np.int64) if given.size == 0 else given
+            put(self, name, shaped(filled, np.int64, (n,), f"Detections.{name}"))
+        for name in ("face", "hand"):
+            owner = getattr(self, name)
+            if n and not (owner.min() >= -1 and owner.max() < n):
+                raise ValueError(f"Detections.{name}: expected rows -1 to {n - 1}, got {owner.tolist()}")
+        if self.face_touch is not None:
+            put(self, "face_touch", shaped(self.face_touch, np.float32, (n,), "Detections.face_touch"))
+        if self.touch is not None and not 0.0 <= self.touch <= 1.0:
+            raise ValueError(f"Detections.touch: expected 0 to 1, got {self.touch}")
+
+    @classmethod
+    def empty(cls, names: Sequence[str], touch: float | None = None) -> "Detections":
+        """Return no boxes, of a model with these label names."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), _no_ints(), tuple(names), touch=touch)
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @property
+    def label_names(self) -> list[str]:
+        """The name of each row's label."""
+        return [self.names[i] for i in self.label]
+
+    @property
+    def best_touch(self) -> float:
+        """The probability of a touch: `touch`, or from a model without one the best score of a touched region, or 0."""
+        if self.touch is not None:
+            return self.touch
+        regions = self.score[~self.of("face", "hand")]
+        return float(regions.max()) if len(regions) else 0.0
+
+    def of(self, *names: str) -> npt.NDArray[np.bool_]:
+        """Return (n,) bool: which rows carry one of these label names."""
+        wanted = [i for i, name in enumerate(self.names) if name in names]
+        return np.isin(self.label, wanted)
+
+    def select(self, rows: Rows) -> "Detections":
+        """Return the rows of a mask or a list of row numbers; owners follow, -1 where the owner was dropped."""
+        chosen = np.asarray(rows)
+        picked = np.arange(len(self))[chosen if chosen.size else _no_ints()]
+        place = np.full(len(self) + 1, -1, np.int64)  # one more: the owner -1 stays -1
+        place[picked] = np.arange(len(picked))
+        return dataclasses.replace(
+            self,
+            xyxy=self.xyxy[picked],
+            score=self.score[picked],
+            label=self.label[picked],
+            face=place[self.face[picked]],
+            hand=place[self.hand[picked]],
+            id=self.id[picked],
+            face_touch=None if self.face_touch is None else self.face_touch[picked],
+        )
+
+
+Image = npt.NDArray[np.uint8]
+
+SEEN = 1 / 200
+"""The least share of the picture that a blob takes up for its class to count as seen; less may be a mistake."""
+
+
+@dataclass(frozen=True, eq=False)
+class Blobs:
+    """The connected components of one class, largest first. xyxy: (n, 4) float32, source pixels; pixels: (n,) int64,
+    how many; score: (n,) float32, the mean probability of the class, or 1 where none is known."""
+
+    xyxy: Floats
+    pixels: Ints
+    score: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A class for every pixel.
+
+    classes: (H, W) uint8 in source size, indices into `names`, of which the first is the background; 255 is "ignore"
+    (only in truths). score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is no model's
+    answer. covered: (H, W) bool, where something of the class `under` lies hidden below another class, as a face below
+    a hand; None where that is not known.
+
+    Raises:
+        ValueError: another shape or type.
+    """
+
+    classes: Image
+    names: tuple[str, ...]
+    score: Image | None = None
+    covered: npt.NDArray[np.bool_] | None = None
+    under: str = ""
+    _blobs: dict[str, Blobs] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check("classes", self.classes)
+        if self.score is not None:
+            _check("score", self.score)
+            if self.score.shape != self.classes.shape:
+                raise ValueError(f"Mask.score: expected {self.classes.shape} as the classes, got {self.score.shape}")
+        if self.covered is not None and (self.covered.shape != self.classes.shape or self.under not in self.names):
+            raise ValueError(f"Mask.covered: expected {self.classes.shape} and the name of a class below")
+        object.__setattr__(self, "names", tuple(self.names))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the classes other than the background."""
+        return self.names[1:]
+
+    def blobs(self, name: str) -> Blobs:
+        """Return the connected components (8 neighbours) of that class.
+
+        Raises:
+            ValueError: no class of that name.
+        """
+        if name not in self._blobs:
+            self._blobs[name] = self._found(name)
+        return self._blobs[name]
+
+    def boxes(self, name: str) -> Floats:
+        """Return (n, 4) float32 source pixels: one box for each connected component of that class, largest first.
+
+        Raises:
+            ValueError: no class of that name.
+        """
+        return self.blobs(name).xyxy
+
+    def fraction(self, name: str) -> float:
+        """Return the share of the pixels that belong to that class, 0 to 1."""
+        return float(np.mean(self.classes == self.names.index(name)))
+
+    def hidden(self) -> float | None:
+        """Return the share of the class `under` that is covered, 0 to 1; None where nothing of it is seen or hidden."""
+        if self.covered is None:
+            return None
+        below, seen = int(self.covered.sum()), int((self.classes == self.names.index(self.under)).sum())
+        return below / (below + seen) if below + seen else None
+
+    def seen(self, name: str) -> float:
+        """Return how surely something of that class is seen: the score of its surest blob that is no speck, else 0."""
+        blobs = self.blobs(name)
+        return float(np.max(blobs.score[blobs.pixels >= SEEN * self.classes.size], initial=0.0))
+
+    def surer(self, min_score: float) -> "Mask":
+        """Return the mask without the blobs that score less: they are background, the first class."""
+        classes = self.classes.copy()
+        for number, name in enumerate(self.parts, 1):
+            if (self.blobs(name).score < min_score).any():
+                window, labels, _, score = self._components(number)
+                classes[window][(score < min_score)[labels] & (labels > 0)] = 0
+        covered = None if self.covered is None else self.covered & (classes != 0)
+        return Mask(classes, self.names, self.score, covered, self.under)
+
+    def _found(self, name: str) -> Blobs:
+        if name not in self.names:
+            raise ValueError(f"Mask.blobs: no class '{name}'; known: {', '.join(self.names)}")
+        _, _, stats, score = self._components(self.names.index(name))
+        boxes, pixels = stats[1:, :4].astype(np.float32), stats[1:, 4].astype(np.int64)  # row 0 is everything else
+        order = np.argsort(-pixels, kind="stable")
+        xyxy = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        return Blobs(xyxy[order], pixels[order], score[1:][order])
+
+    def _components(self, number: int) -> tuple[tuple[slice, slice], Ints, Ints, Floats]:
+        """Return the window around a class; in it the component of each pixel (h, w), 0 outside the class; the boxes
+        (n, 4) and areas of the components, 0 the rest; their scores (n,)."""
+        import cv2
+
+        pixels = (self.classes == number).view(np.uint8)
+        x, y, width, height = cv2.boundingRect(pixels)  # looking for components is slow
+        window = slice(y, y + max(1, height)), slice(x, x + max(1, width))
+        inside = np.ascontiguousarray(pixels[window])
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+        score = np.ones(count, np.float32)
+        if self.score is not None:
+            sums = np.bincount(labels.ravel(), weights=(self.score[window] * inside).ravel(), minlength=count)
+            score = np.asarray(sums / 255 / np.maximum(1, stats[:, cv2.CC_STAT_AREA]), np.float32)
+        return window, np.asarray(labels), np.asarray(stats) + np.array([x, y, 0, 0, 0]), score
+
+
+def _check(field_name: str, value: object) -> None:
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype != np.uint8:
+        got = f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"Mask.{field_name}: expected (H, W) uint8, got {got}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,80 +370,6 @@ class Box:
 
 
 Value = Detections | Mask | Label | tuple[Hand, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a model says of one frame; iterate over it for the boxes, `len` counts them.
-
-    value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
-    width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
-    basis: where a minimum score of the user changed `value`, what the model says at its own thresholds: identities and
-    events are made of it, so that a minimum score changes none of them; else None. thresholds: label -> the score from
-    which a face or a hand is drawn, "score" for judged hands; what scores less is in the answer, but not in pictures.
-    """
-
-    task: str
-    index: int
-    time: float
-    value: Value
-    source: str
-    width: int
-    height: int
-    model: str
-    duration: float = 0.0
-    clock: float | None = None
-    basis: Value | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[Box]:
-        """Yield each box: faces, hands and touched regions, judged hands, or the connected parts of a mask."""
-        return iter(self.boxes)
-
-    def __len__(self) -> int:
-        """Return how many boxes there are; a result without any is false."""
-        return len(self.boxes)
-
-    @property
-    def boxes(self) -> tuple[Box, ...]:
-        """Everything that was found, as rows, in the order of `value`."""
-        from handlens.rows import boxes_of
-
-        return boxes_of(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object of one JSON line, as `handlens predict --json` writes it (docs/formats.md)."""
-        return self.to_json()
-
-    def draw(self, image: "ImageLike") -> Image:
-        """Return a copy of a picture with what was found drawn on it.
-
-        Args:
-            image: the picture that the result is about, in any form that `Predictor.predict` takes.
-
-        Returns:
-            (H, W, 3) uint8 RGB. Small pictures of judged hands come back enlarged by a whole number.
-
-        Raises:
-            InputError: it is no picture, or one of another size.
-        """
-        from handlens.errors import InputError
-        from handlens.given import as_frame
-        from handlens.io.draw import draw
-
-        frame = as_frame(image)
-        if (frame.width, frame.height) != (self.width, self.height):
-            raise InputError(
-                f"the result is about a picture of {self.width} x {self.height} pixels,"
-                f" but this one has {frame.width} x {frame.height}: give the same picture."
-            )
-        return draw(frame, self)
-
-    def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
-        from handlens.jsonlines import to_json
-
-        return to_json(self, mask)
 
 
 @dataclass(frozen=True)

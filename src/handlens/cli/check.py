@@ -59,8 +59,8 @@ def _models() -> list[str]:
 
 
 def _first_frame() -> "Frame":
-    from handlens.clip import demo_clip
     from handlens.io.sources.open import open_source
+    from handlens.weights import demo_clip
 
     with open_source(demo_clip()) as source:
         for frame in source.frames():
@@ -91,7 +91,7 @@ def _model(name: str) -> str:
     """Let a shipped model look at a picture: the first frame of the demo clip, or a silhouette where it wants one."""
     import time
 
-    from handlens.cli.words import verdict
+    from handlens.cli.console import verdict
     from handlens.predictor import load
     from handlens.weights import COMPOSED, shipped
 
@@ -118,7 +118,7 @@ def _cameras() -> str:
 def _sound() -> str:
     from pathlib import Path
 
-    from handlens.io.players import find_players, has_device
+    from handlens.io.alarm import find_players, has_device
 
     players = [Path(command[0]).name for command in find_players("", Path("beep.wav"))]
     if not players or not has_device():

@@ -26,8 +26,8 @@ def compare(
     """
     from rich.console import Console
 
-    from handlens.cli.numbers import write_numbers
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
+    from handlens.cli.outputs import write_numbers
     from handlens.evaluate import write as writing
     from handlens.evaluate.compare import PASSES, read_runs, remarks, table_of
     from handlens.evaluate.plots import curves as plots

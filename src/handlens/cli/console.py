@@ -5,17 +5,79 @@ Without a terminal only the lines of the events are printed.
 
 import queue
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from handlens.cli.words import began, ended, regions, verdict
 from handlens.loop import Step
+from handlens.result import Result
 from handlens.summary import clock
-from handlens.types import Detections, Mask
+from handlens.types import Detections, Event, Label, Mask
+
+_SHOWN = 0.5  # regions below this are in the JSON, not in the words
+
+
+def verdict(result: Result, threshold: float) -> str:
+    """Say what was seen in one frame.
+
+    "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)", "hand 12.3%, no face".
+    """
+    value = result.value
+    if isinstance(value, Detections):
+        return _touch(value, threshold)
+    if isinstance(value, Mask):
+        return ", ".join(_area(name, value.fraction(name)) for name in value.parts)
+    labels = [value] if isinstance(value, Label) else [hand.gesture for hand in value]
+    return ", ".join(map(_hand, labels)) or "no hand"
+
+
+def regions(found: Detections, least: float = _SHOWN) -> str:
+    """Name the touched regions that score at least `least`, surest first."""
+    rows = [(score, name) for score, name in zip(found.score, found.label_names, strict=True)]
+    touched = [name for score, name in sorted(rows, reverse=True) if name not in ("face", "hand") and score >= least]
+    return ", ".join(dict.fromkeys(touched))
+
+
+def began(event: Event) -> str:
+    """Say that an event opened."""
+    return f"{clock(event.start):>8}  {event.label}{_whose(event)}"
+
+
+def ended(event: Event) -> str:
+    """Say that an event closed, and how long it was."""
+    return f"{clock(event.stop):>8}  {event.label}{_whose(event)} ended after {event.stop - event.start:.1f} s"
+
+
+def _whose(event: Event) -> str:
+    return f" ({event.subject})" if event.subject else ""
+
+
+def _touch(found: Detections, threshold: float) -> str:
+    sure = found.best_touch
+    if sure >= threshold:
+        where = regions(found)
+        return f"touch {sure:.0%}{': ' if where else ''}{where}"
+    seen = [_count(int(found.of(name).sum()), name) for name in ("face", "hand")]
+    return f"no touch ({sure:.0%}), {', '.join(seen)}"
+
+
+def _hand(label: Label) -> str:
+    turned = "" if label.angle is None else f", {round(label.angle)} deg"
+    return f"{label.name} ({label.score:.0%}{turned})"
+
+
+def _area(name: str, share: float) -> str:
+    return f"{name} {share:.1%}" if share >= 0.0005 else f"no {name}"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number or 'no'} {name}{'' if number == 1 else 's'}"
+
 
 _BAR = 16  # characters
 _WORDS, _WIDE = 18, 24  # characters; the areas of a mask need more
@@ -102,3 +164,55 @@ def _now(step: Step, threshold: float) -> tuple[float, str]:
         return max((hand.gesture.score for hand in value), default=0.0), verdict(step.result, threshold)
     covered = sum(map(value.fraction, value.parts)) if isinstance(value, Mask) else 0.0
     return covered, verdict(step.result, threshold)
+
+
+_LONGEST = 40  # characters of a source's name
+
+
+class Bar:
+    """Counts frames, one source after the other; call it with each step. A context manager.
+
+    tell: returns the line to print above the bar for a step, or None for no line.
+    """
+
+    def __init__(self, tell: Callable[[Step], str | None] = lambda step: None) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._tell = tell
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def begin(self, name: str, total: int | None) -> None:
+        """Start anew for the next source of `total` frames, or of an unknown number."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        short = name if len(name) <= _LONGEST else "..." + name[-_LONGEST:]
+        self._task = self._progress.add_task(short, total=total)
+
+    def count(self) -> None:
+        """Count one piece of work."""
+        if self._task is not None:
+            self._progress.advance(self._task)
+
+    def __call__(self, step: Step) -> None:
+        """Count one frame, and tell of it."""
+        line = self._tell(step)
+        if line is not None:
+            self.console.print(line, markup=False, soft_wrap=True)
+        self.count()
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)

@@ -1,16 +1,24 @@
 """The verb `demo`: the main job on the clip that ships with the package; it must not do what `predict` cannot."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handlens.cli import options
+from handlens.cli.console import regions
+from handlens.io.draw import captioned, draw, grid
+from handlens.io.scaled import scaled
+from handlens.result import Result
+from handlens.summary import clock
+from handlens.types import Detections, Event, Frame, Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handlens.types import Event, Result
+    from handlens.result import Result
+    from handlens.types import Event
 
 Folder = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Write the annotated clip, a picture and the answers here.")
@@ -19,16 +27,16 @@ Folder = Annotated[
 
 def demo(out: Folder = None, model: options.Model = "touch") -> int:
     """Find the touches in the clip that ships with handlens."""
+    from handlens.cli.console import Bar
     from handlens.cli.outputs import Notes, open_sinks
     from handlens.cli.predict import conclude
-    from handlens.cli.progress import Bar
-    from handlens.clip import demo_clip, demo_truth
     from handlens.events import EventTracker
     from handlens.io.sinks.paths import MASKS
     from handlens.io.sources.open import open_source
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.track import Tracker
+    from handlens.weights import demo_clip, demo_truth
 
     clip, predictor, notes = demo_clip(), load(model), Notes()
     touches = predictor.task == "touch"
@@ -60,8 +68,7 @@ def _save_sheet(
     events: "Sequence[Event]",
     truth: "Sequence[Event] | None",
 ) -> None:
-    from handlens.cli.sheet import pick, sheet
-    from handlens.io.sheet import save_picture
+    from handlens.io.draw import save_picture
     from handlens.io.sources.open import open_source
 
     with open_source(clip) as source:
@@ -91,3 +98,53 @@ _HEADING = f"{'start':>8}  {'stop':>8}  {'seconds':>7}  {'sure':>5}  "
 
 def _cells(e: "Event") -> str:
     return f"{e.start:8.2f}  {e.stop:8.2f}  {e.stop - e.start:7.2f}  {e.peak:5.0%}  {e.label}"
+
+
+CELL = 400  # pixels of the longer side of a frame
+_TOUCHED = 0.5  # the opening threshold of events
+
+
+def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> list[int]:
+    """Return the frame numbers of at most `count` moments in order: the middle of each event, then calm ones.
+
+    Of many events the surest are shown. The surest frame of an event often lies where the hand comes or goes.
+    """
+    shown = [result.index for result in results]
+    middles = [
+        min(within, key=lambda i: abs(2 * i - event.start_frame - event.stop_frame))
+        for event in sorted(events, key=lambda event: -event.peak)
+        if (within := [i for i in shown if event.start_frame <= i <= event.stop_frame])
+    ]
+    chosen = middles[: max(1, count - count // 3)]
+    inside = {i for event in events for i in range(event.start_frame, event.stop_frame + 1)}
+    calm = [i for i in shown if i not in inside]
+    left = count - len(chosen)
+    chosen += [calm[(2 * n + 1) * len(calm) // (2 * left)] for n in range(left)] if len(calm) >= left else calm
+    return sorted(set(chosen))
+
+
+def sheet(
+    frames: Iterable[Frame], results: Sequence[Result], picks: Sequence[int], truth: Sequence[Event] | None = None
+) -> Image:
+    """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each below it.
+
+    truth: the true touches, where they are known; answer and truth then stand beside the time.
+    """
+    by_index = {result.index: result for result in results}
+    cells = []
+    for frame in frames:
+        if frame.index in set(picks):
+            result = by_index[frame.index]
+            time = clock(frame.time)
+            told = time if truth is None else f"{time}    {_told(result, truth)}"
+            cells.append(captioned(draw(*scaled(frame, result, CELL)), told))
+    return grid(cells)
+
+
+def _told(result: Result, truth: Sequence[Event]) -> str:
+    """Say what the model says of a frame and what is true."""
+    value = result.value
+    touched = isinstance(value, Detections) and value.best_touch >= _TOUCHED
+    answer = (regions(value) or "touch") if touched and isinstance(value, Detections) else "no touch"
+    true = [event.label for event in truth if event.start_frame <= result.index <= event.stop_frame]
+    return f"answer: {answer}    truth: {'; '.join(true) or 'no touch'}"

@@ -6,12 +6,13 @@ It must not know what the verbs do; it knows only the error tree and typer's usa
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import typer
 
-from handlens.errors import HandlensError, unknown
+from handlens.errors import HandlensError, InputError, unknown
 
 DONE, OUR_FAULT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -100,3 +101,17 @@ def _long(command: Any) -> list[str]:
     """The options of a command that begin with two dashes."""
     names = [name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]]
     return ["--help", *(name for name in names if name.startswith("--"))]
+
+
+NEEDED = ("torch", "lightning", "onnx")
+
+
+def need_training(what: str, needed: Sequence[str] = NEEDED) -> None:
+    """Return when torch and what goes with it are there, or the packages `needed` alone.
+
+    Raises:
+        InputError: they are not; `what` is the word for what cannot be done then.
+    """
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise InputError(f"{what} needs {missing[0]}, which is not installed: type pip install 'handlens[train]'.")

@@ -67,8 +67,8 @@ def evaluate(
 
     from rich.console import Console
 
-    from handlens.cli.numbers import write_numbers
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
+    from handlens.cli.outputs import write_numbers
     from handlens.evaluate import evaluate as measure
     from handlens.evaluate import write as writing
     from handlens.evaluate.plots import curves as plots
@@ -202,8 +202,8 @@ def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:
 
 def _turned(found: "LabelledSet", sample: int | None, turns: int | None, turning: str | None) -> "LabelledSet":
     """Return fewer pictures of the set, or turned ones, where that was asked for; say so."""
+    from handlens.data.dataset import evenly
     from handlens.data.rotate import ring_of, turned
-    from handlens.data.sampling import evenly
 
     if turning is not None and turns is None:
         raise InputError("--turning says which labels turn with the pictures: say with --turns how often they turn.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from handlens.cli.extra import need_training
+from handlens.cli.errors import need_training
 from handlens.errors import InputError
 
 _COMBINED = "combined"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from handlens.io.sources.reading import Reading
+    from handlens.io.reading import Reading
 
 Model = Annotated[
     str,
@@ -80,6 +80,6 @@ def reading(
     import math
 
     from handlens.cli.errors import complain
-    from handlens.io.sources.reading import Reading
+    from handlens.io.reading import Reading
 
     return Reading(every, start, math.inf if stop is None else stop, rotate, mirror, stream, fps, complain)

@@ -4,16 +4,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from json import dumps
+from typing import Any
 
 from handlens.cli.failures import complain, silence_stdout
 from handlens.errors import InputError
+from handlens.io.atomic import Draft
+from handlens.io.reading import silent
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.masks import MaskFiles
 from handlens.io.sinks.paths import MASKS, Places
 from handlens.io.sinks.threaded import Threaded
-from handlens.io.sources.reading import silent
-from handlens.types import Event, Frame, Result
+from handlens.result import Result
+from handlens.types import Event, Frame
 
 
 @contextmanager
@@ -106,3 +110,17 @@ def _refuse_collisions(json: str | None, events: str | None, inputs: Sequence[st
             if place in taken:
                 raise InputError(f"{flag} '{path}' is also {taken[place]}: give another name.")
         taken[os.path.realpath(path)] = flag
+
+
+def write_numbers(numbers: dict[str, Any], to: str | None) -> None:
+    """Write one JSON object to a file, or to stdout where `to` is "-"; nowhere where it is None.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = dumps(numbers, indent=1) + "\n"
+    if to == "-":
+        print(text, end="")
+    elif to is not None:
+        with Draft(to) as draft:
+            draft.write(text.encode())

@@ -12,11 +12,11 @@ from handlens.cli.errors import DONE, INTERRUPTED, WRONG_INPUT, complain
 from handlens.errors import DeviceError, HandlensError, InputError, no_silhouettes
 
 if TYPE_CHECKING:
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.cli.resume import RunRecord
+    from handlens.io.reading import Reading
     from handlens.io.sinks.base import Sink
-    from handlens.io.sources.open import Source
-    from handlens.io.sources.reading import Reading
+    from handlens.io.sources.base import Source
     from handlens.loop import Step
     from handlens.summary import Summary
 
@@ -57,8 +57,8 @@ def predict(
     silhouettes of one hand, and how it is turned; combined for the numbers that all hands of a picture show.
     Results of each finished source are safe when the run is stopped or killed; --resume goes on after them.
     """
+    from handlens.cli.console import Bar
     from handlens.cli.outputs import open_sinks
-    from handlens.cli.progress import Bar
     from handlens.cli.resume import RunRecord, digests, settings_of
     from handlens.events import EventTracker
     from handlens.io.sources import is_picture
@@ -168,7 +168,8 @@ def conclude(summary: "Summary", model: str = "") -> int:
 
 def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[list[str]]:
     """Return what is to be opened together: neighbouring pictures as one, everything else on its own."""
-    from handlens.io.sources.open import find_files, is_picture
+    from handlens.io.sources.base import is_picture
+    from handlens.io.sources.find import find_files
 
     jobs: list[list[str]] = []
     for text in sources:
@@ -186,15 +187,16 @@ def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[l
 
 
 def _is_live(text: str) -> bool:
-    from handlens.io.sources.open import is_address
+    from handlens.io.sources.base import is_address
 
     return is_address(text) or text.startswith("/dev/video") or (text.isdigit() and not os.path.exists(text))
 
 
 def _opened(job: Sequence[str], reading: "Reading", summary: "Summary") -> "Source | None":
     """Open one job, or report why that is not possible and return None."""
+    from handlens.io.sources.base import is_picture
     from handlens.io.sources.files import Files
-    from handlens.io.sources.open import is_picture, open_source
+    from handlens.io.sources.open import open_source
 
     if is_picture(job[0]):
         return Files(job[0] if len(job) == 1 else f"{len(job)} pictures", job, reading)
@@ -212,8 +214,8 @@ def _report(error: HandlensError, summary: "Summary") -> None:
 
 def _told(step: "Step", threshold: float) -> str | None:
     """A line for a picture; a frame of a video has none."""
-    from handlens.cli.words import verdict
-    from handlens.io.sources.open import is_picture
+    from handlens.cli.console import verdict
+    from handlens.io.sources.base import is_picture
 
     if not is_picture(step.frame.source):
         return None

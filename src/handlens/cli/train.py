@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handlens.cli.extra import need_training
+from handlens.cli.errors import need_training
 from handlens.errors import InputError
 
 Number = int | None
@@ -92,8 +92,8 @@ def _learned_from_few(
     task: str, given: dict[str, Any], config: Path | None, out: Path | None, few: bool | None, fresh: bool
 ) -> bool:
     """Learn a small head where that is asked for, or where there are few pictures; return whether it was so."""
-    from handlens.cli.progress import Bar
-    from handlens.train.fewshot_settings import few_settings
+    from handlens.cli.console import Bar
+    from handlens.train.fewshot.run import few_settings
 
     with Bar() as bar:
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from handlens.errors import InputError
 from handlens.io.pictures.header import read_header, tiff_tags
-from handlens.io.sources.open import PICTURE_ENDINGS
+from handlens.io.sources.find import PICTURE_ENDINGS
 
 ORIENTATION = 274  # the tag of EXIF and TIFF
 _HEAD = 1 << 17  # bytes that hold the size of nearly every JPEG, so that the rest is not read

@@ -1,16 +1,23 @@
 """Class folders and pictures with index masks, written in the layout of splits; it must not know how sets are made."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from handlens.data.dataset import SPLITS, Labelled, LabelledSet
+from handlens.data.formats.coco import write_coco
+from handlens.data.formats.detect_format import open_set
+from handlens.data.formats.labelstudio import write_labelstudio
 from handlens.data.formats.text_files import write_groups
+from handlens.data.formats.voc import write_voc
 from handlens.data.formats.yolo import write_yolo
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture
-from handlens.errors import InputError, OutputError
+from handlens.data.problems import OnProblem
+from handlens.errors import InputError, OutputError, unknown
 
 
 def write_set(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
@@ -78,3 +85,83 @@ def put_mask(picture: Labelled, place: Path) -> None:
 
 def _is_folder_name(name: str) -> bool:
     return not (set(name) & {"/", "\\", ":", os.sep, "\0"}) and not name.startswith(".") and name not in SPLITS
+
+
+Writer = Callable[[LabelledSet, Path, bool, Tick | None], None]
+
+WRITERS: dict[str, Writer] = {
+    "yolo": write_yolo,
+    "voc": write_voc,
+    "coco": write_coco,
+    "labelstudio": write_labelstudio,
+}
+
+
+def writer(form: str) -> Writer:
+    """Return what writes a format; its name counts in any case, and with or without - and spaces.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    name = form.lower().replace("-", "").replace("_", "").replace(" ", "")
+    if name not in WRITERS:
+        raise InputError(unknown("format", form, WRITERS))
+    return WRITERS[name]
+
+
+def convert(
+    source: str | Path,
+    form: str,
+    dest: str | Path,
+    copy: bool = True,
+    on_problem: OnProblem | None = None,
+    on_open: Callable[[LabelledSet], Tick | None] = lambda found: None,
+) -> LabelledSet:
+    """Write a set of boxes in another format and return it as it was read.
+
+    form: yolo, voc, coco or labelstudio. dest: a new folder; it appears whole or not at all. copy: False links the
+    pictures. on_problem: told of each thing that is wrong, which is then left out; None: the first one raises.
+    on_open: given the set before it is written; it may return what is to be called after each picture.
+
+    Raises:
+        InputError: `source` is no set of boxes, or there is no such format.
+        OutputError: `dest` exists and is not empty, or cannot be written.
+    """
+    write = writer(form)
+    found = open_set(source, "detect", on_problem)
+    write(found, Path(dest), copy, on_open(found))
+    return found
+
+
+def write_beside(found: LabelledSet, folder: Path, name: str, tick: Tick | None = None) -> None:
+    """Write a set, as one of that name, into a folder that has files already; hidden folders in it are removed then.
+
+    So a verb can draw pictures in a hidden folder of a `new_folder`, and what it delivers still appears at once.
+
+    Raises:
+        InputError, OutputError: as `write_set`.
+    """
+    own = folder / ".written" / name
+    write_set(found, own, True, tick)
+    for path in own.iterdir():
+        path.rename(folder / path.name)
+    for path in [path for path in folder.iterdir() if path.name.startswith(".") and path.is_dir()]:
+        shutil.rmtree(path)
+
+
+def write_boxes_and_masks(found: LabelledSet, masks: LabelledSet, dest: str | Path, tick: Tick | None = None) -> None:
+    """Write a set of boxes as `write_set`, with the masks of the same pictures in masks/SPLIT/ and names.txt.
+
+    Raises:
+        InputError, FrameError: a mask cannot be read.
+        OutputError: `dest` exists and is not empty, or cannot be written.
+    """
+    dest, by_path = Path(dest), {picture.path: picture for picture in masks}
+    with new_folder(dest) as folder:
+        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
+            home = folder / "masks" / picture.split
+            home.mkdir(parents=True, exist_ok=True)
+            if picture.path in by_path:
+                put_mask(by_path[picture.path], (home / name).with_suffix(".png"))
+        (folder / "names.txt").write_text("".join(f"{name}\n" for name in masks.names), encoding="utf-8")
+        write_beside(found, folder, dest.resolve().name, tick)

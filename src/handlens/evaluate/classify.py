@@ -9,8 +9,7 @@ from handlens.evaluate import binary
 from handlens.evaluate.angles import Turned
 from handlens.evaluate.bootstrap import Array, Drawn, quantile
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
-from handlens.evaluate.judge import Findings, Verdict
-from handlens.evaluate.names import require_known, used_names
+from handlens.evaluate.judge import Findings, Verdict, require_known, used_names
 from handlens.predictor import Predictor
 from handlens.types import Label, Value
 

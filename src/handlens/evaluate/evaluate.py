@@ -16,7 +16,8 @@ from handlens.evaluate.curves import Curve
 from handlens.evaluate.judge import Judge, Verdict
 from handlens.predictor import Predictor
 from handlens.report import Report
-from handlens.types import Frame, Result, Sample
+from handlens.result import Result
+from handlens.types import Frame, Sample
 
 _TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
 

@@ -15,8 +15,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary
 from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Confusion, Curve
-from handlens.evaluate.judge import Findings, Verdict
-from handlens.evaluate.names import IGNORE, require_known
+from handlens.evaluate.judge import IGNORE, Findings, Verdict, require_known
 from handlens.predictor import Predictor
 from handlens.types import Image, Mask, Value
 

@@ -11,7 +11,7 @@ from handlens.evaluate.plots.angles import plot_circle
 from handlens.evaluate.plots.contact_sheets import CHOICES, chosen, sheet
 from handlens.evaluate.plots.curves import plot_curves
 from handlens.io.atomic import Draft, output_error
-from handlens.io.sheet import save_picture
+from handlens.io.draw import save_picture
 from handlens.predictor import Predictor
 
 

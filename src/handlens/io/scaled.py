@@ -5,7 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Result, Value
+from handlens.result import Result
+from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Value
 
 
 def scaled(frame: Frame, result: Result, side: int) -> tuple[Frame, Result]:

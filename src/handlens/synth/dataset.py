@@ -17,10 +17,9 @@ import numpy as np
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.new_folder import new_folder
 from handlens.data.split import split_families
-from handlens.data.write_beside import write_beside
+from handlens.data.write import write_beside
 from handlens.errors import HandlensError, InputError, unknown
-from handlens.synth.labelled_scene import MASKS, Drawn, Task, draw_task
-from recipes.touch.derive_boxes import SCHEMES
+from handlens.synth.labelled_scene import MASKS, SCHEMES, Drawn, Task, draw_task
 
 EACH = 4
 """Pictures of one person, who is in one split only."""
@@ -45,7 +44,7 @@ def stage_set(
         dest: a new folder; it appears whole or not at all.
         count: number of pictures. seed: of all that is random. size: side of the square pictures in pixels.
         labels: regions: face, hand and each touched region; facetouch: the face where it is touched; three: the touched
-            regions as forehead, cheek and chin (`touch_boxes.SCHEMES` says which is which).
+            regions as forehead, cheek and chin (`labelled_scene.SCHEMES` says which is which).
         workers: processes that draw; 1 draws here.
         on_picture: called for each picture.
 

@@ -13,8 +13,8 @@ from handlens.synth.camera_stage import PIVOT, Stage
 from handlens.synth.hand_bones import POSES, HandPose, named_pose, random_pose
 from handlens.synth.hand_on_face import Placed, Skin, distance, jitter, place, settle
 from handlens.synth.hand_skin import HandLook, random_look
-from handlens.synth.head_skin import REGIONS
 from handlens.synth.rasterize import F32, rotation, unit
+from handlens.tasks.touch import REGIONS
 
 Rng = np.random.Generator
 

@@ -16,7 +16,6 @@ from handlens.synth.hand_skin import ramp, skin_rgb
 from handlens.synth.head_shape import HeadGrid
 from handlens.synth.rasterize import F32, linear
 
-REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
 FOREHEAD, EYE, NOSE, MOUTH, CHEEK, CHIN, EAR = range(1, 8)
 #: parts that are not face regions, for whoever asks the picture what is where
 SCALP, NECK, BODY, HAIR, GEAR, HAND = 20, 21, 22, 23, 24, 30

@@ -13,10 +13,20 @@ from handlens.synth.camera_stage import PIVOT, Stage, random_stage
 from handlens.synth.hand_on_face import Skin, touched_rows
 from handlens.synth.hand_plans import Plan, plan_hands
 from handlens.synth.head_model import random_person
-from handlens.synth.head_skin import BODY, HAND, REGIONS
+from handlens.synth.head_skin import BODY, HAND
 from handlens.synth.scene import box_of, compose
+from handlens.tasks.touch import REGIONS
 from handlens.types import Floats, Image
-from recipes.touch.derive_boxes import SCHEMES
+
+SCHEMES: dict[str, dict[str, str]] = {
+    "facetouch": dict.fromkeys(REGIONS, "facetouch"),
+    "three": {
+        "forehead": "forehead", "eye": "forehead", "nose": "cheek", "cheek": "cheek", "ear": "cheek", "mouth": "chin",
+        "chin": "chin",
+    },
+    "regions": {name: name for name in REGIONS},
+}  # fmt: skip
+"""Which label each touched region gets: one class with the box of the whole face, or the box of the region."""
 
 PAIRED = ("eye", "cheek", "ear")
 MASKS = ("background", "hand", "face")

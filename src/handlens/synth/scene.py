@@ -18,10 +18,11 @@ from handlens.synth.hand_plans import Plan, plan_hands
 from handlens.synth.hand_shape import hand_shape
 from handlens.synth.hand_skin import HandLook, hand_albedo, skin_rgb
 from handlens.synth.head_model import Person
-from handlens.synth.head_skin import BODY, HAND, REGIONS
+from handlens.synth.head_skin import BODY, HAND
 from handlens.synth.points import Camera, Cloud, cloud, draw
 from handlens.synth.rasterize import F32, U8, masked_blur, to_srgb, unit
 from handlens.synth.shading import shade
+from handlens.tasks.touch import REGIONS
 
 Rng = np.random.Generator
 

@@ -15,6 +15,9 @@ from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.types import Detections, Floats, Frame, Ints
 
+REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
+"""The regions of a face that can be touched, in the order of every model's answer."""
+
 OWNERS = ("face", "hand")
 """What is no touch by itself."""
 

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from handlens.card import ModelCard
+from handlens.data.dataset import LabelledSet
+from handlens.errors import InputError
+from handlens.evaluate import coco
+from handlens.evaluate.bootstrap import Drawn, rows
+from handlens.evaluate.classify import Labels
+from handlens.evaluate.detect import Boxes
+from handlens.kinds.classify import TINY, calibrated
+from handlens.predictor import Predictor
+from handlens.report import Report
+from handlens.runner import Runner
+from handlens.types import Detections, Hand
 
 
-def sigmoid(z: Array) -> Array:
+def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / (1 + exp(-z)), safe far out."""
     return np.asarray(1 / (1 + np.exp(-np.clip(z, -50, 50))))
 
 
-def logit(p: Array) -> Array:
+def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """The inverse of `sigmoid`, finite at 0 and 1."""
     p = np.clip(np.asarray(p, np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log(p / (1 - p)))
 
 
-def fit_platt(logits: Array, positive: NDArray[np.bool_], weight: Array) -> tuple[float, float]:
+def fit_platt(
+    logits: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> tuple[float, float]:
     """Platt's two numbers (a, b) by weighted logistic regression, with a light prior that a = 1."""
     x, y = np.stack((logits, np.ones_like(logits)), 1), positive.astype(float)
 
-    def cost(theta: Array) -> float:
+    def cost(theta: NDArray[np.float64]) -> float:
         z = x @ theta
         return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.25 * (theta[0] - 1) ** 2)
 
@@ -39,7 +55,7 @@ def fit_platt(logits: Array, positive: NDArray[np.bool_], weight: Array) -> tupl
     return max(0.05, float(theta[0])), float(theta[1])
 
 
-def best_threshold(score: Array, hit: NDArray[np.bool_], there: int) -> float:
+def best_threshold(score: NDArray[np.float64], hit: NDArray[np.bool_], there: int) -> float:
     """The score from which boxes are shown so that F1 is highest, between .05 and .9. there: objects in truth."""
     if not len(score) or not there:
         return 0.25
@@ -49,3 +65,135 @@ def best_threshold(score: Array, hit: NDArray[np.bool_], there: int) -> float:
     best = int(f1.argmax())
     after = score[order][best + 1] if best + 1 < len(order) else 0.0
     return float(np.clip((score[order][best] + after) / 2, 0.05, 0.9))
+
+
+FEW, EACH = 60, 15  # pictures in all, and of each of two classes, below which tuning would chase chance
+SURE, CUT = ("log loss", "ECE"), ("accuracy", "balanced accuracy")
+NOTE = (
+    "How sure answers are was fitted to these very pictures, of two classes also the cut, which flatters; the"
+    " cross-fitted rows were fitted to one half of the groups and measured on the other."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a net said of pictures. said: (n, classes) probabilities; truth: (n,) class; kin: the group of each."""
+
+    names: tuple[str, ...]
+    said: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    kin: tuple[str, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is enough to tune on: pictures, two groups, and of two classes some of each."""
+        counts = np.bincount(self.truth, minlength=len(self.names))
+        return len(self.truth) >= FEW and len(set(self.kin)) > 3 and (len(self.names) > 2 or int(counts.min()) >= EACH)
+
+    def of(self, some: NDArray[np.bool_]) -> Told:
+        """The chosen pictures."""
+        kin = tuple(name for name, chosen in zip(self.kin, some, strict=True) if chosen)
+        return Told(self.names, self.said[some], self.truth[some], kin)
+
+
+def asked(predictor: Predictor, val: LabelledSet) -> Told:
+    """What a model without a calibration says of whole pictures; those without a hand or unreadable are left out."""
+    said, truth, kin = [], [], []
+    for picture in val:
+        try:
+            hands = predictor.predict(val.sample(picture).frame, crop="whole").value
+        except InputError:
+            continue
+        assert isinstance(hands, tuple)
+        if hands and isinstance(hands[0], Hand):
+            said.append([hands[0].gesture.scores[name] for name in predictor.card.names])
+            truth.append(predictor.card.names.index(val.names[int(picture.labels[0])]))
+            kin.append(picture.kin)
+    names = predictor.card.names
+    return Told(names, np.array(said).reshape(-1, len(names)), np.array(truth, np.int64), tuple(kin))
+
+
+def fitted(told: Told) -> dict[str, float]:
+    """The calibration {"a", "b"} for `kinds.classify`. A person with many pictures counts 1 / sqrt(pictures) each."""
+    _, person = np.unique(told.kin, return_inverse=True)
+    weight = np.bincount(person)[person] ** -0.5
+    if len(told.names) > 2:
+        return {"a": round(_sharpness(told, weight / weight.mean()), 4), "b": 0.0}
+    second = told.truth == 1
+    for side in (second, ~second):
+        weight[side] *= len(weight) / 2 / weight[side].sum()
+    a, b = fit_platt(logit(told.said[:, 1]), second, weight)
+    return {"a": round(a, 4), "b": round(b, 4)}
+
+
+def cross_fitted(told: Told, resamples: int = 1000, seed: int = 0) -> Report:
+    """How good labels are whose calibration comes from other groups; empty where a half has too little to fit to."""
+    groups = np.unique(told.kin)
+    first = set(np.random.default_rng(seed).permutation(groups)[: len(groups) // 2].tolist())
+    half = np.array([name in first for name in told.kin])
+    said = told.said.copy()
+    for measured in (half, ~half):
+        other = told.of(~measured)
+        if len(told.names) == 2 and not 0 < other.truth.sum() < len(other.truth):
+            return Report()
+        said[measured] = calibrated(told.said[measured].astype(np.float32), fitted(other))
+    labels = Labels(told.names, told.truth, said.argmax(1), said, np.full(len(said), np.nan))
+
+    reported = SURE if len(told.names) > 2 else (*CUT, *SURE)  # a temperature alone changes no answer
+
+    def metrics(weights: NDArray[np.float64]) -> list[Drawn]:
+        kept = [row for row in labels.metrics(weights) if row.name in reported]
+        return [row._replace(name=f"{row.name}, cross-fitted") for row in kept]
+
+    return Report(rows(metrics, told.kin, resamples), (NOTE,))
+
+
+def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
+    """The power of probabilities at which the truth surprises least, between 0.05 and 20, by golden section."""
+    logs = np.log(np.maximum(told.said, TINY))
+    right = np.arange(len(told.truth)), told.truth
+
+    def cost(power: float) -> float:
+        scaled = np.exp(power) * logs
+        surprise = np.logaddexp.reduce(scaled, axis=1) - scaled[right]
+        return float((weight * surprise).sum() + 0.25 * power**2)  # leaning to 1 where little can be told
+
+    low, high, ratio = float(np.log(0.05)), float(np.log(20.0)), (5**0.5 - 1) / 2
+    for _ in range(40):
+        left, other = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, other) if cost(left) < cost(other) else (left, high)
+    return float(np.exp((low + high) / 2))
+
+
+UNTOUCHED = ("face", "hand")
+LEAST = 0.001
+
+
+def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
+    """The card with a threshold for each label, where F1 is highest, and where it can be told a touch calibration.
+
+    A person with many pictures counts 1 / sqrt(pictures) each, as in the calibration of the shipped model.
+    """
+    card = runner.card
+    predictor = Predictor(runner)
+    founds, truths, best, touched, kin = [], [], [], [], []
+    for picture in val:
+        answer = predictor.predict(val.sample(picture).frame, LEAST).value
+        assert isinstance(answer, Detections)
+        founds.append(Boxes(answer.xyxy, answer.label, answer.score))
+        truths.append(Boxes(picture.boxes, picture.labels, np.ones(len(picture.labels), np.float32)))
+        best.append(answer.best_touch)
+        touched.append(any(card.names[label] not in UNTOUCHED for label in picture.labels))
+        kin.append(picture.kin)
+    thresholds = {
+        name: round(best_threshold(match.score, match.hit[0], int(match.truths.sum())), 3)
+        for name, match in zip(card.names, coco.match(truths, founds, len(card.names)), strict=True)
+    }
+    card = dataclasses.replace(card, thresholds={**thresholds, "score": min(thresholds.values())})
+    touch = np.array(touched)
+    if card.task != "touch" or touch.all() or not touch.any():
+        return card
+    _, person = np.unique(kin, return_inverse=True)
+    weight = np.bincount(person)[person] ** -0.5
+    a, b = fit_platt(logit(np.array(best)), touch, weight)
+    return dataclasses.replace(card, calibration={"a": round(a, 4), "b": round(b, 4)})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from handlens.errors import InputError, unknown
-from handlens.train.plan import Plan
+from handlens.train.config import Plan
 
 DEVICES = ("auto", "cpu", "gpu", "cuda", "mps")
 """Names that `device` takes; cuda is gpu without Apple's."""

@@ -12,9 +12,9 @@ from handlens.errors import InputError
 from handlens.io.atomic import Draft
 from handlens.train.config import Settings
 from handlens.train.experiment import Course, new_course
+from handlens.train.nets.darknet.cfg import standard_cfg
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights, write_weights
-from handlens.train.nets.darknet_standard import standard_cfg
 from handlens.train.nets.yolov5 import load_yolov5
 
 ENDINGS = (".weights", ".pt", ".pth", ".safetensors")

@@ -9,15 +9,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
-from handlens.train.heads import rebuilt
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights
 from handlens.train.nets.weights_files import read_state
 from handlens.weights import COMPOSED, PLANNED, SHIPPED, shipped
+
+
+def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Sequence[str] = ()) -> Tensor:
+    """The kernel or bias of a head (channels, ...) for the classes `after`, out of that for `before` (k, ...).
+
+    A class of the same name keeps its row, and a new one begins as the mean of all that was no background: what hands
+    and faces have in common is where a net that knows both best begins to look for skin. One channel is the second of
+    two classes less the first. before, after: names, background first; () where they are not known.
+    """
+    rows = torch.cat((torch.zeros_like(old), old)) if len(old) == 1 else old
+    known = dict(zip(before, rows, strict=True)) if len(before) == len(rows) else {}
+    thing = rows[1:].mean(0)
+    names = after or [""] * max(2, channels)
+    made = [rows[0], *(known.get(name, thing) for name in names[1:])]
+    return (made[1] - made[0])[None] if channels == 1 else torch.stack(made)
+
 
 WEIGHTS = ".safetensors"
 """Beside a shipped model: its weights before they were folded for export, to go on learning from."""

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from handlens.errors import InputError
-from handlens.train.plan import Plan
+from handlens.train.config import Plan
 
 
 def optimiser(net: nn.Module, plan: Plan) -> torch.optim.Optimizer:

@@ -6,8 +6,11 @@ checkpoint of the whole state, early stopping, averaged weights, bf16, and sever
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,11 +22,27 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError, OutputError
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
+from handlens.train.config import Plan
 from handlens.train.log import Log
 from handlens.train.optim import Averaging, optimiser, set_rate
-from handlens.train.plan import Plan
 from handlens.train.precision import Batch, Loss, faster_precision
-from handlens.train.quiet import quiet_lightning
+
+
+@contextlib.contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's hints off the user's stderr; what goes wrong is raised."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
 
 LOG = "log.csv"
 SCORE = "score"

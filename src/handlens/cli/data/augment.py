@@ -37,12 +37,11 @@ def augment(
     anew in every epoch by itself; this verb is for other programs, and for changes that stay. A version of 640 x 480
     takes about 40 ms on one core. Needs handlens[train].
     """
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.errors import InputError
 
     try:
-        from handlens.train.augment.offline import SHEET, Order, enlarge_set
-        from handlens.train.enlarge import steps_of
+        from handlens.train.augment.offline import SHEET, Order, enlarge_set, steps_of
     except ImportError as error:
         raise InputError(f"augmenting needs {error.name}: type pip install 'handlens[train]'.") from error
 

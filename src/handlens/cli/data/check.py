@@ -38,9 +38,8 @@ def check(
     """
     from rich.console import Console
 
-    from handlens.cli.progress import Bar
-    from handlens.data.check import check_set
-    from handlens.data.check_sheet import check_sheet
+    from handlens.cli.console import Bar
+    from handlens.data.check import check_set, check_sheet
     from handlens.data.formats.detect_format import has_boxes_and_masks, open_set
     from handlens.data.scan import survey
 
@@ -115,7 +114,7 @@ def _write(problems: "Sequence[Problem]", folder: Path, image: "Image | None") -
     from handlens.data.check import is_error
     from handlens.data.formats.text_files import write_rows
     from handlens.io.atomic import output_error
-    from handlens.io.sheet import save_picture
+    from handlens.io.draw import save_picture
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

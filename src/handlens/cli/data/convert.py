@@ -16,12 +16,12 @@ def convert(
     link: Annotated[bool, typer.Option("--link", help="Link the pictures instead of copying them.")] = False,
 ) -> int:
     """Write a set of boxes as YOLO, Pascal VOC, COCO or Label Studio."""
+    from handlens.cli.console import Bar
     from handlens.cli.errors import DONE, WRONG_INPUT, complain
-    from handlens.cli.progress import Bar
-    from handlens.data.convert import convert as convert_set
     from handlens.data.dataset import LabelledSet
     from handlens.data.new_folder import Tick
     from handlens.data.problems import Problem
+    from handlens.data.write import convert as convert_set
 
     problems: list[Problem] = []
     with Bar() as bar:

@@ -53,7 +53,7 @@ def download(
     """
     from pathlib import Path
 
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.data.download.credits import licences_of
     from handlens.data.download.download import Tally, gather, in_turn, open_folder
     from handlens.data.download.http import Web

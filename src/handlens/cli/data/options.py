@@ -130,7 +130,7 @@ def grouped(found: "LabelledSet", pattern: str | None, by: str | None) -> "Label
     Raises:
         InputError: both options, or one that cannot be used.
     """
-    from handlens.data.grouping import group_by_folder, group_by_pattern
+    from handlens.data.split import group_by_folder, group_by_pattern
 
     if pattern is not None and by is not None:
         raise InputError("--group and --group-by say the same thing in two ways: give one of them.")
@@ -155,12 +155,11 @@ def split_and_write(
     """
     from rich.console import Console
 
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.data.build import divide, without_copies, zip_folder
     from handlens.data.scan import survey
     from handlens.data.split import read_shares
-    from handlens.data.write import write_set
-    from handlens.data.write_beside import write_boxes_and_masks
+    from handlens.data.write import write_boxes_and_masks, write_set
 
     parts = read_shares(shares)
     with Bar() as bar:

@@ -63,7 +63,7 @@ def remap(
     """
     from rich.console import Console
 
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.data.scan import tally_of
     from handlens.data.write import write_set
 
@@ -124,7 +124,7 @@ def _added(
     classes: str,
     seed: int,
 ) -> "LabelledSet":
-    from handlens.data.addition import CLASSES, add, draw_part, strangers
+    from handlens.data.build import CLASSES, add, draw_part, strangers
     from handlens.data.dataset import SPLITS
 
     if (share is None) == (count is None):

@@ -35,7 +35,7 @@ def synth(
     """
     from pathlib import Path
 
-    from handlens.cli.progress import Bar
+    from handlens.cli.console import Bar
     from handlens.synth.dataset import stage_set
 
     with Bar() as bar:

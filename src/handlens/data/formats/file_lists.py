@@ -1,14 +1,100 @@
 """File lists: lines `path<two spaces>label` below a root folder; it must not know what the labels mean."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from handlens.data.claims import Claim, believe
-from handlens.data.dataset import LabelledSet
-from handlens.data.formats.text_files import read_text
-from handlens.data.pictures import find_place, split_of
-from handlens.data.problems import NO_PICTURE, WRONG_LINE, OnProblem, complain
+import numpy as np
+
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.class_folders import ordered
+from handlens.data.formats.text_files import read_groups, read_names, read_rows, read_text
+from handlens.data.pictures import below, find_place, split_of
+from handlens.data.problems import NO_PICTURE, TWO_SPLITS, WRONG_CLASS, WRONG_LINE, OnProblem, complain
 from handlens.errors import InputError
+
+_NAMES_FILES = ("names.txt", "classes.txt")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one line says. where: the file and line, for sentences; folder: the picture's, as the line writes it."""
+
+    path: Path
+    label: str
+    split: str
+    group: str
+    where: str
+    folder: str = ""
+
+
+def believe(
+    claims: Sequence[Claim], root: Path, on_problem: OnProblem | None, mostly_numbers: bool = False
+) -> LabelledSet:
+    """Return the set that these claims make; groups.csv speaks where a claim has no group.
+
+    Labels are numbers where all of them are. mostly_numbers: where most of them are, and the others are wrong.
+
+    Raises:
+        InputError: without `on_problem`, a label that is no class or a picture in two splits.
+    """
+    share = sum(_is_number(claim.label) for claim in claims) / len(claims)
+    numbered = share > 0.5 if mostly_numbers else share == 1
+    names, classes = _numbers(claims, root) if numbered else _words(claims, root)
+    groups = read_groups(root)
+    pictures: dict[Path, Labelled] = {}
+    for claim in claims:
+        path, before = claim.path, pictures.get(claim.path)
+        label = str(int(claim.label)) if numbered and _is_number(claim.label) else claim.label
+        if label not in classes:
+            what = "is no number as the others are" if not label.lstrip("-").isdecimal() and numbered else "is no class"
+            sentence = f"{claim.where}: the label '{claim.label}' {what}; allowed: {_listed(classes)}."
+            complain(on_problem, WRONG_CLASS, path, sentence)
+        elif before is not None and before.split != claim.split:
+            sentence = f"'{path}' is in {before.split or 'no split'} and in {claim.split}: it may be in one only."
+            complain(on_problem, TWO_SPLITS, path, sentence)
+        else:
+            group = claim.group or groups.get(below(path, root), "")
+            pictures[path] = Labelled(path, labels=np.array([classes[label]]), split=claim.split, group=group)
+    return LabelledSet("classify", names, tuple(pictures.values()), root)
+
+
+def names_beside(root: Path) -> tuple[str, ...] | None:
+    """Return the names in names.txt or classes.txt of a folder, or None where it has neither.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    files = [root / name for name in _NAMES_FILES if (root / name).is_file()]
+    return read_names(files[0]) if files else None
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.isdecimal()
+
+
+def _listed(classes: Mapping[str, int]) -> str:
+    known = list(classes)
+    return ", ".join(known if len(known) <= 30 else [*known[:30], f"... ({len(known)} in all)"])
+
+
+def _words(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+    names = names_beside(root) or ordered({claim.label for claim in claims})
+    return names, {name: place for place, name in enumerate(names)}
+
+
+def _numbers(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the names, and the class of each number as text."""
+    told = names_beside(root)
+    if told is not None:
+        return told, {str(number): number for number in range(len(told))}
+    pairs = Counter((int(claim.label), claim.folder) for claim in claims if _is_number(claim.label))
+    numbers = sorted({number for number, _ in pairs})
+    folders = [folder for _, folder in sorted(pairs)]
+    own = len(pairs) == len(numbers) == len(set(folders)) > 1 and all(folders)
+    names = tuple(folders) if own else tuple(map(str, numbers))
+    return names, {str(number): place for place, number in enumerate(numbers)}
 
 
 def list_files(root: Path) -> list[Path]:
@@ -61,3 +147,61 @@ def _claims(file: Path, home: Path, on_problem: OnProblem | None) -> Iterator[Cl
             continue
         folders = Path(path).parent.parts
         yield Claim(place, label, split, "", where, folders[-1] if folders else "")
+
+
+TABLE = "labels.csv"
+
+
+def table_of(root: Path) -> Path | None:
+    """Return the labels.csv of a folder, or `root` where it is a .csv file itself, or None."""
+    path = root if root.suffix.lower() == ".csv" else root / TABLE
+    return path if path.is_file() else None
+
+
+def read_table(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
+    """Return the set that a labels.csv describes; pictures lie beside it or in images/.
+
+    on_problem: told of each problem; what is wrong is then left out. None: the first wrong row raises.
+
+    Raises:
+        InputError: no table; without `on_problem` also a picture that is missing or a label or split that is wrong.
+    """
+    root = Path(root)
+    path = table_of(root)
+    if path is None:
+        raise InputError(f"'{root}' has no {TABLE}: give a folder with one, with the columns file and label.")
+    claims = []
+    for number, row in enumerate(read_rows(path, ("file", "label")), 2):
+        where = f"'{path}' line {number}"
+        place = place_of(row["file"], path.parent, "images")
+        split = row_split(row)
+        if place is None:
+            complain(on_problem, NO_PICTURE, path, f"{where}: there is no file '{row['file']}'.")
+        elif not row["label"]:
+            complain(on_problem, WRONG_CLASS, path, f"{where}: '{row['file']}' has no label.")
+        elif split is None:
+            sentence = f"{where}: the split '{row['split']}' is none; allowed: train, val, test."
+            complain(on_problem, WRONG_LINE, path, sentence)
+        else:
+            claims.append(Claim(place, row["label"], split, row_group(row), where))
+    if not claims:
+        raise InputError(f"'{path}' names no picture that is there, neither beside it nor in images/.")
+    return believe(claims, path.parent, on_problem)
+
+
+def place_of(name: str, root: Path, folder: str) -> Path | None:
+    """Return a file that lies below `root` or below a folder of it, or None."""
+    return next((place for place in (root / folder / name, root / name) if name and place.is_file()), None)
+
+
+def row_split(row: dict[str, str]) -> str | None:
+    """Return the split of a row, "" where it has none, None where it is no split."""
+    word = row.get("split", "")
+    return (split_of([word]) or None) if word else ""
+
+
+def row_group(row: dict[str, str]) -> str:
+    """Return the group or person of a row, or ""; groups are counted within a source where there are several."""
+    group = row.get("group", "")
+    source = row.get("source", "")
+    return (f"{source}/{group}" if source else group) if group else row.get("person", "")

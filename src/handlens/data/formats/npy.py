@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handlens.data.claims import names_beside
 from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.file_lists import names_beside
+from handlens.data.formats.masks import Values, judge
 from handlens.data.formats.text_files import read_groups
-from handlens.data.mask_values import Values, judge
 from handlens.data.pictures import below, split_of
 from handlens.data.problems import WRONG_CLASS, OnProblem, complain
 from handlens.errors import InputError

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from handlens.data.claims import names_beside
 from handlens.data.dataset import SPLITS, Labelled, LabelledSet
 from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.class_folders import ordered
+from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import read_groups, read_text, write_groups, write_text
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.pictures import below, find_files, is_picture_file, picture_size, split_of

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from handlens.data.dataset import LabelledSet
 from handlens.evaluate.evaluate import Outcome
-from handlens.io.draw import TRUTH, draw
+from handlens.io.draw import TRUTH, beside, captioned, draw, fitted, grid, titled
 from handlens.io.scaled import scaled
-from handlens.io.sheet import beside, captioned, fitted, grid, titled
 from handlens.predictor import Predictor
-from handlens.types import Frame, Image, Label, Result, Value
+from handlens.result import Result
+from handlens.types import Frame, Image, Label, Value
 
 COUNT, SIDE = 12, 360  # pictures on a sheet, pixels of each of their two halves
 COLUMNS = 2

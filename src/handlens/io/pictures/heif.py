@@ -14,7 +14,7 @@ import av.error
 import numpy as np
 from av.codec import CodecContext
 
-from handlens.io.sources.upright import Upright
+from handlens.io.upright import Upright
 from handlens.types import Image
 
 _CODECS = {b"hvc1": ("hevc", b"hvcC"), b"hev1": ("hevc", b"hvcC"), b"av01": ("libdav1d", b"av1C")}

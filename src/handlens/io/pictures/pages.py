@@ -16,7 +16,7 @@ from handlens.io.pictures.depth import Pixels
 from handlens.io.pictures.header import Header, read_header, tiff_pages
 from handlens.io.pictures.heif import Heif
 from handlens.io.pictures.quiet import quiet_opencv
-from handlens.io.sources.upright import Upright
+from handlens.io.upright import Upright, turn
 
 _AT_ONCE = 256 << 20  # bytes of an animation's frames that may be held at a time
 _OPENCV_KNOWS = frozenset({"JPEG", "PNG", "WebP", "TIFF", "BMP"})  # what it refuses of these is damaged
@@ -118,8 +118,6 @@ def _animation(data: bytes, header: Header) -> Iterator[Page]:
 
 
 def _jpegs(data: bytes, header: Header) -> Iterator[Page]:
-    from handlens.io.pictures.read import turn
-
     for start, length in header.parts:
         part = data[start : start + length]
         pixels: Any = decode(part)

@@ -13,8 +13,8 @@ from handlens.io.pictures.depth import Pixels, Span, span_of, to_8_bits
 from handlens.io.pictures.header import Header, ends_in_scan, png_parts, read_header
 from handlens.io.pictures.heif import HeifError
 from handlens.io.pictures.pages import Page, Pages, find_pages, jpeg_pixels
-from handlens.io.sources.reading import Remark, silent
-from handlens.io.sources.upright import on_white
+from handlens.io.reading import Remark, silent
+from handlens.io.upright import on_white, turn
 from handlens.types import Image
 
 MAX_MEGAPIXELS = 400  # 1.2 GB as RGB, 2.4 GB for a moment while it is turned
@@ -216,14 +216,3 @@ def _to_rgb(image: Image) -> Image:
     if channels == 4:
         return on_white(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8))
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def turn(image: Image, orientation: int) -> Image:
-    """Return the image as EXIF orientation 1 to 8 says it is to be seen."""
-    if orientation in (5, 6, 7, 8):
-        image = np.transpose(image, (1, 0, *range(2, image.ndim)))
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return image

@@ -10,12 +10,13 @@ import cv2
 from handlens.errors import OutputError
 from handlens.io.atomic import Draft, output_error, sweep, worth_keeping
 from handlens.io.draw import draw
+from handlens.io.reading import Remark, silent
 from handlens.io.sinks.base import Sink
 from handlens.io.sinks.film import Film
 from handlens.io.sinks.paths import Places
-from handlens.io.sources.open import is_picture
-from handlens.io.sources.reading import Remark, silent
-from handlens.types import Frame, Image, Result
+from handlens.io.sources.base import is_picture
+from handlens.result import Result
+from handlens.types import Frame, Image
 
 
 class Annotated(Sink):

@@ -13,9 +13,9 @@ from typing import Self
 from handlens.errors import InputError, OutputError
 from handlens.events import EVENT_FIELDS, event_fields
 from handlens.io.atomic import LineFile, output_error
-from handlens.jsonlines import to_json
 from handlens.pace import Pace
-from handlens.types import Event, Frame, Result
+from handlens.result import Result, to_json
+from handlens.types import Event, Frame
 
 EVENT_ENDINGS = (".csv", ".jsonl")
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from handlens.errors import OutputError
 from handlens.io.atomic import Draft, output_error, worth_keeping
+from handlens.io.reading import Remark, silent
 from handlens.io.sinks.soundtrack import Soundtrack
-from handlens.io.sources.reading import Remark, silent
 from handlens.types import Image
 
 TICK = Fraction(1, 60000)  # 24, 25, 30, 50, 60 and 30000/1001 frames a second are whole ticks; MPEG-4 allows 1/65535

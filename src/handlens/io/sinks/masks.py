@@ -13,7 +13,8 @@ from handlens.errors import OutputError
 from handlens.io.atomic import Draft, output_error
 from handlens.io.sinks.base import JsonLines, Sink
 from handlens.io.sinks.paths import Places
-from handlens.types import Frame, Image, Mask, Result
+from handlens.result import Result
+from handlens.types import Frame, Image, Mask
 
 
 def write_mask(path: str | Path, mask: Image | npt.NDArray[np.bool_]) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handlens.io.sources.open import is_address, is_picture
+from handlens.io.sources.base import is_address, is_picture
 
 MASKS = {"segment": ("_mask",), "combined": tuple(f"_hand{number}" for number in range(1, 10))}
 """Task -> what the names of its masks end in."""

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import av.error
 
-from handlens.io.sources.reading import Remark
+from handlens.io.reading import Remark
 
 _COPIED = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"})  # what players expect in an .mp4
 _RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})  # of AAC, samples a second

@@ -8,7 +8,8 @@ from typing import Self
 from handlens.errors import OutputError
 from handlens.io.atomic import worth_keeping
 from handlens.io.sinks.base import Sink
-from handlens.types import Event, Frame, Result
+from handlens.result import Result
+from handlens.types import Event, Frame
 
 DEPTH = 8  # frames in memory for a slow disk: 8 of 1080p are 50 MB
 _PATIENCE_S = 10.0  # for a disk that hangs when a live run ends

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from handlens.errors import DeviceError
 from handlens.io.pictures.quiet import quiet_opencv
+from handlens.io.reading import Reading
 from handlens.io.sources.live import FIRST_PATIENCE_S, PATIENCE_S, Live
-from handlens.io.sources.reading import Reading
 from handlens.io.sources.reconnect import Connection, Reconnecting
 from handlens.types import Frame
 

@@ -16,9 +16,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from handlens.errors import FrameError
+from handlens.io.reading import Reading
 from handlens.io.sources.damage import Damage, Log
-from handlens.io.sources.reading import Reading
-from handlens.io.sources.upright import Upright
+from handlens.io.upright import Upright
 from handlens.types import Frame
 
 _JUMP_S = 1.0

@@ -8,8 +8,8 @@ from typing import Self
 
 from handlens.errors import FrameError
 from handlens.io.pictures.read import read_pictures
-from handlens.io.sources.open import OnError, is_picture
-from handlens.io.sources.reading import Reading, Remark
+from handlens.io.reading import Reading, Remark
+from handlens.io.sources.base import OnError, is_picture
 from handlens.types import Frame
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.io.sources.reading import Remark, silent
+from handlens.io.reading import Remark, silent
 
 
 def _endings_of(text: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from handlens.errors import DeviceError, HandlensError
-from handlens.io.sources.open import OnError, Source
+from handlens.io.sources.base import OnError, Source
 from handlens.types import Frame
 
 FIRST_PATIENCE_S = 10.0  # some webcams take seconds until their first picture

@@ -3,76 +3,13 @@
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
 
-from handlens.errors import HandlensError, InputError
-from handlens.io.sources.find import ALL_PICTURE_ENDINGS, PICTURE_ENDINGS, VIDEO_ENDINGS, find_files
-from handlens.io.sources.reading import Reading
-from handlens.types import Frame
-
-OnError = Callable[[HandlensError], None]
-"""Told of each file that cannot be read and of a source that stopped; it may raise to end the run."""
-
-__all__ = [
-    "ALL_PICTURE_ENDINGS",
-    "PICTURE_ENDINGS",
-    "VIDEO_ENDINGS",
-    "OnError",
-    "Source",
-    "find_files",
-    "is_address",
-    "is_picture",
-    "open_source",
-]
-
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-
-
-class Source(Protocol):
-    """Frames from somewhere; a context manager."""
-
-    @property
-    def name(self) -> str:
-        """As it was given."""
-
-    @property
-    def kind(self) -> str:
-        """ "pictures", "video", "camera" or "stream"."""
-
-    @property
-    def live(self) -> bool:
-        """Whether it keeps only the newest frame."""
-
-    @property
-    def total(self) -> int | None:
-        """How many frames will be yielded, as far as is known."""
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second, where there is such a thing."""
-
-    @property
-    def skipped(self) -> int:
-        """How many frames of a live source nobody took in time."""
-
-    @property
-    def ended(self) -> str:
-        """Why a live source ended, in a sentence; "" if nothing is to be said."""
-
-    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
-        """Yield the frames once; what cannot be read goes to `on_error`, or is raised without one."""
-
-    def stop(self) -> None:
-        """Make `frames` end soon; may be called from any thread."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+from handlens.errors import InputError
+from handlens.io.reading import Reading
+from handlens.io.sources.base import Source, is_address, is_picture
+from handlens.io.sources.find import find_files
 
 
 def open_source(
@@ -131,13 +68,3 @@ def _refuse_for_camera(reading: Reading) -> None:
     ):
         if given:
             raise InputError(f"--{flag} is for files and streams, not for a camera: leave it out.")
-
-
-def is_picture(name: str) -> bool:
-    """Return whether a path ends like a picture."""
-    return not is_address(name) and Path(name).suffix.lower() in ALL_PICTURE_ENDINGS
-
-
-def is_address(name: str) -> bool:
-    """Return whether this is the address of a stream, such as rtsp://camera/1."""
-    return bool(_ADDRESS.match(name)) and not name.lower().startswith("file://")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from handlens.errors import DeviceError
+from handlens.io.reading import Remark
 from handlens.io.sources.live import Read
-from handlens.io.sources.reading import Remark
 from handlens.types import Frame
 
 _REST_S = 1.0  # between two tries

@@ -13,10 +13,10 @@ import av.error
 from av.container import InputContainer
 
 from handlens.errors import DeviceError, FrameError
+from handlens.io.reading import Reading
+from handlens.io.sources.base import OnError, Source
 from handlens.io.sources.decoding import Decoding
 from handlens.io.sources.live import Live, play
-from handlens.io.sources.open import OnError, Source
-from handlens.io.sources.reading import Reading
 from handlens.io.sources.reconnect import Connection, Reconnecting
 from handlens.io.sources.video import pick_stream, strerror
 from handlens.types import Frame

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from handlens.train.augment import basic as augment
 from handlens.train.augment.config import Look
 from handlens.types import Image
 
@@ -15,7 +14,7 @@ from handlens.types import Image
 def photometric(rng: Generator, image: Image, look: Look) -> Image:
     """The picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
     if look.light:
-        image = augment.photometric(rng, image, look.light)
+        image = light_and_lens(rng, image, look.light)
     if look.hue or look.saturation or look.value:
         image = coloured(image, *(float(rng.uniform(-most, most)) for most in (look.hue, look.saturation, look.value)))
     if rng.random() < look.grey:
@@ -45,13 +44,13 @@ def blurred(rng: Generator, image: Image) -> Image:
     reach = max(3.0, min(image.shape[:2]) / 40)
     if rng.random() < 0.5:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, reach / 4))), np.uint8)
-    moved = augment.motion_blur(rng, image.astype(np.float32), float(rng.uniform(2, reach)))
+    moved = motion_blur(rng, image.astype(np.float32), float(rng.uniform(2, reach)))
     return np.clip(np.round(moved), 0, 255).astype(np.uint8)
 
 
 def grained(rng: Generator, image: Image) -> Image:
     """Sensor noise, grey or coloured, of 2 to 14 levels."""
-    grain = augment.noise(rng, *image.shape[:2])
+    grain = noise(rng, *image.shape[:2])
     if rng.random() < 0.5:
         grain = grain[..., :1]
     noisy = image + np.float32(rng.uniform(2, 14)) * grain
@@ -86,3 +85,93 @@ def channels_first(image: Image, channels: int = 3) -> Image:
     if channels == 1:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[None]
     return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+Picture = NDArray[np.uint8]
+_BANK = np.random.default_rng(0).standard_normal((640, 640, 3), dtype=np.float32)
+_GREY = np.full((3, 3), 1, np.float32) * np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def noise(rng: Generator, height: int, width: int) -> NDArray[np.float32]:
+    """Unit normal noise (height, width, 3), up to 640 px from a fixed bank: drawing it took a third of a sample."""
+    if max(height, width) > len(_BANK):
+        return rng.standard_normal((height, width, 3), dtype=np.float32)
+    y, x = (int(rng.integers(640 - min(side, 639))) for side in (height, width))
+    return _BANK[y : y + height, x : x + width]
+
+
+def random_affine(
+    rng: Generator, size_in: int, size_out: int, span: float, turn: float, zoom: tuple[float, float], shift: float
+) -> tuple[NDArray[np.float32], bool]:
+    """A 2x3 matrix from a square crop to the net's square, and whether it mirrors.
+
+    Args:
+        span: share of the crop's side that the net sees on average.
+        turn: standard deviation of the rotation, degrees. zoom: range of the factor on `span`. shift: of the
+            output's side.
+    """
+    angle = np.radians(rng.normal(0, turn))
+    scale = size_out / (size_in * span * rng.uniform(*zoom))
+    flip = rng.random() < 0.5
+    stretch = np.exp(rng.normal(0, 0.04))
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    m = np.array([[cos * stretch, -sin], [sin, cos / stretch]], np.float64)
+    if flip:
+        m[:, 0] *= -1
+    middle = np.array([size_in / 2, size_in / 2])
+    to = size_out / 2 + rng.uniform(-shift, shift, 2) * size_out
+    return np.concatenate((m, (to - m @ middle)[:, None]), 1).astype(np.float32), bool(flip)
+
+
+def light_and_lens(rng: Generator, image: Picture, strength: float = 1.0) -> Picture:
+    """Light, colour, grey, noise, blur, low resolution, JPEG: (H, W, 3) uint8 -> the same shape."""
+    x = image.astype(np.float32)
+    x = (x - 128) * float(np.exp(rng.normal(0, 0.22 * strength))) + 128 + float(rng.normal(0, 16 * strength))
+    x = x * np.exp(rng.normal(0, 0.08 * strength, 3)).astype(np.float32)
+    if rng.random() < 0.5:
+        curve = 255 * (np.arange(256) / 255) ** float(np.exp(rng.normal(0, 0.35 * strength)))
+        x = cv2.LUT(np.clip(x, 0, 255).astype(np.uint8), curve.astype(np.float32))
+    if rng.random() < 0.25:
+        x = x * _light_field(rng, x.shape[:2], 0.45)
+    if rng.random() < 0.4:
+        share = float(rng.uniform(0.2, 1.6))
+        x = cv2.transform(x, _GREY * np.float32(1 - share) + np.eye(3, dtype=np.float32) * np.float32(share))
+    if rng.random() < 0.13:
+        x = cv2.transform(x, _GREY)
+    if rng.random() < 0.25:
+        x = _degrade(rng, x)
+    if rng.random() < 0.2:
+        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.6)))  # type: ignore[assignment]
+    if rng.random() < 0.35:
+        grain = noise(rng, *x.shape[:2])
+        x = x + np.float32(rng.uniform(2, 12)) * (grain if rng.random() < 0.5 else grain[..., :1])
+    out = np.clip(x, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return out
+
+
+def motion_blur(rng: Generator, image: NDArray[np.float32], length: float) -> NDArray[np.float32]:
+    """Blur along one random direction, `length` in pixels; any number of channels."""
+    size = 2 * int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((size, size), np.float32)
+    angle, middle = rng.uniform(0, np.pi), size // 2
+    reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    a, b = np.round(middle - reach).astype(int), np.round(middle + reach).astype(int)
+    cv2.line(kernel, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), (1.0,), 1)
+    return np.asarray(cv2.filter2D(image, -1, kernel / max(float(kernel.sum()), 1e-6)), np.float32)
+
+
+def _light_field(rng: Generator, size: tuple[int, int], strength: float) -> NDArray[np.float32]:
+    small = rng.uniform(1 - strength, 1 + strength, (3, 3)).astype(np.float32)
+    return np.asarray(cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_CUBIC), np.float32)[..., None]
+
+
+def _degrade(rng: Generator, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    h, w = x.shape[:2]
+    factor = float(rng.uniform(0.2, 0.6))
+    small = cv2.resize(x, (max(8, round(w * factor)), max(8, round(h * factor))), interpolation=cv2.INTER_AREA)
+    return np.asarray(
+        cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_CUBIC), np.float32
+    )

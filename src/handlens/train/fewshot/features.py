@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from handlens.boxes import area, square
 from handlens.card import ModelCard
 from handlens.data.dataset import Labelled, LabelledSet
-from handlens.data.fingerprints import digest
+from handlens.data.scan import digest
 from handlens.errors import FrameError
 from handlens.kinds import detect
 from handlens.preprocess import crop_box, prepare, resize, to_tensor

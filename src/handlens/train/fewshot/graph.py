@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from handlens.card import ModelCard
 from handlens.errors import ModelError
 from handlens.runner import OnnxRunner
+from handlens.train.export.export import write_checked
 from handlens.train.fewshot.head import Head, softmax
-from handlens.train.onnx_file import write_checked
 
 EMBEDDING, ANGLE = "embedding", "angle"
 TOLERANCE = 1e-4

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from handlens.evaluate.curves import Confusion, reliability
 from handlens.evaluate.plots.curves import plot_curves
 from handlens.io.atomic import Draft
-from handlens.io.draw import CALM, INK, REGION
-from handlens.io.sheet import captioned, fitted, grid, save_picture
+from handlens.io.draw import CALM, INK, REGION, captioned, fitted, grid, save_picture
 from handlens.report import Report, Row
 from handlens.train.fewshot.head import Ints, LeftOut, softmax
 from handlens.types import Image

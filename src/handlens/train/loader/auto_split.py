@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from handlens.data.dataset import LabelledSet
-from handlens.data.grouping import families
 from handlens.data.scan import survey, tally_of
-from handlens.data.split import split_families
+from handlens.data.split import families, split_families
 from handlens.train.loader.silhouettes import are_silhouettes
 from handlens.types import Ints
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from handlens.train.augment.config import Look
 from handlens.train.augment.photometric import channels_first, erased, photometric
+from handlens.train.loader.pictures import Reading, moved_picture
 from handlens.train.loader.turned_labels import truth_after
-from handlens.train.reading import Reading, moved_picture
 
 
 def classify_sample(

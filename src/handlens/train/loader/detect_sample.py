@@ -11,7 +11,7 @@ from handlens import boxes as box
 from handlens.train.augment.config import Look
 from handlens.train.augment.photometric import channels_first, erased, photometric
 from handlens.train.loader.mosaic import Boxed, followed, mosaic, overlaid
-from handlens.train.reading import Reading, moved_picture
+from handlens.train.loader.pictures import Reading, moved_picture
 
 COVERED = 0.6
 """A box goes when the painted rectangle hides more than this share of it."""

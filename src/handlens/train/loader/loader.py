@@ -21,14 +21,50 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
 from handlens.errors import HandlensError, InputError
+from handlens.preprocess import PAD
 from handlens.train.augment.config import PICTURES, SHAPES, Look
-from handlens.train.collating import SKIPPED, collate
+from handlens.train.augment.geometry import IGNORE
 from handlens.train.loader.classify_sample import classify_sample
 from handlens.train.loader.detect_sample import detect_sample
-from handlens.train.loader.pictures import ResizedPictures
+from handlens.train.loader.pictures import Reading, ResizedPictures, running_odds
 from handlens.train.loader.segment_sample import segment_sample
 from handlens.train.loader.silhouette_sample import silhouette_sample
-from handlens.train.reading import Reading, running_odds
+
+SKIPPED = "skipped"
+"""The key under which a sample or batch says which pictures could not be read."""
+
+
+def collate(samples: Sequence[dict[str, Any]] | HandlensError) -> dict[str, Any] | HandlensError:
+    """One batch of the samples; an error stays one.
+
+    Pictures of several sizes get grey, masks 255, at the right and bottom up to the largest. Boxes (k, 5) become rows
+    (m, 6) that start with the picture's number in the batch.
+    """
+    if isinstance(samples, HandlensError):
+        return samples
+    batch: dict[str, Any] = {}
+    for key in (key for key in samples[0] if key != SKIPPED):
+        values = [sample[key] for sample in samples]
+        if key == "boxes":
+            rows = [torch.cat((torch.full((len(v), 1), float(i)), v), 1) for i, v in enumerate(values)]
+            batch[key] = torch.cat(rows)
+        elif key in ("image", "mask"):
+            batch[key] = _stacked(values, PAD if key == "image" else IGNORE)
+        else:
+            batch[key] = torch.stack(values)
+    skipped = [sentence for sample in samples for sentence in sample.get(SKIPPED, ())]
+    return {**batch, SKIPPED: skipped} if skipped else batch
+
+
+def _stacked(values: Sequence[Tensor], fill: int) -> Tensor:
+    if len({value.shape for value in values}) == 1:
+        return torch.stack(list(values))
+    height, width = (max(value.shape[side] for value in values) for side in (-2, -1))
+    out = values[0].new_full((len(values), *values[0].shape[:-2], height, width), fill)
+    for place, value in zip(out, values, strict=True):
+        place[..., : value.shape[-2], : value.shape[-1]] = value
+    return out
+
 
 Key = tuple[int, int]
 """(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""

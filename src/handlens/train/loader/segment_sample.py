@@ -12,8 +12,7 @@ from handlens.errors import FrameError, InputError
 from handlens.train.augment.config import Look
 from handlens.train.augment.geometry import IGNORE, shifted, warped_mask
 from handlens.train.augment.photometric import channels_first, erased, photometric
-from handlens.train.loader.pictures import Resized
-from handlens.train.reading import Reading, moved_picture
+from handlens.train.loader.pictures import Reading, Resized, moved_picture
 from handlens.types import Image, Ints
 
 

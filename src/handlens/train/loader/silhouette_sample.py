@@ -17,8 +17,8 @@ from handlens.train.augment.config import SHAPES, Look
 from handlens.train.augment.geometry import Matrix, draw_move, moved_boxes, shifted, warped
 from handlens.train.augment.photometric import channels_first
 from handlens.train.augment.silhouette import distorted
+from handlens.train.loader.pictures import Reading
 from handlens.train.loader.turned_labels import truth_after
-from handlens.train.reading import Reading
 from handlens.types import Image
 
 FINEST = 1.5

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from handlens.train.nets.blocks import ConvUnit, ResidualBlock, TopDown, stage
-from recipes.shared.face_regions import REGIONS
+from handlens.tasks.touch import REGIONS
+from handlens.train.nets.hand_encoder import ConvUnit, ResidualBlock, TopDown, stage
 
 
 class ContactMaps(NamedTuple):

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from handlens.errors import InputError
-from handlens.train.nets.imagenet import encoder_state
-from handlens.train.nets.weights_files import load_by_name
+from handlens.train.nets.weights_files import encoder_state, load_by_name
 
 ENCODER = "resnet34"
 STRIDE = 16

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from handlens.train.nets.blocks import ConvUnit
+from handlens.tasks.touch import REGIONS
+from handlens.train.nets.hand_encoder import ConvUnit
 from handlens.train.nets.lite import CHANNELS, Lite0
-from recipes.shared.face_regions import REGIONS
 
 LOOKS = 4
 """Places that the head's attention looks at."""

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from handlens.errors import InputError
-from handlens.train.nets.blocks import ConvUnit, ResidualBlock
-from handlens.train.nets.hand_encoder import Body
+from handlens.train.nets.hand_encoder import Body, ConvUnit, ResidualBlock
 
 COARSEST = 32
 FINE = 32  # channels of the two finest maps

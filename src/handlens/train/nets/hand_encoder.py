@@ -10,7 +10,48 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from handlens.train.nets.blocks import ConvUnit, TopDown, stage
+
+class ConvUnit(nn.Sequential):
+    """Convolution, batch norm, ReLU: (n, cin, h, w) -> (n, cout, h/stride, w/stride)."""
+
+    def __init__(self, cin: int, cout: int, stride: int = 1, kernel: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and the identity, after He et al. 2015 (arXiv 1512.03385)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvUnit(channels, channels)
+        norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(norm.weight)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(self.first(x)))
+
+
+class TopDown(nn.Module):
+    """One step of a feature pyramid: lateral 1x1 + doubled coarser level, smoothed by 3x3 (arXiv 1612.03144)."""
+
+    def __init__(self, lateral: int, channels: int) -> None:
+        super().__init__()
+        self.lateral = nn.Conv2d(lateral, channels, 1)
+        self.smooth = ConvUnit(channels, channels)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        up = nn.functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        answer: Tensor = self.smooth(self.lateral(fine) + up)
+        return answer
+
+
+def stage(cin: int, cout: int, blocks: int) -> nn.Sequential:
+    """Halve the picture once, then `blocks` residual blocks."""
+    return nn.Sequential(ConvUnit(cin, cout, 2), *(ResidualBlock(cout) for _ in range(blocks)))
+
 
 STRIDE = 8
 

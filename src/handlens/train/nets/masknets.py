@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
 from handlens.errors import InputError
-from handlens.train.nets.imagenet import encoder_state
-from handlens.train.nets.weights_files import load_by_name
+from handlens.train.nets.weights_files import encoder_state, load_by_name
 
 
 def _conv(cin: int, cout: int, kernel: int = 3) -> nn.Sequential:

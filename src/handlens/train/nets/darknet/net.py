@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError
 from handlens.train.nets.anchors import Decoded, canonical, cells, check_anchors, check_size
-from handlens.train.nets.darknet.cfg import Section, parse_cfg, read_cfg
+from handlens.train.nets.darknet.cfg import Section, parse_cfg, read_cfg, standard_cfg
 from handlens.train.nets.darknet.layers import BUILDERS, Route, Shape, Shortcut
 from handlens.train.nets.darknet.loss import yolov3_loss
 from handlens.train.nets.darknet.yolo_layer import Yolo
-from handlens.train.nets.darknet_standard import standard_cfg
 
 
 class Darknet(nn.Module):

@@ -116,3 +116,14 @@ def _square(image: Image, shape: Fraction | None) -> Image:
     if size == (width, height):
         return image
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def turn(image: Image, orientation: int) -> Image:
+    """Return the image as EXIF orientation 1 to 8 says it is to be seen."""
+    if orientation in (5, 6, 7, 8):
+        image = np.transpose(image, (1, 0, *range(2, image.ndim)))
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return image

@@ -1,0 +1,226 @@
+"""What a model says of one frame: its rows, its JSON object (docs/formats.md), its drawing; it must not know models."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handlens.errors import InputError
+from handlens.pace import wall_clock
+from handlens.types import Box, Detections, Floats, Hand, Image, Label, Mask, Value
+
+if TYPE_CHECKING:
+    from handlens.given import ImageLike
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a model says of one frame; iterate over it for the boxes, `len` counts them.
+
+    value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
+    width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
+    basis: where a minimum score of the user changed `value`, what the model says at its own thresholds: identities and
+    events are made of it, so that a minimum score changes none of them; else None. thresholds: label -> the score from
+    which a face or a hand is drawn, "score" for judged hands; what scores less is in the answer, but not in pictures.
+    """
+
+    task: str
+    index: int
+    time: float
+    value: Value
+    source: str
+    width: int
+    height: int
+    model: str
+    duration: float = 0.0
+    clock: float | None = None
+    basis: Value | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Box]:
+        """Yield each box: faces, hands and touched regions, judged hands, or the connected parts of a mask."""
+        return iter(self.boxes)
+
+    def __len__(self) -> int:
+        """Return how many boxes there are; a result without any is false."""
+        return len(self.boxes)
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Everything that was found, as rows, in the order of `value`."""
+        return boxes_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of one JSON line, as `handlens predict --json` writes it (docs/formats.md)."""
+        return self.to_json()
+
+    def draw(self, image: "ImageLike") -> Image:
+        """Return a copy of a picture with what was found drawn on it.
+
+        Args:
+            image: the picture that the result is about, in any form that `Predictor.predict` takes.
+
+        Returns:
+            (H, W, 3) uint8 RGB. Small pictures of judged hands come back enlarged by a whole number.
+
+        Raises:
+            InputError: it is no picture, or one of another size.
+        """
+        from handlens.given import as_frame
+        from handlens.io.draw import draw
+
+        frame = as_frame(image)
+        if (frame.width, frame.height) != (self.width, self.height):
+            raise InputError(
+                f"the result is about a picture of {self.width} x {self.height} pixels,"
+                f" but this one has {frame.width} x {frame.height}: give the same picture."
+            )
+        return draw(frame, self)
+
+    def to_json(self, mask: str | Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the object of one JSON line (CONTRACT.md); `mask` is the path that each mask was written to, if so."""
+        return to_json(self, mask)
+
+
+def boxes_of(result: Result) -> tuple[Box, ...]:
+    """Return everything that was found, in the order of the value."""
+    value = result.value
+    if isinstance(value, Detections):
+        return tuple(_detection(value, row, name) for row, name in enumerate(value.label_names))
+    if isinstance(value, Mask):
+        return tuple(
+            Box(name, float(score), _corners(xyxy))
+            for name in value.parts
+            for xyxy, score in zip(value.blobs(name).xyxy, value.blobs(name).score, strict=True)
+        )
+    if isinstance(value, Label):
+        return (_judged(value, (0.0, 0.0, float(result.width), float(result.height))),)
+    return tuple(_judged(hand.gesture, _corners(hand.xyxy), hand) for hand in value)
+
+
+def _detection(found: Detections, row: int, name: str) -> Box:
+    by_face = math.nan if found.face_touch is None else float(found.face_touch[row])
+    return Box(
+        name,
+        float(found.score[row]),
+        _corners(found.xyxy[row]),
+        int(found.id[row]),
+        face=int(found.face[row]),
+        hand=int(found.hand[row]),
+        touch=None if math.isnan(by_face) else by_face,
+    )
+
+
+def _judged(label: Label, xyxy: tuple[float, float, float, float], hand: Hand | None = None) -> Box:
+    angle = label.angle if hand is None or hand.angle is None else hand.angle
+    return Box(label.name, label.score, xyxy, -1 if hand is None else hand.id, scores=label.scores, angle=angle)
+
+
+def _corners(xyxy: Floats) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(side) for side in xyxy)
+    return x1, y1, x2, y2
+
+
+SPECK = 1 / 5000  # of the picture: blobs of a mask that are smaller have no box; 60 pixels of 640 x 480
+
+
+def to_json(result: Result, mask: str | Sequence[str] | None = None, unobserved: float = 0.0) -> dict[str, Any]:
+    """Return the object of one line.
+
+    mask: the path its mask was written to, or those of its hands, in their order. unobserved: seconds before this frame
+    in which no frame came.
+    """
+    masks = [mask] if isinstance(mask, str) else list(mask or ())
+    timing: dict[str, Any] = {"duration": round(float(result.duration), 6)} if result.duration > 0 else {}
+    if result.clock is not None:
+        timing["clock"] = wall_clock(result.clock)
+    if unobserved > 0:
+        timing["unobserved"] = round(unobserved, 3)
+    return {
+        "source": result.source,
+        "frame": int(result.index),
+        "time": round(float(result.time), 6),
+        "width": int(result.width),
+        "height": int(result.height),
+        "model": result.model,
+        "task": result.task,
+        "value": _value(result, masks),
+        **timing,
+    }
+
+
+def _value(result: Result, masks: Sequence[str]) -> dict[str, Any]:
+    value = result.value
+    if isinstance(value, Detections):
+        return _detections(value)
+    if isinstance(value, Mask):
+        return _mask(value, masks[0] if masks else None)
+    if isinstance(value, Label):  # said of the whole picture: it is the one hand
+        value = (Hand([0, 0, result.width, result.height], value, value.angle),)  # type: ignore[arg-type]
+    if result.task == "combined":
+        return {"hand_found": bool(value), "hands": list(map(_combined, value, [*masks, *[None] * len(value)]))}
+    return {"hands": [_hand(hand, with_angle=result.task == "gesture") for hand in value]}
+
+
+def _score(value: float) -> float:
+    return round(float(value), 4)
+
+
+def _box(xyxy: Any) -> list[float]:
+    return [round(float(v), 2) for v in xyxy]
+
+
+def _angle(hand: Hand) -> float | None:
+    angle = hand.gesture.angle if hand.angle is None else hand.angle
+    return None if angle is None else round(float(angle), 2)
+
+
+def _detections(found: Detections) -> dict[str, Any]:
+    boxes: list[dict[str, Any]] = []
+    for row, name in enumerate(found.label_names):
+        box: dict[str, Any] = {"label": name, "score": _score(found.score[row]), "xyxy": _box(found.xyxy[row])}
+        if name in ("face", "hand"):
+            box["id"] = int(found.id[row])
+            if found.face_touch is not None and np.isfinite(found.face_touch[row]):
+                box["touch"] = _score(found.face_touch[row])
+        else:
+            box["face"], box["hand"] = int(found.face[row]), int(found.hand[row])
+        boxes.append(box)
+    return {"touch": _score(found.best_touch), "boxes": boxes}
+
+
+def _mask(found: Mask, path: str | None) -> dict[str, Any]:
+    boxes = [box for name in found.parts for box in _blobs(found, name)]
+    fraction = {name: _score(found.fraction(name)) for name in found.parts}
+    told: dict[str, Any] = {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
+    if found.covered is not None:
+        hidden = found.hidden()
+        told["covered"] = {found.under: None if hidden is None else _score(hidden)}
+    return told
+
+
+def _blobs(found: Mask, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the boxes of a class, specks left out; their scores where a model gave them."""
+    blobs = found.blobs(name)
+    for xyxy, pixels, score in zip(blobs.xyxy, blobs.pixels, blobs.score, strict=True):
+        if pixels >= SPECK * found.classes.size:
+            told = {} if found.score is None else {"score": _score(score)}
+            yield {"label": name, **told, "xyxy": _box(xyxy)}
+
+
+def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "xyxy": _box(hand.xyxy),
+        "label": hand.gesture.name,
+        "score": _score(hand.gesture.score),
+        "scores": {name: _score(score) for name, score in hand.gesture.scores.items()},
+    }
+    if with_angle:
+        told["angle"] = _angle(hand)
+    return {**told, "id": hand.id} if hand.id >= 0 else told
+
+
+def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:
+    return {**_hand(hand, with_angle=True), "mask": mask}
