@@ -38,8 +38,8 @@ sys.addaudithook(forbid)  # cannot be taken out again, and sees sockets made by 
 """
 
 PROGRAM = f"""{GUARD}
-import handlens.cli, handlens.clip
-handlens.clip.demo_clip = lambda: Path("clip.mp4")
+import handlens.cli, handlens.weights
+handlens.weights.demo_clip = lambda: Path("clip.mp4")
 codes = {{" ".join(verb): handlens.cli.run(verb) for verb in json.loads(sys.argv[1])}}
 Path("codes.json").write_text(json.dumps(codes))
 time.sleep(float(sys.argv[2]))

@@ -19,8 +19,8 @@ from tiny_models import brightness_model
 
 from handlens.errors import InputError, OutputError
 from handlens.io import atomic as draft_room
-from handlens.io.sinks.annotated import Annotated
 from handlens.io.atomic import Draft, LineFile
+from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.threaded import Threaded
 from handlens.result import Result

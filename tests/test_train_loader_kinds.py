@@ -9,17 +9,17 @@ from training_sets import card, classify_set, detect_set, noise, segment_set
 
 torch = pytest.importorskip("torch")
 
-from handlens.card import ModelCard  # noqa: E402
-from handlens.errors import InputError  # noqa: E402
-from handlens.kinds.classify import decode  # noqa: E402
-from handlens.kinds.segment import encode  # noqa: E402
-from handlens.preprocess import resize  # noqa: E402
-from handlens.train.loader.loader import Batches, Samples  # noqa: E402
-from handlens.train.augment.config import LOOKS, Look  # noqa: E402
-from handlens.train.augment.geometry import IGNORE  # noqa: E402
-from handlens.train.augment.photometric import coloured, photometric  # noqa: E402
-from handlens.train.loader.segment_sample import class_counts  # noqa: E402
-from handlens.types import Mask  # noqa: E402
+from handlens.card import ModelCard
+from handlens.errors import InputError
+from handlens.kinds.classify import decode
+from handlens.kinds.segment import encode
+from handlens.preprocess import resize
+from handlens.train.augment.config import LOOKS, Look
+from handlens.train.augment.geometry import IGNORE
+from handlens.train.augment.photometric import coloured, photometric
+from handlens.train.loader.loader import Batches, Samples
+from handlens.train.loader.segment_sample import class_counts
+from handlens.types import Mask
 
 
 def pointer(size=100):

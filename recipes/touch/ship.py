@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import onnx
 import torch
-from cache import is_left_out
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
@@ -37,6 +36,7 @@ from handlens.types import Detections, Frame
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
 from recipes.ship import put
 from recipes.touch.assemble import PRIOR, scores
+from recipes.touch.cache import is_left_out
 from recipes.touch.train import Store, plain
 
 OUTPUTS = ("hand", "regions", "touch_logit", "region_scores", "object_scores")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from json import dumps
 from typing import Any
 
-from handlens.cli.failures import complain, silence_stdout
+from handlens.cli.errors import complain, silence_stdout
 from handlens.errors import InputError
 from handlens.io.atomic import Draft
 from handlens.io.reading import silent

@@ -61,7 +61,7 @@ def predict(
     from handlens.cli.outputs import open_sinks
     from handlens.cli.resume import RunRecord, digests, settings_of
     from handlens.events import EventTracker
-    from handlens.io.sources import is_picture
+    from handlens.io.sources.base import is_picture
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.summary import Summary

@@ -37,6 +37,11 @@ class Drawable(Protocol):
     """What can be drawn; handlens.result.Result is."""
 
     @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
     def value(self) -> Value:
         """What was found."""
         ...

@@ -1,28 +1,33 @@
 """COCO sets, read and written: .json files of boxes and outlines; it must not know the other formats."""
 
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
-from handlens.data.formats.boxes import keep_boxes, measure
-from handlens.data.formats.labelstudio import looks_like_tasks
-from handlens.data.formats.outlines import IGNORE, draw, need_pycocotools
-from handlens.data.pictures import below, find_place, picture_size, split_of
-from handlens.data.problems import NO_PICTURE, TWO_SPLITS, WRONG_LINE, OnProblem, complain
+
 from handlens.data.dataset import Labelled, LabelledSet
-from handlens.data.formats.text_files import check_names, read_groups, write_groups
+from handlens.data.formats.boxes import Entry, keep_boxes, measure
+from handlens.data.formats.labelstudio import looks_like_tasks
+from handlens.data.formats.outlines import IGNORE, Outline, box_around, draw, need_pycocotools, read_outline
+from handlens.data.formats.text_files import check_names, read_groups, read_json, write_groups
+from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.pictures import below, find_place, picture_size, split_of
+from handlens.data.problems import (
+    IGNORED,
+    NO_PICTURE,
+    TWO_SPLITS,
+    WRONG_BOX,
+    WRONG_CLASS,
+    WRONG_LINE,
+    OnProblem,
+    complain,
+    mention,
+)
 from handlens.errors import InputError
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from handlens.data.formats.boxes import Entry
-from handlens.data.formats.outlines import Outline, box_around, read_outline
-from handlens.data.formats.text_files import read_json
-from handlens.data.pictures import split_of
-from handlens.data.problems import IGNORED, WRONG_BOX, WRONG_CLASS, WRONG_LINE, OnProblem, complain, mention
 
 _TABLES = ("images", "annotations", "categories")
 

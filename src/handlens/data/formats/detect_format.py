@@ -5,22 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from handlens.data.formats.coco import broken_coco_files, coco_files, read_coco
-from handlens.data.formats.class_folders import is_class_folders, read_folders
-from handlens.data.formats.labelstudio import labelstudio_file, read_labelstudio
-from handlens.data.formats.file_lists import list_files, read_lists
-from handlens.data.formats.masks import is_masks, read_masks
-from handlens.data.formats.class_folders import is_named, read_named
-from handlens.data.formats.npy import pair_kind, read_pair
-from handlens.data.problems import WRONG_BOX, WRONG_CLASS, WRONG_LINE, OnProblem, Problem, reasons
 from handlens.data.dataset import KINDS, LabelledSet
+from handlens.data.formats.class_folders import is_class_folders, is_named, read_folders, read_named
+from handlens.data.formats.coco import broken_coco_files, coco_files, read_coco
+from handlens.data.formats.file_lists import list_files, read_lists, read_table, table_of
+from handlens.data.formats.labelstudio import labelstudio_file, read_labelstudio
+from handlens.data.formats.masks import is_masks, read_masks
+from handlens.data.formats.npy import pair_kind, read_pair
 from handlens.data.formats.silhouettes import read_silhouettes
-from handlens.data.formats.file_lists import read_table, table_of
 from handlens.data.formats.text_files import columns_of, read_json
 from handlens.data.formats.voc import is_voc, read_voc
-from handlens.data.formats.yolo import read_yolo
+from handlens.data.formats.yolo import has_polygons, read_yolo, read_yolo_masks
 from handlens.data.formats.yolo_layout import is_yolo
-from handlens.data.formats.yolo import has_polygons, read_yolo_masks
+from handlens.data.problems import WRONG_BOX, WRONG_CLASS, WRONG_LINE, OnProblem, Problem, reasons
 from handlens.errors import InputError, unknown
 
 Reader = Callable[[Path, OnProblem | None], LabelledSet]

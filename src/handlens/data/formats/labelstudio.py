@@ -2,31 +2,39 @@
 
 import dataclasses
 import json
+import math
 import re
 from collections import defaultdict
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
-import numpy as np
-from handlens.data.formats.file_lists import names_beside
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
-from handlens.data.formats.boxes import keep_boxes, measure
-from handlens.data.formats.class_folders import ordered
-from handlens.data.pictures import below, find_pictures, find_place, picture_size, split_of
-from handlens.data.problems import IGNORED, NO_PICTURE, TWO_SPLITS, WRONG_CLASS, OnProblem, complain, mention
-from handlens.data.dataset import Labelled, LabelledSet
-from handlens.data.formats.text_files import read_groups, write_groups, write_text
-from handlens.errors import InputError
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote, urlsplit
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.formats.boxes import Entry, keep_boxes, measure
+from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.coco import number_of
-from handlens.data.formats.boxes import Entry
-from handlens.data.pictures import is_picture_file
-from handlens.data.problems import IGNORED, NO_LABEL, NO_PICTURE, WRONG_BOX, WRONG_LINE, OnProblem, complain, mention
-from handlens.data.formats.text_files import read_json
+from handlens.data.formats.file_lists import names_beside
+from handlens.data.formats.text_files import read_groups, read_json, write_groups, write_text
+from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.pictures import below, find_pictures, find_place, is_picture_file, picture_size, split_of
+from handlens.data.problems import (
+    IGNORED,
+    NO_LABEL,
+    NO_PICTURE,
+    TWO_SPLITS,
+    WRONG_BOX,
+    WRONG_CLASS,
+    WRONG_LINE,
+    OnProblem,
+    complain,
+    mention,
+)
+from handlens.errors import InputError
 
 _SHAPES = ("rectanglelabels", "polygonlabels")
 _ABOUT = ("original_width", "original_height", "image_rotation")  # of the picture, beside what a result says
