@@ -47,14 +47,15 @@ def test_the_honest_split_holds_out_whole_blocks(tmp_path: Path) -> None:
     assert blocks == {"train": set("01234567"), "val": {"8"}, "test": {"9", "10"}}
 
 
-def test_a_hand_is_cropped_to_a_square_around_its_middle() -> None:
+def test_a_hand_is_framed_as_the_frames_of_the_videos_are() -> None:
     mask = np.zeros((60, 90), np.uint8)
-    mask[10:50, 30:50] = 255
-    square = sets._cropped(mask)
-    assert square.shape == (sets.SIDE, sets.SIDE)
-    assert abs((square > 127).mean() - 0.5) < 0.02
-    assert (square[:, 5] == 0).all()
-    assert (square[:, 64] == 255).all()
+    mask[10:50, 30:50] = 255  # upright, twice as high as wide
+    tight, loose = sets._framed(mask) > 127, sets._framed(mask, 0.5) > 127
+    assert tight.shape == loose.shape == (sets.SIDE, sets.SIDE)
+    assert np.flatnonzero(tight.any(0))[[0, -1]].tolist() == [32, 95]
+    assert tight.any(1).all()
+    assert np.flatnonzero(loose.any(0))[[0, -1]].tolist() == [48, 79]
+    assert np.flatnonzero(loose.any(1))[[0, -1]].tolist() == [64, 127]
 
 
 def test_a_time_limit_interrupts_and_leaves_nothing_behind() -> None:

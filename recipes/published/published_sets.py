@@ -22,6 +22,10 @@ from recipes.signs.build_silhouette_set import SCHEMES, SIDE, Drawn, write
 
 SIGNS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "G", "I", "L", "O", "P", "R", "X", "Y")
 """Twenty of the 44 signs whose outlines differ; chosen by looking at the outlines, before any training."""
+OTHERWISE = ("0", "O", "3")
+"""Signs that most others show in another way than the video, where 0 is a fist and 3 is without the thumb."""
+FILLED = 0.85
+"""The share of the frame's side that a hand of the video fills, about."""
 FRAMES, SIZE = 400, 400
 """So many labelled frames, with so many pixels on a side, as SNet and the VGG decoder were published."""
 HELD_OUT = 0.2
@@ -99,33 +103,30 @@ def _video(
 
 
 def _other_digits(data: Path, dest: Path) -> None:
-    """Hands of other people that show the digits, cut out of photographs."""
-    said = SCHEMES["digits"]["pool"]
-    pool = read_pool(data, dest.with_name("pool.npz"))
-    write([_drawn(hand, hand.mask, said[hand.sign]) for hand in pool if hand.sign in said], dest)
+    """Hands of other people that show the digits as the video does, cut out of photographs and placed as there."""
+    said = {sign: name for sign, name in SCHEMES["digits"]["pool"].items() if sign not in OTHERWISE}
+    pool = [hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.sign in said]
+    write([_drawn(hand, _framed(hand.mask, FILLED), said[hand.sign]) for hand in pool], dest)
 
 
 def _other_signs(data: Path, dest: Path) -> None:
     """Hands of other people that show the twenty signs, cropped to the hand as the frames are."""
-    pool = [
-        hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.source in ("asl_photos", "massey_black")
-    ]
-    write([_drawn(hand, _cropped(hand.mask), hand.sign) for hand in pool if hand.sign in SIGNS], dest)
+    pool = read_pool(data, dest.with_name("pool.npz"))
+    kept = [hand for hand in pool if hand.source in ("asl_photos", "massey_black") and hand.sign in SIGNS]
+    write([_drawn(hand, _framed(hand.mask), hand.sign) for hand in kept], dest)
 
 
 def _drawn(hand: Pooled, mask: NDArray[np.uint8], name: str) -> Drawn:
     return Drawn(mask, name, f"{hand.source}/{hand.group}", "test")
 
 
-def _cropped(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mask on a square that is as large as the hand's longer side, the hand in its middle."""
+def _framed(mask: NDArray[np.uint8], filled: float = 1.0) -> NDArray[np.uint8]:
+    """The hand on a square, its longer side so large a share of it: in the middle, or with its wrist at the bottom."""
     x, y, width, height = cv2.boundingRect(mask)
-    side = max(width, height)
-    left, top = (side - width) // 2, (side - height) // 2
-    square = cv2.copyMakeBorder(
-        mask[y : y + height, x : x + width], top, side - height - top, left, side - width - left,
-        cv2.BORDER_CONSTANT, value=(0,),
-    )  # fmt: skip
+    side = round(max(width, height) / filled)
+    left, top = (side - width) // 2, (side - height) // (2 if filled == 1.0 else 1)
+    square = np.zeros((side, side), np.uint8)
+    square[top : top + height, left : left + width] = mask[y : y + height, x : x + width]
     return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
