@@ -1,7 +1,6 @@
 """COCO sets, read and written: .json files of boxes and outlines; it must not know the other formats."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.labelstudio import looks_like_tasks
 from handlens.data.formats.outlines import IGNORE, Outline, box_around, draw, need_pycocotools, read_outline
-from handlens.data.formats.text_files import check_names, read_groups, read_json, write_groups
+from handlens.data.formats.text_files import check_names, number_of, read_groups, read_json, write_groups
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.pictures import below, find_place, picture_size, split_of
 from handlens.data.problems import (
@@ -146,17 +145,6 @@ def whole_id(told: Any) -> Any:
         word = told.strip()
         return int(float(word)) if re.fullmatch(r"(0|-?[1-9]\d{0,14})(\.0+)?", word) else word
     return told
-
-
-def number_of(told: Any) -> float | None:
-    """Return a number, also one that is written as a text, or None."""
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
-        return None
-    try:
-        value = float(told)
-    except (ValueError, OverflowError):
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _is_word(told: Any) -> bool:

@@ -17,9 +17,8 @@ import numpy as np
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.class_folders import ordered
-from handlens.data.formats.coco import number_of
 from handlens.data.formats.file_lists import names_beside
-from handlens.data.formats.text_files import read_groups, read_json, write_groups, write_text
+from handlens.data.formats.text_files import number_of, read_groups, read_json, write_groups, write_text
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.pictures import below, find_pictures, find_place, is_picture_file, picture_size, split_of
 from handlens.data.problems import (

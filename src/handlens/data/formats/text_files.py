@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,14 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[objec
     writer.writerows(rows)
     with Draft(path) as draft:
         draft.write(text.getvalue().encode())
+
+
+def number_of(told: Any) -> float | None:
+    """Return a number, also one that is written as a text, or None."""
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        return None
+    try:
+        value = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
