@@ -1,4 +1,4 @@
-"""What docs/*.md say is so: every command is understood, and every option, setting, look and recipe is named rightly.
+"""Hold the pages of docs/ against the code: commands, options, settings, augmentation presets, defaults and links.
 
 `python tests/test_docs.py` writes the tables of looks and recipes anew from the code.
 """
@@ -6,7 +6,6 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 import typer
@@ -22,9 +21,10 @@ from handlens.train.defaults import RECIPES, Recipe
 from handlens.train.nets import catalog
 from handlens.weights import SHIPPED
 
-DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+SITE = ROOT / "docs"
+DOCS = {path.relative_to(SITE).as_posix(): path.read_text("utf-8") for path in sorted(SITE.rglob("*.md"))}
 LINES = sorted({line for text in DOCS.values() for line in commands(text)})
-SCRIPT = re.compile(r"python -m (handlens\.\S+)(.*)")
+SCRIPT = re.compile(r"python -m ((?:handlens|recipes)\.\S+)(.*)")
 SCRIPTS = sorted({found.groups() for text in DOCS.values() for found in SCRIPT.finditer(text)})
 
 
@@ -68,13 +68,21 @@ def first_column(text: str) -> set[str]:
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
+def heads(text: str) -> set[str]:
+    """The anchors of a page's headings."""
+    return {
+        re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-")
+        for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+
+
 def test_the_tables_of_looks_and_recipes_are_the_codes() -> None:
-    if written(DOCS["training.md"]) != DOCS["training.md"]:
-        pytest.fail("the tables of docs/training.md are not up to date; type: python tests/test_docs.py")
+    if written(DOCS["reference/settings.md"]) != DOCS["reference/settings.md"]:
+        pytest.fail("the tables of docs/reference/settings.md are not up to date; type: python tests/test_docs.py")
 
 
 def test_the_walk_has_every_step() -> None:
-    words = [line.split() for line in commands(DOCS["walk.md"])]
+    words = [line.split() for line in commands(DOCS["guides/training.md"])]
     verbs = {"download", "build", "check", "augment", "remap", "synth"}
     assert {verb[2] for verb in words if verb[1] == "data"} >= verbs
     assert {verb[1] for verb in words} >= {"train", "evaluate", "compare", "export", "watch"}
@@ -87,7 +95,8 @@ def test_every_command_is_understood(line: str) -> None:
 
 @pytest.mark.parametrize(("module", "rest"), SCRIPTS)
 def test_every_script_is_there_and_has_these_options(module: str, rest: str) -> None:
-    text = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text("utf-8")
+    root = ROOT / "src" if module.startswith("handlens") else ROOT
+    text = (root / f"{module.replace('.', '/')}.py").read_text("utf-8")
     for option in re.findall(r"--[a-z-]+", rest):
         assert f'"{option}"' in text, f"{module} knows no {option}"
 
@@ -95,27 +104,27 @@ def test_every_script_is_there_and_has_these_options(module: str, rest: str) -> 
 def test_hands_names_every_network_for_them() -> None:
     for name in catalog.names():
         if catalog.find(name).task in ("hold", "gesture"):
-            assert f"`{name}`" in DOCS["hands.md"] or f"--net {name}" in DOCS["hands.md"], name
+            assert f"`{name}`" in DOCS["guides/gestures.md"] or f"--net {name}" in DOCS["guides/gestures.md"], name
 
 
 @pytest.mark.parametrize("name", ["digits", "gestures", "signs", "hold"])
 def test_hands_has_every_name_of_a_shipped_model(name: str) -> None:
     if not (SHIPPED / f"{name}.onnx").is_file():
         pytest.skip(f"the model '{name}' does not ship yet")
-    row = next(line for line in DOCS["hands.md"].splitlines() if line.startswith(f"| `{name}` |"))
+    row = next(line for line in DOCS["guides/gestures.md"].splitlines() if line.startswith(f"| `{name}` |"))
     assert set(handlens.load(name).card.names) <= set(re.findall(r"\w+", row))
 
 
 @pytest.mark.parametrize("kind", [Plan, Look, Settings])
 def test_every_setting_is_explained(kind: type) -> None:
-    assert explained(kind) - {"task", "plan", "look"} <= first_column(DOCS["training.md"])
+    assert explained(kind) - {"task", "plan", "look"} <= first_column(DOCS["reference/settings.md"])
 
 
 def test_every_option_of_the_data_verbs_is_in_its_table() -> None:
     group = typer.main.get_command(app).commands["data"]  # type: ignore[attr-defined]
-    shared = DOCS["data.md"].split("## Options that")[1].split("\n## ")[0]
+    shared = DOCS["guides/data.md"].split("## Options that")[1].split("\n## ")[0]
     for name, verb in group.commands.items():
-        told = shared + re.split(rf"\n## {name}\n", DOCS["data.md"])[1].split("\n## ")[0]
+        told = shared + re.split(rf"\n## {name}\n", DOCS["guides/data.md"])[1].split("\n## ")[0]
         options = {word for parameter in verb.params for word in parameter.opts if word.startswith("--")}
         missing = [option for option in options - {"--help"} if not re.search(rf"`{option}\b", told)]
         assert not missing, f"data {name}: {missing}"
@@ -123,26 +132,26 @@ def test_every_option_of_the_data_verbs_is_in_its_table() -> None:
 
 def test_every_kind_of_problem_is_told() -> None:
     kinds = {value for place in (check, problems) for value in vars(place).values() if isinstance(value, str)}
-    table = DOCS["data.md"].split("## check")[1].split("\n## ")[0]
+    table = DOCS["guides/data.md"].split("## check")[1].split("\n## ")[0]
     told = {name.strip() for row in re.findall(r"^\| ([^`|]+) \|", table, re.MULTILINE) for name in row.split(",")}
     assert check.ERRORS | set(check.LEAKS) <= told
     assert told - {"problem", "---"} <= kinds
 
 
 def test_every_kind_of_set_that_is_read_is_told() -> None:
-    said = DOCS["data.md"].split("## Formats that are read")[1].split("\n## ")[0].lower()
+    said = DOCS["guides/data.md"].split("## Formats that are read")[1].split("\n## ")[0].lower()
     for form in FORMATS:
         assert form.name.split(" (")[0].split()[0].removesuffix(",").lower() in said, form.name
 
 
 @pytest.mark.parametrize("name", DOCS)
 def test_every_link_leads_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\(([^)#]*)(#[^)]*)?\)", DOCS[name]):
-        assert (ROOT / "docs" / target[0]).exists(), target
-        heads = {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in
-                 re.findall(r"^#+ (.*)$", DOCS.get(target[0] or name, ""), re.MULTILINE)}  # fmt: skip
-        assert not target[1] or target[1][1:] in heads, target
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)]*)\)", DOCS[name]):
+        page = ((SITE / name).parent / target).resolve() if target else SITE / name
+        assert page.exists(), target
+        if anchor:
+            assert anchor in heads(page.read_text("utf-8")), f"{target}#{anchor}"
 
 
 if __name__ == "__main__":
-    (Path(ROOT) / "docs" / "training.md").write_text(written(DOCS["training.md"]), "utf-8")
+    (SITE / "reference" / "settings.md").write_text(written(DOCS["reference/settings.md"]), "utf-8")

@@ -1,4 +1,4 @@
-"""docs/sources.md names the endings that are read; `python tests/test_docs_sources.py` writes them from the code."""
+"""Hold the endings in docs/reference/sources.md against the code; `python tests/test_docs_sources.py` writes them."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from handlens.io.sources.find import ALL_PICTURE_ENDINGS, VIDEO_ENDINGS
 
-PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "sources.md"
 
 
 def written(text: str) -> str:
@@ -19,7 +19,7 @@ def written(text: str) -> str:
 
 def test_the_endings_are_the_codes() -> None:
     if written(PAGE.read_text("utf-8")) != PAGE.read_text("utf-8"):
-        pytest.fail("the endings in docs/sources.md are not up to date; type: python tests/test_docs_sources.py")
+        pytest.fail("docs/reference/sources.md is not up to date; type: python tests/test_docs_sources.py")
 
 
 if __name__ == "__main__":

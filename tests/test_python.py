@@ -176,7 +176,7 @@ def test_the_marker_for_types_is_in_the_package() -> None:
 
 @pytest.mark.slow
 def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "docs" / "python.md").read_text("utf-8")
+    text = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 7
     code = "\n".join(blocks).replace("every=10", "every=100").replace("every=60", "every=200")
@@ -185,7 +185,7 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     save_picture(tmp_path / "photo.jpg", np.zeros((480, 640, 3), np.uint8))
     (tmp_path / "clip.mp4").write_bytes(demo_clip().read_bytes())
-    exec(compile(code, "docs/python.md", "exec"), {})
+    exec(compile(code, "docs/reference/python.md", "exec"), {})
 
 
 def _has_pillow() -> bool:

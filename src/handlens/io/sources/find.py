@@ -38,7 +38,7 @@ _ENDINGS = ALL_PICTURE_ENDINGS | VIDEO_ENDINGS
 _SOUND_TOO = frozenset({".ogg", ".ogx", ".mod", ".asf", ".rm"})  # may hold nothing but sound, or be something else
 _COVER = 0x400  # FFmpeg marks the cover of a song so
 _SHOWN = 8
-_LISTED = "docs/sources.md lists what is read"
+_LISTED = "docs/reference/sources.md lists what is read"
 
 
 def find_files(name: str, recursive: bool = False, remark: Remark = silent) -> list[str]:
