@@ -33,7 +33,7 @@ from handlens.data.write import write_set
 from handlens.errors import HandlensError, InputError
 from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.plots import curves as plots
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.predictor import load
 from handlens.train.nets import catalog
 from handlens.train.run import train_run
@@ -183,14 +183,14 @@ def main() -> int:
             if (out / DONE).exists():
                 continue
             told = json.dumps(trained(asked, net, frames, found, out), indent=1)
-            with Draft(out / DONE) as draft:
+            with AtomicFile(out / DONE) as draft:
                 draft.write(told.encode())
             for name in ("last.ckpt", "best.ckpt"):  # of nets of this size dozens would fill a disk
                 (out / name).unlink(missing_ok=True)
     runs = collected(asked.out)
     if not runs:
         raise InputError(f"'{asked.out}' holds no finished run.")
-    with Draft(asked.out / ALL) as draft:
+    with AtomicFile(asked.out / ALL) as draft:
         draft.write((json.dumps(runs, indent=1) + os.linesep).encode())
     title = f"{found.names[1]} from few labelled frames, {runs[0]['steps']} steps each; 95 % intervals by group"
     print(drawn(runs, asked.out / PLOT, title))

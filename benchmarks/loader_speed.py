@@ -21,7 +21,7 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.data.dataset import Labelled, LabelledSet
-from handlens.train.augment.config import LOOKS
+from handlens.train.augment.config import PRESETS
 from handlens.train.loader.loader import Batches, Samples
 
 LEAST = 40.0
@@ -75,7 +75,7 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> LabelledSe
 def speed(found: LabelledSet, case: Case, size: int, rounds: int) -> float:
     """Samples a second, the median over the rounds."""
     card = ModelCard("speed", "touch", "detect", NAMES, (size, size), "letterbox")
-    batches = Batches(Samples(found, card, LOOKS[case.look], cache=case.cache), 8, workers=case.workers)
+    batches = Batches(Samples(found, card, PRESETS[case.look], cache=case.cache), 8, workers=case.workers)
     took = []
     for epoch in range(rounds + 1):
         began = time.perf_counter()

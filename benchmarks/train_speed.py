@@ -17,8 +17,8 @@ import torch
 from loader_speed import make_pictures
 
 from handlens.train.config import Settings
-from handlens.train.defaults import recipe
-from handlens.train.experiment import new_course
+from handlens.train.defaults import defaults_of
+from handlens.train.experiment import new_experiment
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.optim import optimiser
 from handlens.train.precision import Batch
@@ -51,8 +51,8 @@ class Timed:
 
 def plain_loop(settings: Settings, names: list[str], batches: list[Batch], bf16: bool) -> float:
     """Seconds a step of what anybody would write: forward, loss, backward, step."""
-    course = new_course(settings, names)
-    net, steps = course.net.train(), optimiser(course.net, settings.plan)
+    experiment = new_experiment(settings, names)
+    net, steps = experiment.net.train(), optimiser(experiment.net, settings.plan)
     spent = []
     for batch in batches:
         began = time.perf_counter()
@@ -77,11 +77,11 @@ def main() -> None:
     args = parser.parse_args()
     given = {"task": "touch", "net": args.net, "size": args.size, "batch": args.batch, "data": "made"}
     given |= {"epochs": args.rounds, "steps": args.steps, "precision": args.precision}
-    settings = Settings(net=args.net).changed(recipe(args.net).settings).changed(given)
+    settings = Settings(net=args.net).changed(defaults_of(args.net).settings).changed(given)
     with tempfile.TemporaryDirectory() as folder:
         found = make_pictures(Path(folder), 96, (480, 640))
-        course = new_course(settings, found.names)
-        samples = Samples(found, course.card, settings.look, 0, epochs=args.rounds)
+        experiment = new_experiment(settings, found.names)
+        samples = Samples(found, experiment.card, settings.look, 0, epochs=args.rounds)
         loader = Batches(samples, args.batch, args.workers, epoch_size=args.batch * (args.steps + 8))
         kept = [batch for batch, _ in zip(loader, range(args.steps + 1), strict=False)]
         plain: dict[str, list[float]] = {"32": [], "bf16": []}
@@ -95,7 +95,7 @@ def main() -> None:
             ours.append(Timed(loader, args.steps))
             return ours[-1]
 
-        fit(course.net, epoch, course.loss, settings.plan, Path(folder) / "run")
+        fit(experiment.net, epoch, experiment.loss, settings.plan, Path(folder) / "run")
     timed = [one for one in ours if len(one.asked) == args.steps]
     step = statistics.median(one.whole / (args.steps - 2) for one in timed)
     told = {

@@ -24,10 +24,10 @@ from handlens.data.rotate import turned
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import load
 from handlens.train.calibration import asked, fitted
-from handlens.train.defaults import recipe
-from handlens.train.experiment import Course, sight
+from handlens.train.defaults import defaults_of
+from handlens.train.experiment import Experiment, sight
 from handlens.train.initial_weights import WEIGHTS
-from handlens.train.run import SOME, TURNS, export_course, live_predictor, open_course
+from handlens.train.run import SOME, TURNS, export_experiment, live_predictor, open_experiment
 from handlens.weights import SHIPPED
 
 LICENCE = "Apache-2.0"
@@ -36,12 +36,12 @@ KEPT = ("accuracy", "balanced accuracy", "ROC AUC", "IoU hand", "IoU face", *ANG
 """Rows of the report that the card keeps."""
 
 
-def averaged(courses: Sequence[Course]) -> Course:
-    """The first course with the mean of all nets' weights, uncalibrated where there are several."""
-    first = courses[0]
-    if len(courses) == 1:
+def averaged(experiments: Sequence[Experiment]) -> Experiment:
+    """The first experiment with the mean of all nets' weights, uncalibrated where there are several."""
+    first = experiments[0]
+    if len(experiments) == 1:
         return first
-    states = [course.net.state_dict() for course in courses]
+    states = [experiment.net.state_dict() for experiment in experiments]
     with torch.no_grad():
         for name, value in first.net.state_dict().items():
             if value.is_floating_point():
@@ -49,22 +49,22 @@ def averaged(courses: Sequence[Course]) -> Course:
     return first.with_card(calibration={})
 
 
-def shipped(course: Course, name: str, version: str, sources: Sequence[str]) -> Course:
+def shipped(experiment: Experiment, name: str, version: str, sources: Sequence[str]) -> Experiment:
     """The run's net with the card of a shipped model, looking at hands as this version of the code does.
 
     A class such as "hand over face" becomes part of what is seen, the hand.
     """
-    shown, parts = sight(course.card.task, recipe(str(course.about["net"])))
-    options = {"parameters": course.card.options["parameters"], **shown}
-    plain = course.with_card(
+    shown, parts = sight(experiment.card.task, defaults_of(str(experiment.about["net"])))
+    options = {"parameters": experiment.card.options["parameters"], **shown}
+    plain = experiment.with_card(
         name=name, version=version, data=tuple(sources), licence=LICENCE, options=options, parts=parts
     )
     return plain.flattened()
 
 
-def put_weights(course: Course, path: Path) -> None:
+def put_weights(experiment: Experiment, path: Path) -> None:
     """Write the net's weights in 16 bits, for users to begin with (`--start NAME`)."""
-    state = {name: value.half().contiguous() for name, value in course.net.state_dict().items() if value.ndim}
+    state = {name: value.half().contiguous() for name, value in experiment.net.state_dict().items() if value.ndim}
     temporary = path.with_suffix(".part")
     save_file(state, temporary)
     temporary.replace(path)
@@ -79,10 +79,10 @@ def put(file: Path, package: Path) -> None:
     table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def measured(file: Path, val: LabelledSet, course: Course) -> dict[str, float]:
+def measured(file: Path, val: LabelledSet, experiment: Experiment) -> dict[str, float]:
     """What the exported file scores, as far as the card keeps it."""
     report = list(evaluate(load(file), val, resamples=0).report)
-    if course.about.get("angle"):
+    if experiment.about.get("angle"):
         around = evaluate(load(file), turned(evenly(val, SOME), TURNS), resamples=0).report
         report += [row for row in around if row.name.startswith("angle")]
     return {row.name: round(row.value, 4) for row in report if row.name in KEPT and row.n}
@@ -102,29 +102,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", action="store_true", help="put the weights beside the model, to begin with")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="folder of the package's models")
     args = parser.parse_args(arguments)
-    course = shipped(averaged([open_course(run) for run in args.run]), args.name, args.version, args.source)
+    experiment = shipped(averaged([open_experiment(run) for run in args.run]), args.name, args.version, args.source)
     if args.size:
-        course = course.with_card(size=(args.size, args.size))
+        experiment = experiment.with_card(size=(args.size, args.size))
     if args.fit:
-        course = course.with_card(resize="fit")
+        experiment = experiment.with_card(resize="fit")
     if args.least:
-        course = course.with_card(thresholds={"score": args.least})
+        experiment = experiment.with_card(thresholds={"score": args.least})
     folder = args.run[0] if args.run[0].is_dir() else args.run[0].parent
-    file, parts = folder / f"{args.name}.onnx", [open_set(data, course.card.kind).split("val") for data in args.data]
-    if len(args.run) > 1 and course.card.kind == "classify":
+    file, parts = (
+        folder / f"{args.name}.onnx",
+        [open_set(data, experiment.card.kind).split("val") for data in args.data],
+    )
+    if len(args.run) > 1 and experiment.card.kind == "classify":
         # The cut stays where training put it: val has photographs alone, and webcams would suffer.
-        sharpness = fitted(asked(live_predictor(course), parts[0]))["a"]
-        course = course.with_card(calibration={"a": sharpness, "b": 0.0})
+        sharpness = fitted(asked(live_predictor(experiment), parts[0]))["a"]
+        experiment = experiment.with_card(calibration={"a": sharpness, "b": 0.0})
     scores: dict[str, float] = {}
     for _ in range(2):
-        export_course(course.with_card(scores=scores), file, int8=True)
+        export_experiment(experiment.with_card(scores=scores), file, int8=True)
         scores = {}
         for data, val in zip(args.data, parts, strict=True):
             where = f", {data.name}" if len(parts) > 1 else ""
-            scores |= {f"{name}{where}": value for name, value in measured(file, val, course).items()}
+            scores |= {f"{name}{where}": value for name, value in measured(file, val, experiment).items()}
     put(file, args.out)
     if args.weights:
-        put_weights(course, args.out / f"{args.name}{WEIGHTS}")
+        put_weights(experiment, args.out / f"{args.name}{WEIGHTS}")
     print(f"{args.name}: {file.stat().st_size / 1e6:.2f} MB, {scores}")
 
 

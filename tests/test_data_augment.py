@@ -21,9 +21,9 @@ from handlens.train.augment.offline import (
     SHEET,
     STEPS,
     Order,
+    augment_set,
     changed,
     cut_out,
-    enlarge_set,
     steps_of,
     turned,
     turned_boxes,
@@ -155,7 +155,7 @@ def boxed(root: Path) -> LabelledSet:
 def test_only_train_grows_and_versions_keep_name_and_group(tmp_path: Path) -> None:
     write_set(boxed(tmp_path / "pictures"), tmp_path / "set")
     ticks: list[int] = []
-    whole = enlarge_set(open_set(tmp_path / "set"), tmp_path / "large", Order(times=3), 2, lambda: ticks.append(1))
+    whole = augment_set(open_set(tmp_path / "set"), tmp_path / "large", Order(times=3), 2, lambda: ticks.append(1))
     found = open_set(tmp_path / "large")
     assert [len(found.split(split)) for split in found.splits] == [12, 1, 1]
     assert len(whole) == 14
@@ -183,9 +183,9 @@ def test_only_train_grows_and_versions_keep_name_and_group(tmp_path: Path) -> No
 
 def test_workers_do_not_change_the_set_and_seeds_do(tmp_path: Path) -> None:
     found = boxed(tmp_path / "pictures")
-    enlarge_set(found, tmp_path / "a", Order(2, seed=1), 1)
-    enlarge_set(found, tmp_path / "b", Order(2, seed=1), 3)
-    enlarge_set(found, tmp_path / "c", Order(2, seed=2), 3)
+    augment_set(found, tmp_path / "a", Order(2, seed=1), 1)
+    augment_set(found, tmp_path / "b", Order(2, seed=1), 3)
+    augment_set(found, tmp_path / "c", Order(2, seed=2), 3)
     a, b, c = (sorted((tmp_path / name / "images" / "train").glob("*_aug1.jpg")) for name in "abc")
     assert len(a) == 4
     assert [path.read_bytes() for path in a] == [path.read_bytes() for path in b]
@@ -196,7 +196,7 @@ def test_class_folders_grow_within_their_classes(tmp_path: Path) -> None:
     image, _ = scene([(60, 60, 20, 20)])
     for split, name in (("train", "fist"), ("train", "open"), ("val", "fist")):
         save(tmp_path / "set" / split / name, "x.png", image)
-    enlarge_set(open_set(tmp_path / "set"), tmp_path / "large", Order(4))
+    augment_set(open_set(tmp_path / "set"), tmp_path / "large", Order(4))
     names = sorted(path.name for path in (tmp_path / "large/train/open").iterdir())
     assert [name[-10:] for name in names[1:]] == ["x_aug1.jpg", "x_aug2.jpg", "x_aug3.jpg"]
     assert names[0].endswith("x.png")
@@ -210,7 +210,7 @@ def test_masks_grow_with_their_pictures(tmp_path: Path) -> None:
         save(tmp_path / "set/images" / split, f"{split}.png", image)
         (tmp_path / "set/masks" / split).mkdir(parents=True)
         assert cv2.imwrite(str(tmp_path / "set/masks" / split / f"{split}.png"), where)
-    enlarge_set(open_set(tmp_path / "set"), tmp_path / "large", Order(6))
+    augment_set(open_set(tmp_path / "set"), tmp_path / "large", Order(6))
     found = open_set(tmp_path / "large")
     assert (found.kind, len(found.split("train")), len(found.split("val"))) == ("segment", 6, 1)
     for picture in found:
@@ -231,7 +231,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     tmp_path: Path, change: Callable[[LabelledSet], LabelledSet], order: Order, sentence: str
 ) -> None:
     with pytest.raises(InputError, match=sentence):
-        enlarge_set(change(boxed(tmp_path / "pictures")), tmp_path / "large", order)
+        augment_set(change(boxed(tmp_path / "pictures")), tmp_path / "large", order)
     assert not (tmp_path / "large").exists()
 
 
@@ -239,11 +239,11 @@ def test_an_unreadable_picture_is_told_and_left_out(tmp_path: Path) -> None:
     found = boxed(tmp_path / "pictures")
     found.pictures[0].path.write_bytes(b"\xff\xd8 nothing")
     told: list[FrameError] = []
-    whole = enlarge_set(found, tmp_path / "large", Order(2), on_error=told.append)
+    whole = augment_set(found, tmp_path / "large", Order(2), on_error=told.append)
     assert len(told) == 1
     assert len(whole.split("train")) == 6
     with pytest.raises(FrameError, match=r"same\.png"):
-        enlarge_set(found, tmp_path / "again", Order(2))
+        augment_set(found, tmp_path / "again", Order(2))
     assert not (tmp_path / "again").exists()
 
 
@@ -258,5 +258,5 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     (tmp_path / "large" / "mine.txt").write_text("x")
     with pytest.raises(OutputError, match="not empty"):
-        enlarge_set(boxed(tmp_path / "pictures"), tmp_path / "large", Order(2))
+        augment_set(boxed(tmp_path / "pictures"), tmp_path / "large", Order(2))
     assert [path.name for path in (tmp_path / "large").iterdir()] == ["mine.txt"]

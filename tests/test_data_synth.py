@@ -14,7 +14,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.data.formats.masks import read_masks
 from handlens.data.formats.yolo import read_yolo
 from handlens.synth.dataset import class_names, plan_tasks, stage_set
-from handlens.synth.labelled_scene import MASKS, Task, draw_shot, labelled
+from handlens.synth.labelled_scene import MASKS, Task, draw_labelled_scene, labelled
 
 SIZE = 96
 
@@ -95,7 +95,7 @@ def test_people_are_drawn_four_times_where_there_is_room() -> None:
 
 @pytest.mark.slow
 def test_other_labels_speak_of_the_same_touch() -> None:
-    shot = draw_shot(Task(1, 0, 0, SIZE, "regions"))
+    shot = draw_labelled_scene(Task(1, 0, 0, SIZE, "regions"))
     regions, one, three = (labelled(shot, labels).names for labels in ("regions", "facetouch", "three"))
     assert set(regions) - {"face", "hand"}, "this seed was chosen because its first picture is of a touch"
     assert one == ("facetouch",)

@@ -15,9 +15,9 @@ import handlens
 from handlens.cli.app import app
 from handlens.data import check, problems
 from handlens.data.formats.detect_format import FORMATS
-from handlens.train.augment.config import LOOKS, PLAIN, Look
+from handlens.train.augment.config import PLAIN, PRESETS, AugmentConfig
 from handlens.train.config import Plan, Settings
-from handlens.train.defaults import RECIPES, Recipe
+from handlens.train.defaults import DEFAULTS, NetDefaults
 from handlens.train.nets import catalog
 from handlens.weights import SHIPPED
 
@@ -30,13 +30,13 @@ SCRIPTS = sorted({found.groups() for text in DOCS.values() for found in SCRIPT.f
 
 def looks() -> str:
     rows = ["| look | what is not zero |", "|---|---|"]
-    for name, look in LOOKS.items():
+    for name, look in PRESETS.items():
         told = [f"{key} {value}" for key, value in dataclasses.asdict(look).items() if value != getattr(PLAIN, key)]
         rows.append(f"| `{name}` | {', '.join(told) or 'nothing: pictures as they are'} |")
     return "\n".join(rows)
 
 
-def recipe_row(name: str, recipe: Recipe) -> str:
+def recipe_row(name: str, recipe: NetDefaults) -> str:
     told: Mapping[str, object] = recipe.settings
     steps = told.get("schedule", Plan.schedule)
     words = [f"{recipe.size[0]}", told["optimiser"], f"{told['rate']:g}", steps, told["batch"], told["epochs"]]
@@ -45,12 +45,12 @@ def recipe_row(name: str, recipe: Recipe) -> str:
 
 def recipes() -> str:
     head = "| family | kind | input | optimiser | rate | schedule | batch | epochs | look |"
-    return "\n".join([head, "|---" * 9 + "|", *(recipe_row(*each) for each in RECIPES.items())])
+    return "\n".join([head, "|---" * 9 + "|", *(recipe_row(*each) for each in DEFAULTS.items())])
 
 
 def written(text: str) -> str:
     """The page with its two tables as the code has them."""
-    for mark, rows in (("LOOKS", looks()), ("RECIPES", recipes())):
+    for mark, rows in (("PRESETS", looks()), ("DEFAULTS", recipes())):
         begin, _, end = re.split(rf"(?s)(?<=<!-- {mark}: )(.*?)(?=<!-- /{mark} -->)", text)
         about = "tests/test_docs.py holds this table against the code -->"
         text = f"{begin}{about}\n\n{rows}\n\n{end}"
@@ -115,7 +115,7 @@ def test_hands_has_every_name_of_a_shipped_model(name: str) -> None:
     assert set(handlens.load(name).card.names) <= set(re.findall(r"\w+", row))
 
 
-@pytest.mark.parametrize("kind", [Plan, Look, Settings])
+@pytest.mark.parametrize("kind", [Plan, AugmentConfig, Settings])
 def test_every_setting_is_explained(kind: type) -> None:
     assert explained(kind) - {"task", "plan", "look"} <= first_column(DOCS["reference/settings.md"])
 

@@ -157,7 +157,7 @@ def test_without_on_error_the_sentence_is_raised(clock: FakeClock) -> None:
 def test_a_hanging_camera_does_not_keep_the_program_alive() -> None:
     code = """
 import time, numpy as np
-from handlens.io.live import Live
+from handlens.io.sources.live import Live
 from handlens.types import Frame
 def read(stopping):
     yield Frame(np.zeros((2, 2, 3), np.uint8))

@@ -14,7 +14,7 @@ from handlens.events import EventTracker
 from handlens.io.draw import FACE, HAND, draw
 from handlens.io.sinks.base import JsonLines
 from handlens.io.sinks.masks import MaskFiles, write_mask
-from handlens.io.sinks.paths import Places
+from handlens.io.sinks.paths import OutputPaths
 from handlens.result import Result
 from handlens.summary import Summary
 from handlens.types import Frame, Image, Mask
@@ -167,7 +167,7 @@ class TestFiles:
 
     def test_names_are_given_in_order_and_never_twice(self, tmp_path):
         kept = [str(tmp_path / "b.png"), str(tmp_path / "c_mask.png"), str(tmp_path / "d_masks" / "1.png")]
-        places = Places(tmp_path, kept, "segment")
+        places = OutputPaths(tmp_path, kept, "segment")
         named = [
             (
                 places.drawing(source).name,
@@ -188,7 +188,7 @@ class TestFiles:
         ]
 
     def test_other_tasks_keep_the_names_they_had(self, tmp_path):
-        places = Places(tmp_path)
+        places = OutputPaths(tmp_path)
         assert [places.drawing(name).name for name in ("a.png", "a.jpg", "a_mask.png")] == [
             "a.png",
             "a.jpg",
@@ -197,7 +197,7 @@ class TestFiles:
 
     def test_a_line_names_the_mask_that_was_written_before_it(self, tmp_path):
         lines = JsonLines(tmp_path / "a.jsonl")
-        with MaskFiles(Places(tmp_path / "out", (), "segment"), lines) as sink:
+        with MaskFiles(OutputPaths(tmp_path / "out", (), "segment"), lines) as sink:
             for number in range(3):
                 sink.write(Frame(quadrants(200, 160), number, number / 10, "c.mp4"), result(Mask(classes(), NAMES)))
         told = [json.loads(line)["value"]["mask"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]

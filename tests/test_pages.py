@@ -16,7 +16,7 @@ from handlens.io.pictures.header import read_header, tiff_pages
 from handlens.io.pictures.read import decode_pictures, read_pictures
 from handlens.io.reading import Reading
 from handlens.io.sinks.annotated import Annotated
-from handlens.io.sinks.paths import Places
+from handlens.io.sinks.paths import OutputPaths
 from handlens.io.sources.files import Files
 from handlens.types import Image
 
@@ -110,7 +110,7 @@ def test_pages_are_drawn_one_by_one(tmp_path: Path) -> None:
         "a_page2.png",
         "a_page3.png",
     ]
-    assert Places("o", task="segment").mask("a.tif", 2).name == "a_page3_mask.png"
+    assert OutputPaths("o", task="segment").mask("a.tif", 2).name == "a_page3_mask.png"
 
 
 # --- HEIC and AVIF

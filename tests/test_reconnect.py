@@ -139,7 +139,7 @@ class PulledOut:
 def test_a_camera_that_is_pulled_out_and_put_in_again_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
     for room in ("camera", "reconnect", "live"):
-        monkeypatch.setattr(f"handlens.io.{room}.time", clock)
+        monkeypatch.setattr(f"handlens.io.sources.{room}.time", clock)
     monkeypatch.setattr("handlens.io.sources.live.Grabber", play_in_step(clock))
     devices = [PulledOut(1), PulledOut(1)]
     said: list[str] = []

@@ -14,7 +14,7 @@ from handlens.synth.hand_bones import POSES, named_pose
 from handlens.synth.hand_model import VIEWS, render_hand
 from handlens.synth.hand_on_face import Skin, distance, gap_along, place, regions_met, settle
 from handlens.synth.hand_plans import GESTURES, KINDS
-from handlens.synth.hand_skin import HandLook
+from handlens.synth.hand_skin import HandAppearance
 from handlens.synth.scene import REGIONS, Stage, random_stage, render_scene
 
 SIZE = (120, 160)
@@ -60,7 +60,7 @@ def test_every_pose_can_be_rendered(pose: str) -> None:
 
 def test_skin_tone_goes_from_light_to_dark() -> None:
     def brightness(tone: float) -> float:
-        look = HandLook(tone=tone, sleeve=None)
+        look = HandAppearance(tone=tone, sleeve=None)
         rgb, alpha, _, _ = render_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", look=look)
         return float(rgb[alpha > 0.9].mean())
 
@@ -84,7 +84,9 @@ def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones(stag
 def test_a_hand_falls_onto_the_skin_and_stops_where_it_is_told() -> None:
     skin, up = plate(), np.array([0, 0, 1], np.float32)
     spot = np.array([30, 0, 0], np.float32)
-    hand = place(named_pose("point"), HandLook(), False, "index", spot, up, np.array([0, -1, 0.6], np.float32), 0.4)
+    hand = place(
+        named_pose("point"), HandAppearance(), False, "index", spot, up, np.array([0, -1, 0.6], np.float32), 0.4
+    )
     resting, met = settle(hand.moved(50 * up), skin, up)
     assert regions_met(skin, np.array([0, 1, 2, 3])) == (4,)
     assert met == (5,), "the fingertip lies on the right half of the plate"

@@ -19,7 +19,7 @@ from tiny_models import brightness_model
 
 from handlens.errors import InputError, OutputError
 from handlens.io import atomic as draft_room
-from handlens.io.atomic import Draft, LineFile
+from handlens.io.atomic import AtomicFile, LineFile
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.threaded import Threaded
@@ -61,7 +61,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> type[FullDisk]:
 def test_a_draft_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         draft.write(b"new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -69,22 +69,22 @@ def test_a_draft_appears_only_when_it_is_complete(tmp_path: Path) -> None:
 
 
 def test_a_draft_is_kept_on_ctrl_c_and_removed_on_errors(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Draft(tmp_path / "a") as draft:
+    with pytest.raises(KeyboardInterrupt), AtomicFile(tmp_path / "a") as draft:
         fail(draft.write(b"so far"), KeyboardInterrupt)
     assert (tmp_path / "a").read_bytes() == b"so far"
-    with pytest.raises(RuntimeError), Draft(tmp_path / "b") as draft:
+    with pytest.raises(RuntimeError), AtomicFile(tmp_path / "b") as draft:
         fail(draft.write(b"so far"), RuntimeError)
     assert os.listdir(tmp_path) == ["a"]
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"the folder '.*none' does not exist"):
-        Draft(tmp_path / "none" / "a")
+        AtomicFile(tmp_path / "none" / "a")
     with pytest.raises(OutputError, match="is a folder"):
-        Draft(tmp_path)
+        AtomicFile(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="was not written"):
-        Draft(tmp_path / "file" / "a")
+        AtomicFile(tmp_path / "file" / "a")
     with pytest.raises(OutputError, match="give a folder"), Annotated(tmp_path / "file"):
         pass
 

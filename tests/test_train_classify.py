@@ -20,7 +20,7 @@ from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError
 from handlens.predictor import load
 from handlens.runner import OnnxRunner
-from handlens.train.augment.config import LOOKS
+from handlens.train.augment.config import PRESETS
 from handlens.train.loader.auto_split import divided
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.turned_labels import direction_hint
@@ -167,7 +167,7 @@ def test_pictures_of_all_sizes_and_modes_make_one_batch(tmp_path: Path) -> None:
     for options, look, channels in (({"silhouette": 1.0}, "shape", 1), ({}, "silhouette", 1), ({}, "hand", 3)):
         card = ModelCard("m", "gesture", "classify", found.names, (64, 64), "letterbox", options=options)
         said: list[str] = []
-        samples = Samples(found, card, LOOKS[look], channels=channels)
+        samples = Samples(found, card, PRESETS[look], channels=channels)
         (batch,) = Batches(samples, 8, on_skip=said.append)
         assert said == []
         assert batch["image"].shape == (8, channels, 64, 64)

@@ -17,10 +17,10 @@ from handlens.cli import run
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.runner import OnnxRunner
-from handlens.train.augment.config import Look, find_look
-from handlens.train.augment.geometry import draw_move
+from handlens.train.augment.config import AugmentConfig, find_preset
+from handlens.train.augment.geometry import draw_transform
 from handlens.train.checkpoints import read_checkpoint
-from handlens.train.initial_weights import begin_encoder, rebuilt, start_from
+from handlens.train.initial_weights import load_encoder_weights, load_initial_weights, rebuilt
 from handlens.train.nets.masknets import UNet
 from handlens.train.run import prepared
 
@@ -99,13 +99,13 @@ def test_few_pictures_are_told_of_the_stronger_look(tmp_path: Path, capsys) -> N
 
 def test_the_look_for_few_frames_shows_near_and_far_and_never_beside_the_picture() -> None:
     rng = np.random.default_rng(0)
-    moves = [draw_move(rng, find_look("few")) for _ in range(2000)]
+    moves = [draw_transform(rng, find_preset("few")) for _ in range(2000)]
     zooms = np.array([move.zoom for move in moves])
     assert 0.5 <= zooms.min() < 0.55
     assert 1.8 < zooms.max() <= 2
     assert np.median(zooms) == pytest.approx(1, abs=0.05)
     rng = np.random.default_rng(0)
-    moves = [draw_move(rng, Look(zoom=1.0, crop=1.0)) for _ in range(2000)]
+    moves = [draw_transform(rng, AugmentConfig(zoom=1.0, crop=1.0)) for _ in range(2000)]
     room = np.array([max(0.0, move.zoom - 1) / 2 for move in moves])
     across = np.array([abs(move.shift[0]) for move in moves])
     assert (across <= room + 1e-9).all()
@@ -116,7 +116,7 @@ def test_another_head_is_made_of_the_old_one_and_the_body_is_kept(tmp_path: Path
     torch.manual_seed(0)
     taught, net = UNet(3), UNet(1)
     torch.save(taught.state_dict(), tmp_path / "three.pt")
-    said = start_from(net, str(tmp_path / "three.pt"), ("background", "skin"))
+    said = load_initial_weights(net, str(tmp_path / "three.pt"), ("background", "skin"))
     made = "the last layer, 'out', is made anew of what it knew"
     assert said == f"took 30 of 30 tensors from '{tmp_path / 'three.pt'}'; {made}"
     assert torch.equal(net.up[2][1][0].weight, taught.up[2][1][0].weight)
@@ -138,7 +138,7 @@ def test_a_head_of_no_known_place_begins_by_chance(tmp_path: Path) -> None:
     torch.save(UNet(3).state_dict(), tmp_path / "three.pt")
     net = UNet(1)
     before = net.out.weight.clone()
-    assert start_from(net, str(tmp_path / "three.pt")).endswith("; the layer 'out' begins by chance")
+    assert load_initial_weights(net, str(tmp_path / "three.pt")).endswith("; the layer 'out' begins by chance")
     assert torch.equal(net.out.weight, before)
 
 
@@ -153,13 +153,13 @@ def test_a_run_of_other_classes_is_a_beginning(tmp_path: Path, capsys) -> None:
     assert OnnxRunner(tmp_path / "b" / "unet.onnx").card.names == ("background", "hand")
     taught = read_checkpoint(tmp_path / "a" / "best.ckpt")
     net = UNet(1)
-    start_from(net, str(tmp_path / "a"), ("background", "face"))
+    load_initial_weights(net, str(tmp_path / "a"), ("background", "face"))
     kernel = taught["state_dict"]["net.out.weight"]
     torch.testing.assert_close(net.out.weight.detach()[0], kernel[2] - kernel[0])
     turned = UNet(3)
-    start_from(turned, str(tmp_path / "a"), ("background", "face", "hand"))
+    load_initial_weights(turned, str(tmp_path / "a"), ("background", "face", "hand"))
     assert torch.equal(turned.out.weight, kernel[[0, 2, 1]])
-    assert start_from(turned, str(tmp_path / "a"), ("background", "hand", "face")).endswith("/a'")
+    assert load_initial_weights(turned, str(tmp_path / "a"), ("background", "hand", "face")).endswith("/a'")
     assert torch.equal(turned.out.weight, kernel)
 
 
@@ -196,13 +196,13 @@ def test_without_pretrained_weights_the_encoder_learns(tmp_path: Path, capsys) -
     from handlens.train.nets.masknets import VGGDecoder
 
     net = VGGDecoder()
-    begin_encoder(net, "vgg", "none")
+    load_encoder_weights(net, "vgg", "none")
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
 def test_a_net_without_an_encoder_says_so() -> None:
     with pytest.raises(InputError, match="'unet' has no pretrained encoder, as vgg and deeplabv3plus have"):
-        begin_encoder(UNet(), "unet", "imagenet")
+        load_encoder_weights(UNet(), "unet", "imagenet")
 
 
 OFFLINE = [

@@ -66,12 +66,12 @@ def test_copies_are_left_out_together() -> None:
     features = np.repeat(rng.normal(size=(8, 30)), 2, axis=0)  # one picture in both classes, eight times over
     flattered = leave_out(views(label, features + 1e-3 * rng.normal(size=features.shape)))
     kin = np.repeat(np.arange(8), 2).tolist()
-    honest = leave_out(views(label, features, kin=kin))
+    honest = leave_out(views(label, features, group_key=kin))
     assert flattered.folds == 16
     assert honest.folds == 8
     twice = [0, 0, 1, 1] * 4  # two copies of each picture, and nothing that tells the classes apart
     alone = leave_out(views(twice, features))
-    together = leave_out(views(twice, features, kin=kin))
+    together = leave_out(views(twice, features, group_key=kin))
     assert (alone.logits.argmax(1) == np.array(twice)).mean() > 0.9
     assert (together.logits.argmax(1) == np.array(twice)).mean() < 0.8
 

@@ -93,7 +93,7 @@ def test_what_a_model_says_becomes_a_card_that_evaluates_better():
         return lambda: np.full((16, 16, 3), number, np.uint8)
 
     pictures = [
-        Labelled(Path(f"{n}.png"), labels=[1 - k], pixels=pixels(n), group=told.kin[n])
+        Labelled(Path(f"{n}.png"), labels=[1 - k], pixels=pixels(n), group=told.group_key[n])
         for n, k in enumerate(told.truth)
     ]
     found = LabelledSet("classify", PAIR[::-1], [*pictures, Labelled(Path("x.png"), labels=[0], pixels=broken)])

@@ -14,11 +14,11 @@ torch = pytest.importorskip("torch")
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import InputError
 from handlens.preprocess import PAD, resize
-from handlens.train.augment.config import LOOKS, Look, find_look
+from handlens.train.augment.config import PRESETS, AugmentConfig, find_preset
 from handlens.train.loader.loader import Batches, Samples, collate
 from handlens.train.loader.pictures import Reading
 
-EVERYTHING = dataclasses.replace(LOOKS["webcam"], mosaic=0.5, mixup=0.3, perspective=0.05, light=0.5, upside=0.2)
+EVERYTHING = dataclasses.replace(PRESETS["webcam"], mosaic=0.5, mixup=0.3, perspective=0.05, light=0.5, upside=0.2)
 
 
 def same(first, second):
@@ -40,7 +40,7 @@ def pixels(sample):
 @pytest.mark.parametrize("cache", [False, True])
 def test_an_unchanged_sample_is_what_inference_sees(tmp_path, rule, cache):
     found = detect_set(tmp_path)
-    samples = Samples(found, card(rule=rule), Look(), cache=cache)
+    samples = Samples(found, card(rule=rule), AugmentConfig(), cache=cache)
     for number, picture in enumerate(found):
         sample, (seen, geometry) = samples[(3, number)], resize(picture.image(), card(rule=rule))
         assert np.array_equal(pixels(sample), seen)
@@ -51,13 +51,13 @@ def test_an_unchanged_sample_is_what_inference_sees(tmp_path, rule, cache):
 def test_a_large_jpeg_that_is_not_changed_is_decoded_whole(tmp_path):
     path = save_picture(tmp_path / "large.jpg", noise(900, 1200))
     found = LabelledSet("detect", ("a",), (Labelled(path),))
-    sample = Samples(found, card(64), Look(hue=0.0, flip=0.0))[(0, 0)]
+    sample = Samples(found, card(64), AugmentConfig(hue=0.0, flip=0.0))[(0, 0)]
     assert np.array_equal(pixels(sample), resize(found.pictures[0].image(), card(64))[0])
 
 
 def test_a_mirrored_sample_is_the_mirrored_picture(tmp_path):
     found = detect_set(tmp_path)
-    samples = Samples(found, card(rule="fit"), Look(flip=0.5))
+    samples = Samples(found, card(rule="fit"), AugmentConfig(flip=0.5))
     mirrored = 0
     for number, picture in enumerate(found):
         seen, geometry = resize(picture.image(), card(rule="fit"))
@@ -102,7 +102,7 @@ def test_an_epoch_that_is_left_early_does_not_disturb_the_next(tmp_path):
 
 def test_every_picture_comes_once_and_measuring_keeps_the_order(tmp_path):
     found = classify_set(tmp_path, [np.full((8, 8, 3), 10 * n, np.uint8) for n in range(10)])
-    samples = Samples(found, card(8, kind="classify"), Look())
+    samples = Samples(found, card(8, kind="classify"), AugmentConfig())
 
     def levels(batches, epoch=0):
         return [[int(v) // 10 for v in batch["image"][:, 0, 0, 0]] for batch in batches.epoch(epoch)]
@@ -120,7 +120,7 @@ def test_every_picture_comes_once_and_measuring_keeps_the_order(tmp_path):
 
 def test_people_with_many_pictures_weigh_less(tmp_path):
     found = detect_set(tmp_path, 26)  # one picture of the first person, 25 of the second
-    samples = Samples(found, card(8), Look(), balance=True)
+    samples = Samples(found, card(8), AugmentConfig(), balance=True)
     indices = [index for _, index in Batches(samples, 1, epoch_size=600).sampler]
     share = sum(index % 26 == 0 for index in indices) / 600
     assert share == pytest.approx(1 / (1 + 5), abs=0.05)
@@ -165,7 +165,7 @@ def test_a_broken_picture_is_told_once_and_another_is_taken(tmp_path, workers):
 def test_a_broken_picture_is_a_line_on_stderr(tmp_path, capsys):
     found = detect_set(tmp_path)
     path = break_picture(found, 0)
-    list(Batches(Samples(found, card(), Look(), cache=True), 4).epoch(0))
+    list(Batches(Samples(found, card(), AugmentConfig(), cache=True), 4).epoch(0))
     assert [str(path) in line for line in capsys.readouterr().err.splitlines()] == [True]
 
 
@@ -175,7 +175,7 @@ def test_a_set_that_cannot_be_read_is_one_sentence(tmp_path, workers):
     for number in range(4):
         break_picture(found, number)
     with pytest.raises(InputError, match=r"too many pictures cannot be read, such as: '.*\.png' is"):
-        list(Batches(Samples(found, card(), Look()), 2, workers=workers).epoch(0))
+        list(Batches(Samples(found, card(), AugmentConfig()), 2, workers=workers).epoch(0))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -192,28 +192,28 @@ def test_a_set_that_cannot_be_read_is_one_sentence(tmp_path, workers):
 def test_a_wrong_mask_comes_out_of_a_worker_as_itself(tmp_path, workers, mask, sentence):
     found = segment_set(tmp_path, [noise(8, 8)], [mask])
     with pytest.raises(InputError, match=sentence):
-        list(Batches(Samples(found, card(8, kind="segment"), Look()), 1, workers=workers).epoch(0))
+        list(Batches(Samples(found, card(8, kind="segment"), AugmentConfig()), 1, workers=workers).epoch(0))
 
 
 def test_wrong_sets_are_refused_before_training(tmp_path):
     found = detect_set(tmp_path)
     with pytest.raises(InputError, match="no pictures to train on"):
-        Samples(found.having([]), card(), Look())
+        Samples(found.having([]), card(), AugmentConfig())
     wrong = Labelled(tmp_path / "x.png", boxes=np.array([[0, 0, 5, 5]], np.float32), labels=np.array([2]))
     with pytest.raises(InputError, match=r"x\.png' has the class 2, but the names even, odd allow 0 to 1"):
-        Samples(found.having([wrong]), card(), Look())
+        Samples(found.having([wrong]), card(), AugmentConfig())
     with pytest.raises(InputError, match="the seed must be 0 or more"):
-        Samples(found, card(), Look(), seed=-1)
+        Samples(found, card(), AugmentConfig(), seed=-1)
     folders = classify_set(tmp_path, [noise(8, 8)])
     with pytest.raises(InputError, match="mosaic and mixup are for detectors"):
-        Samples(folders, card(kind="classify"), Look(mosaic=0.5))
+        Samples(folders, card(kind="classify"), AugmentConfig(mosaic=0.5))
     with pytest.raises(InputError, match="has 0 labels; a classifier needs exactly one"):
-        Samples(folders.having([Labelled(tmp_path / "x.png")]), card(kind="classify"), Look())
+        Samples(folders.having([Labelled(tmp_path / "x.png")]), card(kind="classify"), AugmentConfig())
 
 
 def test_what_does_not_fit_in_memory_is_not_kept(tmp_path, capsys, monkeypatch):
     found = detect_set(tmp_path)
-    samples = Samples(found, card(), Look())
+    samples = Samples(found, card(), AugmentConfig())
     assert not samples.pictures.keep(limit=8 * 64 * 64 * 3 - 1)
     assert samples.pictures.keep(limit=8 * 64 * 64 * 3)
     for picture in found:
@@ -227,14 +227,14 @@ def test_samples_can_be_sent_to_a_process_that_is_not_forked(tmp_path):
 
 
 def test_looks_have_names_and_limits():
-    assert find_look("mosaic").mosaic == 1.0
+    assert find_preset("mosaic").mosaic == 1.0
     with pytest.raises(InputError, match="unknown look 'mosiac': did you mean 'mosaic'"):
-        find_look("mosiac")
+        find_preset("mosiac")
     with pytest.raises(InputError, match=r"'flip' must lie between 0 and 1, got 1\.5"):
-        Look(flip=1.5)
+        AugmentConfig(flip=1.5)
     with pytest.raises(InputError, match="unknown fill 'gray': did you mean 'grey'"):
-        Look(fill="gray")
-    closing = Look(mosaic=1.0, mixup=0.2, flip=0.5, closing=0.25)
+        AugmentConfig(fill="gray")
+    closing = AugmentConfig(mosaic=1.0, mixup=0.2, flip=0.5, closing=0.25)
     assert [closing.at(epoch, 8).mosaic for epoch in range(8)] == [1.0] * 6 + [0.0] * 2
-    assert closing.at(7, 8) == Look(flip=0.5, closing=0.25)
+    assert closing.at(7, 8) == AugmentConfig(flip=0.5, closing=0.25)
     assert closing.at(7, None) == closing

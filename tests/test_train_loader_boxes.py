@@ -11,20 +11,22 @@ torch = pytest.importorskip("torch")
 from handlens.boxes import iou
 from handlens.io.pictures.read import read_picture
 from handlens.preprocess import resize
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.train.loader.loader import Samples
 from handlens.train.loader.mosaic import followed
 from handlens.train.loader.pictures import read_smaller
 
 MOVES = {
-    "nothing": Look(),
-    "mirrored": Look(flip=1.0),
-    "upside down": Look(upside=1.0),
-    "turned": Look(degrees=25.0),
-    "shifted and zoomed": Look(translate=0.05, scale=0.3),
-    "sheared": Look(shear=12.0),
-    "in perspective": Look(perspective=0.1),
-    "all together": Look(flip=0.5, upside=0.5, degrees=20, translate=0.04, scale=0.15, shear=5, perspective=0.04),
+    "nothing": AugmentConfig(),
+    "mirrored": AugmentConfig(flip=1.0),
+    "upside down": AugmentConfig(upside=1.0),
+    "turned": AugmentConfig(degrees=25.0),
+    "shifted and zoomed": AugmentConfig(translate=0.05, scale=0.3),
+    "sheared": AugmentConfig(shear=12.0),
+    "in perspective": AugmentConfig(perspective=0.1),
+    "all together": AugmentConfig(
+        flip=0.5, upside=0.5, degrees=20, translate=0.04, scale=0.15, shear=5, perspective=0.04
+    ),
 }
 LARGE = 2500  # a spot with more pixels cannot be what is left of a rectangle of which 90 % are cut off
 
@@ -64,7 +66,9 @@ def test_the_box_is_where_the_rectangle_is(tmp_path, name, rule):
 
 @pytest.mark.parametrize("rule", ["letterbox", "stretch", "fit"])
 def test_a_box_is_right_to_a_tenth_of_a_pixel(tmp_path, rule):
-    samples = Samples(lit_set(tmp_path, 3), card(160, rule), Look(flip=0.5, degrees=15, scale=0.04, fill="black"))
+    samples = Samples(
+        lit_set(tmp_path, 3), card(160, rule), AugmentConfig(flip=0.5, degrees=15, scale=0.04, fill="black")
+    )
     for number in range(15):
         sample = samples[(0, number)]
         light, box = sample["image"][0].double(), sample["boxes"][0, 1:]
@@ -77,7 +81,7 @@ def test_a_box_is_right_to_a_tenth_of_a_pixel(tmp_path, rule):
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(96, 128), (480, 200), (90, 90)])
 def test_the_boxes_of_a_mosaic_are_where_the_rectangles_are(tmp_path, size):
-    look = Look(mosaic=1.0, flip=0.5, upside=0.3, translate=0.1, scale=0.4)
+    look = AugmentConfig(mosaic=1.0, flip=0.5, upside=0.3, translate=0.1, scale=0.4)
     samples = Samples(lit_set(tmp_path, 6, size), card(160), look)
     counts = [follow(samples[(epoch, number)]) for epoch in range(6) for number in range(6)]
     assert max(counts) == 4
@@ -85,7 +89,7 @@ def test_the_boxes_of_a_mosaic_are_where_the_rectangles_are(tmp_path, size):
 
 
 def test_the_boxes_of_a_turned_mosaic_hold_the_rectangles(tmp_path):
-    samples = Samples(lit_set(tmp_path, 6), card(160), Look(mosaic=1.0, degrees=10, shear=3, perspective=0.03))
+    samples = Samples(lit_set(tmp_path, 6), card(160), AugmentConfig(mosaic=1.0, degrees=10, shear=3, perspective=0.03))
     whole = 0
     for epoch in range(12):
         sample = samples[(epoch, 0)]
@@ -102,7 +106,7 @@ def test_a_large_jpeg_decoded_small_keeps_its_boxes(tmp_path):
     found = lit_set(tmp_path, 2, (1203, 1609), ".jpg")
     assert read_smaller(found.pictures[0].path, (160, 160))[0].shape == (301, 403, 3)
     for rule in ("letterbox", "stretch", "fit"):
-        samples = Samples(found, card(160, rule), Look(degrees=10.0, flip=0.5))
+        samples = Samples(found, card(160, rule), AugmentConfig(degrees=10.0, flip=0.5))
         assert [follow(samples[(epoch, 0)]) for epoch in range(4)] == [1] * 4
 
 
@@ -136,7 +140,7 @@ def test_what_is_hardly_left_goes():
 
 def test_two_pictures_in_one_keep_the_boxes_of_both(tmp_path):
     found = lit_set(tmp_path, 2)
-    samples = Samples(found, card(160), Look(mixup=1.0))
+    samples = Samples(found, card(160), AugmentConfig(mixup=1.0))
     counts = {len(samples[(epoch, 0)]["boxes"]) for epoch in range(6)}
     assert counts == {2}
     assert samples[(0, 0)]["image"].max() < 255 or samples[(0, 0)]["boxes"][:, 0].unique().numel() == 1
@@ -146,13 +150,13 @@ def test_a_box_that_is_painted_over_goes(tmp_path):
     found = detect_set(tmp_path, 4)
     small = np.array([[60, 30, 68, 38]], np.float32)
     found = found.having([p.__class__(p.path, boxes=small, labels=np.array([0])) for p in found])
-    samples = Samples(found, card(128), Look(erase=1.0))
+    samples = Samples(found, card(128), AugmentConfig(erase=1.0))
     counts = [len(samples[(epoch, number)]["boxes"]) for epoch in range(15) for number in range(4)]
     assert 0 < sum(counts) < len(counts)
 
 
 def test_four_pictures_without_boxes_make_an_empty_sample(tmp_path):
     found = detect_set(tmp_path, 1)  # its picture has none
-    sample = Samples(found, card(), Look(mosaic=1.0, mixup=1.0, degrees=5.0))[(0, 0)]
+    sample = Samples(found, card(), AugmentConfig(mosaic=1.0, mixup=1.0, degrees=5.0))[(0, 0)]
     assert sample["boxes"].shape == (0, 5)
     assert sample["image"].shape == (3, 64, 64)

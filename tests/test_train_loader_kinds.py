@@ -14,7 +14,7 @@ from handlens.errors import InputError
 from handlens.kinds.classify import decode
 from handlens.kinds.segment import encode
 from handlens.preprocess import resize
-from handlens.train.augment.config import LOOKS, Look
+from handlens.train.augment.config import PRESETS, AugmentConfig
 from handlens.train.augment.geometry import IGNORE
 from handlens.train.augment.photometric import coloured, photometric
 from handlens.train.loader.loader import Batches, Samples
@@ -36,10 +36,15 @@ def bearing(image):
     return math.degrees(math.atan2(width / 2 - (x.mean() + 0.5), height / 2 - (y.mean() + 0.5)))
 
 
-@pytest.mark.parametrize("look", [
-    Look(degrees=80.0, fill="black"), Look(degrees=180.0, flip=0.5, fill="black"), Look(upside=0.5, fill="black"),
-    Look(degrees=40.0, shear=15.0, flip=0.5, upside=0.5, fill="black"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "look",
+    [
+        AugmentConfig(degrees=80.0, fill="black"),
+        AugmentConfig(degrees=180.0, flip=0.5, fill="black"),
+        AugmentConfig(upside=0.5, fill="black"),
+        AugmentConfig(degrees=40.0, shear=15.0, flip=0.5, upside=0.5, fill="black"),
+    ],
+)
 def test_the_angle_says_how_far_the_hand_is_turned(tmp_path, look):
     samples = Samples(classify_set(tmp_path, [pointer()]), card(80, kind="classify"), look, angle=True)
     for epoch in range(20):
@@ -51,7 +56,9 @@ def test_the_angle_says_how_far_the_hand_is_turned(tmp_path, look):
 
 
 def test_the_angle_means_what_the_answer_means(tmp_path):
-    samples = Samples(classify_set(tmp_path, [pointer()]), card(80, kind="classify"), Look(degrees=80), angle=True)
+    samples = Samples(
+        classify_set(tmp_path, [pointer()]), card(80, kind="classify"), AugmentConfig(degrees=80), angle=True
+    )
     sample = next(s for s in (samples[(epoch, 0)] for epoch in range(20)) if s["angle"][1] > 0.5)
     label = decode({"probabilities": np.ones((1, 2), np.float32), "angle": sample["angle"].numpy()[None]},
                    card(80, kind="classify"))[0]  # fmt: skip
@@ -62,25 +69,29 @@ def test_the_angle_means_what_the_answer_means(tmp_path):
 
 def test_an_upright_sample_has_no_turn(tmp_path):
     found = classify_set(tmp_path, [noise(50, 40, n) for n in range(4)])
-    batch = next(iter(Batches(Samples(found, card(32, kind="classify"), Look(), angle=True), 4, shuffle=False)))
+    batch = next(
+        iter(Batches(Samples(found, card(32, kind="classify"), AugmentConfig(), angle=True), 4, shuffle=False))
+    )
     assert batch["angle"].tolist() == [[1, 0]] * 4
     assert batch["label"].tolist() == [0, 1, 0, 1]
     assert batch["label"].dtype == torch.int64
-    assert "angle" not in Samples(found, card(32, kind="classify"), Look())[(0, 0)]
+    assert "angle" not in Samples(found, card(32, kind="classify"), AugmentConfig())[(0, 0)]
 
 
 def test_silhouettes_have_one_channel_with_the_same_levels(tmp_path):
     levels = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
-    samples = Samples(classify_set(tmp_path, [levels]), card(16, kind="classify"), Look(), channels=1)
+    samples = Samples(classify_set(tmp_path, [levels]), card(16, kind="classify"), AugmentConfig(), channels=1)
     assert samples[(0, 0)]["image"].numpy().tolist() == levels[None, :, :, 0].tolist()
-    moved = Samples(classify_set(tmp_path, [pointer()]), card(50, kind="classify"), LOOKS["silhouette"], channels=1)
+    moved = Samples(classify_set(tmp_path, [pointer()]), card(50, kind="classify"), PRESETS["silhouette"], channels=1)
     assert moved[(0, 0)]["image"].shape == (1, 50, 50)
     assert all((moved[(epoch, 0)]["image"][0, [0, 0, -1, -1], [0, -1, 0, -1]] == 0).all() for epoch in range(5))
 
 
 def test_the_edge_hides_that_a_picture_was_turned(tmp_path):
     image = np.full((60, 60, 3), (200, 150, 90), np.uint8)
-    sample = Samples(classify_set(tmp_path, [image]), card(60, kind="classify"), Look(degrees=80, fill="edge"))[(0, 0)]
+    sample = Samples(
+        classify_set(tmp_path, [image]), card(60, kind="classify"), AugmentConfig(degrees=80, fill="edge")
+    )[(0, 0)]
     assert (sample["image"].numpy().transpose(1, 2, 0) == (200, 150, 90)).all()
 
 
@@ -97,7 +108,7 @@ def test_an_unchanged_mask_is_what_evaluation_compares_with(tmp_path, rule, size
     image, _ = hand()
     mask = (noise(120, 160)[..., 0] > 128).astype(np.uint8)
     the_card = card(size, rule, "segment", ("background", "hand"))
-    sample = Samples(segment_set(tmp_path, [image], [mask]), the_card, Look())[(0, 0)]
+    sample = Samples(segment_set(tmp_path, [image], [mask]), the_card, AugmentConfig())[(0, 0)]
     seen, geometry = resize(image, the_card)
     assert np.array_equal(sample["image"].numpy().transpose(1, 2, 0), seen)
     classes = encode(Mask(mask, ("background", "hand")), geometry)["probabilities"][0]
@@ -112,10 +123,10 @@ def test_an_unchanged_mask_is_what_evaluation_compares_with(tmp_path, rule, size
 @pytest.mark.parametrize(
     "look",
     [
-        Look(flip=1.0),
-        Look(upside=1.0),
-        Look(degrees=40.0, translate=0.1, scale=0.4, shear=10.0, fill="black"),
-        Look(perspective=0.1, fill="black"),
+        AugmentConfig(flip=1.0),
+        AugmentConfig(upside=1.0),
+        AugmentConfig(degrees=40.0, translate=0.1, scale=0.4, shear=10.0, fill="black"),
+        AugmentConfig(perspective=0.1, fill="black"),
     ],
 )
 def test_the_mask_moves_with_the_picture(tmp_path, look):
@@ -132,7 +143,7 @@ def test_the_mask_moves_with_the_picture(tmp_path, look):
 def test_what_is_painted_over_is_not_asked_for(tmp_path):
     _, mask = hand()
     found = segment_set(tmp_path, [np.zeros((120, 160, 3), np.uint8)], [mask])
-    sample = Samples(found, card(96, "stretch", "segment"), Look(erase=1.0))[(0, 0)]
+    sample = Samples(found, card(96, "stretch", "segment"), AugmentConfig(erase=1.0))[(0, 0)]
     painted = sample["image"].numpy().any(axis=0)
     assert painted.sum() > 100
     assert (sample["mask"].numpy()[painted] == IGNORE).all()
@@ -151,14 +162,14 @@ def test_classes_are_counted(tmp_path):
 
 def test_light_and_colour_change_as_far_as_they_are_told():
     image = noise(60, 80)
-    same = photometric(np.random.default_rng(0), image, Look())
+    same = photometric(np.random.default_rng(0), image, AugmentConfig())
     assert same is image
     for name in ("hue", "saturation", "value", "light", "grey", "blur", "noise", "jpeg"):
-        changed = [photometric(np.random.default_rng(n), image, Look(**{name: 0.5})) for n in range(6)]
+        changed = [photometric(np.random.default_rng(n), image, AugmentConfig(**{name: 0.5})) for n in range(6)]
         assert any(not np.array_equal(one, image) for one in changed), name
         assert all(one.shape == image.shape and one.dtype == np.uint8 for one in changed), name
         assert not np.array_equal(changed[0], changed[1]) or not np.array_equal(changed[1], changed[2]), name
-    grey = photometric(np.random.default_rng(0), image, Look(grey=1.0))
+    grey = photometric(np.random.default_rng(0), image, AugmentConfig(grey=1.0))
     assert np.ptp(grey, axis=2).max() == 0
     red = np.full((4, 4, 3), (200, 0, 0), np.uint8)
     assert coloured(red, 1 / 3, 0, 0)[0, 0].tolist() == [0, 200, 0]
@@ -168,7 +179,7 @@ def test_light_and_colour_change_as_far_as_they_are_told():
 def test_noise_reaches_pictures_of_any_size():
     for size in (20, 640, 700):
         grey = np.full((size, 30, 3), 128, np.uint8)
-        noisy = photometric(np.random.default_rng(0), grey, Look(noise=1.0))
+        noisy = photometric(np.random.default_rng(0), grey, AugmentConfig(noise=1.0))
         assert noisy.shape == grey.shape
         assert 1 < noisy.std() < 16
 
@@ -177,6 +188,6 @@ def test_a_card_of_another_kind_of_name_is_no_matter(tmp_path):
     """The names of a sigmoid's single channel are the lead's business; the sample only needs the size."""
     image, mask = hand()
     one = ModelCard("m", "segment", "segment", ("hand",), (64, 64), "stretch")
-    assert Samples(segment_set(tmp_path, [image], [mask]), one, Look())[(0, 0)]["mask"].max() == 1
+    assert Samples(segment_set(tmp_path, [image], [mask]), one, AugmentConfig())[(0, 0)]["mask"].max() == 1
     with pytest.raises(InputError):
-        Look(degrees=float("nan"))
+        AugmentConfig(degrees=float("nan"))

@@ -15,17 +15,17 @@ from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.runner import OnnxRunner
 from handlens.train.config import Settings
-from handlens.train.defaults import recipe
-from handlens.train.experiment import Course, build, new_course
+from handlens.train.defaults import defaults_of
+from handlens.train.experiment import Experiment, build, new_experiment
 from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.nets.backbones import BACKBONES
 from handlens.train.nets.margins import MARGINS, Recogniser, margin
-from handlens.train.run import export_course, prepared
+from handlens.train.run import export_experiment, prepared
 
 NAMES = ("nothing", "object")
 
 
-def small(name: str) -> Course:
+def small(name: str) -> Experiment:
     """A tiny backbone with that margin: depthwise convolutions over all places at the end, as MobileFace has them."""
     torch.manual_seed(0)
     backbone = nn.Sequential(
@@ -34,7 +34,7 @@ def small(name: str) -> Course:
     )  # fmt: skip
     net = Recogniser(backbone, margin(name, 16, len(NAMES)))
     card = ModelCard(name, "hold", "classify", NAMES, (32, 32), "stretch", mean=(127.5,) * 3, std=(127.5,) * 3)
-    return Course(net, card, 3, {"net": "mobileface", "names": list(NAMES)})
+    return Experiment(net, card, 3, {"net": "mobileface", "names": list(NAMES)})
 
 
 def batch_of(count: int = 4) -> dict[str, torch.Tensor]:
@@ -47,18 +47,18 @@ def batch_of(count: int = 4) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", MARGINS)
 def test_a_step_lowers_the_loss_and_the_file_answers_as_the_net(tmp_path: Path, name: str) -> None:
-    course, batch = small(name), batch_of()
-    optimiser = torch.optim.SGD(course.net.parameters(), 0.01, momentum=0.9)
-    before = course.loss(course.net.train(), batch)["loss"]
+    experiment, batch = small(name), batch_of()
+    optimiser = torch.optim.SGD(experiment.net.parameters(), 0.01, momentum=0.9)
+    before = experiment.loss(experiment.net.train(), batch)["loss"]
     before.backward()
     optimiser.step()
-    after = course.loss(course.net, batch)["loss"]
+    after = experiment.loss(experiment.net, batch)["loss"]
     assert after.item() < before.item()
 
-    file = OnnxRunner(export_course(course, tmp_path / "made.onnx"))
+    file = OnnxRunner(export_experiment(experiment, tmp_path / "made.onnx"))
     assert tuple(file.outputs) == ("probabilities", "embedding")
-    pictures = course.inputs(batch).numpy()
-    live, filed = TorchRunner(course.graph(), course.card).run(pictures), file.run(pictures)
+    pictures = experiment.inputs(batch).numpy()
+    live, filed = TorchRunner(experiment.graph(), experiment.card).run(pictures), file.run(pictures)
     np.testing.assert_allclose(filed["probabilities"], live["probabilities"], atol=1e-3)
     scale = max(1.0, float(np.abs(live["embedding"]).max()))
     np.testing.assert_allclose(filed["embedding"] / scale, live["embedding"] / scale, atol=1e-3)
@@ -84,9 +84,11 @@ def test_the_settings_name_the_margin(tmp_path: Path) -> None:
             cv2.imwrite(str(tmp_path / split / name / "1.png"), np.full((20, 30, 3), 90 * place, np.uint8))
     given = {"data": str(tmp_path), "net": "MobileFace", "margin": "ArcFace", "embedding": 64}
     settings, found = prepared("hold", given, None)
-    course = new_course(settings, found.names)
-    assert type(course.net.head) is MARGINS["arcface"]
-    assert (course.card.size, course.card.names) == ((112, 112), NAMES)
+    experiment = new_experiment(settings, found.names)
+    assert type(experiment.net.head) is MARGINS["arcface"]
+    assert (experiment.card.size, experiment.card.names) == ((112, 112), NAMES)
     with pytest.raises(InputError, match="did you mean 'cosface'"):
-        new_course(Settings().changed(recipe("res50").settings).changed({**given, "task": "hold", "margin": "cosfase"}),
-                   NAMES)  # fmt: skip
+        new_experiment(
+            Settings().changed(defaults_of("res50").settings).changed({**given, "task": "hold", "margin": "cosfase"}),
+            NAMES,
+        )

@@ -48,10 +48,10 @@ def test_every_format_trains_predicts_and_is_measured(tmp_path, make, classes, c
 
 def test_one_sigmoid_channel_or_classes_as_the_data_have_it(tmp_path) -> None:
     from handlens.train.config import Settings
-    from handlens.train.experiment import new_course
+    from handlens.train.experiment import new_experiment
 
     settings = Settings(task="segment", net="unet", data="set")
-    two, three = (new_course(settings, ("background", "hand", "face")[:count]) for count in (2, 3))
+    two, three = (new_experiment(settings, ("background", "hand", "face")[:count]) for count in (2, 3))
     picture = torch.zeros(1, 3, 32, 32)
     assert two.net(picture).shape == (1, 1, 32, 32)
     assert three.net(picture).shape == (1, 3, 32, 32)

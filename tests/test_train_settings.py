@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("torch")
 
 from handlens.errors import InputError
-from handlens.train.augment.config import find_look
+from handlens.train.augment.config import find_preset
 from handlens.train.config import Settings, merged, parse_set, read_toml
-from handlens.train.defaults import check_task, recipe
+from handlens.train.defaults import check_task, defaults_of
 from handlens.train.nets import catalog
 
 
@@ -74,7 +74,7 @@ def test_single_numbers_change_the_look_that_was_named() -> None:
     for text in ("look=few", "look.zoom=2", "look.flip=0"):
         given = merged(given, parse_set(text))
     look = Settings().changed(given).look
-    assert (look.zoom, look.flip, look.erase) == (2.0, 0.0, find_look("few").erase)
+    assert (look.zoom, look.flip, look.erase) == (2.0, 0.0, find_preset("few").erase)
     assert merged(given, parse_set("look=plain"))["look"] == "plain"
     with pytest.raises(InputError, match="unknown look 'feww'"):
         merged({"look": "feww"}, parse_set("look.zoom=2"))
@@ -88,10 +88,10 @@ def test_set_needs_key_and_value(text: str) -> None:
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_network_has_a_recipe_that_is_legal(name: str) -> None:
-    settings = Settings(net=name).changed(recipe(name).settings)
+    settings = Settings(net=name).changed(defaults_of(name).settings)
     assert settings.plan.rate > 0
     tasks = {"detect": "touch", "classify": "gesture", "segment": "segment"}
-    assert check_task(tasks[recipe(name).kind], name) == recipe(name).kind
+    assert check_task(tasks[defaults_of(name).kind], name) == defaults_of(name).kind
 
 
 def test_a_network_of_another_kind_is_refused() -> None:

@@ -16,21 +16,23 @@ from handlens.errors import FrameError, InputError
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
 from handlens.tasks.silhouette import VIEW, find_shape
-from handlens.train.augment.config import LOOKS, SHAPES, Look
+from handlens.train.augment.config import PRESETS, SHAPES, AugmentConfig
 from handlens.train.augment.silhouette import LEAST_KEPT, distorted
 from handlens.train.config import Settings
-from handlens.train.defaults import recipe
-from handlens.train.experiment import Course, new_course
+from handlens.train.defaults import defaults_of
+from handlens.train.experiment import Experiment, new_experiment
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.silhouettes import FINE, upright
 
-MOVED = Look(flip=0.5, degrees=180.0, fill="black")
+MOVED = AugmentConfig(flip=0.5, degrees=180.0, fill="black")
 SIZE = (64, 64)
 
 
-def course(net: str = "shadow") -> Course:
-    return new_course(Settings().changed(recipe(net).settings).changed({"task": "gesture", "net": net, "data": "x"}),
-                      ("even", "odd"))  # fmt: skip
+def experiment(net: str = "shadow") -> Experiment:
+    return new_experiment(
+        Settings().changed(defaults_of(net).settings).changed({"task": "gesture", "net": net, "data": "x"}),
+        ("even", "odd"),
+    )
 
 
 def off_centre(height: int = 90, width: int = 130) -> np.ndarray:
@@ -41,9 +43,9 @@ def off_centre(height: int = 90, width: int = 130) -> np.ndarray:
     return image
 
 
-def samples(folder: Path, look: Look, images: list[np.ndarray] | None = None, **more) -> Samples:
+def samples(folder: Path, look: AugmentConfig, images: list[np.ndarray] | None = None, **more) -> Samples:
     found: LabelledSet = classify_set(folder, images or [off_centre()])
-    return Samples(found, course().card, look, channels=1, angle=True, **more)
+    return Samples(found, experiment().card, look, channels=1, angle=True, **more)
 
 
 @pytest.mark.parametrize("cache", [False, True])
@@ -51,7 +53,7 @@ def test_an_unchanged_sample_is_what_inference_shows_the_net(tmp_path: Path, cac
     for place, image in enumerate((off_centre(), 255 - off_centre(), paw(300), paw(20))):
         folder = tmp_path / str(place)
         folder.mkdir()
-        made = samples(folder, Look(), [image], cache=cache)
+        made = samples(folder, AugmentConfig(), [image], cache=cache)
         shown = []
 
         def answer(batch: np.ndarray, shown: list[np.ndarray] = shown) -> dict[str, np.ndarray]:
@@ -59,9 +61,9 @@ def test_an_unchanged_sample_is_what_inference_shows_the_net(tmp_path: Path, cac
             return {"probabilities": np.array([[0.5, 0.5]], np.float32)}
 
         found = made.pictures.found
-        Predictor(FakeRunner(course().card, answer)).predict(found.sample(found.pictures[0]).frame)
+        Predictor(FakeRunner(experiment().card, answer)).predict(found.sample(found.pictures[0]).frame)
         batch = {"image": made[(0, 0)]["image"][None]}
-        np.testing.assert_allclose(course().inputs(batch)[0].numpy(), shown[0].mean(1), atol=1e-5)
+        np.testing.assert_allclose(experiment().inputs(batch)[0].numpy(), shown[0].mean(1), atol=1e-5)
         assert made[(0, 0)]["angle"].tolist() == [1, 0]
 
 
@@ -84,11 +86,11 @@ def club(side: int = 100) -> np.ndarray:
     return image
 
 
-FINELY = Look(degrees=180, stretch=0.1, coarse=0.6)
+FINELY = AugmentConfig(degrees=180, stretch=0.1, coarse=0.6)
 
 
-@pytest.mark.parametrize(("look", "near"), [(MOVED, 2.0), (FINELY, 4.0), (LOOKS["shape"], 12.0)])
-def test_the_angle_is_that_of_the_shape_and_nothing_is_cut(tmp_path: Path, look: Look, near: float) -> None:
+@pytest.mark.parametrize(("look", "near"), [(MOVED, 2.0), (FINELY, 4.0), (PRESETS["shape"], 12.0)])
+def test_the_angle_is_that_of_the_shape_and_nothing_is_cut(tmp_path: Path, look: AugmentConfig, near: float) -> None:
     made = samples(tmp_path, look, [club()])
     off = []
     for epoch in range(25):
@@ -105,7 +107,7 @@ def test_the_angle_is_that_of_the_shape_and_nothing_is_cut(tmp_path: Path, look:
 
 
 def test_the_same_key_is_the_same_sample(tmp_path: Path) -> None:
-    one, two = samples(tmp_path, LOOKS["shape"]), samples(tmp_path, LOOKS["shape"], cache=True)
+    one, two = samples(tmp_path, PRESETS["shape"]), samples(tmp_path, PRESETS["shape"], cache=True)
     for epoch in range(4):
         assert torch.equal(one[(epoch, 0)]["image"], two[(epoch, 0)]["image"])
     assert not torch.equal(one[(0, 0)]["image"], one[(1, 0)]["image"])
@@ -126,8 +128,8 @@ def test_the_shape_is_kept_whole_and_says_where_the_picture_ended() -> None:
 @pytest.mark.parametrize("name", [name for name in SHAPES if name not in ("stretch", "coarse")])
 def test_each_distortion_changes_the_shape_and_keeps_most_of_it(name: str) -> None:
     mask = upright(paw(128), SIZE, "a")
-    assert distorted(np.random.default_rng(0), mask, Look()) is mask
-    look = Look(**{name: 1.0 if name in ("bites", "cut", "arm") else 0.06})
+    assert distorted(np.random.default_rng(0), mask, AugmentConfig()) is mask
+    look = AugmentConfig(**{name: 1.0 if name in ("bites", "cut", "arm") else 0.06})
     areas = []
     for seed in range(12):
         changed = distorted(np.random.default_rng(seed), mask, look)
@@ -144,17 +146,19 @@ def test_a_cut_wrist_keeps_the_length_it_must_and_an_arm_needs_an_edge() -> None
     mask = upright(paw(128), SIZE, "a")
     length = np.ptp(np.nonzero(mask > 127)[0]) + 1
     for seed in range(12):
-        cut = distorted(np.random.default_rng(seed), mask, Look(cut=1.0))
+        cut = distorted(np.random.default_rng(seed), mask, AugmentConfig(cut=1.0))
         assert LEAST_KEPT * length <= np.ptp(np.nonzero(cut > 127)[0]) + 1 <= length
-        arm = distorted(np.random.default_rng(seed), mask, Look(arm=1.0))
+        arm = distorted(np.random.default_rng(seed), mask, AugmentConfig(arm=1.0))
         assert np.ptp(np.nonzero(arm > 127)[0]) + 1 > length
     inside = upright(np.pad(paw(60)[:50], ((5, 5), (5, 5), (0, 0))), SIZE, "a")
-    assert np.count_nonzero(distorted(np.random.default_rng(0), inside, Look(arm=1.0))) == np.count_nonzero(inside)
+    assert np.count_nonzero(distorted(np.random.default_rng(0), inside, AugmentConfig(arm=1.0))) == np.count_nonzero(
+        inside
+    )
 
 
 def test_a_picture_without_a_shape_is_told_and_another_taken(tmp_path: Path) -> None:
     said: list[str] = []
-    made = samples(tmp_path, LOOKS["shape"], [paw(), np.zeros((50, 50, 3), np.uint8), paw(fingers=1), paw(fingers=2)])
+    made = samples(tmp_path, PRESETS["shape"], [paw(), np.zeros((50, 50, 3), np.uint8), paw(fingers=1), paw(fingers=2)])
     (batch,) = Batches(made, 4, on_skip=said.append)
     assert len(batch["image"]) == 4
     assert [sentence.split(" shows no hand")[0] for sentence in said] == [f"'{tmp_path / '1.png'}'"]
@@ -163,6 +167,6 @@ def test_a_picture_without_a_shape_is_told_and_another_taken(tmp_path: Path) -> 
 def test_looks_that_would_do_nothing_are_refused(tmp_path: Path) -> None:
     found = classify_set(tmp_path, [paw(), noise(20, 20)])
     with pytest.raises(InputError, match="'light' does nothing to the shape of a hand"):
-        Samples(found, course().card, LOOKS["hand"], channels=1)
+        Samples(found, experiment().card, PRESETS["hand"], channels=1)
     with pytest.raises(InputError, match="'bites' does something to shapes only; set it to 0 to train 'digits6'"):
-        Samples(found, course("digits6").card, LOOKS["shape"], channels=1)
+        Samples(found, experiment("digits6").card, PRESETS["shape"], channels=1)

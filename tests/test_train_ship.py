@@ -12,16 +12,16 @@ from handlens.types import Frame
 torch = pytest.importorskip("torch")
 
 from handlens.train.config import Settings
-from handlens.train.experiment import new_course
-from handlens.train.initial_weights import start_from
-from handlens.train.run import export_course
+from handlens.train.experiment import new_experiment
+from handlens.train.initial_weights import load_initial_weights
+from handlens.train.run import export_experiment
 from handlens.weights import SHIPPED, verify
 from recipes.ship import averaged, put, put_weights, shipped
 
 
-def course(seed: int):
+def experiment(seed: int):
     torch.manual_seed(seed)
-    return new_course(Settings(task="hold", net="grip", data="made"), ("nothing", "object"))
+    return new_experiment(Settings(task="hold", net="grip", data="made"), ("nothing", "object"))
 
 
 def test_each_model_that_is_put_there_is_known_by_its_sum(tmp_path: Path) -> None:
@@ -40,14 +40,14 @@ def test_all_that_ships_is_listed() -> None:
 
 
 def test_the_card_says_what_it_learned_from_and_how_it_looks_at_hands() -> None:
-    card = shipped(course(0), "hold", "0.1", ["photographs"]).card
+    card = shipped(experiment(0), "hold", "0.1", ["photographs"]).card
     assert (card.name, card.data, card.licence) == ("hold", ("photographs",), "Apache-2.0")
     assert card.parts == {"detector": "facehand"}
     assert card.options["parameters"] > 1e6
 
 
 def test_several_nets_become_their_mean_and_lose_their_calibration() -> None:
-    first, second = course(1).with_card(calibration={"a": 2.0, "b": 1.0}), course(2)
+    first, second = experiment(1).with_card(calibration={"a": 2.0, "b": 1.0}), experiment(2)
     wanted = (first.net.out.weight + second.net.out.weight).detach() / 2
     soup = averaged([first, second])
     torch.testing.assert_close(soup.net.out.weight.detach(), wanted)
@@ -57,9 +57,9 @@ def test_several_nets_become_their_mean_and_lose_their_calibration() -> None:
 
 def test_shipped_weights_are_a_beginning_by_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlens.train.initial_weights.SHIPPED", tmp_path)
-    first, second = course(1), course(2)
+    first, second = experiment(1), experiment(2)
     put_weights(first, tmp_path / "hold.safetensors")
-    told = start_from(second.net, "hold")
+    told = load_initial_weights(second.net, "hold")
     assert told.startswith("took ")
     assert "chance" not in told
     torch.testing.assert_close(second.net.out.weight, first.net.out.weight, atol=1e-3, rtol=1e-3)
@@ -67,7 +67,7 @@ def test_shipped_weights_are_a_beginning_by_their_name(tmp_path: Path, monkeypat
 
 def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
     names = ("background", "hand", "face", "hand over face")
-    taught = new_course(Settings(task="segment", net="glove", data="made"), names)
+    taught = new_experiment(Settings(task="segment", net="glove", data="made"), names)
     told = shipped(taught, "segment", "0.1", ["scenes"])
     assert told.card.names == names[:3]
     assert (told.card.options["upper"], told.card.options["lower"]) == (1.0, 2.0)
@@ -79,8 +79,8 @@ def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
 
 @pytest.mark.slow
 def test_a_mask_net_may_ship_with_the_sides_of_its_pictures(tmp_path: Path) -> None:
-    taught = new_course(Settings(task="segment", net="glove", data="made"), ("background", "hand", "face"))
-    file = export_course(taught.with_card(size=(96, 96), resize="fit"), tmp_path / "fit.onnx", int8=True)
+    taught = new_experiment(Settings(task="segment", net="glove", data="made"), ("background", "hand", "face"))
+    file = export_experiment(taught.with_card(size=(96, 96), resize="fit"), tmp_path / "fit.onnx", int8=True)
     predictor, sides = load(file), []
     ask = predictor.runner.run
     predictor.runner.run = lambda batch: sides.append(batch.shape[2:]) or ask(batch)  # type: ignore[method-assign]

@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.train.config import Settings
-from handlens.train.defaults import recipe
-from handlens.train.experiment import new_course
+from handlens.train.defaults import defaults_of
+from handlens.train.experiment import new_experiment
 from handlens.train.loader.silhouettes import are_silhouettes, is_silhouette, with_hands
 
 
@@ -77,7 +77,7 @@ def test_blank_pictures_are_no_hands(tmp_path: Path) -> None:
 def test_the_cards_say_how_a_hand_is_looked_at() -> None:
     def card(net: str, task: str = "gesture"):
         given = {"task": task, "net": net, "data": "x"}
-        return new_course(Settings().changed(recipe(net).settings).changed(given), ("a", "b")).card
+        return new_experiment(Settings().changed(defaults_of(net).settings).changed(given), ("a", "b")).card
 
     assert card("shadow").options["silhouette"] == 1.0
     assert "silhouette" not in card("digits6").options
@@ -90,4 +90,4 @@ def test_a_net_without_an_angle_is_a_sentence() -> None:
     for net, said in (("mobileface", "cannot tell an angle"), ("nano", "for nets that classify")):
         task = "touch" if net == "nano" else "gesture"
         with pytest.raises(InputError, match=said):
-            new_course(Settings(task=task, net=net, data="x", angle=True), ("a", "b"))
+            new_experiment(Settings(task=task, net=net, data="x", angle=True), ("a", "b"))

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 
 from handlens.data.dataset import Labelled
 from handlens.errors import InputError
-from handlens.train.augment.config import Look
-from handlens.train.augment.geometry import Move
+from handlens.train.augment.config import AugmentConfig
+from handlens.train.augment.geometry import Transform
 from handlens.train.config import Settings
-from handlens.train.experiment import Course, build, new_course
+from handlens.train.experiment import Experiment, build, new_experiment
 from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.turned_labels import named, truth_after
@@ -23,7 +23,7 @@ UP, LEFT, DOWN, RIGHT, FIST = range(5)
 RING = (UP, LEFT, DOWN, RIGHT)
 
 
-def after(label: int, move: Move, ring=RING, angle: float | None = None) -> tuple[int, float]:
+def after(label: int, move: Transform, ring=RING, angle: float | None = None) -> tuple[int, float]:
     """The label and the degrees."""
     labelled = Labelled(Path("a.png"), labels=np.array([label]), angle=angle)
     label, (cosine, sine) = truth_after(labelled, move.matrix((30, 20), (40, 60), (30, 20)), ring)
@@ -34,19 +34,19 @@ def after(label: int, move: Move, ring=RING, angle: float | None = None) -> tupl
 @pytest.mark.parametrize(
     ("label", "move", "truth"),
     [
-        (UP, Move(), (UP, 0)),
-        (UP, Move(degrees=44), (UP, 44)),
-        (UP, Move(degrees=100), (LEFT, 10)),
-        (UP, Move(degrees=-100), (RIGHT, -10)),
-        (LEFT, Move(degrees=170), (RIGHT, -10)),
-        (FIST, Move(degrees=100), (FIST, 100)),
-        (LEFT, Move(mirror=True), (RIGHT, 0)),
-        (UP, Move(mirror=True), (UP, 0)),
-        (DOWN, Move(mirror=True), (DOWN, 0)),
-        (LEFT, Move(mirror=True, degrees=90), (UP, 0)),
-        (UP, Move(upside=True), (DOWN, 0)),
-        (LEFT, Move(upside=True), (LEFT, 0)),
-        (FIST, Move(mirror=True, degrees=30), (FIST, 30)),
+        (UP, Transform(), (UP, 0)),
+        (UP, Transform(degrees=44), (UP, 44)),
+        (UP, Transform(degrees=100), (LEFT, 10)),
+        (UP, Transform(degrees=-100), (RIGHT, -10)),
+        (LEFT, Transform(degrees=170), (RIGHT, -10)),
+        (FIST, Transform(degrees=100), (FIST, 100)),
+        (LEFT, Transform(mirror=True), (RIGHT, 0)),
+        (UP, Transform(mirror=True), (UP, 0)),
+        (DOWN, Transform(mirror=True), (DOWN, 0)),
+        (LEFT, Transform(mirror=True, degrees=90), (UP, 0)),
+        (UP, Transform(upside=True), (DOWN, 0)),
+        (LEFT, Transform(upside=True), (LEFT, 0)),
+        (FIST, Transform(mirror=True, degrees=30), (FIST, 30)),
     ],
 )
 def test_a_direction_turns_and_is_mirrored_with_its_picture(label, move, truth) -> None:
@@ -56,10 +56,10 @@ def test_a_direction_turns_and_is_mirrored_with_its_picture(label, move, truth) 
 
 
 def test_what_is_known_of_the_angle_counts() -> None:
-    assert after(FIST, Move(degrees=30), angle=20) == (FIST, pytest.approx(50))
-    assert after(FIST, Move(mirror=True, degrees=30), angle=20) == (FIST, pytest.approx(10))
-    assert after(UP, Move(degrees=30), angle=20) == (LEFT, pytest.approx(-40))
-    assert after(UP, Move(degrees=100), ring=()) == (UP, pytest.approx(100))
+    assert after(FIST, Transform(degrees=30), angle=20) == (FIST, pytest.approx(50))
+    assert after(FIST, Transform(mirror=True, degrees=30), angle=20) == (FIST, pytest.approx(10))
+    assert after(UP, Transform(degrees=30), angle=20) == (LEFT, pytest.approx(-40))
+    assert after(UP, Transform(degrees=100), ring=()) == (UP, pytest.approx(100))
 
 
 def test_names_are_read() -> None:
@@ -67,20 +67,20 @@ def test_names_are_read() -> None:
     assert named("") == ()
 
 
-def turned_course(net: str = "digits6", **given) -> Course:
+def turned_course(net: str = "digits6", **given) -> Experiment:
     settings = Settings(task="gesture", net=net, data="x", angle=True).changed(given)
-    return new_course(settings, ("even", "odd"))
+    return new_experiment(settings, ("even", "odd"))
 
 
 def batch_of(folder: Path, size: int = 64, channels: int = 1) -> dict[str, torch.Tensor]:
     found = classify_set(folder, [noise(50, 40, n) for n in range(8)])
-    look = Look(degrees=180, fill="black")
+    look = AugmentConfig(degrees=180, fill="black")
     samples = Samples(found, card(size, kind="classify"), look, channels=channels, angle=True)
     return next(iter(Batches(samples, 8)))
 
 
 def test_the_loss_says_how_far_off_the_angle_is(tmp_path: Path) -> None:
-    course, batch = turned_course(), batch_of(tmp_path)
+    experiment, batch = turned_course(), batch_of(tmp_path)
 
     class Knowing(torch.nn.Module):
         off = 0.0
@@ -91,11 +91,11 @@ def test_the_loss_says_how_far_off_the_angle_is(tmp_path: Path) -> None:
             return sure, 3 * torch.stack((torch.cos(turn), torch.sin(turn)), 1)
 
     net = Knowing()
-    parts = course.loss(net, batch)
+    parts = experiment.loss(net, batch)
     assert parts["loss"].item() == pytest.approx(0, abs=1e-5)
     assert (parts["accuracy"].item(), parts["angle"].item()) == (1, pytest.approx(0, abs=0.1))
     net.off = 60.0
-    parts = course.loss(net, batch)
+    parts = experiment.loss(net, batch)
     assert parts["loss"].item() == pytest.approx(0.5, abs=1e-4)
     assert parts["angle"].item() == pytest.approx(60, abs=0.1)
 
@@ -104,17 +104,17 @@ def test_the_loss_says_how_far_off_the_angle_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("net", "size", "channels"), [("digits6", 64, 1), ("shadow", 64, 1), ("palm", 96, 3)])
 def test_one_batch_is_learned_with_its_angles(tmp_path: Path, net: str, size: int, channels: int) -> None:
     torch.manual_seed(0)
-    course, batch = turned_course(net, smoothing=0.1), batch_of(tmp_path, size, channels)
-    optimiser = torch.optim.Adam(course.net.parameters(), 1e-3)
+    experiment, batch = turned_course(net, smoothing=0.1), batch_of(tmp_path, size, channels)
+    optimiser = torch.optim.Adam(experiment.net.parameters(), 1e-3)
     losses = []
     for _ in range(12):
-        loss = course.loss(course.net, batch)["loss"]
+        loss = experiment.loss(experiment.net, batch)["loss"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert min(losses[-3:]) < 0.9 * losses[0]
-    runner = TorchRunner(course.graph(), course.card)
+    runner = TorchRunner(experiment.graph(), experiment.card)
     assert runner.outputs == ("probabilities", "angle", "embedding")
     told = runner.run(np.zeros((2, 3, size, size), np.float32))
     np.testing.assert_allclose(np.linalg.norm(told["angle"], axis=1), 1, atol=1e-4)
@@ -122,8 +122,10 @@ def test_one_batch_is_learned_with_its_angles(tmp_path: Path, net: str, size: in
 
 
 def test_smoothing_is_felt_and_has_limits(tmp_path: Path) -> None:
-    batch, course = batch_of(tmp_path), turned_course()
-    plain, smooth = (c.loss(course.net.eval(), batch)["loss"].item() for c in (course, turned_course(smoothing=0.5)))
+    batch, experiment = batch_of(tmp_path), turned_course()
+    plain, smooth = (
+        c.loss(experiment.net.eval(), batch)["loss"].item() for c in (experiment, turned_course(smoothing=0.5))
+    )
     assert plain != smooth
     with pytest.raises(InputError, match="smoothing must lie between 0 and 1"):
         Settings().changed({"smoothing": 1.0})
@@ -134,7 +136,7 @@ def test_a_checkpoint_from_before_angles_opens() -> None:
     del about["angle"], about["smoothing"]
     net = build(about)
     assert net.direction is None
-    assert TorchRunner(Course(net, turned_course().card, 1, about).graph(), turned_course().card).outputs == (
+    assert TorchRunner(Experiment(net, turned_course().card, 1, about).graph(), turned_course().card).outputs == (
         "probabilities",
         "embedding",
     )
@@ -143,6 +145,6 @@ def test_a_checkpoint_from_before_angles_opens() -> None:
 def test_classes_come_evenly_when_asked(tmp_path: Path) -> None:
     found = classify_set(tmp_path, [noise(20, 20, n) for n in range(12)])
     found = found.having([p for p in found if p.labels[0] == 0 or p.path.stem == "1"])  # six of one, one of the other
-    batches = Batches(Samples(found, card(16, kind="classify"), Look(), even=True), 4, epoch_size=600)
+    batches = Batches(Samples(found, card(16, kind="classify"), AugmentConfig(), even=True), 4, epoch_size=600)
     odd = sum(int(found.pictures[index % len(found)].labels[0]) for _, index in batches.sampler)
     assert 240 < odd < 360

@@ -16,7 +16,7 @@ from handlens.synth.face_features import Face, HeadForm
 from handlens.synth.hand_bones import HandPose, named_pose
 from handlens.synth.hand_model import pose_hand
 from handlens.synth.hand_on_face import Placed, Skin, place, settle
-from handlens.synth.hand_skin import HandLook
+from handlens.synth.hand_skin import HandAppearance
 from handlens.synth.head_model import Bust, Person
 from handlens.synth.head_skin import HeadColour
 from handlens.synth.rasterize import F32, linear, rotation, unit
@@ -30,7 +30,7 @@ PERSON = Person(
     dress="shirt",
     seed=12,
 )
-LOOK = HandLook(tone=0.36, plump=0.3, sleeve=42.0, cloth=PERSON.cloth, detail=0.9)
+LOOK = HandAppearance(tone=0.36, plump=0.3, sleeve=42.0, cloth=PERSON.cloth, detail=0.9)
 
 
 @dataclass(frozen=True, eq=False)

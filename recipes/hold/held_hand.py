@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from handlens.synth.hand_bones import HandPose, bones, named_pose, random_pose, skeleton
 from handlens.synth.hand_model import pose_hand
 from handlens.synth.hand_shape import hand_shape
-from handlens.synth.hand_skin import HandLook, hand_albedo, random_look
+from handlens.synth.hand_skin import HandAppearance, hand_albedo, random_appearance
 from handlens.synth.points import Camera, Cloud, cloud, draw
 from handlens.synth.rasterize import F32, U8, masked_blur, rotation, to_srgb
 from handlens.synth.shading import Light, random_light, shade
@@ -54,7 +54,7 @@ class _Stage:
     """A hand before the camera. turn: (3, 3) from right-hand to camera coordinates, mirrored for a left hand."""
 
     pose: HandPose
-    look: HandLook
+    look: HandAppearance
     left: bool
     turn: F32
     camera: Camera
@@ -79,7 +79,7 @@ def held_picture(rng: Rng, holding: bool, ground: F32) -> Held:
         found = grip(thing.grip, thing.radius, thing.width, rng)
         gripping = kind in ("held", "grip") or (kind != "behind" and rng.random() < 0.4)
         pose = found.pose if gripping else _free_pose(kind, rng)
-        stage = _staged(pose, random_look(rng, float(rng.beta(1.2, 1.8))), rng)
+        stage = _staged(pose, random_appearance(rng, float(rng.beta(1.2, 1.8))), rng)
         near = _around(kind, stage, thing, found, rng)
         picture = _drawn(stage, near, thing.clear if kind in ("held", "behind") else 0.0, random_light(rng), ground)
         if picture is None:
@@ -110,7 +110,7 @@ def _free_pose(kind: str, rng: Rng) -> HandPose:
     return finger_pose(str(rng.choice(FINGER_POSES)), rng)
 
 
-def _staged(pose: HandPose, look: HandLook, rng: Rng) -> _Stage:
+def _staged(pose: HandPose, look: HandAppearance, rng: Rng) -> _Stage:
     """From any side, the arm from below more often than from elsewhere, seldom toward the camera."""
     for _ in range(8):
         yaw = rng.choice([0.0, 180.0, 90.0, -90.0], p=(0.34, 0.22, 0.3, 0.14)) + rng.normal(0, 28)

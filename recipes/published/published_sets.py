@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.data.new_folder import new_folder
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
 from recipes.signs.build_silhouette_set import SCHEMES, SIDE, Drawn, write
@@ -95,7 +95,7 @@ def _video(
         kept = np.isin(y, [known.index(name) for name in names])
         y = np.array([names.index(known[k]) for k in y[kept]], np.int16)
         split = at_random(len(y), shares) if "random" in dest.stem else by_blocks(group[kept], val, test)
-        with Draft(dest) as draft:
+        with AtomicFile(dest) as draft:
             np.savez_compressed(
                 draft.file, bits=pack["bits"][kept], width=pack["width"], y=y, names=np.array(names),
                 group=group[kept], split=split,

@@ -30,11 +30,11 @@ from handlens.data.formats.detect_format import open_set
 from handlens.errors import HandlensError
 from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.plots.log import plot_log
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.report import Row
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.fewshot.report import share
-from handlens.train.run import export_course, open_course, open_predictor, train_run
+from handlens.train.run import export_experiment, open_experiment, open_predictor, train_run
 from handlens.train.trainer import LOG
 from recipes.published.published_sets import set_at
 
@@ -173,13 +173,13 @@ def time_limit(seconds: float) -> Iterator[None]:
 def measured(name: str, run: Run, asked: argparse.Namespace, finished: bool) -> None:
     """Measure the best epoch on all sets of a run; write its numbers, its model and its curves."""
     out = asked.out / name
-    course, last = open_course(out), read_checkpoint(out / LAST)[ABOUT]
+    experiment, last = open_experiment(out), read_checkpoint(out / LAST)[ABOUT]
     best = read_checkpoint(out / (BEST if (out / BEST).exists() else LAST))[ABOUT]
-    export_course(course, out / f"{course.card.name}.onnx")
+    export_experiment(experiment, out / f"{experiment.card.name}.onnx")
     plot_log(out / LOG, out / "curves.png")
     predictor, rows = open_predictor(out), []
     for title, (place, part) in run.measures.items():
-        found = open_set(set_at(place, asked.data, asked.out / "sets"), course.card.kind).split(part)
+        found = open_set(set_at(place, asked.data, asked.out / "sets"), experiment.card.kind).split(part)
         found = evenly(found, MOST) if title == "learned" else found
         report = evaluate(predictor, found, on_error=lambda error: None).report
         told = [row for row in report if row.name in _wanted(found)]
@@ -188,7 +188,7 @@ def measured(name: str, run: Run, asked: argparse.Namespace, finished: bool) -> 
         "run": name, "system": run.system, "claim": run.claim, "finished": finished, "epochs": len(last["rows"]),
         "best epoch": max(best["rows"]) + 1, "hours": last["spent"] / 3600, "rows": rows,
     }  # fmt: skip
-    with Draft(out / DONE) as draft:
+    with AtomicFile(out / DONE) as draft:
         draft.write((json.dumps(numbers, indent=1) + "\n").encode())
     write_table(asked.out)
 
@@ -213,7 +213,7 @@ def write_table(home: Path) -> None:
     """Write table.json and table.csv of all runs that were measured."""
     runs = [json.loads((home / name / DONE).read_text("utf-8")) for name in RUNS if (home / name / DONE).exists()]
     rows = [{**{key: run[key] for key in run if key != "rows"}, **row} for run in runs for row in run["rows"]]
-    with Draft(home / "table.json") as draft:
+    with AtomicFile(home / "table.json") as draft:
         draft.write((json.dumps(runs, indent=1) + "\n").encode())
     with (home / "table.csv").open("w", newline="", encoding="utf-8") as table:
         writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from handlens.data.formats.silhouettes import read_silhouettes
 from handlens.errors import InputError
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.predictor import load
 from handlens.preprocess import prepare
 from handlens.tasks.hand_crop import find_crops
@@ -164,7 +164,7 @@ def write(drawn: Sequence[Drawn], path: Path) -> None:
         row[:] = np.packbits(canvas > 127, axis=-1)
     columns = {name: np.array([getattr(one, name) for one in drawn]) for name in ("group", "split")}
     y_ = np.array([names.index(one.name) for one in drawn], np.int16)
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         np.savez_compressed(draft.file, bits=bits, width=np.int32(SIDE), y=y_, names=np.array(names), **columns)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from handlens.synth.hand_bones import HandPose, bones, skeleton
 from handlens.synth.hand_model import pose_hand
-from handlens.synth.hand_skin import HandLook
+from handlens.synth.hand_skin import HandAppearance
 from handlens.synth.rasterize import F32, U8, rotation
 
 Rng = np.random.Generator
@@ -72,7 +72,7 @@ def legible(pose: HandPose, turn: F32, apart: float = 12.0) -> bool:
     return True
 
 
-def hand_mask(pose: HandPose, look: HandLook, view: View, size: int, rng: Rng) -> U8:
+def hand_mask(pose: HandPose, look: HandAppearance, view: View, size: int, rng: Rng) -> U8:
     """The silhouette (size, size) uint8, 255 on the hand: the hand lies whole in the picture, the arm may leave it."""
     mirror = np.array([-1 if view.left else 1, 1, 1], np.float32)
     turn = view.turn * mirror * np.array([[-1 if view.left else 1], [1], [1]], np.float32)

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.progress import track
 
 from handlens.errors import HandlensError, InputError, unknown
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.synth.hand_model import render_hand
-from handlens.synth.hand_skin import HandLook, random_look
+from handlens.synth.hand_skin import HandAppearance, random_appearance
 from recipes.signs.finger_poses import FINGER_POSES, NUMBERS, finger_pose
 from recipes.signs.hand_mask import View, hand_mask, legible, upright_turn
 
@@ -82,10 +82,10 @@ def render_one(plan: Plan, number: int) -> U8:
     return out
 
 
-def _person(rng: np.random.Generator) -> tuple[HandLook, bool, NDArray[np.float32]]:
+def _person(rng: np.random.Generator) -> tuple[HandAppearance, bool, NDArray[np.float32]]:
     """Skin and sleeve, left hand or right, and how broad the hand is."""
     build = 1 + np.clip(rng.normal(0, (0.05, 0.03, 0.05)), -0.1, 0.1)
-    return random_look(rng), bool(rng.random() < 0.5), np.asarray(build, np.float32)
+    return random_appearance(rng), bool(rng.random() < 0.5), np.asarray(build, np.float32)
 
 
 def pictures(plan: Plan, count: int, workers: int = 1) -> Iterator[U8]:
@@ -108,7 +108,7 @@ def write_hands(out: Path, plan: Plan, count: int, workers: int = 1) -> None:
     if out.suffix != ".npz":
         raise InputError(f"'{out}' does not end in .npz: name the file such as hands.npz.")
     console = Console(stderr=True)
-    with Draft(out) as draft:
+    with AtomicFile(out) as draft:
         found = pictures(plan, count, workers)
         images = np.stack(
             list(track(found, "rendering hands", count, console=console, disable=not console.is_terminal))

@@ -30,7 +30,7 @@ class Follows(Protocol):
 
 
 class Sounds(Protocol):
-    """Whatever warns; handlens.io.sound.Alarm does."""
+    """Whatever warns; handlens.io.alarm.Alarm does."""
 
     def start(self) -> bool:
         """Ask for the alarm and return at once."""

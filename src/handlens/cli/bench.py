@@ -43,7 +43,7 @@ def bench(
     from json import dumps
 
     from handlens.cli.console import Bar
-    from handlens.io.atomic import Draft
+    from handlens.io.atomic import AtomicFile
     from handlens.weights import demo_clip
 
     with Bar() as bar:
@@ -55,7 +55,7 @@ def bench(
         return
     print(_table(numbers))
     if json is not None:
-        with Draft(json) as draft:
+        with AtomicFile(json) as draft:
             draft.write(text.encode())
 
 

@@ -52,11 +52,13 @@ def export(
         raise InputError("--int8 is for .onnx files: Darknet's .weights have no 8 bits.")
     need_training("exporting")
     from handlens.train.foreign import is_foreign, open_foreign, write_darknet
-    from handlens.train.run import export_course, open_course
+    from handlens.train.run import export_experiment, open_experiment
 
     source = Path(run)
-    course = open_foreign(source, net, names, size) if is_foreign(source) else open_course(source)
-    path = write_darknet(course, Path(out)) if ending == ".weights" else export_course(course, Path(out), int8)
+    experiment = open_foreign(source, net, names, size) if is_foreign(source) else open_experiment(source)
+    path = (
+        write_darknet(experiment, Path(out)) if ending == ".weights" else export_experiment(experiment, Path(out), int8)
+    )
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from handlens.cli.errors import complain, silence_stdout
 from handlens.errors import InputError
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.io.reading import silent
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.masks import MaskFiles
-from handlens.io.sinks.paths import MASKS, Places
+from handlens.io.sinks.paths import MASKS, OutputPaths
 from handlens.io.sinks.threaded import Threaded
 from handlens.result import Result
 from handlens.types import Event, Frame
@@ -50,7 +50,7 @@ def open_sinks(
     on_gone = None if events is out is None else _reader_gone  # the other outputs go on to the end
     start = 0 if json is None else keep.get(os.path.abspath(json), 0)
     lines = None if json is None else JsonLines(json, start, append=live and to_file, on_gone=on_gone)
-    places = None if out is None else Places(out, inputs, task, fresh=live)
+    places = None if out is None else OutputPaths(out, inputs, task, fresh=live)
     if places is not None:
         for source in done:
             places.drawing(source)  # their names are taken
@@ -122,5 +122,5 @@ def write_numbers(numbers: dict[str, Any], to: str | None) -> None:
     if to == "-":
         print(text, end="")
     elif to is not None:
-        with Draft(to) as draft:
+        with AtomicFile(to) as draft:
             draft.write(text.encode())

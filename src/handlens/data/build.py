@@ -15,7 +15,7 @@ from handlens.data.remap import GONE, relabel
 from handlens.data.scan import NEAR, Survey, digest
 from handlens.data.split import SHARES, families, name_families, split_families
 from handlens.errors import InputError
-from handlens.io.atomic import Draft, output_error
+from handlens.io.atomic import AtomicFile, output_error
 from handlens.types import Ints
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same set gives the same bytes on any day
@@ -115,7 +115,7 @@ def zip_folder(folder: Path, tick: Tick | None = None) -> Path:
     """
     folder = folder.resolve()
     target = folder.with_name(f"{folder.name}.zip")
-    draft = Draft(target)
+    draft = AtomicFile(target)
     try:
         with zipfile.ZipFile(draft.file, "w") as archive:
             for path in find_files(folder):

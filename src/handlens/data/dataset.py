@@ -57,7 +57,7 @@ class Labelled:
         return self.path.stem
 
     @property
-    def kin(self) -> str:
+    def group_key(self) -> str:
         """The group, or the picture's own path where it has none."""
         return self.group or str(self.path)
 
@@ -166,7 +166,7 @@ def evenly(found: LabelledSet, count: int, seed: int = 0) -> LabelledSet:
     for number in shuffled:
         picture = found.pictures[number]
         label = int(picture.labels[0]) if found.kind == "classify" else 0
-        labels.setdefault(label, {}).setdefault(picture.kin, []).append(number)
+        labels.setdefault(label, {}).setdefault(picture.group_key, []).append(number)
     chosen = _dealt([_dealt(list(groups.values())) for _, groups in sorted(labels.items())])[:count]
     return found.having([found.pictures[number] for number in sorted(chosen)])
 

@@ -45,7 +45,13 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
             pixels = partial(_turned, read, picture, degrees)
             pictures.append(
                 replace(
-                    picture, width=0, height=0, labels=np.array([label]), pixels=pixels, group=picture.kin, angle=angle
+                    picture,
+                    width=0,
+                    height=0,
+                    labels=np.array([label]),
+                    pixels=pixels,
+                    group=picture.group_key,
+                    angle=angle,
                 )
             )
     return found.having(pictures)

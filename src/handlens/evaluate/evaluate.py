@@ -53,10 +53,10 @@ def evaluate(
 ) -> Measurement:
     """Return how good a predictor is on a labelled set.
 
-    resamples: bootstrap draws of whole groups (`Labelled.kin`: persons, sources) for the 95 % intervals; 0 gives none,
-    and is fast. crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`. progress: is
-    called after each picture. on_error: is told of a picture that cannot be read, which is then left out; without it
-    the error is raised. on_answer: is given each frame with the model's answer.
+    resamples: bootstrap draws of whole groups (`Labelled.group_key`: persons, sources) for the 95 % intervals; 0 gives
+    none, and is fast. crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`.
+    progress: is called after each picture. on_error: is told of a picture that cannot be read, which is then
+    left out; without it the error is raised. on_answer: is given each frame with the model's answer.
 
     Raises:
         InputError: the model answers another question than the set, their labels do not fit, or nothing can be read.
@@ -76,7 +76,7 @@ def evaluate(
     if not outcomes:
         raise InputError(f"'{found.root}' has no picture that can be measured.")
     findings = judge.finish()
-    groups = [outcome.picture.kin for outcome in outcomes]
+    groups = [outcome.picture.group_key for outcome in outcomes]
     measured = rows(findings.metrics, groups, resamples, seed)
     if not measured:
         raise InputError(f"nothing can be measured on '{found.root}'. {' '.join(findings.notes)}")

@@ -10,7 +10,7 @@ from handlens.evaluate.evaluate import Measurement
 from handlens.evaluate.plots.angles import plot_circle
 from handlens.evaluate.plots.contact_sheets import CHOICES, chosen, sheet
 from handlens.evaluate.plots.curves import plot_curves
-from handlens.io.atomic import Draft, output_error
+from handlens.io.atomic import AtomicFile, output_error
 from handlens.io.draw import save_picture
 from handlens.predictor import Predictor
 
@@ -38,7 +38,7 @@ def write_measurement(
     title = f"{predictor.card.name} on {found.root} ({split})"
     texts = (f"{title}\n\n{measured.report}\n", json.dumps(numbers, indent=1) + "\n")
     for file, text in zip(files, texts, strict=True):
-        with Draft(file) as draft:
+        with AtomicFile(file) as draft:
             draft.write(text.encode())
     files += plot_curves(measured.curves, out)
     if measured.circle is not None:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 from handlens.errors import OutputError
 
 
-class Draft:
+class AtomicFile:
     """A file that appears under its name only when it is complete.
 
     A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error it is removed. What is

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handlens.errors import OutputError
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.io.tags import FONT, LEAST, Box, Tag, core, place
 from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Value
 
@@ -382,5 +382,5 @@ def save_picture(path: Path, image: Image) -> None:
     good, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     if not good:
         raise OutputError(f"'{path}' was not written: the picture cannot be encoded.")
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         draft.write(data.tobytes())

@@ -23,7 +23,7 @@ from handlens.synth.hand_bones import (
     skeleton_elbow,
 )
 from handlens.synth.hand_shape import hand_shape
-from handlens.synth.hand_skin import HandLook, dress, hand_albedo, random_look
+from handlens.synth.hand_skin import HandAppearance, dress, hand_albedo, random_appearance
 from handlens.synth.rasterize import F32, U8, Surface, masked_blur, rotation, splat_discs, to_srgb, unit
 from handlens.synth.shading import Light, random_light, shade
 
@@ -59,7 +59,7 @@ class PosedHand:
 
 def pose_hand(
     pose: HandPose,
-    look: HandLook,
+    look: HandAppearance,
     left: bool = False,
     arm: float = 265.0,
     share: float = 1.0,
@@ -153,7 +153,7 @@ def render_hand(
     pose: str | HandPose | None = None,
     tone: float | None = None,
     view: str | F32 | None = None,
-    look: HandLook | None = None,
+    look: HandAppearance | None = None,
     light: Light | None = None,
     left: bool | None = None,
     arm: float | None = None,
@@ -182,7 +182,7 @@ def render_hand(
         pose = random_pose(rng)
     elif isinstance(pose, str):
         pose = named_pose(pose, rng)
-    look = look or random_look(rng, tone)
+    look = look or random_appearance(rng, tone)
     light = light or random_light(rng)
     left = bool(rng.random() < 0.5) if left is None else left
     turn = random_view(rng, view)
@@ -232,7 +232,7 @@ def _project(points: F32, away: float) -> F32:
     return np.asarray(points[:, :2] * near[:, None], np.float32)
 
 
-def hand_albedo_seen(index: NDArray[np.int32], hand: PosedHand, look: HandLook) -> tuple[F32, F32, F32]:
+def hand_albedo_seen(index: NDArray[np.int32], hand: PosedHand, look: HandAppearance) -> tuple[F32, F32, F32]:
     """Colour, gloss and softness per pixel: worked out only for points that are seen."""
     seen = index >= 0
     rows = index[seen]
@@ -258,4 +258,4 @@ def gather(
     return Surface(depth, normal, albedo, gloss, soft, mask, scale)
 
 
-__all__ = ["POSES", "VIEWS", "HandLook", "HandPose", "PosedHand", "pose_hand", "random_view", "render_hand"]
+__all__ = ["POSES", "VIEWS", "HandAppearance", "HandPose", "PosedHand", "pose_hand", "random_view", "render_hand"]

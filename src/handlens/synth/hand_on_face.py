@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from handlens.synth.hand_bones import HandPose
 from handlens.synth.hand_model import PosedHand, pose_hand
-from handlens.synth.hand_skin import HandLook
+from handlens.synth.hand_skin import HandAppearance
 from handlens.synth.rasterize import F32, rotation, unit
 
 MARKS = ("thumb", "index", "middle", "ring", "little", "palm", "fingers", "knuckles", "heel")
@@ -169,7 +169,7 @@ def regions_met(skin: Skin, met: NDArray[np.int64], least: float = 0.2) -> tuple
 
 def place(
     pose: HandPose,
-    look: HandLook,
+    look: HandAppearance,
     left: bool,
     mark: str,
     spot: F32,

@@ -12,7 +12,7 @@ import numpy as np
 from handlens.synth.camera_stage import PIVOT, Stage
 from handlens.synth.hand_bones import POSES, HandPose, named_pose, random_pose
 from handlens.synth.hand_on_face import Placed, Skin, distance, jitter, place, settle
-from handlens.synth.hand_skin import HandLook, random_look
+from handlens.synth.hand_skin import HandAppearance, random_appearance
 from handlens.synth.rasterize import F32, rotation, unit
 from handlens.tasks.touch import REGIONS
 
@@ -75,14 +75,14 @@ class Plan:
 
     kind: str
     hands: tuple[Placed, ...]
-    look: HandLook
+    look: HandAppearance
     touch: bool
     regions: tuple[int, ...]
 
 
-def _look(rng: Rng, stage: Stage) -> HandLook:
+def _look(rng: Rng, stage: Stage) -> HandAppearance:
     """The person's own hand: same skin, sleeve of the same cloth."""
-    look = random_look(rng, stage.person.colour.tone)
+    look = random_appearance(rng, stage.person.colour.tone)
     sleeve = float(rng.uniform(5, 90)) if rng.random() < 0.6 else None
     return replace(look, tint=stage.person.colour.tint, cloth=stage.person.cloth, sleeve=sleeve)
 
@@ -99,7 +99,7 @@ def touch_hand(
     rng: Rng,
     stage: Stage,
     skin: Skin,
-    look: HandLook,
+    look: HandAppearance,
     region: str,
     left: bool,
     gesture: int | None = None,
@@ -133,7 +133,7 @@ def _share(stage: Stage) -> float:
     )
 
 
-def apart_hand(rng: Rng, stage: Stage, skin: Skin, look: HandLook, kind: str, left: bool) -> Placed:
+def apart_hand(rng: Rng, stage: Stage, skin: Skin, look: HandAppearance, kind: str, left: bool) -> Placed:
     """One hand that does not touch: close to the face, in front of it toward the camera, or beside it."""
     out = 1.0 if left else -1.0
     pose: HandPose = random_pose(rng)

@@ -44,7 +44,7 @@ _BLOOD = np.array(
 
 
 @dataclass(frozen=True, eq=False)
-class HandLook:
+class HandAppearance:
     """One person's hand and sleeve.
 
     Attributes:
@@ -68,9 +68,9 @@ class HandLook:
     cloth: F32 = field(default_factory=lambda: linear([70, 90, 120]))
 
 
-def random_look(rng: Rng, tone: float | None = None) -> HandLook:
+def random_appearance(rng: Rng, tone: float | None = None) -> HandAppearance:
     """A person's hand; `tone` fixes the skin."""
-    return HandLook(
+    return HandAppearance(
         tone=float(rng.uniform(0, 1)) if tone is None else tone,
         tint=np.asarray(1 + rng.normal(0, 0.03, 3), np.float32),
         plump=float(np.clip(rng.normal(0.3, 0.8), -0.9, 2.2)),
@@ -188,7 +188,7 @@ def decorate(points: F32, normals: F32, weights: F32, rng: np.random.Generator) 
     return out
 
 
-def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandLook) -> tuple[F32, F32, F32]:
+def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandAppearance) -> tuple[F32, F32, F32]:
     """Linear RGB (n, 3), gloss (n,) and softness (n,) of points with those details (n, len(DETAILS))."""
     d = dict(zip(DETAILS, details.T, strict=True))
     skin, blood = skin_rgb(look.tone) * look.tint, skin_rgb(look.tone, blood=True) * look.tint

@@ -51,7 +51,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class LabelledScene:
     """A rendered picture and what it was rendered from.
 
     image: (H, W, 3) uint8 RGB; parts, regions, hands: (H, W) uint8, as `scene.compose` gives them.
@@ -78,20 +78,20 @@ class Drawn:
 
 def draw_task(task: Task) -> Drawn:
     """Draw one picture with its truth."""
-    return labelled(draw_shot(task), task.labels)
+    return labelled(draw_labelled_scene(task), task.labels)
 
 
-def draw_shot(task: Task) -> Shot:
+def draw_labelled_scene(task: Task) -> LabelledScene:
     """Draw one picture, whatever its labels are to be."""
     person = random_person(np.random.default_rng([task.seed, 2, task.person]))
     rng = np.random.default_rng([task.seed, 3, task.person, task.number])
     stage = random_stage(rng, (task.size, task.size), person)
     skin = stage.skin
     plan = plan_hands(rng, stage, skin)
-    return Shot(stage, plan, skin, *compose(stage, [(hand, plan.look) for hand in plan.hands], rng))
+    return LabelledScene(stage, plan, skin, *compose(stage, [(hand, plan.look) for hand in plan.hands], rng))
 
 
-def labelled(shot: Shot, labels: str) -> Drawn:
+def labelled(shot: LabelledScene, labels: str) -> Drawn:
     """Return a drawn picture as files, with the boxes of one kind of labels."""
     seen = [(name, box) for name, box in _boxes(shot, labels) if min(box[2:] - box[:2]) >= _LEAST]
     boxes = np.array([box for _, box in seen], np.float32).reshape(-1, 4)
@@ -100,13 +100,13 @@ def labelled(shot: Shot, labels: str) -> Drawn:
     return Drawn(image.tobytes(), mask.tobytes(), boxes, tuple(name for name, _ in seen))
 
 
-def mask_of(shot: Shot) -> Image:
+def mask_of(shot: LabelledScene) -> Image:
     """Return (H, W) uint8, indices into MASKS: faces without ears, with what hair and glasses hide; hands on top."""
     face = (shot.regions > 0) & (shot.regions != _EAR) & (shot.parts != BODY)
     return np.where(shot.hands > 0, 1, np.where(face, 2, 0)).astype(np.uint8)
 
 
-def _boxes(shot: Shot, labels: str) -> Iterator[tuple[str, Floats]]:
+def _boxes(shot: LabelledScene, labels: str) -> Iterator[tuple[str, Floats]]:
     """Yield the name and box of all that is labelled."""
     touched = [(region, side, box) for region in shot.plan.regions for side, box in _touched(region, shot)]
     face = box_of((shot.regions > 0) & (shot.regions != _EAR))
@@ -131,7 +131,7 @@ def _boxes(shot: Shot, labels: str) -> Iterator[tuple[str, Floats]]:
         yield name, box
 
 
-def _touched(region: int, shot: Shot) -> Iterator[tuple[int, Floats]]:
+def _touched(region: int, shot: LabelledScene) -> Iterator[tuple[int, Floats]]:
     """Yield the side (1 the person's left, -1 right, 0 both) and box of a touched region; of pairs the touched one.
 
     A touch of which no hand is to be seen, beyond the edge of the picture, is none.
@@ -149,7 +149,7 @@ def _touched(region: int, shot: Shot) -> Iterator[tuple[int, Floats]]:
             yield side, box
 
 
-def _hand_at(box: Floats, shot: Shot) -> bool:
+def _hand_at(box: Floats, shot: LabelledScene) -> bool:
     """Return whether a hand covers a hundredth of the box, or of what lies close around it."""
     reach = np.tile(0.1 * (box[2:] - box[:2]) + 1, 2) * (-1, -1, 1, 1)
     height, width = shot.hands.shape
@@ -163,7 +163,7 @@ def _side(points: Floats, stage: Stage) -> NDArray[np.int64]:
     return np.where(across > 0, 1, -1)
 
 
-def _shadow(region: int, side: int, shot: Shot) -> NDArray[np.bool_]:
+def _shadow(region: int, side: int, shot: LabelledScene) -> NDArray[np.bool_]:
     """Return (H, W): where the points of a region on one side of the face fall in the picture."""
     rows = shot.skin.points[shot.skin.region == region]
     xy = np.floor(shot.stage.camera.project(rows[_side(rows, shot.stage) == side])).astype(int)

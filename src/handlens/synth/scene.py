@@ -16,7 +16,7 @@ from handlens.synth.hand_model import POSES, render_hand
 from handlens.synth.hand_on_face import Placed, Skin, distance
 from handlens.synth.hand_plans import Plan, plan_hands
 from handlens.synth.hand_shape import hand_shape
-from handlens.synth.hand_skin import HandLook, hand_albedo, skin_rgb
+from handlens.synth.hand_skin import HandAppearance, hand_albedo, skin_rgb
 from handlens.synth.head_model import Person
 from handlens.synth.head_skin import BODY, HAND
 from handlens.synth.points import Camera, Cloud, cloud, draw
@@ -56,7 +56,7 @@ class Scene:
     kind: str
 
 
-def hand_clouds(placed: Placed, look: HandLook, number: int) -> list[Cloud]:
+def hand_clouds(placed: Placed, look: HandAppearance, number: int) -> list[Cloud]:
     """A placed hand and its forearm; parts are HAND + number, ARM for the bare forearm, BODY for the sleeve."""
     hand = placed.hand
     rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, look)
@@ -66,7 +66,7 @@ def hand_clouds(placed: Placed, look: HandLook, number: int) -> list[Cloud]:
     return [whole.kept(own), replace(whole.kept(~own), size=0.85)]
 
 
-def upper_arm(person: Person, look: HandLook | None, left: bool, elbow: F32 | None = None) -> Cloud:
+def upper_arm(person: Person, look: HandAppearance | None, left: bool, elbow: F32 | None = None) -> Cloud:
     """The arm from the shoulder to the elbow; hangs down without one."""
     out = 1.0 if left else -1.0
     shoulder = np.array([out * 168 * person.broad, -226, -14], np.float32)
@@ -91,7 +91,9 @@ def upper_arm(person: Person, look: HandLook | None, left: bool, elbow: F32 | No
     )
 
 
-def compose(stage: Stage, hands: list[tuple[Placed, HandLook]], grain: Rng | None = None) -> tuple[U8, U8, U8, U8]:
+def compose(
+    stage: Stage, hands: list[tuple[Placed, HandAppearance]], grain: Rng | None = None
+) -> tuple[U8, U8, U8, U8]:
     """Draws a stage with hands.
 
     Returns:

@@ -88,11 +88,15 @@ class Told:
     def enough(self) -> bool:
         """Whether there is enough to tune on: pictures, two groups, and of two classes some of each."""
         counts = np.bincount(self.truth, minlength=len(self.names))
-        return len(self.truth) >= FEW and len(set(self.kin)) > 3 and (len(self.names) > 2 or int(counts.min()) >= EACH)
+        return (
+            len(self.truth) >= FEW
+            and len(set(self.group_key)) > 3
+            and (len(self.names) > 2 or int(counts.min()) >= EACH)
+        )
 
     def of(self, some: NDArray[np.bool_]) -> Told:
         """The chosen pictures."""
-        kin = tuple(name for name, chosen in zip(self.kin, some, strict=True) if chosen)
+        kin = tuple(name for name, chosen in zip(self.group_key, some, strict=True) if chosen)
         return Told(self.names, self.said[some], self.truth[some], kin)
 
 
@@ -108,14 +112,14 @@ def asked(predictor: Predictor, val: LabelledSet) -> Told:
         if hands and isinstance(hands[0], Hand):
             said.append([hands[0].gesture.scores[name] for name in predictor.card.names])
             truth.append(predictor.card.names.index(val.names[int(picture.labels[0])]))
-            kin.append(picture.kin)
+            kin.append(picture.group_key)
     names = predictor.card.names
     return Told(names, np.array(said).reshape(-1, len(names)), np.array(truth, np.int64), tuple(kin))
 
 
 def fitted(told: Told) -> dict[str, float]:
     """The calibration {"a", "b"} for `kinds.classify`. A person with many pictures counts 1 / sqrt(pictures) each."""
-    _, person = np.unique(told.kin, return_inverse=True)
+    _, person = np.unique(told.group_key, return_inverse=True)
     weight = np.bincount(person)[person] ** -0.5
     if len(told.names) > 2:
         return {"a": round(_sharpness(told, weight / weight.mean()), 4), "b": 0.0}
@@ -128,9 +132,9 @@ def fitted(told: Told) -> dict[str, float]:
 
 def cross_fitted(told: Told, resamples: int = 1000, seed: int = 0) -> Report:
     """How good labels are whose calibration comes from other groups; empty where a half has too little to fit to."""
-    groups = np.unique(told.kin)
+    groups = np.unique(told.group_key)
     first = set(np.random.default_rng(seed).permutation(groups)[: len(groups) // 2].tolist())
-    half = np.array([name in first for name in told.kin])
+    half = np.array([name in first for name in told.group_key])
     said = told.said.copy()
     for measured in (half, ~half):
         other = told.of(~measured)
@@ -145,7 +149,7 @@ def cross_fitted(told: Told, resamples: int = 1000, seed: int = 0) -> Report:
         kept = [row for row in labels.metrics(weights) if row.name in reported]
         return [row._replace(name=f"{row.name}, cross-fitted") for row in kept]
 
-    return Report(rows(metrics, told.kin, resamples), (NOTE,))
+    return Report(rows(metrics, told.group_key, resamples), (NOTE,))
 
 
 def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
@@ -184,7 +188,7 @@ def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
         truths.append(Boxes(picture.boxes, picture.labels, np.ones(len(picture.labels), np.float32)))
         best.append(answer.best_touch)
         touched.append(any(card.names[label] not in UNTOUCHED for label in picture.labels))
-        kin.append(picture.kin)
+        kin.append(picture.group_key)
     thresholds = {
         name: round(best_threshold(match.score, match.hit[0], int(match.truths.sum())), 3)
         for name, match in zip(card.names, coco.match(truths, founds, len(card.names)), strict=True)

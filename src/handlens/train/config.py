@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import InputError, unknown
-from handlens.io.atomic import Draft
-from handlens.train.augment.config import Look, find_look
+from handlens.io.atomic import AtomicFile
+from handlens.train.augment.config import AugmentConfig, find_preset
 
 OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("cosine", "steps", "constant")
@@ -131,7 +131,7 @@ class Settings:
     cache: bool = False
     workers: int = 1
     plan: Plan = field(default_factory=Plan)
-    look: Look = field(default_factory=Look)
+    look: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.smoothing < 1:
@@ -148,7 +148,7 @@ class Settings:
         own, plan = dict(given), {}
         changed, look = self.look, own.pop("look", {})
         if isinstance(look, str):
-            changed, look = find_look(look), {}
+            changed, look = find_preset(look), {}
         for key in list(own):
             if key in _fields(Plan):
                 plan[key] = own.pop(key)
@@ -156,13 +156,15 @@ class Settings:
             if key not in _fields(Settings) or key == "plan":
                 raise InputError(unknown("setting", key, {*_fields(Settings), *_fields(Plan)} - {"plan"}))
         for key in look:
-            if key not in _fields(Look):
-                raise InputError(unknown("setting of the look", key, _fields(Look)))
+            if key not in _fields(AugmentConfig):
+                raise InputError(unknown("setting of the look", key, _fields(AugmentConfig)))
         return dataclasses.replace(
             self,
             **{key: _typed(Settings, key, value) for key, value in own.items()},
             plan=dataclasses.replace(self.plan, **{key: _typed(Plan, key, value) for key, value in plan.items()}),
-            look=dataclasses.replace(changed, **{key: _typed(Look, key, value) for key, value in look.items()}),
+            look=dataclasses.replace(
+                changed, **{key: _typed(AugmentConfig, key, value) for key, value in look.items()}
+            ),
         )
 
     def to_toml(self) -> str:
@@ -178,7 +180,7 @@ class Settings:
 
     def save(self, path: Path) -> None:
         """Write the config file."""
-        with Draft(path) as draft:
+        with AtomicFile(path) as draft:
             draft.write(self.to_toml().encode())
 
 
@@ -225,7 +227,7 @@ def merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in more.items():
         before = out.get(key, {})
         if isinstance(value, Mapping) and isinstance(before, str) and key == "look":
-            before = dataclasses.asdict(find_look(before))
+            before = dataclasses.asdict(find_preset(before))
         out[key] = {**before, **value} if isinstance(value, Mapping) and isinstance(before, Mapping) else value
     return out
 

@@ -13,7 +13,7 @@ Numbers = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class NetDefaults:
     """What goes with a family.
 
     size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
@@ -67,21 +67,21 @@ _IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 _HALF: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
 _OWN: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (64.0, 64.0, 64.0)}
 
-RECIPES: dict[str, Recipe] = {
-    "yolov3": Recipe("detect", (416, 416), "letterbox", settings=_DARKNET),
-    "yolov5": Recipe("detect", (640, 640), "letterbox", settings=_YOLO),
-    "nano": Recipe("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
-    "face": Recipe("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
-    "grip": Recipe("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),
-    "palm": Recipe("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
-    "shadow": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
-    "digits6": Recipe("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
-    "gestures20": Recipe("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
-    "glove": Recipe("segment", (256, 256), "letterbox", settings=_GLOVE, **_OWN),
-    "snet": Recipe("segment", (400, 400), "stretch", settings=_MASK, **_OWN),
-    "vgg": Recipe("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
-    "deeplabv3plus": Recipe("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),
-    "unet": Recipe("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
+DEFAULTS: dict[str, NetDefaults] = {
+    "yolov3": NetDefaults("detect", (416, 416), "letterbox", settings=_DARKNET),
+    "yolov5": NetDefaults("detect", (640, 640), "letterbox", settings=_YOLO),
+    "nano": NetDefaults("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
+    "face": NetDefaults("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
+    "grip": NetDefaults("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),
+    "palm": NetDefaults("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
+    "shadow": NetDefaults("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
+    "digits6": NetDefaults("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
+    "gestures20": NetDefaults("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
+    "glove": NetDefaults("segment", (256, 256), "letterbox", settings=_GLOVE, **_OWN),
+    "snet": NetDefaults("segment", (400, 400), "stretch", settings=_MASK, **_OWN),
+    "vgg": NetDefaults("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
+    "deeplabv3plus": NetDefaults("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),
+    "unet": NetDefaults("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
 DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "glove"}
@@ -92,21 +92,21 @@ SILHOUETTE_NET = "shadow"
 TASK_KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
 
 
-def recipe(net: str) -> Recipe:
+def defaults_of(net: str) -> NetDefaults:
     """The recipe of a network, by its name; a .cfg file is a YOLOv3.
 
     Raises:
         InputError: an unknown name.
     """
     if net.lower().endswith(".cfg"):
-        return RECIPES["yolov3"]
+        return DEFAULTS["yolov3"]
     name = catalog.find(net).name
-    if name in RECIPES:
-        return RECIPES[name]
+    if name in DEFAULTS:
+        return DEFAULTS[name]
     for family in ("yolov3", "yolov5"):
         if name.startswith(family):
-            return RECIPES[family]
-    return RECIPES["face"]
+            return DEFAULTS[family]
+    return DEFAULTS["face"]
 
 
 def check_task(task: str, net: str) -> str:
@@ -118,10 +118,10 @@ def check_task(task: str, net: str) -> str:
     if task not in TASK_KINDS:
         raise InputError(unknown("task to train", task, TASK_KINDS))
     kind = TASK_KINDS[task]
-    if recipe(net).kind != kind:
-        fitting = [name for name in catalog.names() if recipe(name).kind == kind]
+    if defaults_of(net).kind != kind:
+        fitting = [name for name in catalog.names() if defaults_of(name).kind == kind]
         raise InputError(
-            f"the network '{net}' does not answer '{task}': it is made to {recipe(net).kind}; "
+            f"the network '{net}' does not answer '{task}': it is made to {defaults_of(net).kind}; "
             f"for this task there are {', '.join(fitting)}."
         )
     return kind

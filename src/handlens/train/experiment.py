@@ -16,7 +16,7 @@ from torch.nn import functional as fn
 from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.train.config import Settings
-from handlens.train.defaults import Recipe, check_task, recipe
+from handlens.train.defaults import NetDefaults, check_task, defaults_of
 from handlens.train.export.graphs import OVER, LayeredGraph, canonical_graph
 from handlens.train.nets import catalog
 from handlens.train.nets.contact import ContactMaps
@@ -124,7 +124,7 @@ DETECTOR = "facehand"
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class Experiment:
     """A net and how it is taught. about: what a checkpoint keeps to build it again, plain values only."""
 
     net: nn.Module
@@ -157,21 +157,21 @@ class Course:
             return LayeredGraph(self.net, names)
         return canonical_graph(self.net, self.card.kind, grey=self.channels == 1)
 
-    def flattened(self) -> Course:
-        """The course of a segmenter whose last class, as "hand over face", is to count as what is seen."""
+    def flattened(self) -> Experiment:
+        """The experiment of a segmenter whose last class, as "hand over face", is to count as what is seen."""
         names = self.about["names"]
         if OVER not in names[-1]:
             return self
         upper, lower = (float(names.index(name)) for name in names[-1].split(OVER))
         return self.with_card(names=tuple(names[:-1]), options={**self.card.options, "upper": upper, "lower": lower})
 
-    def with_card(self, **changes: Any) -> Course:
+    def with_card(self, **changes: Any) -> Experiment:
         """The same net with a changed card."""
         card = dataclasses.replace(self.card, **changes)
         return dataclasses.replace(self, card=card, about={**self.about, "card": card.to_json()})
 
 
-def new_course(settings: Settings, names: Sequence[str]) -> Course:
+def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
     """A net with weights of chance for these labels, and its card.
 
     Raises:
@@ -184,7 +184,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
         raise InputError(f"angle = true is for nets that classify hands, not to {kind}.")
     if settings.angle:
         catalog.check_angle(settings.net)
-    base, size = recipe(settings.net), (settings.size, settings.size)
+    base, size = defaults_of(settings.net), (settings.size, settings.size)
     about = {
         "net": settings.net,
         "cfg": Path(settings.net).read_text("utf-8") if settings.net.lower().endswith(".cfg") else "",
@@ -208,7 +208,7 @@ def new_course(settings: Settings, names: Sequence[str]) -> Course:
         options={"parameters": float(sum(p.numel() for p in net.parameters())), **shown}, parts=parts,
         data=(_told(settings),), licence="that of the user",
     )  # fmt: skip
-    return Course(net, card, base.channels, about).with_card()
+    return Experiment(net, card, base.channels, about).with_card()
 
 
 def _told(settings: Settings) -> str:
@@ -217,7 +217,7 @@ def _told(settings: Settings) -> str:
     return f"pictures of the user: {Path(settings.data).name}{part}"
 
 
-def sight(task: str, base: Recipe) -> tuple[dict[str, float], dict[str, str]]:
+def sight(task: str, base: NetDefaults) -> tuple[dict[str, float], dict[str, str]]:
     """How a net that judges one hand is shown it: options and parts of its card."""
     if base.kind != "classify":
         return {}, {}
@@ -232,23 +232,23 @@ def build(about: Mapping[str, Any]) -> nn.Module:
     names, net = about["names"], str(about["net"])
     if about["cfg"]:
         return _darknet(str(about["cfg"]), net, len(names))
-    if recipe(net).kind == "classify" and catalog.find(net).classes is None:
+    if defaults_of(net).kind == "classify" and catalog.find(net).classes is None:
         from handlens.train.nets.backbones import backbone
         from handlens.train.nets.margins import Recogniser, margin
 
         width = int(about["embedding"])
         return Recogniser(backbone(net.lower(), width), margin(str(about["margin"]), width, len(names)))
-    one_channel = recipe(net).kind == "segment" and len(names) == 2
+    one_channel = defaults_of(net).kind == "segment" and len(names) == 2
     return catalog.build(net, 1 if one_channel else len(names), bool(about.get("angle", False)))
 
 
-def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Course:
-    """The course of a checkpoint, with its averaged weights."""
+def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Experiment:
+    """The experiment of a checkpoint, with its averaged weights."""
     net = build(note)
     state = {key.removeprefix("net."): value for key, value in checkpoint["state_dict"].items()}
     net.load_state_dict(state)
-    base: Recipe = recipe(str(note["net"]))
-    return Course(net.eval(), ModelCard.from_json(str(note["card"])), base.channels, note)
+    base: NetDefaults = defaults_of(str(note["net"]))
+    return Experiment(net.eval(), ModelCard.from_json(str(note["card"])), base.channels, note)
 
 
 def _darknet(cfg: str, name: str, classes: int) -> nn.Module:

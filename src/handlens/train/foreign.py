@@ -9,9 +9,9 @@ from pathlib import Path
 
 from handlens.data.formats.text_files import read_names
 from handlens.errors import InputError
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.train.config import Settings
-from handlens.train.experiment import Course, new_course
+from handlens.train.experiment import Experiment, new_experiment
 from handlens.train.nets.darknet.cfg import standard_cfg
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights, write_weights
@@ -20,7 +20,7 @@ from handlens.train.nets.yolov5 import load_yolov5
 ENDINGS = (".weights", ".pt", ".pth", ".safetensors")
 
 
-def open_foreign(path: Path, net: str, names: str, size: int = 0) -> Course:
+def open_foreign(path: Path, net: str, names: str, size: int = 0) -> Experiment:
     """The net of a file of weights, with a card.
 
     net: a network's name or a .cfg. names: the label names with commas between, or a file with one in a line. size:
@@ -36,37 +36,39 @@ def open_foreign(path: Path, net: str, names: str, size: int = 0) -> Course:
         )
     labels = _labels(names)
     settings = Settings(task="touch", net=net, size=size, data=path.name)
-    course = new_course(settings, labels)
-    if isinstance(course.net, Darknet):
+    experiment = new_experiment(settings, labels)
+    if isinstance(experiment.net, Darknet):
         if path.suffix != ".weights":
             raise InputError(f"'{net}' reads Darknet's .weights, not '{path}'.")
-        read_weights(course.net, path)
-        return dataclasses.replace(course, net=course.net.eval())
+        read_weights(experiment.net, path)
+        return dataclasses.replace(experiment, net=experiment.net.eval())
     if not net.lower().startswith("yolov5"):
         raise InputError(f"weights from elsewhere are read for yolov3, its .cfg and yolov5, not for '{net}'.")
     loaded = load_yolov5(path, net.lower().removeprefix("yolov5"))
     if loaded.classes != len(labels):
         raise InputError(f"'{path}' knows {loaded.classes} classes, but --names gives {len(labels)}.")
-    return dataclasses.replace(course, net=loaded)
+    return dataclasses.replace(experiment, net=loaded)
 
 
-def write_darknet(course: Course, path: Path) -> Path:
+def write_darknet(experiment: Experiment, path: Path) -> Path:
     """Write a YOLOv3 as .weights, and beside it the .cfg (with its anchors) and .names that Darknet needs.
 
     Raises:
         InputError: the net is none of Darknet's.
     """
-    if not isinstance(course.net, Darknet):
-        raise InputError(f"'{course.about['net']}' is no network of Darknet's: only yolov3, -spp, -tiny and .cfg are.")
-    text = str(course.about["cfg"]) or standard_cfg(str(course.about["net"]).lower(), course.net.classes)
-    anchors = ", ".join(f"{side:g}" for side in course.net.anchors().flatten().tolist())
+    if not isinstance(experiment.net, Darknet):
+        raise InputError(
+            f"'{experiment.about['net']}' is no network of Darknet's: only yolov3, -spp, -tiny and .cfg are."
+        )
+    text = str(experiment.about["cfg"]) or standard_cfg(str(experiment.about["net"]).lower(), experiment.net.classes)
+    anchors = ", ".join(f"{side:g}" for side in experiment.net.anchors().flatten().tolist())
     text = re.sub(r"(?m)^anchors\s*=.*$", f"anchors={anchors}", text)
-    for key, side in (("width", course.card.size[1]), ("height", course.card.size[0])):
+    for key, side in (("width", experiment.card.size[1]), ("height", experiment.card.size[0])):
         text = re.sub(rf"(?m)^{key}\s*=.*$", f"{key}={side}", text)
-    for ending, content in ((".cfg", text), (".names", "\n".join(course.card.names) + "\n")):
-        with Draft(path.with_suffix(ending)) as draft:
+    for ending, content in ((".cfg", text), (".names", "\n".join(experiment.card.names) + "\n")):
+        with AtomicFile(path.with_suffix(ending)) as draft:
             draft.write(content.encode())
-    write_weights(course.net, path)
+    write_weights(experiment.net, path)
     return path
 
 

@@ -41,7 +41,7 @@ IMAGENET, CHANCE = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
 
-def start_from(net: nn.Module, source: str, classes: Sequence[str] = ()) -> str:
+def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = ()) -> str:
     """Put the weights of `source` into the net where name and shape fit, and say how many did.
 
     source: the name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of a
@@ -158,7 +158,7 @@ def _listed(layers: list[str]) -> str:
     return f"{len(layers)} layers, from '{layers[0]}' to '{layers[-1]}', begin"
 
 
-def begin_encoder(net: nn.Module, name: str, pretrained: str, take: bool = True) -> None:
+def load_encoder_weights(net: nn.Module, name: str, pretrained: str, take: bool = True) -> None:
     """Give the encoder of the network `name` its pretrained weights, or let it learn from chance.
 
     pretrained: "imagenet", "none", or a file as torchvision has them. take: False where other weights are on their way,

@@ -13,7 +13,7 @@ import numpy as np
 
 from handlens.errors import HandlensError
 from handlens.evaluate.plots.log import plot_log
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 
 Row = dict[str, float]
 CURVES = "curves.png"
@@ -42,7 +42,7 @@ class Log:
         writer.writeheader()
         for number in sorted(self.rows):
             writer.writerow({key: f"{value:.6g}" for key, value in self.rows[number].items()})
-        with Draft(self.path) as draft:
+        with AtomicFile(self.path) as draft:
             draft.write(text.getvalue().encode())
         if fresh:
             self._tell(self.rows[epoch])

@@ -28,18 +28,18 @@ from handlens.evaluate.segment import foreground
 from handlens.evaluate.write import write_measurement
 from handlens.predictor import Predictor, load
 from handlens.report import Report
-from handlens.train.augment.config import LOOKS, PLAIN
+from handlens.train.augment.config import PLAIN, PRESETS
 from handlens.train.calibration import asked, cross_fitted, fitted, tuned
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Settings, read_toml
-from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, check_task, recipe
+from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, check_task, defaults_of
 from handlens.train.devices import check_devices
-from handlens.train.experiment import RATES, SCORES, Course, new_course, restored
+from handlens.train.experiment import RATES, SCORES, Experiment, new_experiment, restored
 from handlens.train.export.export import export
 from handlens.train.export.fold import fold
 from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.fewshot.run import NAME as FEW_NAME
-from handlens.train.initial_weights import begin_encoder, start_from
+from handlens.train.initial_weights import load_encoder_weights, load_initial_weights
 from handlens.train.loader.auto_split import divided
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.segment_sample import check_masks
@@ -60,12 +60,14 @@ def epoch_rates(report: Report, names: tuple[str, ...]) -> dict[str, float]:
     return {wanted[row.name]: row.value for row in report if row.name in wanted}
 
 
-def held_loss(course: Course, val: LabelledSet, batch: int) -> float:
+def held_loss(experiment: Experiment, val: LabelledSet, batch: int) -> float:
     """The loss on pictures that are not learned from, unchanged; the mean over batches, as in training."""
-    device = next(course.net.parameters()).device
-    batches = Batches(Samples(val, course.card, PLAIN), batch, shuffle=False, on_skip=lambda sentence: None)
+    device = next(experiment.net.parameters()).device
+    batches = Batches(Samples(val, experiment.card, PLAIN), batch, shuffle=False, on_skip=lambda sentence: None)
     with torch.no_grad():
-        losses = [course.loss(course.net, {key: value.to(device) for key, value in one.items()}) for one in batches]
+        losses = [
+            experiment.loss(experiment.net, {key: value.to(device) for key, value in one.items()}) for one in batches
+        ]
     return sum(float(parts["loss"]) for parts in losses) / len(losses)
 
 
@@ -74,19 +76,19 @@ TURNED = "turned"
 TURNS, SOME = 24, 250  # so many angles for each of so many pictures
 
 
-def finish(course: Course, val: LabelledSet, out: Path, ring: Sequence[int] = ()) -> Path:
+def finish(experiment: Experiment, val: LabelledSet, out: Path, ring: Sequence[int] = ()) -> Path:
     """Tune the card on the validation part, export, and measure the exported file with intervals and plots.
 
     A net that tells angles is measured over the full circle as well. ring: labels that turn with the picture. On a test
     part nothing is tuned.
     """
-    course, fair = _tuned(course, val, ring)
+    experiment, fair = _tuned(experiment, val, ring)
     if fair is not None:
-        _keep_card(course, out)
-    model = export_course(course, out / f"{course.card.name}.onnx")
+        _keep_card(experiment, out)
+    model = export_experiment(experiment, out / f"{experiment.card.name}.onnx")
     predictor = load(model)
     measured = evaluate(predictor, val, on_error=_ignore)
-    angle = bool(course.about.get("angle"))
+    angle = bool(experiment.about.get("angle"))
     if not angle:
         measured = _with_rows(measured, fair)
     write_measurement(measured, predictor, val, out)
@@ -97,7 +99,7 @@ def finish(course: Course, val: LabelledSet, out: Path, ring: Sequence[int] = ()
         measured = _with_rows(evaluate(predictor, around, on_error=_ignore), fair)
         write_measurement(measured, predictor, around, out / TURNED)
         _say(f"\nturned by {TURNS} angles each, over the full circle ('{out / TURNED}'):\n{measured.report}")
-    _say(f"the model is '{model}': try it with {_trial(course.card, model)}")
+    _say(f"the model is '{model}': try it with {_trial(experiment.card, model)}")
     return model
 
 
@@ -111,30 +113,30 @@ def _trial(card: ModelCard, model: Path) -> str:
     return f"{told}, which looks at each hand it finds, or add --crop whole where each picture shows one hand"
 
 
-def export_course(course: Course, path: Path, int8: bool = False) -> Path:
+def export_experiment(experiment: Experiment, path: Path, int8: bool = False) -> Path:
     """Write the net as an .onnx with its card; refused if its answers differ from torch."""
-    example = torch.randn(1, 3, *course.card.size)
-    outputs = TorchRunner(course.graph(), course.card).outputs
-    return export(course.graph(), course.card, example, outputs, path, int8)
+    example = torch.randn(1, 3, *experiment.card.size)
+    outputs = TorchRunner(experiment.graph(), experiment.card).outputs
+    return export(experiment.graph(), experiment.card, example, outputs, path, int8)
 
 
-def live_predictor(course: Course, folded: bool = False) -> Predictor:
+def live_predictor(experiment: Experiment, folded: bool = False) -> Predictor:
     """The live net. folded: as its file will be, and about twice as fast."""
-    graph = fold(course.graph()) if folded else course.graph()
-    return Predictor(TorchRunner(graph, course.card))
+    graph = fold(experiment.graph()) if folded else experiment.graph()
+    return Predictor(TorchRunner(graph, experiment.card))
 
 
-def _tuned(course: Course, val: LabelledSet, ring: Sequence[int]) -> tuple[Course, Report | None]:
-    """The course with a tuned card and what that is worth on other groups; None where nothing was tuned."""
-    if course.card.kind == "detect":
-        card = tuned(TorchRunner(course.graph(), course.card), val)
-        return course.with_card(thresholds=card.thresholds, calibration=card.calibration), Report()
-    if course.card.kind != "classify" or "test" in val.splits:
-        return course, None
-    raw = course.with_card(calibration={})
-    told = asked(live_predictor(raw, folded=True), turned(val, 1, ring=ring) if course.about.get("angle") else val)
+def _tuned(experiment: Experiment, val: LabelledSet, ring: Sequence[int]) -> tuple[Experiment, Report | None]:
+    """The experiment with a tuned card and what that is worth on other groups; None where nothing was tuned."""
+    if experiment.card.kind == "detect":
+        card = tuned(TorchRunner(experiment.graph(), experiment.card), val)
+        return experiment.with_card(thresholds=card.thresholds, calibration=card.calibration), Report()
+    if experiment.card.kind != "classify" or "test" in val.splits:
+        return experiment, None
+    raw = experiment.with_card(calibration={})
+    told = asked(live_predictor(raw, folded=True), turned(val, 1, ring=ring) if experiment.about.get("angle") else val)
     if not told.enough:
-        return course, None
+        return experiment, None
     return raw.with_card(calibration=fitted(told)), cross_fitted(told)
 
 
@@ -145,11 +147,11 @@ def _with_rows(measured: Measurement, more: Report | None) -> Measurement:
     return replace(measured, report=Report((*report.rows, *more.rows), (*report.notes, *more.notes)))
 
 
-def _keep_card(course: Course, out: Path) -> None:
+def _keep_card(experiment: Experiment, out: Path) -> None:
     """Put the tuned card into the checkpoint as well, so that both answer alike."""
     path = out / BEST if (out / BEST).exists() else out / LAST
     checkpoint = read_checkpoint(path)
-    checkpoint[ABOUT]["card"] = course.card.to_json()
+    checkpoint[ABOUT]["card"] = experiment.card.to_json()
     temporary = path.with_name(path.name + ".part")
     torch.save(checkpoint, temporary)
     shutil.move(temporary, path)
@@ -176,31 +178,31 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
     _begin_or_go_on(out, settings, fresh)
     torch.manual_seed(settings.plan.seed)
-    course = new_course(settings, found.names)
+    experiment = new_experiment(settings, found.names)
     resumed = (out / LAST).exists()
-    begin_encoder(course.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
+    load_encoder_weights(experiment.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
     if settings.start and not resumed:
-        _say(start_from(course.net, settings.start, found.names if found.kind == "segment" else ()))
+        _say(load_initial_weights(experiment.net, settings.start, found.names if found.kind == "segment" else ()))
     train, val = found.split("train"), _measured(found)
-    if course.card.kind == "detect" and settings.anchors == "auto" and not resumed:
-        _fit_anchors(course, train, settings.plan.seed)
+    if experiment.card.kind == "detect" and settings.anchors == "auto" and not resumed:
+        _fit_anchors(experiment, train, settings.plan.seed)
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
     _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
     ring = ring_of(named(settings.turning), train.names)
     checked = turned(evenly(val, MANY), 1, ring=ring) if settings.angle else val
     best = fit(
-        course.net,
-        _batches(course, train, settings),
-        course.loss,
+        experiment.net,
+        _batches(experiment, train, settings),
+        experiment.loss,
         settings.plan,
         out,
-        lambda net: _checked(course, checked, settings.plan.batch),
-        course.about,
+        lambda net: _checked(experiment, checked, settings.plan.batch),
+        experiment.about,
     )
     if rank_zero_only.rank:  # one of several devices finishes the run
         raise SystemExit(0)
-    return finish(open_course(best), val, out, ring)
+    return finish(open_experiment(best), val, out, ring)
 
 
 def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
@@ -226,12 +228,14 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
     keys = {**(read_toml(config) if config else {}), **given}
     net = str(keys.get("net") or _default_net(task, str(keys.get("data") or "")))
     kind = check_task(task, net)
-    settings = Settings(task=task, net=net).changed(recipe(net).settings).changed({**keys, "net": net, "task": task})
+    settings = (
+        Settings(task=task, net=net).changed(defaults_of(net).settings).changed({**keys, "net": net, "task": task})
+    )
     check_devices(settings.plan)
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
     found = open_set(settings.data, kind)
-    if recipe(net).silhouette:
+    if defaults_of(net).silhouette:
         found = with_hands(found, _say)
     found = divided(found, _say)
     if "train" not in found.splits or len(found.splits) < 2:
@@ -259,7 +263,7 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
             " fewer, or for 0, which takes all."
         )
     train = evenly(train, settings.frames or len(train), settings.plan.seed)
-    if found.kind == "segment" and len(train) < FEW and settings.look != LOOKS["few"]:
+    if found.kind == "segment" and len(train) < FEW and settings.look != PRESETS["few"]:
         _say(f"{len(train)} pictures are few to learn from: --set look=few changes them more strongly")
     return found.having([*train, *(picture for picture in found if picture.split != "train")])
 
@@ -293,7 +297,7 @@ def _measured(found: LabelledSet) -> LabelledSet:
     return found.split("test")
 
 
-def open_course(path: Path) -> Course:
+def open_experiment(path: Path) -> Experiment:
     """The net of a run or a checkpoint, with its averaged weights and its card.
 
     Raises:
@@ -310,16 +314,24 @@ def open_course(path: Path) -> Course:
 
 def open_predictor(path: Path | str) -> Predictor:
     """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
-    course = open_course(Path(path))
-    return live_predictor(course)
+    experiment = open_experiment(Path(path))
+    return live_predictor(experiment)
 
 
-def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
+def _batches(experiment: Experiment, train: LabelledSet, settings: Settings) -> Any:
     samples = Samples(
-        train, course.card, settings.look, settings.plan.seed, epochs=settings.plan.epochs, channels=course.channels,
-        angle=settings.angle, ring=ring_of(named(settings.turning), train.names), balance=settings.balance,
-        even=settings.even, cache=settings.cache,
-    )  # fmt: skip
+        train,
+        experiment.card,
+        settings.look,
+        settings.plan.seed,
+        epochs=settings.plan.epochs,
+        channels=experiment.channels,
+        angle=settings.angle,
+        ring=ring_of(named(settings.turning), train.names),
+        balance=settings.balance,
+        even=settings.even,
+        cache=settings.cache,
+    )
     loader = Batches(samples, settings.plan.batch, settings.workers, epoch_size=settings.epoch or None, on_skip=_say)
 
     def epoch(number: int) -> Iterable[Batch]:
@@ -329,21 +341,21 @@ def _batches(course: Course, train: LabelledSet, settings: Settings) -> Any:
     return epoch
 
 
-def _checked(course: Course, val: LabelledSet, batch: int) -> dict[str, float]:
+def _checked(experiment: Experiment, val: LabelledSet, batch: int) -> dict[str, float]:
     """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
-    report = evaluate(live_predictor(course, folded=True), val, resamples=0, on_error=_ignore).report
-    found = {row.name: row.value for row in report if row.name in (SCORES[course.card.kind], *LOGGED)}
-    if course.card.kind == "segment":
-        found |= {**epoch_rates(report, val.names), "loss": held_loss(course, val, batch)}
+    report = evaluate(live_predictor(experiment, folded=True), val, resamples=0, on_error=_ignore).report
+    found = {row.name: row.value for row in report if row.name in (SCORES[experiment.card.kind], *LOGGED)}
+    if experiment.card.kind == "segment":
+        found |= {**epoch_rates(report, val.names), "loss": held_loss(experiment, val, batch)}
     found = {name: value for name, value in found.items() if value == value}
-    return {SCORE: found.get(SCORES[course.card.kind], 0.0), **found}
+    return {SCORE: found.get(SCORES[experiment.card.kind], 0.0), **found}
 
 
-def _fit_anchors(course: Course, train: LabelledSet, seed: int) -> None:
+def _fit_anchors(experiment: Experiment, train: LabelledSet, seed: int) -> None:
     from handlens.train.nets.anchors import fit_anchors
 
-    if hasattr(course.net, "set_anchors"):
-        _say(fit_anchors(course.net, train, course.card, seed))
+    if hasattr(experiment.net, "set_anchors"):
+        _say(fit_anchors(experiment.net, train, experiment.card, seed))
 
 
 def _ignore(error: Exception) -> None:

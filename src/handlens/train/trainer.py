@@ -77,7 +77,7 @@ def fit(
     resumed = out / LAST if (out / LAST).exists() else None
     if resumed is not None:
         read_checkpoint(resumed)
-    lesson = Lesson(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
+    lesson = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
     with quiet_lightning():
         trainer = _trainer(plan, precision, out, check is not None)
         resumed = out / LAST
@@ -91,7 +91,7 @@ def fit(
     return best if best.exists() else out / LAST
 
 
-class Lesson(pl.LightningModule):
+class TrainingModule(pl.LightningModule):
     """One net, its batches and its loss, as Lightning wants them."""
 
     def __init__(

@@ -41,7 +41,7 @@ def augment(
     from handlens.errors import InputError
 
     try:
-        from handlens.train.augment.offline import SHEET, Order, enlarge_set, steps_of
+        from handlens.train.augment.offline import SHEET, Order, augment_set, steps_of
     except ImportError as error:
         raise InputError(f"augmenting needs {error.name}: type pip install 'handlens[train]'.") from error
 
@@ -51,7 +51,7 @@ def augment(
     found = reading.open(set, kind)
     with Bar() as bar:
         bar.begin("augmenting", len(found.split("train")))
-        whole = enlarge_set(found, place, order, workers, bar.count, lambda error: reading.skip(str(error)))
+        whole = augment_set(found, place, order, workers, bar.count, lambda error: reading.skip(str(error)))
     for split in whole.splits:
         print(f"{split}: {len(found.split(split))} pictures -> {len(whole.split(split))}")
     print(f"in '{dest}'; look at {place / SHEET}")

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from handlens.errors import InputError, OutputError, unknown
-from handlens.io.atomic import Draft, output_error
+from handlens.io.atomic import AtomicFile, output_error
 
 LICENCES = ("by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd", "cc0", "pdm")
 """Creative Commons by their short names, and pdm: the public domain mark."""
@@ -100,7 +100,7 @@ class Credits:
             wanted = header.decode().strip()
             raise InputError(f"'{self.path}' is not a list of ours: it must have the columns {wanted}.")
         if whole != data:
-            with Draft(self.path) as draft:
+            with AtomicFile(self.path) as draft:
                 draft.write(whole)
         return [Credit(*line) for line in lines[1:]]
 

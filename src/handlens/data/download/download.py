@@ -11,7 +11,7 @@ from pathlib import Path
 from handlens.data.download.credits import Credits, Offer
 from handlens.data.download.http import Web
 from handlens.errors import FrameError, HandlensError, InputError
-from handlens.io.atomic import Draft, output_error
+from handlens.io.atomic import AtomicFile, output_error
 from handlens.io.pictures.header import read_header
 from handlens.io.pictures.read import decode_picture
 
@@ -156,7 +156,7 @@ def slug(keyword: str) -> str:
 
 
 def _save(path: Path, data: bytes) -> None:
-    draft = Draft(path)
+    draft = AtomicFile(path)
     try:
         draft.write(data)
     except BaseException:  # Ctrl-C too: half a picture is none

@@ -11,7 +11,7 @@ from typing import Any
 from handlens.data.dataset import Labelled
 from handlens.data.pictures import below
 from handlens.errors import InputError
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 
 GROUPS = "groups.csv"
 
@@ -136,7 +136,7 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[objec
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         draft.write(text.getvalue().encode())
 
 

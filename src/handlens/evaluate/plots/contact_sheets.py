@@ -30,7 +30,7 @@ def chosen(outcomes: Sequence[Outcome], choice: str, count: int = COUNT) -> list
     first: list[Outcome] = []
     more: list[Outcome] = []
     for _, number in sorted(ranked):
-        group = outcomes[number].picture.kin
+        group = outcomes[number].picture.group_key
         (more if group in kin else first).append(outcomes[number])
         kin.add(group)
     return (first + more)[:count]

@@ -9,7 +9,7 @@ import numpy as np
 
 from handlens.errors import InputError
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, Reliability
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.io.draw import CALM, FACE, HAND, INK, OTHER, REGION, Colour
 from handlens.offline import keep_caches_out_of_home
 
@@ -142,6 +142,6 @@ def save(figure: "Figure", path: Path) -> Path:
     """
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         draft.write(picture.getvalue())
     return path

@@ -8,12 +8,12 @@ from typing import Self
 import cv2
 
 from handlens.errors import OutputError
-from handlens.io.atomic import Draft, output_error, sweep, worth_keeping
+from handlens.io.atomic import AtomicFile, output_error, sweep, worth_keeping
 from handlens.io.draw import draw
 from handlens.io.reading import Remark, silent
 from handlens.io.sinks.base import Sink
 from handlens.io.sinks.film import Film
-from handlens.io.sinks.paths import Places
+from handlens.io.sinks.paths import OutputPaths
 from handlens.io.sources.base import is_picture
 from handlens.result import Result
 from handlens.types import Frame, Image
@@ -31,9 +31,9 @@ class Annotated(Sink):
         OutputError: the folder cannot be made or written to.
     """
 
-    def __init__(self, folder: str | Path | Places, inputs: Iterable[str] = (), remark: Remark = silent) -> None:
+    def __init__(self, folder: str | Path | OutputPaths, inputs: Iterable[str] = (), remark: Remark = silent) -> None:
         self._remark = remark
-        self._places = folder if isinstance(folder, Places) else Places(folder, inputs)
+        self._places = folder if isinstance(folder, OutputPaths) else OutputPaths(folder, inputs)
         self.folder = self._places.folder
         self._film: tuple[str, Film] | None = None
         self._count = 0
@@ -72,7 +72,7 @@ class Annotated(Sink):
         good, data = cv2.imencode(target.suffix, image[..., ::-1], quality)
         if not good:
             raise OutputError(f"'{target}' was not written: the picture cannot be encoded.")
-        with Draft(target) as draft:
+        with AtomicFile(target) as draft:
             draft.write(data.tobytes())
         if target != self._last:
             self._count, self._last = self._count + 1, target

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from handlens.errors import OutputError
-from handlens.io.atomic import Draft, output_error, worth_keeping
+from handlens.io.atomic import AtomicFile, output_error, worth_keeping
 from handlens.io.reading import Remark, silent
 from handlens.io.sinks.soundtrack import Soundtrack
 from handlens.types import Image
@@ -45,7 +45,7 @@ class Film:
         self._sound: Soundtrack | None = None
         self._end = 0.0
         self.time = -1.0
-        self._draft = Draft(path)
+        self._draft = AtomicFile(path)
         self._tick = -1
         self._size: tuple[int, int] | None = None
         self._stream: Any = None

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from handlens.errors import OutputError
-from handlens.io.atomic import Draft, output_error
+from handlens.io.atomic import AtomicFile, output_error
 from handlens.io.sinks.base import JsonLines, Sink
-from handlens.io.sinks.paths import Places
+from handlens.io.sinks.paths import OutputPaths
 from handlens.result import Result
 from handlens.types import Frame, Image, Mask
 
@@ -35,7 +35,7 @@ def write_mask(path: str | Path, mask: Image | npt.NDArray[np.bool_]) -> None:
         raise OutputError(f"'{path}' was not written: '{path.parent}' is a file and no folder.") from error
     except OSError as error:
         raise output_error(error, path) from error
-    with Draft(path) as draft:
+    with AtomicFile(path) as draft:
         draft.write(data.tobytes())
 
 
@@ -45,7 +45,7 @@ class MaskFiles(Sink):
     lines: where the JSON line goes; both are one sink, so that no line names a mask that was not written.
     """
 
-    def __init__(self, places: Places, lines: JsonLines | None = None) -> None:
+    def __init__(self, places: OutputPaths, lines: JsonLines | None = None) -> None:
         self._places, self._lines = places, lines
         self._count = 0
         self._last: Path | None = None

@@ -14,7 +14,7 @@ MASKS = {"segment": ("_mask",), "combined": tuple(f"_hand{number}" for number in
 _JPEG_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe"})
 
 
-class Places:
+class OutputPaths:
     """The paths in a folder that belong to each source; any thread may ask.
 
     A picture becomes NAME.jpg or NAME.png with its masks beside it (NAME_mask.png, NAME_hand1.png, ...), and its second

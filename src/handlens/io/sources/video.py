@@ -21,7 +21,7 @@ from handlens.io.sources.decoding import Decoding, frames_before
 from handlens.types import Frame
 
 
-def is_whole(path: str) -> bool:
+def is_complete(path: str) -> bool:
     """Return False when the file ends before its declared end; True also where no length is declared."""
     try:
         size = os.path.getsize(path)
@@ -160,7 +160,7 @@ class Video:
         if decoding.count == 0:
             return FrameError(f"'{self.name}' is a video without a frame that can be read{last_words}.")
         told = decoding.damage.sentence()
-        if last_words or not (decoding.stopped or is_whole(self.name)):
+        if last_words or not (decoding.stopped or is_complete(self.name)):
             return FrameError(
                 f"'{self.name}' is cut off or damaged{last_words}: {decoding.count} frames could be read,"
                 f" up to {decoding.seconds:.1f} s{'; ' if told else ''}{told}."
@@ -252,7 +252,7 @@ def _unreadable(name: str) -> str:
         first = b"?"
     if not first:
         return f"'{name}' is empty: it has 0 bytes."
-    if first[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") and not is_whole(name):
+    if first[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") and not is_complete(name):
         return f"'{name}' is cut off: its index, at the end of the file, is missing. Copy or record it again."
     return f"'{name}' is neither a picture nor a video that can be read."
 

@@ -34,7 +34,7 @@ PICTURES = ("hue", "saturation", "value", "light", "grey", "blur", "noise", "jpe
 
 
 @dataclass(frozen=True)
-class Look:
+class AugmentConfig:
     """What happens to a training picture; all zero, as it is unless told: nothing.
 
     Shares of the samples, 0 to 1: mosaic (four pictures in one, arXiv 2004.10934), mixup (two pictures laid over one
@@ -99,22 +99,24 @@ class Look:
         if self.fill not in FILLS:
             raise InputError(f"look: {unknown('fill', self.fill, FILLS)}")
 
-    def at(self, epoch: int, epochs: int | None) -> Look:
+    def at(self, epoch: int, epochs: int | None) -> AugmentConfig:
         """The look of that epoch, counted from 0, of so many (None: not known, then as it is)."""
         if epochs is None or epoch < round(epochs * (1 - self.closing)):
             return self
         return dataclasses.replace(self, mosaic=0.0, mixup=0.0)
 
 
-PLAIN = Look()
-LOOKS = {
+PLAIN = AugmentConfig()
+PRESETS = {
     "plain": PLAIN,
     # Darknet's cfg of YOLOv3: jitter 0.3, hue 0.1, saturation and exposure 1.5, mirror.
-    "darknet": Look(flip=0.5, translate=0.15, scale=0.3, hue=0.1, saturation=0.5, value=0.5),
+    "darknet": AugmentConfig(flip=0.5, translate=0.15, scale=0.3, hue=0.1, saturation=0.5, value=0.5),
     # The published settings of YOLOv5; the end without mosaic is from YOLOX (arXiv 2107.08430).
-    "mosaic": Look(mosaic=1.0, closing=0.1, flip=0.5, translate=0.1, scale=0.5, hue=0.015, saturation=0.7, value=0.4),
+    "mosaic": AugmentConfig(
+        mosaic=1.0, closing=0.1, flip=0.5, translate=0.1, scale=0.5, hue=0.015, saturation=0.7, value=0.4
+    ),
     # For faces and hands before a webcam: tilted, badly lit, blurred, compressed.
-    "webcam": Look(
+    "webcam": AugmentConfig(
         mosaic=0.6,
         closing=0.2,
         flip=0.5,
@@ -131,8 +133,8 @@ LOOKS = {
         jpeg=0.25,
         erase=0.1,
     ),
-    "flip": Look(flip=0.5),  # the published recipe for holding: the horizontal flip alone
-    "hand": Look(
+    "flip": AugmentConfig(flip=0.5),  # the published recipe for holding: the horizontal flip alone
+    "hand": AugmentConfig(
         flip=0.5,
         degrees=25.0,
         translate=0.1,
@@ -144,9 +146,9 @@ LOOKS = {
         fill="edge",
     ),
     # The published recipe for silhouettes of gestures.
-    "silhouette": Look(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
+    "silhouette": AugmentConfig(flip=0.5, upside=0.5, degrees=80.0, translate=0.2, shear=10.0, fill="black"),
     # Our own for silhouettes: any direction, and what masks do to hands.
-    "shape": Look(
+    "shape": AugmentConfig(
         flip=0.5,
         degrees=180.0,
         scale=0.15,
@@ -161,9 +163,9 @@ LOOKS = {
         coarse=0.6,
         fill="black",
     ),
-    "mask": Look(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
+    "mask": AugmentConfig(flip=0.5, degrees=15.0, translate=0.08, scale=0.25, shear=3.0, light=0.7),
     # For masks of hands and faces: near and far, tilted, before a webcam.
-    "people": Look(
+    "people": AugmentConfig(
         flip=0.5,
         degrees=20.0,
         translate=0.12,
@@ -177,7 +179,7 @@ LOOKS = {
         erase=0.08,
     ),
     # For masks learned from few pictures: each is seen near and far, in parts, and in other light.
-    "few": Look(
+    "few": AugmentConfig(
         flip=0.5,
         degrees=25.0,
         translate=0.08,
@@ -191,12 +193,12 @@ LOOKS = {
 }
 
 
-def find_look(name: str) -> Look:
+def find_preset(name: str) -> AugmentConfig:
     """The look of that name.
 
     Raises:
         InputError: an unknown name; the nearest known one is named.
     """
-    if name not in LOOKS:
-        raise InputError(unknown("look", name, LOOKS))
-    return LOOKS[name]
+    if name not in PRESETS:
+        raise InputError(unknown("look", name, PRESETS))
+    return PRESETS[name]

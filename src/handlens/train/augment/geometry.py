@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from handlens.preprocess import PAD
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.types import Floats, Image
 
 Matrix = NDArray[np.float64]
@@ -23,7 +23,7 @@ IGNORE = 255
 
 
 @dataclass(frozen=True)
-class Move:
+class Transform:
     """One drawn movement. degrees: counter-clockwise as seen on the screen. shift, tilt: shares of the output."""
 
     mirror: bool = False
@@ -37,7 +37,7 @@ class Move:
     @property
     def still(self) -> bool:
         """Whether every pixel stays where it is."""
-        return self == Move()
+        return self == Transform()
 
     def matrix(self, centre: tuple[float, float], size: tuple[int, int], to: tuple[float, float]) -> Matrix:
         """The matrix onto an output of `size` (height, width); what lies at `centre` comes to `to`, plus the shift."""
@@ -56,7 +56,7 @@ class Move:
         )
 
 
-def draw_move(rng: Generator, look: Look, mirrors: bool = True) -> Move:
+def draw_transform(rng: Generator, look: AugmentConfig, mirrors: bool = True) -> Transform:
     """A movement drawn as the look says. mirrors: False where each picture of several is mirrored by itself."""
     mirror, upside = bool(rng.random() < look.flip), bool(rng.random() < look.upside)
 
@@ -68,7 +68,7 @@ def draw_move(rng: Generator, look: Look, mirrors: bool = True) -> Move:
     zoom *= 2.0 ** both(look.zoom)[0]
     beyond = both(look.crop * max(0.0, zoom - 1) / 2)
     shift = (shift[0] + beyond[0], shift[1] + beyond[1])
-    return Move(mirror and mirrors, upside and mirrors, degrees, zoom, shear, shift, tilt)
+    return Transform(mirror and mirrors, upside and mirrors, degrees, zoom, shear, shift, tilt)
 
 
 def shifted(x: float, y: float) -> Matrix:
@@ -89,7 +89,7 @@ def warped_mask(mask: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     return _warp(mask, matrix, size, cv2.INTER_NEAREST, (IGNORE,))
 
 
-def moved_boxes(boxes: Floats, matrix: Matrix) -> Floats:
+def transform_boxes(boxes: Floats, matrix: Matrix) -> Floats:
     """The upright boxes (n, 4) around the moved corners of the boxes (n, 4), not cut."""
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2).astype(np.float64)
     ends = np.concatenate((corners, np.ones((len(corners), 1))), 1) @ matrix.T
@@ -104,7 +104,7 @@ def turned_by(matrix: Matrix) -> tuple[float, float]:
     return float(y / length), float(x / length)
 
 
-def fill_colour(image: Image, look: Look) -> tuple[int, int, int]:
+def fill_colour(image: Image, look: AugmentConfig) -> tuple[int, int, int]:
     """What lies outside the picture."""
     if look.fill == "edge":
         border = np.concatenate((image[0], image[-1], image[:, 0], image[:, -1]))

@@ -229,7 +229,7 @@ class Order:
     quality: int = 95
 
 
-def enlarge_set(
+def augment_set(
     found: LabelledSet,
     dest: Path,
     order: Order,

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.types import Image
 
 
-def photometric(rng: Generator, image: Image, look: Look) -> Image:
+def photometric(rng: Generator, image: Image, look: AugmentConfig) -> Image:
     """The picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
     if look.light:
         image = light_and_lens(rng, image, look.light)
@@ -63,7 +63,7 @@ def compressed(image: Image, quality: int) -> Image:
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def erased(rng: Generator, image: Image, look: Look) -> tuple[Image, NDArray[np.float32] | None]:
+def erased(rng: Generator, image: Image, look: AugmentConfig) -> tuple[Image, NDArray[np.float32] | None]:
     """Paint one rectangle of 2 to 15 % of the picture over, in one colour or with noise (arXiv 1708.04896).
 
     Returns the picture and the rectangle x1 y1 x2 y2, or None where nothing was drawn.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.types import Image
 
 ROOM = 0.12
@@ -22,7 +22,7 @@ LONGEST_ARM = 0.6
 Field = NDArray[np.float32]
 
 
-def distorted(rng: Generator, mask: Image, look: Look) -> Image:
+def distorted(rng: Generator, mask: Image, look: AugmentConfig) -> Image:
     """The shape with what the look asks for done to it, on a somewhat larger canvas; itself where nothing is asked for.
 
     A forearm grows only where the shape reaches the lowest row: there the picture cut it off.

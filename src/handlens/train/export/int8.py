@@ -34,7 +34,7 @@ def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def merge_pads(model: onnx.ModelProto) -> int:
-    """Move every constant zero Pad into the convolution behind it, in place; return how many there were.
+    """Transform every constant zero Pad into the convolution behind it, in place; return how many there were.
 
     Integer kernels exist for padded convolutions, not for a Pad between two of them.
     """

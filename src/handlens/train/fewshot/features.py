@@ -24,8 +24,8 @@ from handlens.runner import Runner
 from handlens.tasks import find_hands as finding
 from handlens.tasks import hands
 from handlens.tasks.silhouette import find_shape, seen
-from handlens.train.augment.config import Look, find_look
-from handlens.train.augment.geometry import draw_move, fill_colour, warped
+from handlens.train.augment.config import AugmentConfig, find_preset
+from handlens.train.augment.geometry import draw_transform, fill_colour, warped
 from handlens.train.augment.photometric import erased, photometric
 from handlens.train.fewshot.head import Views
 from handlens.types import Image
@@ -36,7 +36,7 @@ CLOSE = 0.4  # of the picture: a hand that fills more of it needs no crop
 AROUND = 1.5  # of the side of what is shown, so that a moved view has something beyond its edges
 MOST, FEWEST, IN_ALL = 24, 5, 3000  # views of a picture; of all pictures
 BATCH = 32
-_SHAPE = Look(degrees=15.0, scale=0.1, shear=8.0, perspective=0.04, fill="black")
+_SHAPE = AugmentConfig(degrees=15.0, scale=0.1, shear=8.0, perspective=0.04, fill="black")
 
 Say = Callable[[str], None]
 Tick = Callable[[], None]
@@ -175,8 +175,8 @@ def _view(rng: Generator, subject: Subject, shown: str, card: ModelCard, number:
     """One view (h, w, 3): as it is, mirrored, or moved and relit."""
     if number < 2:
         return np.ascontiguousarray(subject.plain[:, ::-1] if number else subject.plain)
-    look = _SHAPE if shown == SILHOUETTE else dataclasses.replace(find_look("hand"), flip=0.0)
-    move = dataclasses.replace(draw_move(rng, look), mirror=number % 2 == 1)
+    look = _SHAPE if shown == SILHOUETTE else dataclasses.replace(find_preset("hand"), flip=0.0)
+    move = dataclasses.replace(draw_transform(rng, look), mirror=number % 2 == 1)
     ground, (height, width) = subject.ground, card.size
     if shown != SILHOUETTE:
         middle = ((ground.shape[1]) / 2, (ground.shape[0]) / 2)

@@ -116,7 +116,7 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
     has two different pictures, there is nothing to choose by. The temperature is that of all views, for the next
     evening looks otherwise. tick: called twice for each fold.
     """
-    different = [len(np.unique(views.kin[views.label == k])) for k in range(views.classes)]
+    different = [len(np.unique(views.group_key[views.label == k])) for k in range(views.classes)]
     counted = np.asarray(different)[views.label] > 1
     if not counted.any():
         return LeftOut(True, STRENGTHS[1], 1.0, np.zeros((len(counted), views.classes)), counted, 0)
@@ -188,8 +188,8 @@ def _answers(
 
 def _folds(views: Views) -> Ints:
     """(pictures,): the fold in which each is left out; copies share one, and each takes a little of every class."""
-    order = np.lexsort((views.kin, views.label))
-    places = {int(kin): number for number, kin in enumerate(dict.fromkeys(views.kin[order].tolist()))}
+    order = np.lexsort((views.group_key, views.label))
+    places = {int(kin): number for number, kin in enumerate(dict.fromkeys(views.group_key[order].tolist()))}
     one_fold = 30 * (len(STRENGTHS) + 1) * 2 * views.features.size * views.classes  # 30 steps of two products each
     count = int(np.clip(FITS / one_fold, min(FEWEST, len(places)), len(places)))
-    return np.array([places[int(kin)] % count for kin in views.kin])
+    return np.array([places[int(kin)] % count for kin in views.group_key])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from handlens.evaluate.curves import Confusion, reliability
 from handlens.evaluate.plots.curves import plot_curves
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.io.draw import CALM, INK, REGION, captioned, fitted, grid, save_picture
 from handlens.report import Report, Row
 from handlens.train.fewshot.head import Ints, LeftOut, softmax
@@ -92,7 +92,7 @@ def write_report(report: Report, answers: Answers, views: Sequence[Image], model
         "report.json": json.dumps(numbers, indent=1) + "\n",
     }
     for name, text in texts.items():
-        with Draft(out / name) as draft:
+        with AtomicFile(out / name) as draft:
             draft.write(text.encode())
     label, said = answers.label[answers.counted], answers.said[answers.counted]
     counts = np.zeros((len(answers.names),) * 2, np.int64)

@@ -24,7 +24,7 @@ from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError, NotYet, unknown
 from handlens.evaluate.plots import curves as plots
 from handlens.evaluate.write import made_folder
-from handlens.io.atomic import Draft
+from handlens.io.atomic import AtomicFile
 from handlens.preprocess import to_tensor
 from handlens.report import Report
 from handlens.runner import OnnxRunner
@@ -66,7 +66,7 @@ class FewSettings:
 
     def save(self, path: Path) -> None:
         """Write the config file."""
-        with Draft(path) as draft:
+        with AtomicFile(path) as draft:
             draft.write(self.to_toml().encode())
 
 
@@ -263,7 +263,7 @@ def _colour(card: ModelCard) -> bool:
 
 
 def _notes(left: LeftOut, views: Views) -> tuple[str, ...]:
-    folds = "each picture by itself" if left.folds == len(set(views.kin.tolist())) else f"in {left.folds} folds"
+    folds = "each picture by itself" if left.folds == len(set(views.group_key.tolist())) else f"in {left.folds} folds"
     mirrored = "with" if left.mirrors else "without"
     return (
         f"left out {folds}; penalty {left.strength:g}, {mirrored} mirrored views, temperature {left.temperature:.2f}:"

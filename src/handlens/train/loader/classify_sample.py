@@ -8,15 +8,15 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.train.augment.photometric import channels_first, erased, photometric
-from handlens.train.loader.pictures import Reading, moved_picture
+from handlens.train.loader.pictures import Reading, transformed_picture
 from handlens.train.loader.turned_labels import truth_after
 
 
 def classify_sample(
     rng: Generator,
-    look: Look,
+    look: AugmentConfig,
     reading: Reading,
     index: int,
     channels: int = 3,
@@ -30,7 +30,7 @@ def classify_sample(
     count as upright; one mirrored left to right stays so, one mirrored top to bottom is turned by half a circle. ring:
     labels that turn with the picture, see `turning.truth_after`.
     """
-    moved = moved_picture(rng, look, reading, index)
+    moved = transformed_picture(rng, look, reading, index)
     image, _ = erased(rng, photometric(rng, moved.image, look), look)
     label, direction = truth_after(moved.shown.labelled, moved.matrix, ring)
     sample = {"image": torch.from_numpy(channels_first(image, channels)), "label": torch.tensor(label)}

@@ -8,16 +8,16 @@ from numpy.random import Generator
 from torch import Tensor
 
 from handlens import boxes as box
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.train.augment.photometric import channels_first, erased, photometric
 from handlens.train.loader.mosaic import Boxed, followed, mosaic, overlaid
-from handlens.train.loader.pictures import Reading, moved_picture
+from handlens.train.loader.pictures import Reading, transformed_picture
 
 COVERED = 0.6
 """A box goes when the painted rectangle hides more than this share of it."""
 
 
-def detect_sample(rng: Generator, look: Look, reading: Reading, index: int) -> dict[str, Tensor]:
+def detect_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
     """One sample: {"image": (3, h, w) uint8, "boxes": (k, 5) float32: class, x1, y1, x2, y2 in the image's pixels}.
 
     A mosaic has the card's size (up to the stride); one picture has the size `preprocess.resize` gives it.
@@ -35,13 +35,13 @@ def detect_sample(rng: Generator, look: Look, reading: Reading, index: int) -> d
     }
 
 
-def _drawn(rng: Generator, look: Look, reading: Reading, index: int) -> Boxed:
+def _drawn(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> Boxed:
     """The picture alone, moved, or with three others."""
     if rng.random() < look.mosaic:
         numbers = [index] + [reading.another(rng) for _ in range(3)]
         tiles = [reading.take(rng, number, exact=False) for number in numbers]
         order = rng.permutation(4)
         return mosaic(rng, look, [tiles[place] for place in order], reading.size)
-    moved = moved_picture(rng, look, reading, index)
+    moved = transformed_picture(rng, look, reading, index)
     rows, (height, width, _) = moved.shown.boxes, moved.image.shape
     return Boxed(moved.image, followed(rows, rows, moved.matrix, (height, width)))

@@ -22,7 +22,7 @@ from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
 from handlens.errors import HandlensError, InputError
 from handlens.preprocess import PAD
-from handlens.train.augment.config import PICTURES, SHAPES, Look
+from handlens.train.augment.config import PICTURES, SHAPES, AugmentConfig
 from handlens.train.augment.geometry import IGNORE
 from handlens.train.loader.classify_sample import classify_sample
 from handlens.train.loader.detect_sample import detect_sample
@@ -68,18 +68,18 @@ def _stacked(values: Sequence[Tensor], fill: int) -> Tensor:
 
 Key = tuple[int, int]
 """(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
-Make = Callable[[Generator, Look, Reading, int], dict[str, Tensor]]
+Make = Callable[[Generator, AugmentConfig, Reading, int], dict[str, Tensor]]
 
 
 class Samples(Dataset[dict[str, Any]]):
     """The training samples of a labelled set, by (epoch, index).
 
-    found: the training part. card: size and resize rule. look: what is changed; `Look()` leaves each picture exactly as
-    `preprocess.resize` makes it. epochs: how many there will be, for `Look.closing`. channels, angle: of classifiers,
-    see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by 1 / sqrt(pictures
-    of the same group) instead of each once. even: of a classifier, draw them so that all classes come equally often.
-    ring: labels that turn with the picture, see `turning.truth_after`. cache: keep the resized pictures in memory if
-    they fit in 1 GB; a line on stderr says so when they do not.
+    found: the training part. card: size and resize rule. look: what is changed; `AugmentConfig()` leaves each picture
+    exactly as `preprocess.resize` makes it. epochs: how many there will be, for `AugmentConfig.closing`. channels,
+    angle: of classifiers, see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by
+    1 / sqrt(pictures of the same group) instead of each once. even: of a classifier, draw them so that all
+    classes come equally often. ring: labels that turn with the picture, see `turned_labels.truth_after`. cache: keep
+    the resized pictures in memory if they fit in 1 GB; a line on stderr says so when they do not.
 
     Raises:
         InputError: no pictures, a label without a name, a picture without its one label, a mosaic for another kind.
@@ -89,7 +89,7 @@ class Samples(Dataset[dict[str, Any]]):
         self,
         found: LabelledSet,
         card: ModelCard,
-        look: Look,
+        look: AugmentConfig,
         seed: int = 0,
         *,
         epochs: int | None = None,
@@ -235,7 +235,7 @@ class Batches:
             yield batch
 
 
-def _check(found: LabelledSet, card: ModelCard, look: Look, seed: int) -> None:
+def _check(found: LabelledSet, card: ModelCard, look: AugmentConfig, seed: int) -> None:
     if seed < 0:
         raise InputError(f"the seed must be 0 or more, got {seed}.")
     if not len(found):

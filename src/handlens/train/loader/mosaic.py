@@ -11,8 +11,8 @@ from numpy.random import Generator
 
 from handlens import boxes as box
 from handlens.preprocess import PAD
-from handlens.train.augment.config import Look
-from handlens.train.augment.geometry import Matrix, draw_move, moved_boxes, warped
+from handlens.train.augment.config import AugmentConfig
+from handlens.train.augment.geometry import Matrix, draw_transform, transform_boxes, warped
 from handlens.train.loader.pictures import Resized
 from handlens.types import Floats, Image
 
@@ -28,7 +28,7 @@ class Boxed:
     rows: Floats
 
 
-def mosaic(rng: Generator, look: Look, tiles: Sequence[Resized], size: tuple[int, int]) -> Boxed:
+def mosaic(rng: Generator, look: AugmentConfig, tiles: Sequence[Resized], size: tuple[int, int]) -> Boxed:
     """Four pictures around one point, then moved together; each is mirrored by itself.
 
     The point is drawn in the middle half of a canvas twice as large as the output, (height, width) `size`, so that
@@ -48,7 +48,7 @@ def mosaic(rng: Generator, look: Look, tiles: Sequence[Resized], size: tuple[int
         whole.append(rows)
         seen.append(rows.copy())
         seen[-1][:, 1:] = rows[:, 1:].clip([x1, y1, x1, y1], [x2, y2, x2, y2])
-    matrix = draw_move(rng, look, mirrors=False).matrix((width, height), size, (width / 2, height / 2))
+    matrix = draw_transform(rng, look, mirrors=False).matrix((width, height), size, (width / 2, height / 2))
     image = warped(canvas, matrix, size, (PAD, PAD, PAD))
     return Boxed(image, followed(np.concatenate(whole), np.concatenate(seen), matrix, size))
 
@@ -61,8 +61,8 @@ def followed(whole: Floats, seen: Floats, matrix: Matrix, size: tuple[int, int])
     if not len(whole):
         return whole
     height, width = size
-    before = box.area(moved_boxes(whole[:, 1:], matrix))
-    after = moved_boxes(seen[:, 1:], matrix).clip(0, [width, height, width, height])
+    before = box.area(transform_boxes(whole[:, 1:], matrix))
+    after = transform_boxes(seen[:, 1:], matrix).clip(0, [width, height, width, height])
     sides = after[:, 2:] - after[:, :2]
     kept = (box.area(after) >= LEAST_SHARE * before) & (sides.min(1) >= LEAST_SIDE)
     return np.concatenate((whole[kept, :1], after[kept]), 1)
@@ -85,7 +85,7 @@ def _padded(image: Image, height: int, width: int) -> Image:
     return canvas
 
 
-def _mirrored(rng: Generator, look: Look, tile: Resized) -> tuple[Image, Floats]:
+def _mirrored(rng: Generator, look: AugmentConfig, tile: Resized) -> tuple[Image, Floats]:
     """The picture without its grey, mirrored as drawn, and its rows in its own pixels; the rows are a copy."""
     image, rows, (x, y) = tile.inner, tile.boxes, tile.corner
     high, wide = image.shape[:2]

@@ -24,8 +24,8 @@ from handlens.errors import FrameError, InputError
 from handlens.io.pictures.header import read_header
 from handlens.io.upright import turn
 from handlens.preprocess import Geometry, resize
-from handlens.train.augment.config import Look
-from handlens.train.augment.geometry import Matrix, draw_move, fill_colour, shifted, warped
+from handlens.train.augment.config import AugmentConfig
+from handlens.train.augment.geometry import Matrix, draw_transform, fill_colour, shifted, warped
 from handlens.train.loader.silhouettes import FINE, upright
 from handlens.types import Floats, Image, Mask
 
@@ -212,7 +212,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
+class Transformed:
     """A picture after its move. image: (h, w, 3) uint8; matrix: (3, 3) from `shown.canvas` to it, at pixel edges."""
 
     shown: Resized
@@ -220,20 +220,20 @@ class Moved:
     matrix: Matrix
 
 
-def moved_picture(rng: Generator, look: Look, reading: Reading, index: int) -> Moved:
+def transformed_picture(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> Transformed:
     """Take a picture and move it about its own middle as the look says, on a canvas of the same size.
 
     Where nothing moves, the image is exactly the canvas. Raises as `Reading.take` does.
     """
-    move = draw_move(rng, look)
+    move = draw_transform(rng, look)
     shown = reading.take(rng, index, exact=move.still)
     if move.still:
-        return Moved(shown, shown.canvas, np.eye(3))
+        return Transformed(shown, shown.canvas, np.eye(3))
     inner, (x, y), (height, width, _) = shown.inner, shown.corner, shown.canvas.shape
     centre = (x + inner.shape[1] / 2, y + inner.shape[0] / 2)
     matrix = move.matrix(centre, (height, width), centre)
     image = warped(inner, matrix @ shifted(x, y), (height, width), fill_colour(inner, look))
-    return Moved(shown, image, matrix)
+    return Transformed(shown, image, matrix)
 
 
 def running_odds(found: LabelledSet, people: bool = True, classes: bool = False) -> NDArray[np.float64]:
@@ -242,7 +242,7 @@ def running_odds(found: LabelledSet, people: bool = True, classes: bool = False)
     people: 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less. classes: each class
     of a classifier's set weighs the same in all; within it people weigh as said.
     """
-    kin = [picture.kin for picture in found]
+    kin = [picture.group_key for picture in found]
     count = Counter(kin)
     weights = np.array([count[name] ** -0.5 if people else 1.0 for name in kin])
     if classes:

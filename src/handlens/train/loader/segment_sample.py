@@ -9,19 +9,19 @@ from torch import Tensor
 
 from handlens.data.dataset import LabelledSet
 from handlens.errors import FrameError, InputError
-from handlens.train.augment.config import Look
+from handlens.train.augment.config import AugmentConfig
 from handlens.train.augment.geometry import IGNORE, shifted, warped_mask
 from handlens.train.augment.photometric import channels_first, erased, photometric
-from handlens.train.loader.pictures import Reading, Resized, moved_picture
+from handlens.train.loader.pictures import Reading, Resized, transformed_picture
 from handlens.types import Image, Ints
 
 
-def segment_sample(rng: Generator, look: Look, reading: Reading, index: int) -> dict[str, Tensor]:
+def segment_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
     """One sample: {"image": (3, h, w) uint8, "mask": (h, w) uint8 with the class of each pixel, 255 = ignore}.
 
     Outside the picture and under a painted rectangle the mask is 255. It is sampled once, from the source's own pixels.
     """
-    moved = moved_picture(rng, look, reading, index)
+    moved = transformed_picture(rng, look, reading, index)
     shown, (height, width, _) = moved.shown, moved.image.shape
     scale = np.diag([shown.geometry.scale_x, shown.geometry.scale_y, 1.0])
     mask = warped_mask(_known(shown, reading), moved.matrix @ shifted(*shown.corner) @ scale, (height, width))

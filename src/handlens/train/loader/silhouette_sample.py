@@ -13,8 +13,8 @@ from numpy.random import Generator
 from torch import Tensor
 
 from handlens.tasks.silhouette import Shape, find_shape, seen
-from handlens.train.augment.config import SHAPES, Look
-from handlens.train.augment.geometry import Matrix, draw_move, moved_boxes, shifted, warped
+from handlens.train.augment.config import SHAPES, AugmentConfig
+from handlens.train.augment.geometry import Matrix, draw_transform, shifted, transform_boxes, warped
 from handlens.train.augment.photometric import channels_first
 from handlens.train.augment.silhouette import distorted
 from handlens.train.loader.pictures import Reading
@@ -27,7 +27,7 @@ FINEST = 1.5
 
 def silhouette_sample(
     rng: Generator,
-    look: Look,
+    look: AugmentConfig,
     reading: Reading,
     index: int,
     channels: int = 1,
@@ -38,7 +38,7 @@ def silhouette_sample(
 
     Where the look asks for nothing it is exactly what inference shows the net. Raises as `Reading.take` does.
     """
-    move, size = draw_move(rng, look), reading.size
+    move, size = draw_transform(rng, look), reading.size
     matrix = np.eye(3)
     if move.still and not any(getattr(look, name) for name in SHAPES):
         shown = reading.take(rng, index)
@@ -59,18 +59,18 @@ def silhouette_sample(
 def _moved(mask: Image, matrix: Matrix) -> Shape | None:
     """The shape after a move, on a canvas that holds all of it."""
     height, width = mask.shape
-    x1, y1, x2, y2 = moved_boxes(np.array([[0, 0, width, height]], np.float32), matrix)[0].tolist()
+    x1, y1, x2, y2 = transform_boxes(np.array([[0, 0, width, height]], np.float32), matrix)[0].tolist()
     size = (int(np.ceil(y2 - y1)) + 4, int(np.ceil(x2 - x1)) + 4)
     return find_shape(warped(mask, shifted(2 - x1, 2 - y1) @ matrix, size, (0, 0, 0)))
 
 
-def _stretch(rng: Generator, look: Look) -> Matrix:
+def _stretch(rng: Generator, look: AugmentConfig) -> Matrix:
     """Wider and shorter, or narrower and longer."""
     factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(look.stretch)))
     return np.diag([factor, 1 / factor, 1.0])
 
 
-def _fineness(rng: Generator, look: Look, mask: Image, size: tuple[int, int]) -> float:
+def _fineness(rng: Generator, look: AugmentConfig, mask: Image, size: tuple[int, int]) -> float:
     """The factor to the size at which the shape is drawn, so that its outline has as many steps as a picture's."""
     if not look.coarse:
         return 1.0

@@ -17,7 +17,7 @@ from handlens.tasks.touch import REGIONS
 from handlens.train.nets.hand_encoder import ConvUnit
 from handlens.train.nets.lite import CHANNELS, Lite0
 
-LOOKS = 4
+PRESETS = 4
 """Places that the head's attention looks at."""
 
 
@@ -47,10 +47,10 @@ class FaceTouch(nn.Module):
         self.narrow, self.lateral4, self.smooth4 = nn.Conv2d(64, 32, 1), nn.Conv2d(at4, 32, 1), ConvUnit(32, 32)
         self.maps = nn.Conv2d(32, 2 + regions, 1)
         self.mix = ConvUnit(64 + 2 * regions + 3, 64)
-        self.attend = nn.Conv2d(64, LOOKS, 1)
+        self.attend = nn.Conv2d(64, PRESETS, 1)
         self.drop = nn.Dropout(dropout)
         self.head = nn.Sequential(
-            nn.Linear(2 * at32 + 64 * (LOOKS + 1) + 2 * regions, 128), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
+            nn.Linear(2 * at32 + 64 * (PRESETS + 1) + 2 * regions, 128), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
         )
         self.out = nn.Linear(128, 4 + regions)
         self.local = nn.Parameter(torch.zeros(regions, 64))
