@@ -9,14 +9,14 @@ from handlens.train.fewshot.head import STRENGTHS, Views, fit_head, fit_temperat
 from handlens.train.fewshot.report import share
 
 
-def views(label: list[int], features: np.ndarray, copies: int = 3, kin: list[int] | None = None) -> Views:
+def views(label: list[int], features: np.ndarray, copies: int = 3, group_key: list[int] | None = None) -> Views:
     """Each picture in so many slightly different views, every other one mirrored: its features change their sign."""
     rng = np.random.default_rng(0)
     pictures, mirrored = len(label), np.tile(np.arange(copies) % 2 == 1, len(label))
     many = np.repeat(features, copies, axis=0) + 0.05 * rng.normal(size=(pictures * copies, features.shape[1]))
     many[::copies] = features
     many[mirrored, 0] *= -1
-    numbers = np.arange(pictures) if kin is None else np.array(kin)
+    numbers = np.arange(pictures) if group_key is None else np.array(group_key)
     return Views(many, np.repeat(np.arange(pictures), copies), mirrored, np.array(label), numbers, max(label) + 1)
 
 

@@ -77,12 +77,12 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What a net said of pictures. said: (n, classes) probabilities; truth: (n,) class; kin: the group of each."""
+    """What a net said of pictures. said: (n, classes) probabilities; truth, group_key: (n,) class and group."""
 
     names: tuple[str, ...]
     said: NDArray[np.float64]
     truth: NDArray[np.int64]
-    kin: tuple[str, ...]
+    group_key: tuple[str, ...]
 
     @property
     def enough(self) -> bool:

@@ -50,14 +50,14 @@ class Views:
     """What a head learns from: several views of each picture, one after the other, the first one as it is.
 
     features: (views, d). picture: (views,) the picture's number. mirrored: (views,) bool. label: (pictures,) its class.
-    kin: (pictures,) pictures of one number are the same picture. classes: how many there are.
+    group_key: (pictures,) pictures of one number are the same picture. classes: how many there are.
     """
 
     features: Array
     picture: Ints
     mirrored: NDArray[np.bool_]
     label: Ints
-    kin: Ints
+    group_key: Ints
     classes: int
 
     @property
