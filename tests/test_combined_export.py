@@ -12,13 +12,13 @@ from combined_parts import hand_picture, mask_model, sign_model
 from handlens.cli import run
 from handlens.errors import InputError, ModelError
 from handlens.io.sources.open import open_source
+from handlens.kinds.hand_crop import find_crops
 from handlens.offline import import_onnxruntime
 from handlens.predictor import Predictor, load
 from handlens.preprocess import prepare
 from handlens.runner import OnnxRunner
+from handlens.silhouette import seen
 from handlens.tasks.combined import Composed
-from handlens.tasks.hand_crop import find_crops
-from handlens.tasks.silhouette import seen
 from handlens.train.export.combined import TOLERANCE, compare, export_combined, part_file
 from handlens.types import Frame
 from handlens.weights import demo_clip, shipped

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from combined_parts import hand_picture
 
-from handlens.tasks.hand_crop import REACH, find_crops, find_palm
+from handlens.kinds.hand_crop import REACH, find_crops, find_palm
 
 
 def maps(white, classes=3):

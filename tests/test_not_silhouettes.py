@@ -12,7 +12,7 @@ from tiny_models import hand_model
 import handlens
 from handlens.cli import run
 from handlens.io.sources.open import open_source
-from handlens.tasks.silhouette import is_silhouette
+from handlens.silhouette import is_silhouette
 from handlens.types import Image
 from handlens.weights import demo_clip
 

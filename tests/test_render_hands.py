@@ -8,7 +8,7 @@ import pytest
 
 from handlens.data.formats.silhouettes import read_silhouettes
 from handlens.errors import InputError
-from handlens.tasks.silhouette import find_shape
+from handlens.silhouette import find_shape
 from recipes.signs.finger_poses import FINGER_POSES, NUMBERS, finger_pose
 from recipes.signs.render import PER_HAND, Plan, main, render_one, write_hands
 

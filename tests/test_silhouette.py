@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handlens.tasks.silhouette import VIEW, Shape, find_shape, seen, weights
+from handlens.silhouette import VIEW, Shape, find_shape, seen, weights
 
 
 def view(image, size=(64, 64)):

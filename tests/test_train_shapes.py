@@ -15,7 +15,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.errors import FrameError, InputError
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
-from handlens.tasks.silhouette import VIEW, find_shape
+from handlens.silhouette import VIEW, find_shape
 from handlens.train.augment.config import PRESETS, SHAPES, AugmentConfig
 from handlens.train.augment.silhouette import LEAST_KEPT, distorted
 from handlens.train.config import Settings

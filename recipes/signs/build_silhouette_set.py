@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from handlens.data.formats.silhouettes import read_silhouettes
 from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile
+from handlens.kinds.hand_crop import find_crops
 from handlens.predictor import load
 from handlens.preprocess import prepare
-from handlens.tasks.hand_crop import find_crops
 from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows, with_late
 
 

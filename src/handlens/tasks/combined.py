@@ -11,11 +11,11 @@ import numpy as np
 from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.kinds import classify, expect
+from handlens.kinds.hand_crop import Crop, find_crops
 from handlens.kinds.segment import above_zero
 from handlens.preprocess import Geometry, prepare, to_tensor
 from handlens.runner import Outputs, Runner
-from handlens.tasks.hand_crop import Crop, find_crops
-from handlens.tasks.silhouette import Shape, seen
+from handlens.silhouette import Shape, seen
 from handlens.types import Floats, Frame, Hand, Label
 
 NAME = "combined"

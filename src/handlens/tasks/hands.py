@@ -13,8 +13,8 @@ from handlens.errors import NotSilhouette
 from handlens.kinds import classify
 from handlens.preprocess import crop_box, prepare, to_tensor
 from handlens.runner import Runner
+from handlens.silhouette import find_shape, is_silhouette, seen
 from handlens.tasks.find_hands import Finder, Seen, is_blank
-from handlens.tasks.silhouette import find_shape, is_silhouette, seen
 from handlens.types import Floats, Frame, Hand, Image
 
 HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlens.tasks.hand_crop import LEVELS, REACH, SOLID
-from handlens.tasks.silhouette import LEAST, VIEW, places
+from handlens.kinds.hand_crop import LEVELS, REACH, SOLID
+from handlens.silhouette import LEAST, VIEW, places
 from handlens.train.export.onnx_ops import Steps, Value
 
 OPSET = 17

@@ -21,9 +21,9 @@ from handlens.errors import FrameError
 from handlens.kinds import detect
 from handlens.preprocess import crop_box, prepare, resize, to_tensor
 from handlens.runner import Runner
+from handlens.silhouette import find_shape, seen
 from handlens.tasks import find_hands as finding
 from handlens.tasks import hands
-from handlens.tasks.silhouette import find_shape, seen
 from handlens.train.augment.config import AugmentConfig, find_preset
 from handlens.train.augment.geometry import draw_transform, fill_colour, warped
 from handlens.train.augment.photometric import erased, photometric

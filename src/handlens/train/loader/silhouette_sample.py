@@ -12,7 +12,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from handlens.tasks.silhouette import Shape, find_shape, seen
+from handlens.silhouette import Shape, find_shape, seen
 from handlens.train.augment.config import SHAPES, AugmentConfig
 from handlens.train.augment.geometry import Matrix, draw_transform, shifted, transform_boxes, warped
 from handlens.train.augment.photometric import channels_first

@@ -11,7 +11,7 @@ import numpy as np
 
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import FrameError, InputError
-from handlens.tasks.silhouette import find_shape
+from handlens.silhouette import find_shape
 from handlens.types import Image
 
 FINE = 1.5

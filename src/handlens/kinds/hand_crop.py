@@ -1,7 +1,7 @@
 """A map of pixel probabilities -> the hands on it, each cut free of its forearm; it must not know pictures or models.
 
 `handlens export combined` writes the same steps as a graph, with the same numbers in the same order, so that both agree
-to the pixel: whoever changes one changes the other (train/crop_layer.py).
+to the pixel: whoever changes one changes the other (train/export/crop_graph.py).
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from handlens.tasks.silhouette import LEAST, Shape
+from handlens.silhouette import LEAST, Shape
 from handlens.types import Floats, Image
 
 REACH = 3.8  # radii of the palm: no finger tip lies farther from its middle, and what does is forearm
