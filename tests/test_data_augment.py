@@ -9,24 +9,22 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torchvision")
-
 from handlens.boxes import iou
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.detect_format import open_set
 from handlens.data.write import write_set
 from handlens.errors import FrameError, InputError, OutputError
+from handlens.train.augment.config import AugmentConfig
+from handlens.train.augment.geometry import Transform, transform_ellipses
 from handlens.train.augment.offline import (
     IGNORE,
     SHEET,
-    STEPS,
     Order,
+    View,
     augment_set,
+    augmented,
     changed,
-    cut_out,
-    steps_of,
-    turned,
-    turned_boxes,
+    parse_steps,
     view_of,
 )
 from handlens.types import Image
@@ -64,45 +62,47 @@ def one(tmp_path: Path, spot: tuple[int, int, int, int] = (110, 70, 34, 22)) -> 
     return Labelled(path, SIZE[1], SIZE[0], box, np.array([0]), mask=lambda: where.astype(np.uint8))
 
 
-def as_image(view: object) -> Image:
-    return np.ascontiguousarray(view.image.permute(1, 2, 0).numpy())  # type: ignore[attr-defined]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["flips", "rotate", "light", "blur", "noise", "jpeg"])
 def test_each_change_keeps_the_box_tight_and_the_mask_on_its_pixels(step: str, tmp_path: Path) -> None:
     view = view_of(one(tmp_path))
     for seed in range(4):
-        made = STEPS[step](np.random.default_rng(seed), view)
-        image = as_image(made)
+        made = changed(np.random.default_rng(seed), view, (step,))
+        image = made.image
         assert image.shape == (*SIZE, 3)
-        assert (image != as_image(view)).any()
+        assert (image != view.image).any()
         there = blue(cv2.medianBlur(image, 5))
         x, y, w, h = cv2.boundingRect(there.astype(np.uint8))
         true = np.array([[x, y, x + w, y + h]], np.float32)
         assert made.kept.tolist() == [True]
-        assert iou(made.boxes.numpy(), true)[0, 0] > 0.88
+        assert iou(made.boxes, true)[0, 0] > 0.88
         assert made.mask is not None
-        both = (made.mask.numpy() == 1) & there
-        assert both.sum() / ((made.mask.numpy() == 1) | there).sum() > 0.88
+        both = (made.mask == 1) & there
+        assert both.sum() / ((made.mask == 1) | there).sum() > 0.88
+
+
+def turned_boxes(boxes: np.ndarray, degrees: float) -> np.ndarray:
+    middle = (SIZE[1] / 2, SIZE[0] / 2)
+    return transform_ellipses(boxes, Transform(degrees=degrees).matrix(middle, SIZE, middle))
 
 
 def test_a_turn_has_the_box_of_the_ellipse_and_not_of_the_corners() -> None:
     box = np.array([[60, 40, 140, 120]], np.float32)  # in the middle of 160 x 200: a circle stays where it is
-    np.testing.assert_allclose(turned_boxes(box, 20, SIZE), box, atol=1e-3)
-    quarter = turned_boxes(np.array([[150, 70, 190, 80]], np.float32), 90, SIZE)
+    np.testing.assert_allclose(turned_boxes(box, 20), box, atol=1e-3)
+    quarter = turned_boxes(np.array([[150, 70, 190, 80]], np.float32), 90)
     np.testing.assert_allclose(quarter, [[90, -10, 100, 30]], atol=1e-3)  # counter-clockwise: from the right to the top
-    wide = turned_boxes(np.array([[60, 70, 140, 90]], np.float32), 45, SIZE)[0]
+    wide = turned_boxes(np.array([[60, 70, 140, 90]], np.float32), 45)[0]
     half = math.sqrt((40**2 + 10**2) / 2)
     np.testing.assert_allclose(wide, [100 - half, 80 - half, 100 + half, 80 + half], atol=1e-3)
 
 
 def test_a_box_that_is_turned_out_of_the_picture_is_dropped(tmp_path: Path) -> None:
     corner = view_of(one(tmp_path, (190, 6, 9, 5)))
-    versions = [turned(np.random.default_rng(seed), corner, 45) for seed in range(8)]
+    turn = AugmentConfig(degrees=45)
+    versions = [augmented(np.random.default_rng(seed), corner, turn) for seed in range(8)]
     assert not all(made.kept.item() for made in versions)
     for made in versions:
-        x1, y1, x2, y2 = made.boxes.numpy()[0]
+        x1, y1, x2, y2 = made.boxes[0]
         assert 0 <= x1 <= x2 <= SIZE[1]
         assert 0 <= y1 <= y2 <= SIZE[0]
 
@@ -110,14 +110,14 @@ def test_a_box_that_is_turned_out_of_the_picture_is_dropped(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_covered_box_is_dropped_and_a_half_covered_one_stays(tmp_path: Path) -> None:
     view = view_of(one(tmp_path, (60, 60, 8, 8)))
-    shares = {True: [], False: []}  # type: ignore[var-annotated]
+    shares: dict[bool, list[float]] = {True: [], False: []}
     for seed in range(100):
-        made = cut_out(np.random.default_rng(seed), view)
+        made = changed(np.random.default_rng(seed), view, ("cutout",))
         assert made.mask is not None
-        covered = float((made.mask.numpy()[52:69, 52:69] == IGNORE).mean())
+        covered = float((made.mask[52:69, 52:69] == IGNORE).mean())
         shares[bool(made.kept.item())].append(covered)
-        painted = (as_image(made) != as_image(view)).any(axis=2)
-        assert ((made.mask.numpy() == IGNORE) >= painted).all()
+        painted = (made.image != view.image).any(axis=2)
+        assert ((made.mask == IGNORE) >= painted).all()
     assert shares[False]
     assert max(shares[True]) <= 2 / 3 < min(shares[False])
 
@@ -125,18 +125,38 @@ def test_a_covered_box_is_dropped_and_a_half_covered_one_stays(tmp_path: Path) -
 @pytest.mark.slow
 def test_every_version_differs_and_the_same_seed_gives_the_same(tmp_path: Path) -> None:
     view = view_of(one(tmp_path))
-    versions = [as_image(changed(np.random.default_rng(seed), view)) for seed in range(7)]
-    versions.append(as_image(view))
+    versions = [changed(np.random.default_rng(seed), view).image for seed in range(7)]
+    versions.append(view.image)
     assert len({version.tobytes() for version in versions}) == 8
-    assert (as_image(changed(np.random.default_rng(3), view)) == versions[3]).all()
+    assert (changed(np.random.default_rng(3), view).image == versions[3]).all()
+
+
+def test_a_version_is_never_the_mirrored_picture_alone(tmp_path: Path) -> None:
+    view = view_of(one(tmp_path))
+    for seed in range(40):
+        made = changed(np.random.default_rng(seed), view, ("flips", "light"))
+        assert (made.image[:, ::-1] != view.image).any()
+    mirrored = changed(np.random.default_rng(0), view, ("flips",))
+    assert (mirrored.image[:, ::-1] == view.image).all()
+    np.testing.assert_allclose(mirrored.boxes[:, [2, 0]], SIZE[1] - view.boxes[:, [0, 2]])
+
+
+def test_contrast_changes_the_levels_about_their_mean_and_no_place() -> None:
+    grey = np.repeat(np.arange(60, 200, dtype=np.uint8).reshape(10, 14, 1), 3, axis=2)
+    view = View(grey, np.zeros((0, 4), np.float32), np.zeros(0, bool), None)
+    for seed in range(4):
+        made = augmented(np.random.default_rng(seed), view, AugmentConfig(contrast=0.35)).image.astype(float)
+        assert made.mean() == pytest.approx(grey.mean(), abs=0.5)
+        assert 0.6 < made.std() / grey.std() < 1.4
+        assert (np.diff(made[..., 0].ravel()) >= 0).all()
 
 
 def test_changes_are_named_in_any_order_and_a_wrong_one_is_refused() -> None:
-    assert steps_of("JPEG, flips") == ("flips", "jpeg")
+    assert parse_steps("JPEG, flips") == ("flips", "jpeg")
     with pytest.raises(InputError, match="unknown change 'rotation': did you mean 'rotate'"):
-        steps_of("rotation")
+        parse_steps("rotation")
     with pytest.raises(InputError, match="no change was named"):
-        steps_of(" ,")
+        parse_steps(" ,")
 
 
 def boxed(root: Path) -> LabelledSet:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from media import quadrants, save_picture
 
-pytest.importorskip("torchvision")
-
 from handlens.cli import run
 
 
@@ -77,11 +75,13 @@ def test_an_unreadable_picture_is_left_out_and_the_code_is_2(
 
 
 @pytest.mark.slow
-def test_it_says_what_to_install() -> None:
-    hide = "import sys; sys.modules['torch'] = None; import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
-    verb = ["data", "augment", "set", "--dest", "large"]
-    done = subprocess.run([sys.executable, "-c", hide, *verb], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (
-        2,
-        "handlens: augmenting needs torch: type pip install 'handlens[train]'.\n",
+def test_it_needs_nothing_of_the_extra_train(tmp_path: Path) -> None:
+    names = ("torch", "torchvision", "lightning", "onnx", "onnxscript", "safetensors")
+    hide = (
+        f"import sys; sys.modules.update(dict.fromkeys({names}));"
+        "import handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
     )
+    verb = ["data", "augment", str(save_set(tmp_path / "set")), "--dest", str(tmp_path / "large"), "--times", "3"]
+    done = subprocess.run([sys.executable, "-c", hide, *verb], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "train: 2 pictures -> 6" in done.stdout

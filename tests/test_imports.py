@@ -56,6 +56,11 @@ def test_no_light_file_imports_what_only_training_has(file):
         assert not {name for name in imported(file) if name.startswith("handlens.train")}
 
 
+@pytest.mark.parametrize("module", ["train.augment.offline", "train.fewshot.run", "synth.dataset"])
+def test_what_says_that_it_needs_no_torch_loads_none(module):
+    assert not loaded_after(f"import handlens.{module}") & {"torch", "torchvision", "lightning"}
+
+
 def test_the_front_door_loads_nothing_heavy():
     assert not loaded_after("import handlens; handlens.__version__; dir(handlens)") & HEAVY
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handlens.cli.errors import need_training
+from handlens.cli.errors import NEEDED, need_training
 from handlens.errors import InputError
 
 Number = int | None
@@ -66,7 +66,8 @@ def train(
     touch finds boxes, segment finds masks. hold and gesture tell hands apart, on crops or silhouettes; gestures with a
     handful of pictures each are learned in under a minute, on what a shipped model sees.
     """
-    need_training("training")
+    may_be_few = task.lower() == "gesture" and few is not False
+    need_training("training", ("onnx",) if may_be_few else NEEDED)  # a head on a shipped model needs no torch
     from handlens.train.config import merged, parse_set
 
     if pretrained is not None and no_pretrained:
@@ -83,6 +84,7 @@ def train(
     places = Path(config) if config else None, Path(out) if out else None
     if _learned_from_few(task.lower(), given, *places, few, fresh):
         return
+    need_training("training")
     from handlens.train.run import train_run
 
     train_run(task.lower(), given, *places, fresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from handlens.errors import InputError, unknown
@@ -25,11 +26,11 @@ _SHARES = (
     "crop",
 )
 _LIMITS = {"degrees": 180.0, "translate": 0.9, "scale": 0.9, "shear": 45.0, "perspective": 0.1, "hue": 0.5,
-           "saturation": 1.0, "value": 1.0, "light": 3.0, "zoom": 2.0,
+           "saturation": 1.0, "value": 1.0, "contrast": 0.9, "light": 3.0, "zoom": 2.0,
            "swell": 0.2, "bend": 0.5, "ragged": 0.2, "stretch": 0.5, "coarse": 3.0}  # fmt: skip
 SHAPES = ("bites", "cut", "arm", "swell", "bend", "ragged", "stretch", "coarse")
 """What is done to shapes alone."""
-PICTURES = ("hue", "saturation", "value", "light", "grey", "blur", "noise", "jpeg", "erase")
+PICTURES = ("hue", "saturation", "value", "contrast", "light", "grey", "blur", "noise", "jpeg", "erase")
 """What is done to pictures alone."""
 
 
@@ -43,9 +44,9 @@ class AugmentConfig:
     which there is no mosaic and no mixup.
     Largest changes, drawn evenly up to them on both sides: degrees and shear (degrees), translate (share of the side),
     scale (0.5: a factor from 0.5 to 1.5), zoom (1: a factor from a half to two, as many below one as above, beside
-    scale), perspective (change of the depth over the picture), hue (share of the
-    circle), saturation and value (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that
-    our own nets learned with (`augment.photometric`), 0 = none, 1 = as there.
+    scale), perspective (change of the depth over the picture), hue (share of the circle), saturation, value and
+    contrast (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that our own nets learned
+    with (`augment.photometric`), 0 = none, 1 = as there.
     For nets of silhouettes, which take nothing but the moves and these; shares of the samples: bites (small holes and
     bites), cut (the wrist ends up to 30 % higher), arm (a forearm goes on where the picture cut it off). Shares of the
     hand's width: swell (the outline moves in or out), bend (all of the hand bends), ragged (the outline's roughness).
@@ -76,6 +77,7 @@ class AugmentConfig:
     hue: float = 0.0
     saturation: float = 0.0
     value: float = 0.0
+    contrast: float = 0.0
     light: float = 0.0
     grey: float = 0.0
     blur: float = 0.0
@@ -190,6 +192,18 @@ PRESETS = {
         light=1.0,
         erase=0.25,
     ),
+    # For copies that stay, as `data augment` writes them.
+    "offline": AugmentConfig(
+        flip=0.5,
+        degrees=20.0,
+        saturation=0.4,
+        value=0.4,
+        contrast=0.35,
+        blur=0.5,
+        noise=0.5,
+        jpeg=0.5,
+        erase=0.5,
+    ),
 }
 
 
@@ -202,3 +216,22 @@ def find_preset(name: str) -> AugmentConfig:
     if name not in PRESETS:
         raise InputError(unknown("look", name, PRESETS))
     return PRESETS[name]
+
+
+OFFLINE_STEPS: dict[str, tuple[str, ...]] = {
+    "flips": ("flip",),
+    "rotate": ("degrees",),
+    "light": ("saturation", "value", "contrast"),
+    "blur": ("blur",),
+    "noise": ("noise",),
+    "jpeg": ("jpeg",),
+    "cutout": ("erase",),
+}
+"""The changes of `data augment` in their order, and the settings of the preset "offline" that each stands for."""
+
+
+def offline_config(steps: Collection[str]) -> AugmentConfig:
+    """Return the preset "offline" with these steps certain to happen, and no others."""
+    preset = PRESETS["offline"]
+    keys = [key for name in steps for key in OFFLINE_STEPS[name]]
+    return AugmentConfig(**{key: 1.0 if key in _SHARES else getattr(preset, key) for key in keys})

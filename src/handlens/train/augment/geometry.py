@@ -97,6 +97,17 @@ def transform_boxes(boxes: Floats, matrix: Matrix) -> Floats:
     return np.concatenate((points.min(1), points.max(1)), 1).astype(np.float32)
 
 
+def transform_ellipses(boxes: Floats, matrix: Matrix) -> Floats:
+    """The upright boxes (n, 4) around the moved ellipses that fill the boxes (n, 4), not cut.
+
+    The matrix has no perspective: an ellipse then stays one.
+    """
+    linear, offset = matrix[:2, :2] / matrix[2, 2], matrix[:2, 2] / matrix[2, 2]
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    centre, half = centre @ linear.T + offset, np.sqrt(half**2 @ (linear**2).T)
+    return np.concatenate((centre - half, centre + half), axis=1).astype(np.float32)
+
+
 def turned_by(matrix: Matrix) -> tuple[float, float]:
     """Cosine and sine of the angle, counter-clockwise, by which what was upright is turned; mirroring is no turn."""
     x, y = matrix[0, 1], matrix[1, 1]  # where one step down goes

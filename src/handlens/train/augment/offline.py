@@ -1,9 +1,11 @@
-"""A set on disk with other versions of its training pictures beside them; it knows no formats and no networks."""
+"""A set on disk with other versions of its training pictures beside them; it knows no formats and no networks.
+
+The changes are the preset "offline" of the augmentation of training: the same transforms, without torch.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,164 +14,61 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.random import Generator
-from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
+from numpy.typing import NDArray
 
-from handlens.boxes import area
+from handlens.boxes import area, inside
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.new_folder import Tick, new_folder
 from handlens.data.write import write_beside
 from handlens.errors import FrameError, InputError, OutputError, unknown
 from handlens.io.draw import FACE, HAND, OTHER, REGION, captioned, fitted, grid, save_picture
-from handlens.preprocess import PAD
+from handlens.train.augment.config import OFFLINE_STEPS, AugmentConfig, offline_config
+from handlens.train.augment.geometry import (
+    IGNORE,
+    draw_transform,
+    fill_colour,
+    transform_ellipses,
+    warped,
+    warped_mask,
+)
+from handlens.train.augment.photometric import erased, photometric
 from handlens.types import Floats, Image
 
-IGNORE = 255
-"""The value of a mask where its picture was covered or does not reach."""
 KEPT = 1 / 3
 """Share of a box that must still be seen."""
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A picture on its way. image: (3, H, W) uint8; boxes: (n, 4) pixels; kept: (n,) bool, whether a box is still to be
-    seen; mask: (H, W) uint8 or None."""
+    """A version of a picture.
 
-    image: tv_tensors.Image
-    boxes: tv_tensors.BoundingBoxes
-    kept: Tensor
-    mask: tv_tensors.Mask | None
-
-    @property
-    def short(self) -> float:
-        """The shorter side in units of 480 pixels: what blurs a large picture must be larger."""
-        return min(self.image.shape[-2:]) / 480
-
-
-Step = Callable[[Generator, View], View]
-
-
-def flipped(rng: Generator, view: View) -> View:
-    """Mirrored left to right."""
-    mask = None if view.mask is None else functional.horizontal_flip(view.mask)
-    return replace(
-        view,
-        image=functional.horizontal_flip(view.image),
-        boxes=functional.horizontal_flip(view.boxes),
-        mask=mask,
-    )
-
-
-def turned(rng: Generator, view: View, most: float = 20.0) -> View:
-    """Turned about its middle by up to `most` degrees; what lies outside is grey, and ignored in a mask.
-
-    A box becomes the upright box around the turned ellipse that fills it. Around its turned corners, as tv_tensors have
-    it, a square box would grow to 1.6 times its area at 20 degrees, and what hands and faces are is round.
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        boxes: (n, 4) float32, x1 y1 x2 y2 in pixels.
+        kept: (n,) bool, whether enough of a box is still seen.
+        mask: (H, W) uint8, or None.
     """
-    degrees = float(rng.uniform(0.15, 1.0) * most * rng.choice([-1, 1]))
-    bilinear, nearest = v2.InterpolationMode.BILINEAR, v2.InterpolationMode.NEAREST
-    image = functional.rotate(view.image, degrees, interpolation=bilinear, fill=[float(PAD)] * 3)
-    mask = view.mask
-    if mask is not None:
-        mask = functional.rotate(mask, degrees, interpolation=nearest, fill=[float(IGNORE)])
-    boxes = turned_boxes(view.boxes.numpy(), degrees, (image.shape[-2], image.shape[-1]))
-    return replace(_with_boxes(view, boxes), image=image, mask=mask)
+
+    image: Image
+    boxes: Floats
+    kept: NDArray[np.bool_]
+    mask: Image | None
 
 
-def turned_boxes(boxes: Floats, degrees: float, size: tuple[int, int]) -> Floats:
-    """Return (n, 4): around the ellipses of the boxes after a counter-clockwise turn about the middle of (H, W)."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    middle = np.array([size[1], size[0]], np.float32) / 2
-    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2 - middle, (boxes[:, 2:] - boxes[:, :2]) / 2
-    turn = np.array([[cos, sin], [-sin, cos]], np.float32)
-    centre = centre @ turn.T + middle
-    half = np.sqrt(half**2 @ (turn**2).T)
-    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-
-
-def lit(rng: Generator, view: View) -> View:
-    """Brighter or darker, with more or less contrast and colour."""
-    image = functional.adjust_brightness(view.image, float(rng.uniform(0.6, 1.4)))
-    image = functional.adjust_contrast(image, float(rng.uniform(0.65, 1.35)))
-    return replace(view, image=functional.adjust_saturation(image, float(rng.uniform(0.6, 1.4))))
-
-
-def blurred(rng: Generator, view: View) -> View:
-    """Out of focus."""
-    sigma = max(0.5, float(rng.uniform(0.6, 2.4)) * view.short)
-    kernel = 2 * math.ceil(2.5 * sigma) + 1
-    return replace(view, image=functional.gaussian_blur(view.image, [kernel, kernel], [sigma, sigma]))
-
-
-def noisy(rng: Generator, view: View) -> View:
-    """With the noise of a sensor, of 4 to 16 levels."""
-    own = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    noise = torch.randn(view.image.shape, generator=own) * float(rng.uniform(4, 16))
-    image = (view.image.float() + noise).round().clamp(0, 255).to(torch.uint8)
-    return replace(view, image=tv_tensors.Image(image))
-
-
-def cut_out(rng: Generator, view: View) -> View:
-    """One to three rectangles of one colour laid over it, each up to 6 % of it (arXiv 1708.04896)."""
-    height, width = view.image.shape[-2:]
-    image, mask = view.image.clone(), None if view.mask is None else view.mask.clone()
-    hidden = np.zeros((height, width), bool)
-    for _ in range(int(rng.integers(1, 4))):
-        extent, ratio = float(rng.uniform(0.01, 0.06)) * height * width, float(np.exp(rng.uniform(-0.7, 0.7)))
-        high, wide = min(height, round(math.sqrt(extent * ratio))), min(width, round(math.sqrt(extent / ratio)))
-        top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
-        place = (slice(top, top + high), slice(left, left + wide))
-        image[:, *place] = torch.from_numpy(rng.integers(0, 256, (3, 1, 1), np.uint8))
-        hidden[place] = True
-        if mask is not None:
-            mask[place] = IGNORE
-    seen = [1 - hidden[_pixels(box)].mean() if hidden[_pixels(box)].size else 0.0 for box in view.boxes.numpy()]
-    kept = view.kept & torch.tensor([share >= KEPT for share in seen], dtype=torch.bool)
-    return replace(
-        view,
-        image=tv_tensors.Image(image),
-        kept=kept,
-        mask=None if mask is None else tv_tensors.Mask(mask),
-    )
-
-
-def compressed(rng: Generator, view: View) -> View:
-    """Saved as a bad JPEG."""
-    pixels = view.image.permute(1, 2, 0).numpy()[..., ::-1]  # torchvision's own encoder is on its way out
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 60))])
-    again = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].transpose(2, 0, 1))
-    return replace(view, image=tv_tensors.Image(torch.from_numpy(again)))
-
-
-STEPS: dict[str, Step] = {
-    "flips": flipped,
-    "rotate": turned,
-    "light": lit,
-    "blur": blurred,
-    "noise": noisy,
-    "cutout": cut_out,
-    "jpeg": compressed,
-}
-"""By name, in the order in which they are done."""
-
-
-def steps_of(text: str) -> tuple[str, ...]:
-    """Return the steps named in "flips,rotate", in their order.
+def parse_steps(text: str) -> tuple[str, ...]:
+    """Return the steps named in "flips,rotate", in the order in which they are done.
 
     Raises:
-        InputError: one of them is none, or there is none.
+        InputError: one of the names is unknown, or there is none.
     """
     names = [name for name in text.lower().replace(" ", "").split(",") if name]
     for name in names:
-        if name not in STEPS:
-            raise InputError(unknown("change", name, STEPS))
+        if name not in OFFLINE_STEPS:
+            raise InputError(unknown("change", name, OFFLINE_STEPS))
     if not names:
-        raise InputError(f"no change was named; known are: {', '.join(STEPS)}.")
-    return tuple(name for name in STEPS if name in names)
+        raise InputError(f"no change was named; known are: {', '.join(OFFLINE_STEPS)}.")
+    return tuple(name for name in OFFLINE_STEPS if name in names)
 
 
 def view_of(picture: Labelled) -> View:
@@ -178,39 +77,52 @@ def view_of(picture: Labelled) -> View:
     Raises:
         FrameError: it cannot be read, or its mask is of another size.
     """
-    image = tv_tensors.Image(torch.from_numpy(picture.image().copy()).permute(2, 0, 1).contiguous())
-    size = (image.shape[-2], image.shape[-1])
-    boxes = tv_tensors.BoundingBoxes(torch.from_numpy(picture.boxes.copy()), format="XYXY", canvas_size=size)  # type: ignore[arg-type]
-    mask = None if picture.mask is None else tv_tensors.Mask(torch.from_numpy(picture.mask().copy()))
-    if mask is not None and tuple(mask.shape) != size:
-        raise FrameError(f"the mask of '{picture.path}' is {tuple(mask.shape)}, but the picture is {size}.")
-    return View(image, boxes, torch.ones(len(boxes), dtype=torch.bool), mask)
+    image = picture.image()
+    mask = None if picture.mask is None else picture.mask()
+    if mask is not None and mask.shape != image.shape[:2]:
+        raise FrameError(f"the mask of '{picture.path}' is {mask.shape}, but the picture is {image.shape[:2]}.")
+    return View(image, picture.boxes, np.ones(len(picture.boxes), bool), mask)
 
 
-def changed(rng: Generator, view: View, steps: Sequence[str] = tuple(STEPS)) -> View:
+def changed(rng: Generator, view: View, steps: Sequence[str] = tuple(OFFLINE_STEPS)) -> View:
     """Return another version of a picture: each step with an even chance, one at least, and never a flip alone."""
     chosen = {name for name in steps if rng.random() < 0.5}
     others = [name for name in steps if name != "flips"]
     if others and not chosen - {"flips"}:
         chosen.add(str(rng.choice(others)))
-    for name in steps:
-        if name in chosen or len(steps) == 1:
-            view = STEPS[name](rng, view)
-    return view
+    return augmented(rng, view, offline_config(chosen if len(steps) > 1 else steps))
+
+
+def augmented(rng: Generator, view: View, config: AugmentConfig) -> View:
+    """Return a version with the changes of a configuration, in the order in which training makes them.
+
+    A box becomes the upright box around the turned ellipse that fills it: hands and faces are round, and around its
+    turned corners a square box would grow to 1.6 times its area at 20 degrees.
+    """
+    height, width = view.image.shape[:2]
+    move = draw_transform(rng, config)
+    if not move.still:
+        matrix = move.matrix((width / 2, height / 2), (height, width), (width / 2, height / 2))
+        image = warped(view.image, matrix, (height, width), fill_colour(view.image, config))
+        mask = None if view.mask is None else warped_mask(view.mask, matrix, (height, width))
+        view = replace(_with_boxes(view, transform_ellipses(view.boxes, matrix)), image=image, mask=mask)
+    image, hidden = erased(rng, photometric(rng, view.image, config), config)
+    if hidden is None:
+        return replace(view, image=image)
+    mask = None if view.mask is None else view.mask.copy()
+    if mask is not None:
+        x1, y1, x2, y2 = hidden.astype(int)
+        mask[y1:y2, x1:x2] = IGNORE
+    kept = view.kept & (inside(view.boxes, hidden[None])[:, 0] <= 1 - KEPT)
+    return View(image, view.boxes, kept, mask)
 
 
 def _with_boxes(view: View, boxes: Floats) -> View:
     """Return the view with moved boxes, cut at its edges; rows of which less than a third is left are not kept."""
-    height, width = view.image.shape[-2:]
-    cut = np.clip(boxes, 0, np.array([width, height] * 2, np.float32))
+    height, width = view.image.shape[:2]
+    cut = np.clip(boxes, 0, np.array([width, height] * 2, np.float32)).astype(np.float32)
     seen = area(cut) >= KEPT * np.maximum(area(boxes), 1e-6)
-    like = tv_tensors.wrap(torch.from_numpy(cut), like=view.boxes)
-    return replace(view, boxes=like, kept=view.kept & torch.from_numpy(seen))
-
-
-def _pixels(box: Floats) -> tuple[slice, slice]:
-    x1, y1, x2, y2 = (round(float(side)) for side in box)
-    return slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
+    return replace(view, boxes=cut, kept=view.kept & seen)
 
 
 SHEET = "augment.jpg"
@@ -220,12 +132,12 @@ _SHADES = (HAND, FACE, REGION, OTHER)
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be made. times: pictures for each one, itself among them; steps: names in enlarge.STEPS; quality: of
-    the JPEGs."""
+    """What is to be made. times: pictures for each one, itself among them; steps: names in
+    `OFFLINE_STEPS`; quality: of the JPEGs."""
 
     times: int = 7
     seed: int = 0
-    steps: tuple[str, ...] = tuple(STEPS)
+    steps: tuple[str, ...] = tuple(OFFLINE_STEPS)
     quality: int = 95
 
 
@@ -307,15 +219,14 @@ def _family(numbered: tuple[int, Labelled], order: Order, drafts: Path) -> list[
 
 
 def _save(picture: Labelled, view: View, path: Path, quality: int) -> Labelled:
-    image = np.ascontiguousarray(view.image.permute(1, 2, 0).numpy()[..., ::-1])
-    _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _write(path, ".jpg", np.ascontiguousarray(view.image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     mask = None
     if view.mask is not None:
-        _write(path.with_suffix(".png"), ".png", view.mask.numpy(), [])
+        _write(path.with_suffix(".png"), ".png", view.mask, [])
         mask = partial(_read_mask, path.with_suffix(".png"))
-    kept = view.kept.numpy()
-    boxes, labels = (view.boxes.numpy()[kept], picture.labels[kept]) if len(kept) else (picture.boxes, picture.labels)
-    height, width = image.shape[:2]
+    kept = view.kept
+    boxes, labels = (view.boxes[kept], picture.labels[kept]) if len(kept) else (picture.boxes, picture.labels)
+    height, width = view.image.shape[:2]
     return replace(picture, path=path, width=width, height=height, boxes=boxes, labels=labels, mask=mask, pixels=None)
 
 
@@ -351,12 +262,9 @@ def _cell(found: LabelledSet, picture: Labelled) -> Image:
 def _spread(
     work: Callable[[tuple[int, Labelled]], list[Labelled] | FrameError], pictures: Sequence[Labelled], workers: int
 ) -> Iterator[list[Labelled] | FrameError]:
-    """Yield the answers in order; each thread computes with one core."""
-    cores = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Yield the answers in the order of the pictures."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield from pool.map(work, enumerate(pictures))
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(cores)

@@ -15,6 +15,8 @@ def photometric(rng: Generator, image: Image, look: AugmentConfig) -> Image:
     """The picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
     if look.light:
         image = light_and_lens(rng, image, look.light)
+    if look.contrast:
+        image = contrasted(image, float(rng.uniform(-look.contrast, look.contrast)))
     if look.hue or look.saturation or look.value:
         image = coloured(image, *(float(rng.uniform(-most, most)) for most in (look.hue, look.saturation, look.value)))
     if rng.random() < look.grey:
@@ -37,6 +39,13 @@ def coloured(image: Image, hue: float, saturation: float, value: float) -> Image
     table[:, 0, 2] = np.clip(np.round(levels * (1 + value)), 0, 255)
     changed = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table)
     return np.asarray(cv2.cvtColor(changed, cv2.COLOR_HSV2RGB), np.uint8)
+
+
+def contrasted(image: Image, contrast: float) -> Image:
+    """The levels' distances from the picture's mean level times 1 + what is given."""
+    mean = float(image.mean())
+    table = mean + (np.arange(256, dtype=np.float32) - mean) * (1 + contrast)
+    return np.asarray(cv2.LUT(image, np.clip(np.round(table), 0, 255).astype(np.uint8)), np.uint8)
 
 
 def blurred(rng: Generator, image: Image) -> Image:

@@ -21,7 +21,7 @@ from handlens.offline import import_onnxruntime
 from handlens.runner import FakeRunner, OnnxRunner
 from handlens.tasks.combined import HAND, SURE, Composed
 from handlens.train.export.crop_graph import OPSET, crop_layer
-from handlens.train.export.export import write_checked
+from handlens.train.export.onnx_file import write_checked
 from handlens.train.export.onnx_ops import Steps, Value
 from handlens.types import Floats
 from handlens.weights import resolve

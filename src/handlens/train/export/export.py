@@ -7,12 +7,10 @@ the file's answers are held against the very same numbers.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
-import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,34 +20,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from handlens.card import KEY, ModelCard
+from handlens.card import ModelCard
 from handlens.errors import ModelError
-from handlens.io.atomic import output_error
 from handlens.runner import OnnxRunner
 from handlens.train.export.fold import fold
+from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.fuse import Net
-
-
-def write_checked(model: onnx.ModelProto, card: ModelCard, path: Path, check: Callable[[OnnxRunner], None]) -> Path:
-    """Write `model` with `card` inside to `path`; `check` is given the written file and raises to refuse it.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    helper.set_model_props(model, {KEY: card.to_json()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(model.SerializeToString())
-        check(OnnxRunner(temporary))
-        temporary.replace(path)
-    except OSError as error:
-        raise output_error(error, path) from error
-    finally:
-        with contextlib.suppress(OSError):  # where it could not be written, there is nothing to remove
-            temporary.unlink()
-    return path
-
 
 OPSET = 17
 TOLERANCE = 2e-3

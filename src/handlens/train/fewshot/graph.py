@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from handlens.card import ModelCard
 from handlens.errors import ModelError
 from handlens.runner import OnnxRunner
-from handlens.train.export.export import write_checked
+from handlens.train.export.onnx_file import write_checked
 from handlens.train.fewshot.head import Head, softmax
 
 EMBEDDING, ANGLE = "embedding", "angle"
