@@ -109,7 +109,7 @@ def gripping(rng: Generator, hand: Pooled, ground: U8, texture: U8, holds: bool)
     matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), float(rng.uniform(-180, 180)), scale)
     matrix[:, 2] += SIDE / 2 - centre + rng.uniform(-0.06, 0.06, 2) * SIDE
     rgba = np.ascontiguousarray(np.dstack((toned(rng, hand.rgb), alpha)))
-    moved = cv2.warpAffine(rgba, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    moved = np.asarray(cv2.warpAffine(rgba, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
     if rng.random() < 0.5:
         moved = np.ascontiguousarray(moved[:, ::-1])
     image = laid(rng, moved[..., :3], moved[..., 3], ground, texture, holds)

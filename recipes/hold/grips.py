@@ -6,8 +6,10 @@ Hand coordinates as in hand_bones: millimetres, a right hand, +y along the finge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handlens.synth.hand_bones import FINGERS, HandPose, bones, marks, skeleton
 from handlens.synth.rasterize import F32, rotation, unit
@@ -84,7 +86,7 @@ def bend(finger: int, near: tuple[float, float], far: tuple[float, float], radiu
     return out
 
 
-def _posed(flex: F32, thumb: F32, rng: Rng, fan: float = -2.0) -> HandPose:
+def _posed(flex: NDArray[np.floating[Any]], thumb: F32, rng: Rng, fan: float = -2.0) -> HandPose:
     """A living hand's version of solved joints."""
     joints = np.concatenate([flex, thumb[None, :3]]).astype(np.float32)
     joints[:4] += rng.normal(0, 2, (4, 3)) - np.array([1.5, 1.0, 0.0]) * abs(rng.normal(0, 1.5))

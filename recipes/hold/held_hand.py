@@ -115,7 +115,10 @@ def _staged(pose: HandPose, look: HandAppearance, rng: Rng) -> _Stage:
     for _ in range(8):
         yaw = rng.choice([0.0, 180.0, 90.0, -90.0], p=(0.34, 0.22, 0.3, 0.14)) + rng.normal(0, 28)
         roll = rng.normal(0, 45) if rng.random() < 0.55 else rng.uniform(-180, 180)
-        turn = rotation([0, 0, 1], roll) @ rotation([1, 0, 0], rng.normal(0, 24)) @ rotation([0, 1, 0], float(yaw))
+        turn = np.asarray(
+            rotation([0, 0, 1], roll) @ rotation([1, 0, 0], rng.normal(0, 24)) @ rotation([0, 1, 0], float(yaw)),
+            np.float32,
+        )
         if (turn @ np.array([0, -1, 0], np.float32))[2] < 0.55:
             break
     left = bool(rng.random() < 0.5)
@@ -185,7 +188,8 @@ def _other_hand(stage: _Stage, middle: F32, rng: Rng) -> list[Cloud]:
     own = clouds[0].points.mean(0)
     side = 1 if rng.random() < 0.3 else -1
     shift = middle - own + np.array([rng.normal(0, 32), rng.normal(0, 32), side * rng.uniform(18, 34)], np.float32)
-    return [shifted(part, *(float(v) for v in shift)) for part in clouds]
+    x, y, z = (float(v) for v in shift)
+    return [shifted(part, x, y, z) for part in clouds]
 
 
 def _drawn(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handlens.synth.points import Cloud, cloud, joined
 from handlens.synth.rasterize import F32, linear, rotation, unit
@@ -34,7 +36,10 @@ def colour(rng: Rng) -> F32:
     return linear(np.clip(rng.uniform(0, 255, 3) * rng.uniform(0.6, 1.2), 5, 250))
 
 
-def pattern(rng: Rng, u: F32, v: F32) -> F32:
+Floats = NDArray[np.floating[Any]]
+
+
+def pattern(rng: Rng, u: Floats, v: Floats) -> F32:
     """Linear RGB (n, 3) of a random pattern at places (n,) u along and v across, both in millimetres."""
     first = colour(rng)
     second = first + (colour(rng) - first) * np.float32(rng.uniform(0.3, 1.0))

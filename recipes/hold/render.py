@@ -25,7 +25,7 @@ from handlens.errors import HandlensError, InputError
 from handlens.io.pictures.read import read_picture
 from handlens.synth.backdrop import backdrop
 from handlens.synth.rasterize import F32, U8, linear
-from handlens.train.augment.photometric import coloured, compressed, photometric
+from handlens.train.augment.photometric import coloured, compressed, light_and_lens
 from recipes.hold.held_hand import CANVAS, held_picture
 
 NAMES = ("holding_object", "holding_nothing")
@@ -60,7 +60,7 @@ def render_crop(plan: Plan, number: int) -> U8:
     how = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_CUBIC
     full = np.asarray(cv2.resize(small, (plan.size, plan.size), interpolation=how), np.uint8)
     if rng.random() < 0.35:
-        return photometric(rng, full, 0.6)
+        return light_and_lens(rng, full, 0.6)
     tinted = coloured(full, *(float(rng.normal(0, spread)) for spread in (0.012, 0.16, 0.14)))
     return compressed(tinted, int(rng.integers(50, 95)))
 

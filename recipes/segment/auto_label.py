@@ -118,5 +118,6 @@ def _laid(maps: Floats, way: Geometry) -> Floats:
     scale_x, scale_y = way.scale_x * per_x, way.scale_y * per_y
     matrix = np.array([[scale_x, 0, 0.5 * scale_x + way.pad_x * per_x - 0.5],
                        [0, scale_y, 0.5 * scale_y + way.pad_y * per_y - 0.5]])  # fmt: skip
-    flags = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
-    return np.stack([cv2.warpAffine(one, matrix, (way.width, way.height), **flags) for one in maps])
+    size, how = (way.width, way.height), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = [cv2.warpAffine(one, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE) for one in maps]
+    return np.asarray(np.stack(moved), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -15,7 +17,7 @@ SKINS = np.array([(240, 205, 180), (225, 175, 145), (195, 140, 105), (150, 100, 
 def texture(rng: Generator, side: int) -> U8:
     """(side, side, 3): marble, leaves, bricks, stripes or patches, a third of them in colours of skin, sharp or not."""
     painters = (_marble, _leaves, _bricks, _stripes, _patches)
-    image = painters[int(rng.integers(len(painters)))](rng, side)
+    image: NDArray[np.floating[Any]] = painters[int(rng.integers(len(painters)))](rng, side)
     if rng.random() < 0.35:  # two of them, one showing through the other
         other = painters[int(rng.integers(len(painters)))](rng, side)
         share = _cloud(rng, side)[..., None]
@@ -23,8 +25,8 @@ def texture(rng: Generator, side: int) -> U8:
     light = 1 + 0.6 * (_cloud(rng, side)[..., None] - 0.5)
     image = image * light + rng.normal(0, rng.uniform(0, 9), image.shape)
     if rng.random() < 0.5:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 4.0)))
-    return np.clip(image, 0, 255).astype(np.uint8)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 4.0))), np.float64)
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def recoloured(rng: Generator, image: U8) -> U8:
@@ -34,7 +36,7 @@ def recoloured(rng: Generator, image: U8) -> U8:
         hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(180))) % 180
         return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
     mix = rng.dirichlet((0.6, 0.6, 0.6), 3).astype(np.float32)
-    return np.clip(image.astype(np.float32) @ mix.T, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image.astype(np.float32) @ mix.T, 0, 255), np.uint8)
 
 
 def _colour(rng: Generator) -> Float:

@@ -168,7 +168,8 @@ def _from_skin(mask: U8, picture: Picture, value: int, alone: bool) -> U8:
     for points in picture.meshes:
         down, _, height = face_axes(points)
         oval = _filled(points[list(OVAL)], shape) > 0
-        inner = cv2.convexHull(np.concatenate([points[list(part)] for part in (*EYES, LIPS)]))[:, 0]
+        inside = np.concatenate([points[list(part)] for part in (*EYES, LIPS)])
+        inner = np.asarray(cv2.convexHull(inside), np.float32)[:, 0]
         near = cv2.dilate(oval.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, round(0.35 * height))) > 0
         above = _along(shape, points[LIP_BOTTOM], down) < 0
         below = _along(shape, points[152], down) > 0.05 * height

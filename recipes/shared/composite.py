@@ -54,7 +54,7 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | N
         goal: tuple[Float, str] | None = (rng.uniform(0.05, 0.95, 2).astype(np.float32) * size, "")
     else:
         _, _, face_height = face_axes(scene.points)
-        goal = _goal(rng, scene, kind, face_height)
+        goal = _goal(rng, scene, scene.points, kind, face_height)
     if goal is None:
         return None
     spot, region = goal
@@ -88,7 +88,7 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | N
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
 
 
-def _goal(rng: Generator, scene: Scene, kind: str, face_height: float) -> tuple[Float, str] | None:
+def _goal(rng: Generator, scene: Scene, points: Float, kind: str, face_height: float) -> tuple[Float, str] | None:
     if kind == "touch":
         names = [r for r in REGIONS if (scene.parts == NUMBER[r]).sum() > 12]
         if not names:
@@ -98,7 +98,7 @@ def _goal(rng: Generator, scene: Scene, kind: str, face_height: float) -> tuple[
         ys, xs = np.nonzero(scene.parts == NUMBER[region])
         i = int(rng.integers(len(xs)))
         return np.array([xs[i], ys[i]], np.float32), region
-    middle = scene.points[list(OVAL)].mean(0)
+    middle = points[list(OVAL)].mean(0)
     reach = 0.75 if kind == "front" else 1.5
     spot = middle + rng.normal(0, 0.5 * reach, 2).astype(np.float32) * face_height
     return spot.astype(np.float32), ""
@@ -252,10 +252,10 @@ def _cast_shadow(rng: Generator, scene: Scene, alpha: Float, kind: str, face_hei
 
 def add_beard(rng: Generator, scene: Scene) -> None:
     """Grow a beard, moustache or stubble of any colour on the lower face, in place: beards are not hands."""
-    _, _, height = face_axes(scene.points)
+    assert scene.points is not None
+    down, _, height = face_axes(scene.points)
     lower = np.isin(scene.parts, [NUMBER["chin"]]).astype(np.float32)
     jaw = np.isin(scene.parts, [NUMBER["cheek"]]).astype(np.float32)
-    down, _, _ = face_axes(scene.points)
     ys, xs = np.mgrid[: lower.shape[0], : lower.shape[1]].astype(np.float32)
     along = (xs - scene.points[1, 0]) * down[0] + (ys - scene.points[1, 1]) * down[1]
     area = np.maximum(lower, jaw * (along > rng.uniform(0.02, 0.2) * height))
@@ -276,6 +276,7 @@ def add_beard(rng: Generator, scene: Scene) -> None:
 
 def add_object(rng: Generator, scene: Scene) -> None:
     """Put a thing that is no hand over or beside the face, in place: phone, cup, stick, cloth, ball, paper."""
+    assert scene.points is not None
     _, _, height = face_axes(scene.points)
     mask = np.zeros(scene.image.shape[:2], np.float32)
     spot = scene.points[list(OVAL)].mean(0) + rng.normal(0, 0.55, 2) * height

@@ -114,8 +114,8 @@ def read_cutouts(data: Path) -> list[Cutout]:
     for row in read_rows(data / "segmentation" / "labels.csv"):
         if row["source"] in ("hands_white", "hgr1"):
             rgb = read_rgb(data / "segmentation" / "images" / row["image"])
-            mask = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
-            out.append(describe(rgb, np.asarray((mask == 1) * 255, np.uint8), row["source"]))
+            marks = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
+            out.append(describe(rgb, np.asarray((marks == 1) * 255, np.uint8), row["source"]))
     for row in read_rows(data / "gestures" / "photos" / "labels.csv"):
         path = data / "gestures" / "photos" / "images" / row["file"]
         if row["source"] == "massey_black":

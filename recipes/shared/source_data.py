@@ -234,8 +234,8 @@ def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: 
     for row in range(len(arrays["sign"])):
         height, width = arrays["size"][row]
         rgba = arrays["rgba"][row, :height, :width]
-        texts = [str(arrays[name][row]) for name in ("sign", "source", "group")]
-        found.append(Pooled(rgba[..., :3], rgba[..., 3], *texts, bool(arrays["late"][row])))
+        sign, source, group = (str(arrays[name][row]) for name in ("sign", "source", "group"))
+        found.append(Pooled(rgba[..., :3], rgba[..., 3], sign, source, group, bool(arrays["late"][row])))
     return found
 
 
@@ -252,16 +252,17 @@ def cut_out(rgb: U8) -> U8 | None:
     guess = largest(np.asarray(cv2.threshold(level, 0, 255, cv2.THRESH_OTSU)[1], np.uint8))
     if guess is None:
         return None
-    marks = np.full(guess.shape, cv2.GC_PR_BGD, np.uint8)
+    marks: U8 = np.full(guess.shape, cv2.GC_PR_BGD, np.uint8)
     marks[guess > 0] = cv2.GC_PR_FGD
     marks[cv2.erode(guess, np.ones((9, 9), np.uint8)) > 0] = cv2.GC_FGD
     marks[cv2.dilate(guess, np.ones((25, 25), np.uint8)) == 0] = cv2.GC_BGD
     if not {cv2.GC_FGD, cv2.GC_BGD} <= set(np.unique(marks).tolist()):
         return None
     cv2.setRNGSeed(0)  # GrabCut draws its first colours
-    cv2.grabCut(big, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
-    mask = np.where((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
-    mask = largest(np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8))
+    nowhere = (0, 0, 0, 0)  # the marks say where the hand may be, and not a rectangle
+    cv2.grabCut(big, marks, nowhere, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    cut = np.where((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
+    mask = largest(np.asarray(cv2.morphologyEx(cut, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8))
     if mask is None or not 0.03 < (mask > 0).mean() < 0.8:
         return None
     return np.asarray(cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
@@ -293,18 +294,20 @@ def _cut(rows: list[dict[str, str]], data: Path, on_picture: Callable[[], None])
             continue  # no ground to cut from
         rgb = read_rgb(folder / "images" / row["file"])
         if row["mask"]:
-            mask = np.where(read_rgb(folder / "masks" / row["mask"])[..., 0] > 0, 255, 0).astype(np.uint8)
+            mask: U8 | None = np.where(read_rgb(folder / "masks" / row["mask"])[..., 0] > 0, 255, 0).astype(np.uint8)
         elif source == "massey_black":
             mask = np.where(cv2.GaussianBlur(rgb, (0, 0), 0.7).max(axis=2) > 16, 255, 0).astype(np.uint8)
         else:
             mask = cut_out(rgb)
-        whole = largest(mask) if mask is not None else None
+        whole = None if mask is None else largest(mask)
         if whole is None:
             continue
         scale = min(1.0, SIDE / max(rgb.shape[:2]))
         size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
-        small = (np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) for image in (rgb, whole))
-        yield Pooled(*small, sign, source, row["group"], late)
+        small, shape = (
+            np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) for image in (rgb, whole)
+        )
+        yield Pooled(small, shape, sign, source, row["group"], late)
 
 
 def _write(found: list[Pooled], cache: Path) -> None:
@@ -314,7 +317,9 @@ def _write(found: list[Pooled], cache: Path) -> None:
         assert hand.rgb is not None
         height, width = hand.mask.shape
         place[:height, :width] = np.dstack((hand.rgb, hand.mask))
-    texts = {name: np.array([getattr(hand, name) for hand in found]) for name in ("sign", "source", "group", "late")}
+    texts: dict[str, Any] = {
+        name: np.array([getattr(hand, name) for hand in found]) for name in ("sign", "source", "group", "late")
+    }
     cache.parent.mkdir(parents=True, exist_ok=True)
     temporary = cache.with_suffix(".part.npz")
     np.savez_compressed(temporary, rgba=rgba, size=size, **texts)

@@ -90,21 +90,22 @@ def composite(rng: Generator, hand: Pooled, ground: U8) -> U8:
     centre = np.array([(xs.min() + xs.max()) / 2, (ys.min() + ys.max()) / 2])
     scale = float(rng.uniform(0.5, 1.05)) * SIDE / max(np.ptp(xs) + 1, np.ptp(ys) + 1)
     turn = float(rng.normal(0, 16) if rng.random() < 0.55 else rng.uniform(-135, 135))
-    matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), turn, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), turn, scale), np.float64)
     matrix[:, 2] += SIDE / 2 - centre + rng.uniform(-0.08, 0.08, 2) * SIDE
     if rng.random() < 0.55:  # the wrist leaves the picture where it points to
         foot, down = matrix @ np.array([centre[0], ys.max(), 1.0]), matrix[:, 1] / scale
         side = int(np.abs(down).argmax())
         gap = SIDE - foot[side] if down[side] > 0 else foot[side]
         matrix[side, 2] += np.sign(down[side]) * max(0.0, float(gap))
-    flags = {"flags": cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT}
-    moved = cv2.warpAffine(np.ascontiguousarray(np.dstack((rgb, alpha))), matrix, (SIDE, SIDE), **flags)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    rgba = np.ascontiguousarray(np.dstack((rgb, alpha)))
+    moved = cv2.warpAffine(rgba, matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_CONSTANT)
     over = cv2.GaussianBlur(moved[..., 3], (0, 0), float(rng.uniform(0.4, 1.0))).astype(np.float32)[..., None] / 255
     below = patch(rng, ground).astype(np.float32)
     if rng.random() < 0.4:
         shade = cv2.GaussianBlur(np.roll(over[..., 0], rng.integers(-7, 8, 2).tolist(), (0, 1)), (0, 0), 4.0)
         below *= 1 - float(rng.uniform(0.1, 0.5)) * shade[..., None]
-    return np.clip(below * (1 - over) + moved[..., :3] * over, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(below * (1 - over) + moved[..., :3] * over, 0, 255), np.uint8)
 
 
 def toned(rng: Generator, rgb: U8) -> U8:

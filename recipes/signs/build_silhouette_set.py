@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -162,7 +163,7 @@ def write(drawn: Sequence[Drawn], path: Path) -> None:
         small = cv2.resize(one.mask, size, interpolation=cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA)
         canvas[y : y + size[1], x : x + size[0]] = small
         row[:] = np.packbits(canvas > 127, axis=-1)
-    columns = {name: np.array([getattr(one, name) for one in drawn]) for name in ("group", "split")}
+    columns: dict[str, Any] = {name: np.array([getattr(one, name) for one in drawn]) for name in ("group", "split")}
     y_ = np.array([names.index(one.name) for one in drawn], np.int16)
     with AtomicFile(path) as draft:
         np.savez_compressed(draft.file, bits=bits, width=np.int32(SIDE), y=y_, names=np.array(names), **columns)

@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def averaged(net: nn.Module, runs: Sequence[Path], mix: Sequence[float] | None =
     share = np.asarray(mix or [1.0] * len(runs)) / sum(mix or [1.0] * len(runs))
     states = [averaged_state(run) for run in runs]
     mean = {
-        key: sum(s[key].float() * float(w) for s, w in zip(states, share, strict=True)).to(first.dtype)
+        key: reduce(torch.add, [s[key].float() * float(w) for s, w in zip(states, share, strict=True)]).to(first.dtype)
         for key, first in states[0].items()
     }
     net.load_state_dict(mean)

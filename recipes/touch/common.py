@@ -69,8 +69,9 @@ def teach(
         stream = samples(args.seed * 1000 + epoch)
         return DataLoader(stream, batch_size=batch, num_workers=args.workers, **ahead)
 
-    fit(net, batches, loss, plan, args.out, check, {"net": type(net).__name__})
-    return args.out / LAST
+    out = Path(args.out)
+    fit(net, batches, loss, plan, out, check, {"net": type(net).__name__})
+    return out / LAST
 
 
 def averaged_state(run: Path) -> dict[str, Tensor]:

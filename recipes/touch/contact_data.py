@@ -106,7 +106,7 @@ class ContactSamples(IterableDataset[dict[str, torch.Tensor]]):
 
 def _composite_targets(rng: Generator, scene: Scene, weight: float) -> dict[str, torch.Tensor]:
     image = light_and_lens(rng, np.clip(scene.image, 0, 255).astype(np.uint8))
-    hand = cv2.resize(scene.hand, (MAP, MAP), interpolation=cv2.INTER_AREA)
+    hand = np.asarray(cv2.resize(scene.hand, (MAP, MAP), interpolation=cv2.INTER_AREA), np.float32)
     region, trust = np.zeros(7, np.float32), np.zeros(7, np.float32)
     if scene.touch:
         trust[:] = 1
@@ -182,7 +182,10 @@ def _sample(
     box: NDArray[np.float32], touch: tuple[float, float], over: tuple[float, float],
     region: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> dict[str, torch.Tensor]:  # fmt: skip
-    pair = lambda value: torch.tensor([value], dtype=torch.float32)  # noqa: E731
+
+    def pair(value: float) -> torch.Tensor:
+        return torch.tensor([value], dtype=torch.float32)
+
     return {
         "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
         "hand": torch.from_numpy(np.ascontiguousarray(hand, np.float32)),

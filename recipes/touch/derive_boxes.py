@@ -54,8 +54,17 @@ def touch_boxes(data: Path, scheme: str, face_and_hand: bool = False, calm: int 
         kept = [(name, box) for name, box in kept if (box[2:] - box[:2]).min() >= 2]
         corners = np.array([box for _, box in kept], np.float32).reshape(-1, 4)
         labels = np.array([names.index(name) for name, _ in kept], np.int64)
-        size = {"width": header.width, "height": header.height}
-        pictures.append(Labelled(path, boxes=corners, labels=labels, split=row["split"], group=row["person"], **size))
+        pictures.append(
+            Labelled(
+                path,
+                boxes=corners,
+                labels=labels,
+                split=row["split"],
+                group=row["person"],
+                width=header.width,
+                height=header.height,
+            )
+        )
     return LabelledSet("detect", tuple(names), tuple(pictures), data / "touch")
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from handlens.evaluate.binary import roc_auc
-from handlens.train.augment.photometric import photometric
+from handlens.train.augment.photometric import light_and_lens
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import IGNORE, MADE_SIZE, MADE_SPAN
@@ -40,7 +40,7 @@ PHOTOS = {"touch": 0.5, "no_touch": 0.5}
 """Share of natural photographs among the draws of a label; else as they come."""
 SMOOTH = 0.03
 GREY = 0.1
-"""Share of grey looks, besides the 13 % of `photometric`: grey and infrared cameras lose a quarter of the touches."""
+"""Share of grey samples, beside the 13 % of `light_and_lens`: grey and infrared cameras lose a quarter of touches."""
 
 FRAMED = 0.12
 """Share of looks that end near the face: of a left-out source of tight portraits every sixth was called touched."""
@@ -130,9 +130,10 @@ def sample(rng: Generator, store: Store, row: int, size: int) -> dict[str, NDArr
     mode = cv2.BORDER_REFLECT_101 if rng.random() < 0.15 else cv2.BORDER_CONSTANT
     shrink = matrix[0, 0] ** 2 + matrix[0, 1] ** 2 < 0.45
     flags = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    image = cv2.warpAffine(store.images[row], matrix, (size, size), flags=flags, borderMode=mode, borderValue=fill)
+    moved = cv2.warpAffine(store.images[row], matrix, (size, size), flags=flags, borderMode=mode, borderValue=fill)
     if rng.random() < GREY:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        moved = cv2.cvtColor(cv2.cvtColor(moved, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    image = np.asarray(moved, np.uint8)
     cut = framed(rng, store, row, matrix, image) if rng.random() < FRAMED else None
     side = (size // 4, size // 4)
     planes = store.planes[row]
@@ -144,9 +145,10 @@ def sample(rng: Generator, store: Store, row: int, size: int) -> dict[str, NDArr
         shown[-(-cut[1] // 4) : cut[3] // 4, -(-cut[0] // 4) : cut[2] // 4] = 1
         rest = rest * shown[..., None]
     return {
-        "image": photometric(rng, np.asarray(image, np.uint8)), "parts": parts, "planes": rest,
+        "image": light_and_lens(rng, image), "parts": parts, "planes": rest,
         "touch": table["touch"][row], "over": table["over"][row], "object": table["object"][row],
-        "region": table["region"][row], "trust": table["trust"][row], "made": np.float32(store.span < CROP_SPAN),
+        "region": table["region"][row], "trust": table["trust"][row],
+        "made": np.array(store.span < CROP_SPAN, np.float32),
     }  # fmt: skip
 
 
