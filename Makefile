@@ -1,8 +1,10 @@
 # make demo   sets up .venv with the light package and shows the main job on the clip that ships with it
-# make test   sets up .venv with the test tools and checks style, types and behaviour
+# make test   sets up .venv with the test tools and checks style, types, documents and behaviour
 # make quick  runs the tests that take under a minute together
 # make lint   checks style alone
 # make types  checks types alone
+# make docs   builds the site of the documents into site/ and fails on a broken link
+# make bench  measures speed, memory and size on this machine
 # make clean  removes what these made
 # make help   prints these lines
 
@@ -11,7 +13,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick lint types clean help
+.PHONY: demo test quick lint types docs bench clean help
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.light
@@ -30,6 +32,12 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(PY) -m mypy
 
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir site
+
+bench: $(VENV)/.light
+	$(VENV)/bin/handlens bench
+
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
 
@@ -45,8 +53,8 @@ $(VENV)/.light: $(VENV)/.python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml
-	$(PIP) --editable '.[train,test]'
+	$(PIP) --editable '.[train,test,docs]'
 	@touch $(VENV)/.light $@
 
 clean:
-	rm -rf $(VENV) demo-out build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache

@@ -4,8 +4,12 @@
 """
 
 import dataclasses
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 import typer
@@ -24,6 +28,7 @@ from handlens.weights import SHIPPED
 SITE = ROOT / "docs"
 DOCS = {path.relative_to(SITE).as_posix(): path.read_text("utf-8") for path in sorted(SITE.rglob("*.md"))}
 LINES = sorted({line for text in DOCS.values() for line in commands(text)})
+NAVIGATION = set(re.findall(r"^ +- .*: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
 SCRIPT = re.compile(r"python -m ((?:handlens|recipes)\.\S+)(.*)")
 SCRIPTS = sorted({found.groups() for text in DOCS.values() for found in SCRIPT.finditer(text)})
 
@@ -95,8 +100,9 @@ def test_every_command_is_understood(line: str) -> None:
 
 @pytest.mark.parametrize(("module", "rest"), SCRIPTS)
 def test_every_script_is_there_and_has_these_options(module: str, rest: str) -> None:
-    root = ROOT / "src" if module.startswith("handlens") else ROOT
-    text = (root / f"{module.replace('.', '/')}.py").read_text("utf-8")
+    file = (ROOT / "src" if module.startswith("handlens") else ROOT) / f"{module.replace('.', '/')}.py"
+    assert file.is_file()
+    text = "".join(path.read_text("utf-8") for path in file.parent.glob("*.py"))  # some options are shared
     for option in re.findall(r"--[a-z-]+", rest):
         assert f'"{option}"' in text, f"{module} knows no {option}"
 
@@ -151,6 +157,32 @@ def test_every_link_leads_somewhere(name: str) -> None:
         assert page.exists(), target
         if anchor:
             assert anchor in heads(page.read_text("utf-8")), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    assert NAVIGATION - {"reference/commands.md", "reference/models.md"} == set(DOCS)
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = "".join(DOCS.values())
+    for path in (SITE / "images").iterdir():
+        assert f"images/{path.name})" in shown, path.name
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings_handlers.python")
+    build = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert build.returncode == 0, build.stderr
+    assert "--max-seconds" in (tmp_path / "reference" / "commands" / "index.html").read_text("utf-8")
+    assert "facehand" in (tmp_path / "reference" / "models" / "index.html").read_text("utf-8")
 
 
 if __name__ == "__main__":
