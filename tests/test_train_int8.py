@@ -11,8 +11,8 @@ onnx = pytest.importorskip("onnx")
 from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
-from handlens.train.export.onnx_file import write_checked
 from handlens.train.export.int8 import quantized, simplified
+from handlens.train.export.onnx_file import write_checked
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
 
