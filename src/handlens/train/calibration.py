@@ -14,7 +14,7 @@ from handlens.errors import InputError
 from handlens.evaluate import coco
 from handlens.evaluate.bootstrap import Drawn, rows
 from handlens.evaluate.classify import Labels
-from handlens.evaluate.detect import Boxes
+from handlens.evaluate.coco import Boxes
 from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report
@@ -77,7 +77,7 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What a net said of pictures. said: (n, classes) probabilities; truth, group_key: (n,) class and group."""
+    """What a net said of pictures. said: (n, classes) probabilities; truth: (n,) class; group_key: of each."""
 
     names: tuple[str, ...]
     said: NDArray[np.float64]
@@ -96,13 +96,13 @@ class Told:
 
     def of(self, some: NDArray[np.bool_]) -> Told:
         """The chosen pictures."""
-        kin = tuple(name for name, chosen in zip(self.group_key, some, strict=True) if chosen)
-        return Told(self.names, self.said[some], self.truth[some], kin)
+        groups = tuple(name for name, chosen in zip(self.group_key, some, strict=True) if chosen)
+        return Told(self.names, self.said[some], self.truth[some], groups)
 
 
 def asked(predictor: Predictor, val: LabelledSet) -> Told:
     """What a model without a calibration says of whole pictures; those without a hand or unreadable are left out."""
-    said, truth, kin = [], [], []
+    said, truth, groups = [], [], []
     for picture in val:
         try:
             hands = predictor.predict(val.sample(picture).frame, crop="whole").value
@@ -112,15 +112,15 @@ def asked(predictor: Predictor, val: LabelledSet) -> Told:
         if hands and isinstance(hands[0], Hand):
             said.append([hands[0].gesture.scores[name] for name in predictor.card.names])
             truth.append(predictor.card.names.index(val.names[int(picture.labels[0])]))
-            kin.append(picture.group_key)
+            groups.append(picture.group_key)
     names = predictor.card.names
-    return Told(names, np.array(said).reshape(-1, len(names)), np.array(truth, np.int64), tuple(kin))
+    return Told(names, np.array(said).reshape(-1, len(names)), np.array(truth, np.int64), tuple(groups))
 
 
 def fitted(told: Told) -> dict[str, float]:
     """The calibration {"a", "b"} for `kinds.classify`. A person with many pictures counts 1 / sqrt(pictures) each."""
     _, person = np.unique(told.group_key, return_inverse=True)
-    weight = np.bincount(person)[person] ** -0.5
+    weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
     if len(told.names) > 2:
         return {"a": round(_sharpness(told, weight / weight.mean()), 4), "b": 0.0}
     second = told.truth == 1
@@ -180,7 +180,7 @@ def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
     """
     card = runner.card
     predictor = Predictor(runner)
-    founds, truths, best, touched, kin = [], [], [], [], []
+    founds, truths, best, touched, groups = [], [], [], [], []
     for picture in val:
         answer = predictor.predict(val.sample(picture).frame, LEAST).value
         assert isinstance(answer, Detections)
@@ -188,7 +188,7 @@ def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
         truths.append(Boxes(picture.boxes, picture.labels, np.ones(len(picture.labels), np.float32)))
         best.append(answer.best_touch)
         touched.append(any(card.names[label] not in UNTOUCHED for label in picture.labels))
-        kin.append(picture.group_key)
+        groups.append(picture.group_key)
     thresholds = {
         name: round(best_threshold(match.score, match.hit[0], int(match.truths.sum())), 3)
         for name, match in zip(card.names, coco.match(truths, founds, len(card.names)), strict=True)
@@ -197,7 +197,7 @@ def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
     touch = np.array(touched)
     if card.task != "touch" or touch.all() or not touch.any():
         return card
-    _, person = np.unique(kin, return_inverse=True)
-    weight = np.bincount(person)[person] ** -0.5
+    _, person = np.unique(groups, return_inverse=True)
+    weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
     a, b = fit_platt(logit(np.array(best)), touch, weight)
     return dataclasses.replace(card, calibration={"a": round(a, 4), "b": round(b, 4)})

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from handlens.errors import InputError, unknown
 from handlens.train.nets import catalog
 
 Numbers = tuple[float, float, float]
+
+
+class _Scale(TypedDict):
+    """How pixels are normalised."""
+
+    mean: Numbers
+    std: Numbers
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,9 @@ _GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "look": "silhouett
 _MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "mask"}
 _DEEPLAB = {**_MASK, "optimiser": "adamw", "rate": 5e-4, "decay": 0.01, "average": 0.999, "batch": 8}
 
-_IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
-_HALF: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
-_OWN: dict[str, Numbers] = {"mean": (127.5, 127.5, 127.5), "std": (64.0, 64.0, 64.0)}
+_IMAGENET: _Scale = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+_HALF: _Scale = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
+_OWN: _Scale = {"mean": (127.5, 127.5, 127.5), "std": (64.0, 64.0, 64.0)}
 
 DEFAULTS: dict[str, NetDefaults] = {
     "yolov3": NetDefaults("detect", (416, 416), "letterbox", settings=_DARKNET),

@@ -197,7 +197,8 @@ def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
     }
     net = build(about)
     if not settings.size:
-        size = base.size if not about["cfg"] else (net.size[1], net.size[0])  # type: ignore[index]
+        sized: Any = net  # a Darknet has the size of its cfg
+        size = (sized.size[1], sized.size[0]) if about["cfg"] else base.size
     stride = int(getattr(net, "stride", 1))
     if kind != "segment" and (size[0] % stride or size[1] % stride):  # those of masks pad and cut by themselves
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")

@@ -200,7 +200,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
         lambda net: _checked(experiment, checked, settings.plan.batch),
         experiment.about,
     )
-    if rank_zero_only.rank:  # one of several devices finishes the run
+    if getattr(rank_zero_only, "rank", 0):  # one of several devices finishes the run
         raise SystemExit(0)
     return finish(open_experiment(best), val, out, ring)
 
@@ -354,8 +354,9 @@ def _checked(experiment: Experiment, val: LabelledSet, batch: int) -> dict[str, 
 def _fit_anchors(experiment: Experiment, train: LabelledSet, seed: int) -> None:
     from handlens.train.nets.anchors import fit_anchors
 
-    if hasattr(experiment.net, "set_anchors"):
-        _say(fit_anchors(experiment.net, train, experiment.card, seed))
+    net: Any = experiment.net
+    if hasattr(net, "set_anchors"):
+        _say(fit_anchors(net, train, experiment.card, seed))
 
 
 def _ignore(error: Exception) -> None:

@@ -69,7 +69,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C; the epochs that were finished are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(memory_format=torch.channels_last)
     precision = plan.precision
     if precision == "auto":
         first = next(iter(batches(0)))

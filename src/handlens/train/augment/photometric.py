@@ -139,18 +139,19 @@ def light_and_lens(rng: Generator, image: Picture, strength: float = 1.0) -> Pic
     x = x * np.exp(rng.normal(0, 0.08 * strength, 3)).astype(np.float32)
     if rng.random() < 0.5:
         curve = 255 * (np.arange(256) / 255) ** float(np.exp(rng.normal(0, 0.35 * strength)))
-        x = cv2.LUT(np.clip(x, 0, 255).astype(np.uint8), curve.astype(np.float32))
+        x = np.asarray(cv2.LUT(np.clip(x, 0, 255).astype(np.uint8), curve.astype(np.float32)), np.float32)
     if rng.random() < 0.25:
         x = x * _light_field(rng, x.shape[:2], 0.45)
     if rng.random() < 0.4:
         share = float(rng.uniform(0.2, 1.6))
-        x = cv2.transform(x, _GREY * np.float32(1 - share) + np.eye(3, dtype=np.float32) * np.float32(share))
+        mix = _GREY * np.float32(1 - share) + np.eye(3, dtype=np.float32) * np.float32(share)
+        x = np.asarray(cv2.transform(x, mix), np.float32)
     if rng.random() < 0.13:
-        x = cv2.transform(x, _GREY)
+        x = np.asarray(cv2.transform(x, _GREY), np.float32)
     if rng.random() < 0.25:
         x = _degrade(rng, x)
     if rng.random() < 0.2:
-        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.6)))  # type: ignore[assignment]
+        x = np.asarray(cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.6))), np.float32)
     if rng.random() < 0.35:
         grain = noise(rng, *x.shape[:2])
         x = x + np.float32(rng.uniform(2, 12)) * (grain if rng.random() < 0.5 else grain[..., :1])

@@ -12,6 +12,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -117,7 +118,7 @@ def _sides(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, lis
 def _traced(
     graph: nn.Module, example: Tensor, outputs: Sequence[str], sides: dict[str, list[int | str]]
 ) -> onnx.ModelProto:
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # the exporter by tracing writes to a file that is open, which its hints leave out
     free = {name: {axis: side for axis, side in enumerate(row) if isinstance(side, str)} for name, row in sides.items()}
     try:
         with warnings.catch_warnings():
@@ -138,7 +139,8 @@ def _traced(
 def _compare(runner: OnnxRunner, batch: Tensor, truth: dict[str, Tensor]) -> None:
     """Raise ModelError where the file answers otherwise than torch did."""
     answer = runner.run(batch.numpy())
-    ours, theirs = {}, {}
+    ours: dict[str, NDArray[np.floating[Any]]] = {}
+    theirs: dict[str, NDArray[np.floating[Any]]] = {}
     for name, value in truth.items():
         if answer[name].shape != value.shape:
             raise ModelError(
@@ -159,7 +161,7 @@ def _compare(runner: OnnxRunner, batch: Tensor, truth: dict[str, Tensor]) -> Non
             )
 
 
-def _ordered(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _ordered(ours: NDArray[np.floating[Any]], theirs: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Ours (n, k, columns), each row that differs from theirs exchanged for the nearest of those that differ.
 
     Where a detector keeps its best k, rounding decides the order of what is equally good.

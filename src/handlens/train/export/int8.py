@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -76,10 +77,10 @@ def quantized(
         floating: names of nodes that stay in float, such as first and last layers that lose too much.
         method: minmax, entropy or percentile: how the ranges follow from what is seen.
     """
-    quantization = import_onnxruntime("quantization")
+    quantization: Any = import_onnxruntime("quantization")  # untyped
     name = model.graph.input[0].name
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc,name-defined]
         """Hands the batches out one by one."""
 
         def __init__(self) -> None:

@@ -189,7 +189,7 @@ def _answers(
 def _folds(views: Views) -> Ints:
     """(pictures,): the fold in which each is left out; copies share one, and each takes a little of every class."""
     order = np.lexsort((views.group_key, views.label))
-    places = {int(kin): number for number, kin in enumerate(dict.fromkeys(views.group_key[order].tolist()))}
+    places = {int(group): number for number, group in enumerate(dict.fromkeys(views.group_key[order].tolist()))}
     one_fold = 30 * (len(STRENGTHS) + 1) * 2 * views.features.size * views.classes  # 30 steps of two products each
     count = int(np.clip(FITS / one_fold, min(FEWEST, len(places)), len(places)))
-    return np.array([places[int(kin)] % count for kin in views.group_key])
+    return np.array([places[int(group)] % count for group in views.group_key])

@@ -75,7 +75,8 @@ def _fineness(rng: Generator, look: AugmentConfig, mask: Image, size: tuple[int,
     if not look.coarse:
         return 1.0
     least, most = 1 / (1 + look.coarse), FINEST
-    return float(np.exp(rng.uniform(np.log(least), np.log(most)))) * max(size) / max(mask.shape)
+    drawn = float(np.exp(rng.uniform(np.log(least), np.log(most))))
+    return drawn * max(size) / int(max(mask.shape))
 
 
 def _whole(mask: Image) -> Shape:

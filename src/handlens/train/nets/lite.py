@@ -29,10 +29,12 @@ class FoldedConv(nn.Module):
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, active: bool) -> None:
         super().__init__()
         self.stride, self.groups, self.kernel, self.active = conv.stride[0], conv.groups, conv.kernel_size[0], active
-        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
+        assert norm.running_var is not None  # it tracks them
+        assert norm.running_mean is not None
+        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         self.weight = nn.Parameter(conv.weight.detach().clone())
         self.register_buffer("scale", factor.detach().view(-1, 1, 1, 1).clone())
-        self.bias = nn.Parameter((norm.bias - norm.running_mean * factor).detach().clone())  # type: ignore[operator]
+        self.bias = nn.Parameter((norm.bias - norm.running_mean * factor).detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         pad = self.kernel // 2
@@ -81,7 +83,7 @@ class Lite0(nn.Module):
         super().__init__()
         import timm
 
-        whole = timm.create_model("tf_efficientnet_lite0")
+        whole: Any = timm.create_model("tf_efficientnet_lite0")
         if pretrained:
             load_imagenet(whole)
         self.stem = FoldedConv(whole.conv_stem, whole.bn1, True)
