@@ -29,8 +29,9 @@ from handlens.predictor import load
 from handlens.preprocess import to_tensor
 from handlens.tasks.touch import REGIONS
 from handlens.train.calibration import fit_platt, logit, sigmoid
-from handlens.train.export.export import export, write_checked
+from handlens.train.export.export import export
 from handlens.train.export.int8 import quantized
+from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.facetouch import FaceTouch, FaceTouchGraph
 from handlens.types import Detections, Frame
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows

@@ -234,4 +234,4 @@ def offline_config(steps: Collection[str]) -> AugmentConfig:
     """Return the preset "offline" with these steps certain to happen, and no others."""
     preset = PRESETS["offline"]
     keys = [key for name in steps for key in OFFLINE_STEPS[name]]
-    return AugmentConfig(**{key: 1.0 if key in _SHARES else getattr(preset, key) for key in keys})
+    return dataclasses.replace(PLAIN, **{key: 1.0 if key in _SHARES else getattr(preset, key) for key in keys})

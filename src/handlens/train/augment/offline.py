@@ -6,7 +6,8 @@ The changes are the preset "offline" of the augmentation of training: the same t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import abc
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -261,7 +262,7 @@ def _cell(found: LabelledSet, picture: Labelled) -> Image:
 
 def _spread(
     work: Callable[[tuple[int, Labelled]], list[Labelled] | FrameError], pictures: Sequence[Labelled], workers: int
-) -> Iterator[list[Labelled] | FrameError]:
+) -> abc.Generator[list[Labelled] | FrameError, None, None]:
     """Yield the answers in the order of the pictures."""
     pool = ThreadPoolExecutor(workers)
     try:
