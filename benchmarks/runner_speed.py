@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from handlens.card import ModelCard
-from handlens.kinds import OUTPUTS
+from handlens.kinds import KINDS as ANSWERS
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.graphs import canonical_graph
@@ -48,7 +48,7 @@ def ways(name: str, classes: int, size: int, threads: int, folder: Path) -> dict
     labels = ("background", "hand") if kind == "segment" else tuple(f"class {n}" for n in range(classes))
     card = ModelCard(name, find(name).task, kind, labels, (size, size), "stretch")
     picture = torch.rand(1, 3, size, size)
-    file = export(graph, card, picture, OUTPUTS[kind], folder / f"{name}_{size}.onnx")
+    file = export(graph, card, picture, ANSWERS[kind].outputs, folder / f"{name}_{size}.onnx")
     runner = OnnxRunner(file, threads)
     fused = fuse(graph)
     last = copy.deepcopy(fused).to(memory_format=torch.channels_last)

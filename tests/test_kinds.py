@@ -4,12 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from handlens import card as card_module
 from handlens.boxes import iou
 from handlens.card import ModelCard
 from handlens.errors import ModelError
-from handlens.kinds import classify, detect, segment
+from handlens.kinds import KINDS, classify, detect, segment
+from handlens.kinds.contact import FaceView
 from handlens.preprocess import resize
-from handlens.types import Detections, Label, Mask
+from handlens.tasks.answering import ANSWERING
+from handlens.types import Detections, Hand, Label, Mask
 
 RULES = ["stretch", "letterbox", "fit"]
 SOURCES = [(96, 96), (48, 64), (480, 640), (333, 191)]
@@ -205,3 +208,80 @@ class TestSegment:
 def test_iou_of_known_boxes():
     boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], np.float32)
     assert np.allclose(iou(boxes, boxes), [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]])
+
+
+class TestContact:
+    def test_round_trip(self):
+        rng = np.random.default_rng(0)
+        the_card = card("contact", ("face", "hand", "chin", "cheek"), "stretch", (32, 32))
+        ways = [geometry_of(40, 60, the_card), geometry_of(20, 20, the_card)]
+        told = [
+            FaceView(*(rng.random(shape, np.float32) for shape in ((8, 8), (3, 8, 8), (2,))), float(i) - 0.5, way)
+            for i, way in enumerate(ways)
+        ]
+        kind = KINDS["contact"]
+        back = kind.decode(kind.encode(told, the_card, ways), the_card, ways)
+        assert [view.touch_logit for view in back] == [-0.5, 0.5]
+        for ours, theirs in zip(back, told, strict=True):
+            for name in ("hand", "regions", "scores"):
+                assert np.array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+class TestCombined:
+    CARD = card("combined", ("one", "two"), "letterbox", (96, 128), options={"hand": 1.0})
+
+    def hand(self, x, y, radius, name, angle):
+        rows, columns = np.mgrid[y - radius : y + radius, x - radius : x + radius]
+        disc = (np.hypot(rows - y + 0.5, columns - x + 0.5) < radius).astype(np.uint8)
+        scores = {"one": 0.1, "two": 0.1} | {name: 0.9}
+        return Hand(
+            np.array([x - radius, y - radius, x + radius, y + radius]),
+            Label(name, 0.9, scores, angle),
+            angle,
+            mask=disc,
+        )
+
+    def test_all_hands_of_all_pictures_come_back(self):
+        told = [
+            (self.hand(80, 40, 25, "two", 30.0), self.hand(30, 60, 15, "one", -170.0)),
+            (),
+            (self.hand(60, 50, 20, "one", 5.0),),
+        ]
+        ways, kind = [geometry_of(96, 128, self.CARD)] * 3, KINDS["combined"]
+        outputs = kind.encode(told, self.CARD, ways)
+        assert outputs["found"].tolist() == [[1, 1], [0, 0], [1, 0]]
+        back = kind.decode(outputs, self.CARD, ways)
+        assert [len(hands) for hands in back] == [2, 0, 1]
+        for ours, theirs in zip(back, told, strict=True):
+            for hand, true in zip(ours, theirs, strict=True):
+                assert hand.xyxy.tolist() == true.xyxy.tolist()
+                assert hand.gesture.name == true.gesture.name
+                assert hand.angle == pytest.approx(true.angle, abs=1e-3)
+                assert (hand.mask != true.mask).mean() < 0.05
+
+    def test_arrays_of_the_largest_hand_alone_give_one(self):
+        told = (self.hand(80, 40, 25, "two", 30.0), self.hand(30, 60, 15, "one", -170.0))
+        way, kind = geometry_of(96, 128, self.CARD), KINDS["combined"]
+        outputs = kind.encode([told], self.CARD, [way])
+        largest = {name: array if name == "mask" else array[:, 0] for name, array in outputs.items()}
+        ((hand,),) = kind.decode(largest, self.CARD, [way])
+        assert hand.gesture.name == "two"
+
+
+def test_each_kind_of_a_card_has_its_object_and_its_answer():
+    assert list(KINDS) == list(card_module.KINDS) == list(ANSWERING)
+    assert all(kind.name == name and kind.outputs for name, kind in KINDS.items())
+
+
+def test_the_objects_decode_batches_as_their_functions_decode_one():
+    names = ("face", "hand")
+    the_card = card("detect", names, "stretch", (50, 50))
+    ways = [geometry_of(50, 100, the_card), geometry_of(200, 50, the_card)]
+    told = [Detections([[0, 0, 20 + i, 30]], [0.9], [i], names) for i in (0, 1)]
+    shown = KINDS["detect"].decode(KINDS["detect"].encode(told, the_card, ways), the_card, ways)
+    assert [found.label_names for found in shown] == [["face"], ["hand"]]
+    assert np.allclose(shown[1].xyxy, told[1].xyxy, atol=1e-3)
+    labels = [Label("hand", 1.0), Label("face", 1.0)]
+    the_card = card("classify", names)
+    outputs = KINDS["classify"].encode(labels, the_card, ())
+    assert [one.name for one in KINDS["classify"].decode(outputs, the_card, ())] == ["hand", "face"]

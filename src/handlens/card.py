@@ -10,7 +10,14 @@ from typing import Any, Protocol
 from handlens.errors import ModelError, unknown
 
 KEY = "handlens"  # the name of the entry in the metadata of the .onnx
-KINDS = ("detect", "classify", "segment", "contact", "combined")
+KINDS: dict[str, dict[str, str]] = {
+    "detect": {},
+    "classify": {},
+    "segment": {},
+    "contact": {},
+    "combined": {"hand": "the number of that class in its masks"},
+}
+"""The kinds of answer that there are, each with the options that its cards must have, and what they mean."""
 RESIZES = ("letterbox", "stretch", "fit")
 
 
@@ -64,8 +71,9 @@ class ModelCard:
             raise ModelError(f"{who}: needs at least one label name and none twice, got {list(self.names)}.")
         if min(self.std) <= 0:
             raise ModelError(f"{who}: std must be above 0, got {self.std}.")
-        if self.kind == "combined" and "hand" not in self.options:
-            raise ModelError(f"{who}: a combined model needs the option 'hand', the number of that class in its masks.")
+        for option, meaning in KINDS[self.kind].items():
+            if option not in self.options:
+                raise ModelError(f"{who}: a {self.kind} model needs the option '{option}', {meaning}.")
         missing = {"a", "b"} - self.calibration.keys() if self.calibration else set()
         if missing:
             raise ModelError(f"{who}: the calibration needs 'a' and 'b', got {sorted(self.calibration)}.")

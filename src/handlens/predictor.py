@@ -8,14 +8,14 @@ from typing import overload
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError, unknown
 from handlens.given import ImageLike, as_frame
-from handlens.kinds import segment
-from handlens.preprocess import prepare
 from handlens.result import Result
 from handlens.runner import OnnxRunner, Runner
-from handlens.tasks import combined, hands, touch
+from handlens.tasks import combined, hands
+from handlens.tasks.answering import answering
+from handlens.tasks.base import Question
 from handlens.tasks.find_hands import Finder
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
-from handlens.types import Floats, Frame, Value
+from handlens.types import Floats, Frame
 from handlens.weights import parts_of, resolve
 
 CROPS = ("hand", "whole")
@@ -51,8 +51,10 @@ class Predictor:
         self.parts = dict(parts or {})
         self._opened, self._helper = opened, helper
         self._helpers: dict[str, Runner] = {}
-        if self.card.kind == "contact" and "detector" not in self.parts:
-            raise ModelError(f"the model '{self.card.name}' stands on a 'detector' that was not given.")
+        self._answering = answering(self.card)
+        for role in self._answering.needs:
+            if role not in self.parts:
+                raise ModelError(f"the model '{self.card.name}' stands on a '{role}' that was not given.")
 
     @property
     def card(self) -> ModelCard:
@@ -105,7 +107,8 @@ class Predictor:
             raise InputError(f"the minimum score must lie between 0 and 1, got {min_score}.")
         if crop not in CROPS:
             raise InputError(unknown("crop", crop, CROPS))
-        value, basis = self._value(frame, min_score, crop)
+        question = Question(frame, self.runner, self._finder, min_score, crop)
+        value, basis = self._answering.answer(question)
         return Result(
             self.task,
             frame.index,
@@ -118,37 +121,8 @@ class Predictor:
             frame.duration,
             frame.clock,
             basis,
-            self._drawn_from() if min_score is None else {},
+            self._answering.drawn_from(self.card) if min_score is None else {},
         )
-
-    def _drawn_from(self) -> dict[str, float]:
-        """Return the scores from which faces and hands are drawn: the thresholds of the card."""
-        if self.card.kind in ("contact", "detect"):
-            return {name: self.card.threshold(name) for name in ("face", "hand")}
-        return {"score": self.card.threshold("score", 0.0)}
-
-    def _value(self, frame: Frame, min_score: float | None, crop: str) -> tuple[Value, Value | None]:
-        """Return the answer, and with a `min_score` the answer at the card's own thresholds."""
-        if self.card.kind == "contact":
-            seen = self._finder().find(frame, min_score)
-            return seen.shown, seen.found if seen.shown is not seen.found else None
-        if self.card.kind == "detect":
-            return touch.detected(frame, self.runner, min_score)
-        if self.card.kind == "segment":
-            tensor, geometry = prepare(frame.image, self.card)
-            mask = segment.decode(self.runner.run(tensor), self.card, geometry)
-            least = self.card.threshold("score", 0.0)
-            own = mask.surer(least) if least > 0 else mask
-            if min_score is None:
-                return own, None
-            return mask.surer(min_score) if min_score > 0 else mask, own
-        if self.card.kind == "combined":
-            judged = tuple(combined.found_hands(frame, self.runner))
-        else:
-            judged = tuple(hands.judged(frame, self.runner, crop, self._finder))
-        if min_score is None:
-            return judged, None
-        return tuple(hand for hand in judged if hand.gesture.score >= min_score), judged
 
     def _finder(self) -> Finder:
         """Return what finds the hands; the detector is opened when it is first asked for."""
@@ -158,7 +132,11 @@ class Predictor:
                 raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
             self.parts["detector"] = self._opened(name)
         is_shipped = name == self.parts["detector"].card.name == FINDER
-        at_faces = self.runner if self.card.kind == "contact" else self._helping(CONTACT) if is_shipped else None
+        at_faces = None
+        if self._answering.looks_at_faces:
+            at_faces = self.runner
+        elif is_shipped:
+            at_faces = self._helping(CONTACT)
         if self.card.options.get("closeup"):  # it knows by itself what a hand close up looks like
             return Finder(self.parts["detector"], at_faces, partial(self._confirm, None))
         return Finder(self.parts["detector"], at_faces, partial(self._confirm, SIGNS) if is_shipped else None)
@@ -192,6 +170,6 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
     def opened(name: str) -> Runner:
         return OnnxRunner(resolve(name, path.parent), threads)
 
-    at_once = {} if runner.card.kind in ("classify", "combined") else runner.card.parts  # a combined file holds its own
+    at_once = runner.card.parts if answering(runner.card).opens_parts else {}
     parts = {role: opened(name) for role, name in at_once.items()}
     return Predictor(runner, parts, opened, partial(open_part, threads=threads))

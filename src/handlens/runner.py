@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from handlens.card import ModelCard, read_card
 from handlens.errors import ModelError
-from handlens.kinds import OUTPUTS
+from handlens.kinds import kind_of
 from handlens.offline import import_onnxruntime
 from handlens.types import Floats
 
@@ -101,7 +101,7 @@ def _ports(session: Any, card: ModelCard) -> tuple[str, dict[str, tuple[int | No
         str(output.name): tuple(side if isinstance(side, int) else None for side in output.shape)
         for output in session.get_outputs()
     }
-    missing = [name for name in OUTPUTS[card.kind] if name not in outputs]
+    missing = [name for name in kind_of(card).outputs if name not in outputs]
     if missing:
         raise ModelError(
             f"a model of kind '{card.kind}' needs the output '{missing[0]}', but has {', '.join(outputs)}."

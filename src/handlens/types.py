@@ -12,6 +12,11 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | Sequence[int] | Sequence[bool]
 
+OWNERS = ("face", "hand")
+"""Labels of boxes that are no touch; every other label of a touch model is a touched region, and these own it."""
+IGNORE = 255
+"""The value of the pixels of a true mask that have no class: they count nowhere."""
+
 
 def _no_ints() -> Ints:
     return np.zeros(0, np.int64)

@@ -7,11 +7,13 @@ logit of the second is also moved by b, so that a tuned cut lies at one half. It
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
 
 from handlens.card import ModelCard
-from handlens.kinds import expect
+from handlens.kinds.base import expect
+from handlens.preprocess import Geometry
 from handlens.types import Floats, Label
 
 TINY = 1e-12  # the logarithm of less is not asked for
@@ -70,3 +72,23 @@ def calibrated(rows: Floats, calibration: Mapping[str, float]) -> Floats:
 
 def _degrees(cosine: float, sine: float) -> float | None:
     return math.degrees(math.atan2(sine, cosine)) if cosine or sine else None
+
+
+@final
+class Classify:
+    """The kind "classify": one `Label` for each picture."""
+
+    name = "classify"
+    outputs = ("probabilities",)
+
+    def decode(
+        self, outputs: Mapping[str, Floats], card: ModelCard, geometries: Sequence[Geometry] = ()
+    ) -> tuple[Label, ...]:
+        """Return the label of each picture, which needs no way back; see `handlens.kinds.classify.decode`."""
+        return decode(outputs, card)
+
+    def encode(
+        self, answers: Sequence[Label], card: ModelCard, geometries: Sequence[Geometry] = ()
+    ) -> dict[str, Floats]:
+        """Return the arrays of these labels, the card's calibration undone."""
+        return encode(answers, card.names, card.calibration)

@@ -5,12 +5,13 @@ class judged on its own.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
 
 from handlens.boxes import area, nms
 from handlens.card import ModelCard
-from handlens.kinds import expect
+from handlens.kinds.base import expect, rows_of, stacked
 from handlens.preprocess import Geometry
 from handlens.types import Detections, Floats
 
@@ -62,3 +63,23 @@ def encode(found: Detections, geometry: Geometry) -> dict[str, Floats]:
     scores = np.zeros((1, len(found), len(found.names)), np.float32)
     scores[0, np.arange(len(found)), found.label] = found.score
     return {"boxes": geometry.to_network(found.xyxy)[None], "scores": scores}
+
+
+@final
+class Detect:
+    """The kind "detect": one `Detections` for each picture."""
+
+    name = "detect"
+    outputs = ("boxes", "scores")
+
+    def decode(
+        self, outputs: Mapping[str, Floats], card: ModelCard, geometries: Sequence[Geometry]
+    ) -> tuple[Detections, ...]:
+        """Return the boxes of each picture that reach the card's thresholds; see `handlens.kinds.detect.decode`."""
+        return tuple(decode(row, card, way) for row, way in zip(rows_of(outputs), geometries, strict=True))
+
+    def encode(
+        self, answers: Sequence[Detections], card: ModelCard, geometries: Sequence[Geometry]
+    ) -> dict[str, Floats]:
+        """Return the arrays of pictures with the same number of boxes."""
+        return stacked([encode(found, way) for found, way in zip(answers, geometries, strict=True)])

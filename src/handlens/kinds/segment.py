@@ -5,14 +5,15 @@ may add "covered" (1, 1, h, w): how likely something of the class number "lower"
 number "upper", as its card's options call them; it is a part of the probability of the latter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from handlens.card import ModelCard
-from handlens.kinds import expect
+from handlens.kinds.base import expect, rows_of, stacked
 from handlens.preprocess import Geometry
 from handlens.types import Floats, Image, Mask
 
@@ -108,3 +109,21 @@ def _warp(
     flags = method | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(array, matrix, (shape[1], shape[0]), flags=flags, borderMode=border)
     return np.asarray(warped)
+
+
+@final
+class Segment:
+    """The kind "segment": one `Mask` for each picture."""
+
+    name = "segment"
+    outputs = ("probabilities",)
+
+    def decode(
+        self, outputs: Mapping[str, Floats], card: ModelCard, geometries: Sequence[Geometry]
+    ) -> tuple[Mask, ...]:
+        """Return the mask of each picture; see `handlens.kinds.segment.decode`."""
+        return tuple(decode(row, card, way) for row, way in zip(rows_of(outputs), geometries, strict=True))
+
+    def encode(self, answers: Sequence[Mask], card: ModelCard, geometries: Sequence[Geometry]) -> dict[str, Floats]:
+        """Return the arrays of pictures that became tensors of one size."""
+        return stacked([encode(mask, way) for mask, way in zip(answers, geometries, strict=True)])

@@ -10,17 +10,17 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.errors import InputError
-from handlens.kinds import classify, expect
-from handlens.kinds.hand_crop import Crop, find_crops
-from handlens.kinds.segment import above_zero
-from handlens.preprocess import Geometry, prepare, to_tensor
+from handlens.kinds import classify
+from handlens.kinds.base import expect
+from handlens.kinds.combined import HAND, SURE, Combined, crops_of, hands_of
+from handlens.kinds.hand_crop import Crop
+from handlens.preprocess import prepare, to_tensor
 from handlens.runner import Outputs, Runner
 from handlens.silhouette import Shape, seen
-from handlens.types import Floats, Frame, Hand, Label
+from handlens.tasks.base import Answer, Answering, Question, hands_from, score_threshold
+from handlens.types import Floats, Frame, Hand
 
 NAME = "combined"
-HAND = "hand"  # the class of the mask model, and the option of the card with its number
-SURE = "sure"  # the option with the least mean probability of a hand: what the mask model takes for a part
 ROLES = ("segment", "gesture")
 BLANK = Crop(Shape(np.zeros((1, 1), np.uint8), np.array([0, 0, 1, 1], np.float32)), 0)
 """Shown to the gesture model where there is no hand, so that it says how many numbers it answers with."""
@@ -47,7 +47,7 @@ class Composed:
         Where nothing is found, all but the mask is 0.
         """
         maps = self.maps(batch)
-        hands = [_crops(one, self.card)[:1] for one in maps]
+        hands = [crops_of(one, self.card)[:1] for one in maps]
         found = np.array([bool(crops) for crops in hands])
         largest = [crop for crops in hands for crop in crops]
         scale = np.array(batch.shape[:1:-1], np.float32) / np.array(maps.shape[:1:-1], np.float32)
@@ -140,39 +140,21 @@ def check_parts(segment: ModelCard, gesture: ModelCard) -> None:
 def found_hands(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     """Return each hand of a picture, the largest first, with its sign, angle and mask; () where there is none.
 
-    runner: a `Composed`, or one file of both parts, which tells of the largest hand alone.
+    runner: a `Composed`, or one file of both parts.
     """
     tensor, geometry = prepare(frame.image, runner.card)
-    number = int(runner.card.options[HAND])
-    if isinstance(runner, Composed):
-        maps = runner.maps(tensor)[0]
-        crops = _crops(maps, runner.card)
-        told = runner.judge(crops) if crops else {}
-    else:
-        told = runner.run(tensor)
-        maps = expect("mask", told["mask"], (1, None, None, None))[0]
-        crops = _crops(maps, runner.card)[:1] if told["found"][0] else ()
+    if not isinstance(runner, Composed):
+        (hands,) = Combined().decode(runner.run(tensor), runner.card, [geometry])
+        return hands
+    maps = runner.maps(tensor)[0]
+    crops = crops_of(maps, runner.card)
     if not crops:
         return ()
-    labels = classify.decode(told, runner.card)
-    hands = (_hand(crop, label, maps, number, geometry) for crop, label in zip(crops, labels, strict=True))
-    return tuple(hand for hand in hands if hand is not None)
+    return hands_of(crops, classify.decode(runner.judge(crops), runner.card), maps, runner.card, geometry)
 
 
-def _crops(maps: Floats, card: ModelCard) -> tuple[Crop, ...]:
-    """Return the hands on the maps of one picture as the card of both models wants them."""
-    return find_crops(maps, int(card.options[HAND]), card.options.get(SURE, 0.0))
+def _hands(question: Question) -> Answer:
+    return hands_from(found_hands(question.frame, question.runner), question.min_score)
 
 
-def _hand(crop: Crop, label: Label, maps: Floats, number: int, geometry: Geometry) -> Hand | None:
-    """Return a hand in source pixels, or None for one that lies in the grey around the picture."""
-    height, width = maps.shape[1:]
-    scale = np.array([geometry.net_width / width, geometry.net_height / height] * 2, np.float32)
-    edges = np.array([geometry.width, geometry.height] * 2, np.float32)
-    box = np.clip(geometry.to_source(crop.shape.box[None] * scale)[0], 0, edges)
-    if not (box[2:] > box[:2]).all():
-        return None
-    hand = Hand(box, label, label.angle)
-    lead = maps[number] - np.delete(maps, number, axis=0).max(axis=0)
-    lead = np.where(crop.shape.mask > 0, lead, -np.abs(lead)).astype(np.float32)
-    return replace(hand, mask=above_zero(lead, geometry, hand.window))
+ANSWERING = Answering("combined", _hands, score_threshold, opens_parts=False)

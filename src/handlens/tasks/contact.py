@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from handlens.boxes import area, intersection, square
 from handlens.card import ModelCard
-from handlens.preprocess import Geometry, crop_box, to_tensor
+from handlens.kinds.contact import Contact, FaceView, region_names
+from handlens.preprocess import crop_box, to_tensor
 from handlens.runner import Runner
+from handlens.tasks.base import Answering, Question, owner_thresholds
 from handlens.tasks.touch import owner_rows
 from handlens.types import Detections, Floats, Frame, Image, Ints
 
@@ -45,11 +47,11 @@ def composed(
         squares = square(found.xyxy[faces], contact.card.options.get("crop_scale", CROP_SCALE))
         crops = [crop_box(frame.image, box, contact.card.size) for box in squares]
         answer = looked_at(contact, [crop for crop, _ in crops])
-        for i, (face, (_, way)) in enumerate(zip(faces, crops, strict=True)):
+        views = Contact().decode(answer, contact.card, [way for _, way in crops])
+        for face, view in zip(faces, views, strict=True):
             doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
-            probability = contact.card.calibrated(float(answer["touch_logit"][i, 0]) + doubt)
+            probability = contact.card.calibrated(view.touch_logit + doubt)
             touch[int(face)] = probability
-            view = FaceView(answer["hand"][i, 0], answer["regions"][i], answer["region_scores"][i], way)
             if probability >= floor:
                 add_regions(rows, view, int(face), probability, contact.card)
             else:
@@ -79,28 +81,6 @@ def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
             turned = values[..., ::-1] if values.ndim == 4 else values  # maps go back, numbers stay
             answer[name][doubt] = (answer[name][doubt] + turned) / 2
     return answer
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FaceView:
-    """What the contact model says of one crop: hand (s, s) and regions (r + 1, s, s) probabilities, region scores (r,),
-    and the way back to source pixels."""
-
-    hand: Floats
-    regions: Floats
-    scores: Floats
-    way: Geometry
-
-    def box(self, mask: npt.NDArray[np.bool_]) -> Floats | None:
-        """Return the box (4,) in source pixels of a mask (s, s), clipped to the picture, or None where it is empty."""
-        ys, xs = np.nonzero(mask)
-        if not len(xs):
-            return None
-        cell = self.way.net_width / mask.shape[1]
-        inner = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32) * cell
-        edges = np.array([self.way.width, self.way.height] * 2, np.float32)
-        box = np.clip(self.way.to_source(inner), 0, edges)[0]
-        return np.asarray(box, np.float32) if (box[2:] > box[:2]).all() else None
 
 
 class Growing:
@@ -167,7 +147,7 @@ def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: Mo
 
     The likeliest has the face's touch probability as its score, the others that times their own.
     """
-    names = [name for name in card.names if name not in ("face", "hand")]
+    names = region_names(card)
     best = int(np.argmax(view.scores))
     covered = cv2.dilate((view.hand > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     parts = view.regions.argmax(axis=0)
@@ -205,3 +185,11 @@ def chosen_faces(found: Detections, most: int) -> Ints:
     rows = np.flatnonzero(found.of("face"))
     weight = area(found.xyxy[rows]) * found.score[rows]
     return rows[np.argsort(-weight, kind="stable")][:most]
+
+
+def _touches(question: Question) -> tuple[Detections, Detections | None]:
+    seen = question.finder().find(question.frame, question.min_score)
+    return seen.shown, seen.found if seen.shown is not seen.found else None
+
+
+ANSWERING = Answering("contact", _touches, owner_thresholds, needs=("detector",), looks_at_faces=True)

@@ -14,36 +14,16 @@ from handlens.kinds import detect
 from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.tasks import contact
+from handlens.tasks.base import Seen
 from handlens.tasks.contact import ONE_HAND
 from handlens.types import Detections, Floats, Frame, Image, Ints
 
 SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
-SURE_FACE = 0.5  # nine of ten faces of people score above .54; what is taken for a face on a hand close up, below .5
 FAINT = 0.2  # the best box of a hand close up scored more in 449 of 450 photographs of five sources
 CONTRAST = 16  # of 255 levels: in less there is nothing to see
 
 Confirm = Callable[[Frame, Floats], tuple[Floats, float] | None]
 """Takes a frame and the faint box of a hand (1, 4); returns the box (4,) of the hand and its probability, or None."""
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What is seen in a picture. found: faces, hands, and touched regions where the contact model was asked; shown: the
-    same at a minimum score of the user; faint: the boxes of which the detector is not sure, from a score of 0.2 on."""
-
-    found: Detections
-    shown: Detections
-    faint: Detections
-
-    @property
-    def hands(self) -> Floats:
-        """The boxes of the hands, (n, 4), the surest of the detector first."""
-        return self.found.xyxy[self.found.of("hand")]
-
-    @property
-    def has_sure_face(self) -> bool:
-        """Whether a face is seen that is no part of a hand."""
-        return bool((self.faint.score[self.faint.of("face")] >= SURE_FACE).any())
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from handlens.kinds import classify
 from handlens.preprocess import crop_box, prepare, to_tensor
 from handlens.runner import Runner
 from handlens.silhouette import find_shape, is_silhouette, seen
-from handlens.tasks.find_hands import Finder, Seen, is_blank
+from handlens.tasks.base import Answer, Answering, HandFinder, Question, Seen, hands_from, score_threshold
+from handlens.tasks.find_hands import is_blank
 from handlens.types import Floats, Frame, Hand, Image
 
 HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips
@@ -22,7 +23,7 @@ CLOSE = 1 / 16  # of the picture: a hand that is smaller is not seen close up
 CLOSEUP = 0.6  # the least probability of what is said of a hand that no detector is sure of
 
 
-def judged(frame: Frame, runner: Runner, crop: str, finder: Callable[[], Finder]) -> tuple[Hand, ...]:
+def classified_hands(frame: Frame, runner: Runner, crop: str, finder: Callable[[], HandFinder]) -> tuple[Hand, ...]:
     """Return what a model of kind "classify" says of each hand of a picture; () where there is none.
 
     Options of the card: "silhouette" 1: the largest white blob is the one hand, whatever `crop` says. "grey" 1: the
@@ -77,12 +78,12 @@ def found_hands(frame: Frame, runner: Runner, found: Seen) -> tuple[Hand, ...]:
     boxes = found.hands
     if len(boxes) == 1 and np.array_equal(boxes[0], _edges(frame)):
         return whole(frame, runner)
-    judged = _cropped(frame, runner, boxes)
+    cropped = _cropped(frame, runner, boxes)
     if not runner.card.options.get("closeup") or len(boxes) != 1 or found.has_sure_face or is_blank(frame.image):
-        return judged
+        return cropped
     if area(boxes)[0] < CLOSE * frame.width * frame.height:
-        return judged
-    best = max((*judged, *whole(frame, runner)), key=lambda hand: hand.gesture.score)
+        return cropped
+    best = max((*cropped, *whole(frame, runner)), key=lambda hand: hand.gesture.score)
     return (replace(best, xyxy=boxes[0]),)
 
 
@@ -114,3 +115,11 @@ def _asked(runner: Runner, boxes: list[Floats], views: list[Image]) -> tuple[Han
 
 def _edges(frame: Frame) -> Floats:
     return np.array([0, 0, frame.width, frame.height], np.float32)
+
+
+def _hands(question: Question) -> Answer:
+    hands = classified_hands(question.frame, question.runner, question.crop, question.finder)
+    return hands_from(hands, question.min_score)
+
+
+ANSWERING = Answering("classify", _hands, score_threshold, opens_parts=False, judges_crops=True)

@@ -13,13 +13,11 @@ from handlens.card import ModelCard
 from handlens.kinds import detect
 from handlens.preprocess import prepare
 from handlens.runner import Runner
-from handlens.types import Detections, Floats, Frame, Ints
+from handlens.tasks.base import Answering, Question, owner_thresholds
+from handlens.types import OWNERS, Detections, Floats, Frame, Ints
 
 REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
 """The regions of a face that can be touched, in the order of every model's answer."""
-
-OWNERS = ("face", "hand")
-"""What is no touch by itself."""
 
 
 def detected(frame: Frame, runner: Runner, min_score: float | None = None) -> tuple[Detections, Detections | None]:
@@ -68,3 +66,10 @@ def owner_rows(regions: Floats, owners: Floats, rows: Ints) -> Ints:
     held = inside(regions, owners)
     best = np.argmax(held + 0.01 * iou(regions, owners), axis=1)
     return np.where(held.max(axis=1) > 0, rows[best], -1)
+
+
+def _touches(question: Question) -> tuple[Detections, Detections | None]:
+    return detected(question.frame, question.runner, question.min_score)
+
+
+ANSWERING = Answering("detect", _touches, owner_thresholds)

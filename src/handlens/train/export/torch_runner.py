@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from handlens.card import ModelCard
 from handlens.errors import ModelError
-from handlens.kinds import OUTPUTS
+from handlens.kinds import kind_of
 from handlens.runner import Outputs
 from handlens.types import Floats
 
@@ -25,7 +25,7 @@ class TorchRunner:
 
     def __init__(self, graph: nn.Module, card: ModelCard, outputs: Sequence[str] | None = None) -> None:
         self.graph, self.card = graph, card
-        self.outputs = tuple(outputs or getattr(graph, "outputs", None) or OUTPUTS[card.kind])
+        self.outputs = tuple(outputs or getattr(graph, "outputs", None) or kind_of(card).outputs)
 
     def run(self, batch: Floats) -> Outputs:
         """Return the named arrays for a batch (n, 3, h, w) float32.
