@@ -163,6 +163,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert NAVIGATION - {"reference/commands.md", "reference/models.md"} == set(DOCS)
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", *(f"docs/{name}" for name in DOCS)])
+def test_every_file_of_code_that_a_page_names_is_there(page: str) -> None:
+    for name in re.findall(r"`([\w./]+\.py)`", (ROOT / page).read_text("utf-8")):
+        assert (ROOT / name).is_file() or (ROOT / "src" / "handlens" / name).is_file(), name
+
+
 def test_every_picture_is_shown_on_a_page() -> None:
     shown = "".join(DOCS.values())
     for path in (SITE / "images").iterdir():

@@ -3,12 +3,15 @@
 import contextlib
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from media import save_picture
 
+import handlens
 from handlens.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +59,27 @@ def test_every_link_and_make_target_is_there(page: str) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_python_lines_run() -> None:
+def test_the_python_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(block) == 1
-    exec(compile(block[0], "README.md", "exec"), {"image": np.zeros((120, 160, 3), np.uint8)})
+    save_picture(tmp_path / "photo.jpg", np.zeros((120, 160, 3), np.uint8))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block[0], "README.md", "exec"), {})
+
+
+def test_the_version_has_one_source() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "src/handlens/__init__.py"
+    assert f"version: {handlens.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "page", ["CONTRIBUTING.md", *(path.relative_to(ROOT) for path in ROOT.glob("recipes/*/README.md"))]
+)
+def test_every_script_is_there(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for module in re.findall(r"python -m (recipes[\w.]+)", text):
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
+    for script in re.findall(r"bash (\S+)", text):
+        assert (ROOT / script).is_file(), script
