@@ -165,7 +165,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", *(f"docs/{name}" for name in DOCS)])
 def test_every_file_of_code_that_a_page_names_is_there(page: str) -> None:
-    for name in re.findall(r"`([\w./]+\.py)`", (ROOT / page).read_text("utf-8")):
+    for name in re.findall(r"`((?!\S*NAME)[\w./]+\.py)`", (ROOT / page).read_text("utf-8")):
         assert (ROOT / name).is_file() or (ROOT / "src" / "handlens" / name).is_file(), name
 
 
