@@ -1,5 +1,6 @@
 """Pictures and videos made on the spot for tests, and results about them; nothing here is anybody's picture."""
 
+import json
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,7 +14,7 @@ from handlens.errors import HandlensError
 from handlens.io.sinks.base import Sink
 from handlens.io.sources.open import open_source
 from handlens.result import Result
-from handlens.types import Detections, Event, Frame, Image
+from handlens.types import Detections, Event, Frame, Image, Value
 
 MILLISECOND = Fraction(1, 1000)
 NAMES = ("face", "hand", "cheek", "chin")
@@ -160,3 +161,11 @@ def write(sink: Sink, *frames: Frame, events: int = 0) -> None:
 
 def fail(done: object, error: type[BaseException]) -> None:
     raise error
+
+
+def result(value: Value, task: str = "touch") -> Result:
+    return Result(task, 0, 0.0, value, "x", 64, 48, "m")
+
+
+def lines(path: str | Path) -> list[dict]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]

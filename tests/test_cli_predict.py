@@ -6,29 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import save_picture
-from tiny_clips import BRIGHT, DARK, level_video
-from tiny_models import brightness_model
+from media import lines, save_picture
+from tiny_clips import BRIGHT, DARK
 
 from handlens.cli import run
 from handlens.events import EVENT_FIELDS
 
 
-@pytest.fixture
-def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with a model that takes light for a touch and a video of two touches."""
-    monkeypatch.chdir(tmp_path)
-    brightness_model(tmp_path / "light.onnx")
-    level_video(tmp_path / "clip.mp4")
-    return tmp_path
-
-
 def grey(path: Path, level: int) -> Path:
     return save_picture(path, np.full((48, 64, 3), level, np.uint8))
-
-
-def lines(path: str | Path) -> list[dict]:
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
 @pytest.mark.slow

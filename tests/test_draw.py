@@ -2,15 +2,10 @@
 
 import numpy as np
 import pytest
-from media import NAMES, quadrants, touch_result
+from media import NAMES, quadrants, result, touch_result
 
 from handlens.io.draw import CALM, HAND, REGION, draw
-from handlens.result import Result
 from handlens.types import Detections, Frame, Hand, Label, Mask, Value
-
-
-def result(value: Value, task: str = "touch") -> Result:
-    return Result(task, 0, 0.0, value, "x", 64, 48, "m")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (17, 400), (640, 480), (4000, 16), (1920, 1080)])

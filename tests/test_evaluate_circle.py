@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_data_turning import arrow, pointing
+from arrows import arrow, pointing
 from tiny_models import hand_model
 
 from handlens.card import ModelCard

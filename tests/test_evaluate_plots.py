@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from test_evaluate_kinds import contact, model, picture, touch_pictures
+from evaluated import contact, model, picture, touch_pictures
 
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError, OutputError

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fake_models import REGIONS, detector
+from fake_models import frame as grey
 from media import save_picture
-from test_predictor import REGIONS, detector
-from test_predictor import frame as grey
 
 from handlens.cli import run
 from handlens.io.sources.open import open_source

@@ -14,47 +14,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from media import BrightPredictor, quadrants, save_picture, save_video, shade, stream_times
+from made_source import Made
+from media import BrightPredictor, quadrants, save_picture, save_video, stream_times
 
 from handlens.errors import FrameError, HandlensError, OutputError
 from handlens.events import EventTracker
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
 from handlens.io.sinks.threaded import Threaded
-from handlens.io.sources.base import OnError
 from handlens.io.sources.live import Live
 from handlens.io.sources.open import open_source
 from handlens.loop import Step, run
 from handlens.result import Result
 from handlens.track import Tracker
 from handlens.types import Event, Frame
-
-
-class Made:
-    """A source of as many frames as wanted; `bright` says at which times a touch is seen."""
-
-    name, kind, live, skipped, ended, fps = "made", "video", False, 0, "", 100.0
-
-    def __init__(self, count: int, bright: tuple[float, float] = (0.0, 0.0), interrupt_at: int = -1) -> None:
-        self.total, self.bright, self.interrupt_at = count, bright, interrupt_at
-        self.stopped = False
-
-    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
-        for index in range(self.total):
-            if index == self.interrupt_at:
-                raise KeyboardInterrupt
-            if self.stopped:
-                return
-            yield Frame(shade(index / 100, self.bright), index, index / 100, "made.mp4")
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def __enter__(self) -> "Made":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 class Remember(Sink):
@@ -149,7 +122,13 @@ def test_a_real_ctrl_c_in_the_middle_of_writing_leaves_whole_files(tmp_path: Pat
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_loop import *
+from made_source import Made
+from media import BrightPredictor
+from handlens.events import EventTracker
+from handlens.io.sinks.annotated import Annotated
+from handlens.io.sinks.base import JsonLines
+from handlens.io.sinks.threaded import Threaded
+from handlens.loop import run
 sinks = [Threaded(JsonLines("a.jsonl")), Threaded(Annotated("out"))]
 def tell(step):
     print(step.frame.index, flush=True)

@@ -4,32 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+from fake_models import REGIONS, card, detector, frame
 from tiny_models import CARD, brightness_model
 
 import handlens
-from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
 from handlens.predictor import Predictor, load
 from handlens.runner import FakeRunner
 from handlens.tasks import contact, find
-from handlens.types import Detections, Frame, Mask
-
-REGIONS = ("face", "hand", "chin", "cheek")
-
-
-def card(kind, names, task="touch", size=(100, 100), **fields):
-    return ModelCard("fake", task, kind, names, size, "stretch", **fields)
-
-
-def detector(boxes, scores, names, **fields):
-    """A model that sees the same boxes in every picture; scores is (n, labels)."""
-    outputs = {"boxes": np.array([boxes], np.float32).reshape(1, -1, 4), "scores": np.array([scores], np.float32)}
-    outputs["scores"] = outputs["scores"].reshape(1, -1, len(names))
-    return FakeRunner(card("detect", names, **fields), outputs)
-
-
-def frame(height=100, width=100, value=128):
-    return Frame(np.full((height, width, 3), value, np.uint8), index=3, time=0.25, source="a.jpg")
+from handlens.types import Detections, Mask
 
 
 class TestDetect:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from test_hands import canvas, finder, judge
-from test_touch_composition import contact
+from contact_fakes import contact
+from hand_fakes import canvas, finder, judge
 
 import handlens
 from handlens.card import ModelCard

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from test_draw import result
+from media import result
 
 from handlens.io import draw as drawing
 from handlens.io.tags import LEAST, Placed, Tag, core, place

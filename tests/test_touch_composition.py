@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from contact_fakes import CONTACT, contact
 
 from handlens.card import ModelCard
 from handlens.predictor import Predictor
@@ -11,18 +12,6 @@ from handlens.runner import FakeRunner
 from handlens.tasks.contact import looked_at
 from handlens.types import Detections, Frame
 
-REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
-CONTACT = ModelCard(
-    name="touch",
-    task="touch",
-    kind="contact",
-    names=("face", "hand", *REGIONS),
-    size=(160, 160),
-    resize="stretch",
-    calibration={"a": 2.0, "b": -1.0},
-    parts={"detector": "facehand"},
-    thresholds={"touch": 0.5, "score": 0.5},
-)
 FINDER = ModelCard(name="facehand", task="touch", kind="detect", names=("face", "hand"), size=(320, 320), resize="fit")
 
 
@@ -31,26 +20,6 @@ def finder(boxes: list[list[float]], classes: list[int]) -> FakeRunner:
     for row, c in enumerate(classes):
         scores[0, row, c] = 0.9 - 0.1 * row
     return FakeRunner(FINDER, {"boxes": np.array([boxes], np.float32).reshape(1, -1, 4), "scores": scores})
-
-
-def contact(logits: list[float], region: str = "chin", hand_at: slice = slice(28, 40)) -> FakeRunner:
-    n, chosen = len(logits), REGIONS.index(region)
-    hand = np.zeros((n, 1, 40, 40), np.float32)
-    hand[:, :, hand_at, 15:25] = 0.9
-    regions = np.zeros((n, 8, 40, 40), np.float32)
-    regions[:, 0] = 0.6
-    regions[:, chosen + 1, 26:30, 16:24] = 0.9
-    scores = np.full((n, 7), 0.1, np.float32)
-    scores[:, chosen] = 0.8
-    return FakeRunner(
-        CONTACT,
-        {
-            "hand": hand,
-            "regions": regions,
-            "touch_logit": np.array(logits, np.float32)[:, None],
-            "region_scores": scores,
-        },
-    )
 
 
 def probability(logit: float, face_score: float) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from paws import paw
 from PIL import Image
-from test_train_silhouettes import paw
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_train_silhouettes import paw
+from paws import paw
 from training_sets import classify_set, noise
 
 torch = pytest.importorskip("torch")

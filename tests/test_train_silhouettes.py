@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from paws import paw
 from training_sets import classify_set, noise
 
 pytest.importorskip("torch")
@@ -16,17 +17,6 @@ from handlens.train.config import Settings
 from handlens.train.defaults import defaults_of
 from handlens.train.experiment import new_experiment
 from handlens.train.loader.silhouettes import are_silhouettes, is_silhouette, with_hands
-
-
-def paw(side: int = 128, fingers: int = 3, level: int = 255) -> np.ndarray:
-    """A silhouette of a palm with a forearm and fingers that point up, (side, side, 3)."""
-    image, unit = np.zeros((side, side), np.uint8), side / 16
-    cv2.ellipse(image, (side // 2, round(9 * unit)), (round(3 * unit), round(3 * unit)), 0, 0, 360, level, -1)
-    cv2.rectangle(image, (round(6.5 * unit), round(9 * unit)), (round(9.5 * unit), side), level, -1)
-    for number in range(fingers):
-        x = round((5.5 + 2.2 * number) * unit)
-        cv2.line(image, (x, round(3 * unit)), (side // 2, round(9 * unit)), level, max(1, round(1.2 * unit)))
-    return np.repeat(image[..., None], 3, axis=2)
 
 
 def made(folder: Path) -> Path:
