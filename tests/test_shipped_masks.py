@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from handlens.data.formats.detect_format import open_set
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import Predictor, load

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+pytest.importorskip("torch")
 
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
 
 from handlens.data.formats.detect_format import open_set
 from handlens.train.experiment import dice_loss

@@ -5,8 +5,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-import torch
-from torch import nn
+
+torch = pytest.importorskip("torch")
 
 from handlens.card import ModelCard
 from handlens.io.draw import draw
@@ -20,7 +20,7 @@ NAMES = ("background", "hand", "face")
 
 
 def test_a_hand_over_a_face_counts_as_hand_and_as_covered() -> None:
-    class Net(nn.Module):
+    class Net(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.log(torch.tensor([0.1, 0.2, 0.3, 0.4])).view(1, 4, 1, 1).expand(len(x), 4, 2, 2)
 
