@@ -53,7 +53,7 @@ def trained(asked: argparse.Namespace, net: str, frames: int, found: LabelledSet
     given = {
         "data": str(data), "net": net, "size": _given(asked.sizes).get(net, asked.size), "batch": asked.batch,
         "rate": asked.rate, "seed": asked.seed,
-        "look": asked.look, "frames": 0 if everyone else frames, "epochs": PARTS, "check": PARTS, "workers": 0,
+        "augment": asked.augment, "frames": 0 if everyone else frames, "epochs": PARTS, "check": PARTS, "workers": 0,
         "epoch": asked.batch * asked.steps // PARTS, "warmup": 0.2, "dice": 1.0, "cache": True,
         "precision": asked.precision,
     }  # fmt: skip
@@ -75,7 +75,7 @@ def trained(asked: argparse.Namespace, net: str, frames: int, found: LabelledSet
         "steps": asked.steps,
         "batch": asked.batch,
         "rate": asked.rate,
-        "look": asked.look,
+        "augment": asked.augment,
         "minutes": round((time.monotonic() - began) / 60, 2),
         "measured": {name: _kept(rows, found.names[1]) for name, rows in measured.items()},
     }
@@ -162,7 +162,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--sizes", nargs="*", default=[], metavar="NET=PX", help="the input of single nets")
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--look", default="few")
+    parser.add_argument("--augment", default="few")
     parser.add_argument("--start", nargs="*", default=[], metavar="NET=RUN", help="weights that a net begins with")
     parser.add_argument("--pretrained", default="imagenet", help="for vgg and deeplabv3plus: imagenet, none, a file")
     parser.add_argument("--precision", default="bf16")

@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = make_pictures(Path(folder), 96, (480, 640))
         experiment = new_experiment(settings, found.names)
-        samples = Samples(found, experiment.card, settings.look, 0, epochs=args.rounds)
+        samples = Samples(found, experiment.card, settings.augment, 0, epochs=args.rounds)
         loader = Batches(samples, args.batch, args.workers, epoch_size=args.batch * (args.steps + 8))
         kept = [batch for batch, _ in zip(loader, range(args.steps + 1), strict=False)]
         plain: dict[str, list[float]] = {"32": [], "bf16": []}

@@ -1,6 +1,6 @@
 """Hold the pages of docs/ against the code: commands, options, settings, augmentation presets, defaults and links.
 
-`python tests/test_docs.py` writes the tables of looks and recipes anew from the code.
+`python tests/test_docs.py` writes the tables of presets and defaults anew from the code.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from handlens.data.formats.detect_format import FORMATS
 from handlens.train.augment.config import PLAIN, PRESETS, AugmentConfig
 from handlens.train.config import Plan, Settings
 from handlens.train.defaults import DEFAULTS, NetDefaults
+from handlens.train.fields import docs
 from handlens.train.nets import catalog
 from handlens.weights import SHIPPED
 
@@ -33,10 +34,10 @@ SCRIPT = re.compile(r"python -m ((?:handlens|recipes)\.\S+)(.*)")
 SCRIPTS = sorted({found.groups() for text in DOCS.values() for found in SCRIPT.finditer(text)})
 
 
-def looks() -> str:
-    rows = ["| look | what is not zero |", "|---|---|"]
-    for name, look in PRESETS.items():
-        told = [f"{key} {value}" for key, value in dataclasses.asdict(look).items() if value != getattr(PLAIN, key)]
+def presets() -> str:
+    rows = ["| preset | what is not zero |", "|---|---|"]
+    for name, preset in PRESETS.items():
+        told = [f"{key} {value}" for key, value in dataclasses.asdict(preset).items() if value != getattr(PLAIN, key)]
         rows.append(f"| `{name}` | {', '.join(told) or 'nothing: pictures as they are'} |")
     return "\n".join(rows)
 
@@ -45,26 +46,21 @@ def recipe_row(name: str, recipe: NetDefaults) -> str:
     told: Mapping[str, object] = recipe.settings
     steps = told.get("schedule", Plan.schedule)
     words = [f"{recipe.size[0]}", told["optimiser"], f"{told['rate']:g}", steps, told["batch"], told["epochs"]]
-    return " | ".join(["", f"`{name}`", recipe.kind, *map(str, words), f"`{told['look']}`", ""]).strip()
+    return " | ".join(["", f"`{name}`", recipe.kind, *map(str, words), f"`{told['augment']}`", ""]).strip()
 
 
 def recipes() -> str:
-    head = "| family | kind | input | optimiser | rate | schedule | batch | epochs | look |"
+    head = "| family | kind | input | optimiser | rate | schedule | batch | epochs | augment |"
     return "\n".join([head, "|---" * 9 + "|", *(recipe_row(*each) for each in DEFAULTS.items())])
 
 
 def written(text: str) -> str:
     """The page with its two tables as the code has them."""
-    for mark, rows in (("PRESETS", looks()), ("DEFAULTS", recipes())):
+    for mark, rows in (("PRESETS", presets()), ("DEFAULTS", recipes())):
         begin, _, end = re.split(rf"(?s)(?<=<!-- {mark}: )(.*?)(?=<!-- /{mark} -->)", text)
         about = "tests/test_docs.py holds this table against the code -->"
         text = f"{begin}{about}\n\n{rows}\n\n{end}"
     return text
-
-
-def explained(kind: type) -> set[str]:
-    """The fields of a class of settings that its docstring speaks of."""
-    return {field.name for field in dataclasses.fields(kind) if re.search(rf"\b{field.name}\b", kind.__doc__ or "")}
 
 
 def first_column(text: str) -> set[str]:
@@ -81,7 +77,7 @@ def heads(text: str) -> set[str]:
     }
 
 
-def test_the_tables_of_looks_and_recipes_are_the_codes() -> None:
+def test_the_tables_of_presets_and_defaults_are_the_codes() -> None:
     if written(DOCS["reference/settings.md"]) != DOCS["reference/settings.md"]:
         pytest.fail("the tables of docs/reference/settings.md are not up to date; type: python tests/test_docs.py")
 
@@ -123,7 +119,7 @@ def test_hands_has_every_name_of_a_shipped_model(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [Plan, AugmentConfig, Settings])
 def test_every_setting_is_explained(kind: type) -> None:
-    assert explained(kind) - {"task", "plan", "look"} <= first_column(DOCS["reference/settings.md"])
+    assert set(docs(kind)) <= first_column(DOCS["reference/settings.md"])
 
 
 def test_every_option_of_the_data_verbs_is_in_its_table() -> None:

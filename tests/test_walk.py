@@ -211,7 +211,7 @@ pytestmark = pytest.mark.usefixtures("play_clock", "mute_machine", "quick_figure
 @pytest.mark.slow
 def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest.CaptureFixture[str]) -> None:
     small_cfg(Path("mine.cfg"), 1)
-    schedule = ["--epochs", "20", "--set", "check=20", "--set", "look=flip", "--rate", "0.02"]
+    schedule = ["--epochs", "20", "--set", "check=20", "--set", "augment=flip", "--rate", "0.02"]
     event = walk(["facetouch"], net, ["--net", "mine.cfg", "--start", "mine.weights", *schedule], "chin")
     said = capsys.readouterr().err
     assert "tensors from 'mine.weights'" in said
@@ -221,7 +221,7 @@ def test_one_class_with_a_darknet_cfg_and_weights(net: Galleries, capsys: pytest
 
 @pytest.mark.slow
 def test_cheek_forehead_and_chin_with_the_default_net(net: Galleries) -> None:
-    schedule = ["--epochs", "12", "--set", "check=12", "--set", "look=plain"]
+    schedule = ["--epochs", "12", "--set", "check=12", "--set", "augment=plain"]
     event = walk(["cheek", "forehead", "chin"], net, schedule, "chin")
     assert event["label"] == "chin"
 

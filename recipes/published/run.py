@@ -44,8 +44,8 @@ RATES = ("precision", "recall", "F1", "IoU")
 DONE = "numbers.json"
 
 _ADAM = {"optimiser": "adam", "schedule": "constant", "clip": 0.0, "cache": True}
-_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 100, "patience": 15, "look": "silhouette"}
-_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "plain", "check": 2}
+_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 100, "patience": 15, "augment": "silhouette"}
+_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "augment": "plain", "check": 2}
 
 
 @dataclass(frozen=True)

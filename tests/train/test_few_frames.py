@@ -81,7 +81,7 @@ def test_more_frames_than_there_are_is_a_sentence(tmp_path: Path) -> None:
 def test_the_run_and_its_card_say_how_many_frames_there_were(tmp_path: Path, capsys) -> None:
     data, out = masks_set(tmp_path / "set"), tmp_path / "run"
     line = ["train", "segment", "--data", str(data), "--net", "unet", "--out", str(out), *SHORT]
-    assert run([*line, "--set", "frames=4", "--set", "look=few", "--seed", "3"]) == 0, capsys.readouterr().err
+    assert run([*line, "--set", "frames=4", "--set", "augment=few", "--seed", "3"]) == 0, capsys.readouterr().err
     assert "training unet on 4 pictures, measuring on 2" in capsys.readouterr().err
     assert tomllib.loads((out / "config.toml").read_text())["frames"] == 4
     card = OnnxRunner(out / "unet.onnx").card
@@ -92,7 +92,7 @@ def test_the_run_and_its_card_say_how_many_frames_there_were(tmp_path: Path, cap
 def test_few_pictures_are_told_of_the_stronger_look(tmp_path: Path, capsys) -> None:
     data = masks_set(tmp_path)
     learned(data)
-    assert "12 pictures are few to learn from: --set look=few" in capsys.readouterr().err
+    assert "12 pictures are few to learn from: --set augment=few" in capsys.readouterr().err
     learned(data, look="few")
     assert capsys.readouterr().err == ""
 

@@ -127,7 +127,7 @@ def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for more, said in [
         (["--rate", "0.01"], "holds a run with other settings, rate = 0.002 (now 0.01): give another --out, --fresh"),
-        (["--seed", "3", "--set", "look.erase=0.4"], "seed = 0 (now 3), look.erase = "),
+        (["--seed", "3", "--set", "augment.erase=0.4"], "seed = 0 (now 3), augment.erase = "),
         (["--net", "digits6"], "net = 'palm' (now 'digits6')"),
         (["--epochs", "1"], "has 2 epochs already, more than --epochs 1"),
         (["--set", "warm_bias=0.1"], "warm_bias = none (now 0.1)"),

@@ -20,7 +20,7 @@ from handlens.cli.evaluate import evaluate
 from handlens.cli.export import export
 from handlens.cli.models import models
 from handlens.cli.predict import predict
-from handlens.cli.train import train
+from handlens.cli.train import TrainCommand, train
 from handlens.cli.watch import watch
 
 app = group(invoke_without_command=True)
@@ -42,7 +42,7 @@ def front(
 
 
 for verb in (predict, watch, demo, models, check, bench, train, evaluate, compare, export):
-    app.command()(verb)
+    app.command(cls=TrainCommand if verb is train else None)(verb)
 app.add_typer(data, name="data")
 
 

@@ -4,54 +4,60 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from handlens.cli.errors import NEEDED, need_training
 from handlens.errors import InputError
 
 Number = int | None
 Fraction = float | None
+SETTINGS = (
+    "data", "net", "epochs", "minutes", "batch", "size", "rate", "start", "pretrained", "margin", "patience",
+    "precision", "device", "devices", "nodes", "workers", "seed",
+)  # fmt: skip
+"""Settings that have flags of their own."""
+
+
+class TrainCommand(TyperCommand):
+    """The verb, whose flags for settings say what the settings say of themselves."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the arguments and options, those of settings with their help."""
+        from handlens.train.config import help_of
+
+        for parameter in self.params:
+            if parameter.name in SETTINGS and getattr(parameter, "help", "") is None:
+                parameter.help = help_of(parameter.name)  # type: ignore[attr-defined]
+        return super().get_params(ctx)
 
 
 def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help="touch, hold, gesture or segment.")],
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="PATH", help="A labelled set: folder, yaml, json, list, npz.")
-    ] = None,
-    net: Annotated[
-        str | None, typer.Option("--net", metavar="NAME|FILE.cfg", help="The network; 'handlens models' lists them.")
-    ] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="PATH")] = None,
+    net: Annotated[str | None, typer.Option("--net", metavar="NAME|FILE.cfg")] = None,
     config: Annotated[str | None, typer.Option("--config", metavar="FILE.toml", help="Settings from a file.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="Folder of the run (runs/TASK-NET).")] = None,
-    epochs: Annotated[Number, typer.Option(min=1, metavar="N", help="Passes over the training part.")] = None,
-    minutes: Annotated[Fraction, typer.Option(metavar="M", help="End earlier, the rate annealed by then.")] = None,
-    batch: Annotated[Number, typer.Option(min=1, metavar="N", help="Pictures a step.")] = None,
-    size: Annotated[Number, typer.Option(min=16, metavar="PX", help="Side of the network's input.")] = None,
-    rate: Annotated[Fraction, typer.Option(metavar="R", help="Learning rate.")] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start", metavar="FILE", help="Begin with these weights: .weights, .pt, .safetensors, a RUN, 'segment'."
-        ),
-    ] = None,
-    pretrained: Annotated[
-        str | None,
-        typer.Option("--pretrained", metavar="imagenet|FILE", help="Weights for the encoder of vgg or deeplabv3plus."),
-    ] = None,
+    epochs: Annotated[Number, typer.Option(min=1, metavar="N")] = None,
+    minutes: Annotated[Fraction, typer.Option(metavar="M")] = None,
+    batch: Annotated[Number, typer.Option(min=1, metavar="N")] = None,
+    size: Annotated[Number, typer.Option(min=16, metavar="PX")] = None,
+    rate: Annotated[Fraction, typer.Option(metavar="R")] = None,
+    start: Annotated[str | None, typer.Option("--start", metavar="FILE")] = None,
+    pretrained: Annotated[str | None, typer.Option("--pretrained", metavar="imagenet|FILE")] = None,
     no_pretrained: Annotated[
-        bool, typer.Option("--no-pretrained", help="Let that encoder begin by chance, and learn.")
+        bool, typer.Option("--no-pretrained", help="Begin that encoder with random weights.")
     ] = False,
-    margin: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Margin of a backbone: softmax, arcface, cosface ...")
-    ] = None,
-    patience: Annotated[Number, typer.Option(min=0, metavar="N", help="End after N epochs without progress.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="auto|32|bf16", help="auto takes the faster one.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu|mps", help="Where to train.")] = None,
-    devices: Annotated[Number, typer.Option(min=1, metavar="N", help="How many of them.")] = None,
-    nodes: Annotated[Number, typer.Option(min=1, metavar="N", help="How many machines.")] = None,
-    workers: Annotated[Number, typer.Option(min=0, metavar="N", help="Processes that make samples.")] = None,
-    seed: Annotated[Number, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = None,
+    margin: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    patience: Annotated[Number, typer.Option(min=0, metavar="N")] = None,
+    precision: Annotated[str | None, typer.Option(metavar="auto|32|bf16")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|gpu|mps")] = None,
+    devices: Annotated[Number, typer.Option(min=1, metavar="N")] = None,
+    nodes: Annotated[Number, typer.Option(min=1, metavar="N")] = None,
+    workers: Annotated[Number, typer.Option(min=0, metavar="N")] = None,
+    seed: Annotated[Number, typer.Option(metavar="N")] = None,
     set: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. look.mosaic=0.5.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. augment.mosaic=0.5."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a run.")] = False,
     few: Annotated[

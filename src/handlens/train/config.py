@@ -1,6 +1,6 @@
-"""Everything a training can be told, from flags, a TOML file and the network's own recipe; knows no torch.
+"""Everything a training can be told, from flags, a TOML file and the network's own defaults; knows no torch.
 
-A flag wins over the file, the file over the recipe of the network, the recipe over the defaults. A key that does not
+A flag wins over the file, the file over the defaults of the network, those over the defaults here. A key that does not
 exist is an error that names the nearest one.
 """
 
@@ -12,11 +12,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from handlens.errors import InputError, unknown
 from handlens.io.atomic import AtomicFile
 from handlens.train.augment.config import AugmentConfig, find_preset
+from handlens.train.fields import Doc, Row, check, converted, docs, rows, to_toml
 
 OPTIMISERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("cosine", "steps", "constant")
@@ -25,61 +26,68 @@ PRECISIONS = ("auto", "32", "bf16")
 
 @dataclass(frozen=True)
 class Plan:
-    """The schedule of a training.
-
-    epochs: passes over the training part. minutes: end earlier, the rate fully annealed by then. batch: pictures a
-    step and device. rate, final: learning rate at its highest and, as a share of it, at the end. milestones: for
-    "steps", the shares of the run after which the rate is divided by ten. warmup: epochs of rising rate, growing with
-    the power `warm_power`; warm_bias: rate from which biases come down to it; warm_momentum: momentum at its start.
-    average: decay of the averaged weights (EMA), 0 = none. clip: largest norm of the gradient. patience: epochs
-    without a better score after which it ends, 0 = never. check: measure on the validation part every so many epochs.
-    steps: batches an epoch, 0 = all. precision: "auto" takes the faster of 32 and bf16, timed on the first batch.
-    devices, nodes: how many.
+    """The schedule of a training: how long and how hard.
 
     Raises:
         InputError: a value outside its range.
     """
 
-    epochs: int = 100
-    minutes: float | None = None
-    batch: int = 16
-    rate: float = 1e-3
-    final: float = 0.01
-    schedule: str = "cosine"
-    milestones: tuple[float, ...] = ()
-    optimiser: str = "adamw"
-    momentum: float = 0.9
-    decay: float = 0.02
-    warmup: float = 1.0
-    warm_power: float = 1.0
-    warm_bias: float | None = None
-    warm_momentum: float | None = None
-    average: float = 0.999
-    clip: float = 10.0
-    accumulate: int = 1
-    patience: int = 0
-    check: int = 1
-    steps: int = 0
-    precision: str = "auto"
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    seed: int = 0
+    epochs: Annotated[int, Doc("Passes over the training part.", above=0)] = 100
+    minutes: Annotated[
+        float | None, Doc("End after so many minutes, with the learning rate brought down by then.", above=0)
+    ] = None
+    batch: Annotated[int, Doc("Pictures for each step and device.", above=0)] = 16
+    rate: Annotated[float, Doc("The learning rate at its highest.", above=0)] = 1e-3
+    final: Annotated[float, Doc("The learning rate at the end, as a share of the highest.", least=0)] = 0.01
+    schedule: Annotated[
+        str, Doc("How the rate falls: `cosine`, `steps` or `constant`.", "cosine", choices=SCHEDULES)
+    ] = "cosine"
+    milestones: Annotated[
+        tuple[float, ...], Doc("For `steps`: the shares of the run after which the rate is divided by ten.", "")
+    ] = ()
+    optimiser: Annotated[
+        str, Doc("`sgd` (with Nesterov's momentum), `adam` or `adamw`.", "adamw", choices=OPTIMISERS)
+    ] = "adamw"
+    momentum: Annotated[float, Doc("Momentum of `sgd`; for Adam its first beta.", least=0, below=1)] = 0.9
+    decay: Annotated[float, Doc("Weight decay, on kernels only.", least=0)] = 0.02
+    warmup: Annotated[float, Doc("Epochs in which the rate rises.", least=0)] = 1.0
+    warm_power: Annotated[
+        float, Doc("The rate rises with this power of the time: 1 evenly, 4 as the burn-in of Darknet.")
+    ] = 1.0
+    warm_bias: Annotated[float | None, Doc("The rate of biases at the start, which falls to the common one.")] = None
+    warm_momentum: Annotated[float | None, Doc("The momentum at the start of the warm-up.")] = None
+    average: Annotated[
+        float,
+        Doc(
+            "Decay of the averaged weights (EMA); 0: none. The averaged weights are measured and exported.",
+            least=0,
+            below=1,
+        ),
+    ] = 0.999
+    clip: Annotated[float, Doc("The largest norm of the gradient.", least=0)] = 10.0
+    accumulate: Annotated[int, Doc("Steps whose gradients are added up before the weights change.", above=0)] = 1
+    patience: Annotated[
+        int, Doc("Early stopping: end after so many measurements without a better score; 0: never.", least=0)
+    ] = 0
+    check: Annotated[int, Doc("Measure on the validation part every so many epochs.", above=0)] = 1
+    steps: Annotated[int, Doc("Batches in an epoch; 0: all.", least=0)] = 0
+    precision: Annotated[
+        str,
+        Doc(
+            "`32`, `bf16`, or with `auto` the faster of the two, timed on the first batch.", "auto", choices=PRECISIONS
+        ),
+    ] = "auto"
+    device: Annotated[
+        str, Doc("Where to train: `auto`, `cpu`, `gpu` (or `cuda`), `mps`. One that is not there is refused.", "auto")
+    ] = "auto"
+    devices: Annotated[
+        int, Doc("Devices in each machine, at most as many as there are; for a CPU its cores.", above=0)
+    ] = 1
+    nodes: Annotated[int, Doc("Machines.", above=0)] = 1
+    seed: Annotated[int, Doc("Seed of all random numbers.")] = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise InputError(unknown(name, str(getattr(self, name)), known))
-        for name in ("epochs", "batch", "check", "devices", "nodes", "accumulate", "rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, got {getattr(self, name)}.")
-        for name in ("decay", "warmup", "clip", "patience", "steps", "final", "momentum", "average"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} must be 0 or more, got {getattr(self, name)}.")
-        if self.average >= 1 or self.momentum >= 1:
-            raise InputError("average and momentum are shares and must lie below 1.")
-        if self.minutes is not None and self.minutes <= 0:
-            raise InputError(f"minutes must be above 0, got {self.minutes}.")
+        check(self)
 
     def share(self, done: float) -> float:
         """The learning rate as a share of `rate`, warm-up left out. done: 0 at the start to 1 at the end."""
@@ -98,85 +106,140 @@ class Plan:
 class Settings:
     """What to train on what, and how.
 
-    data: a labelled set. net: a network's name or a Darknet .cfg. size: side of the network's input in pixels, 0 = the
-    network's own. start: weights to begin from. anchors: "auto" fits them to the boxes, "keep" leaves the network's.
-    margin, embedding: for the backbones. balance: draw people evenly, 1 / sqrt(pictures). epoch: pictures an epoch, 0 =
-    all. cache: keep the resized pictures in memory. workers: processes that make samples. angle: the net also learns
-    by how many degrees a hand is turned, the set's pictures counting as upright. turning: classes that are one shape in
-    several directions, counter-clockwise from the one that points up, as in "up,left,down,right": turning a picture
-    turns its label. smoothing: share of the truth that is spread over all classes (arXiv 1512.00567). dice: of
-    masks, the weight of the soft Dice loss (arXiv 1606.04797) beside the cross-entropy. even: draw the
-    classes evenly. frames: learn from only so many pictures of the training part, 0 = all; drawn by the seed, spread
-    over the groups, the same ones for every network, and 25 of them are among the 50 of the same seed. pretrained:
-    weights for the encoder of a network that has one: "imagenet", a file of them, or "none".
+    Raises:
+        InputError: a value outside its range.
     """
 
     task: str = ""
-    data: str = ""
-    net: str = ""
-    size: int = 0
-    start: str = ""
-    anchors: str = "auto"
-    margin: str = "softmax"
-    embedding: int = 512
-    angle: bool = False
-    turning: str = ""
-    smoothing: float = 0.0
-    dice: float = 0.0
-    even: bool = False
-    balance: bool = False
-    epoch: int = 0
-    frames: int = 0
-    pretrained: str = "none"
-    cache: bool = False
-    workers: int = 1
+    data: Annotated[str, Doc("A labelled set: folder, yaml, json, list or npz.", "")] = ""
+    net: Annotated[
+        str,
+        Doc(
+            "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: `nano` for touch,"
+            " `mobileface` for hold, `glove` for segment; for gesture the pictures decide: `shadow` for silhouettes,"
+            " `palm` for photographs.",
+            "by task",
+        ),
+    ] = ""
+    size: Annotated[
+        int,
+        Doc(
+            "Side of the network's input in pixels. For detectors a multiple of the stride, mostly 32.",
+            "the network's",
+            least=0,
+        ),
+    ] = 0
+    start: Annotated[
+        str,
+        Doc(
+            "Weights to begin from: a run, a `.ckpt`, `.pt`, `.safetensors`, Darknet `.weights`, or `segment`. Also the"
+            " first part of Darknet's weights (`.conv.74`) and YOLOv5 5.0 as plain tensors. `segment` is the shipped"
+            " model; its weights fit `glove`, and `grip` and `nano` in part.",
+            "random",
+        ),
+    ] = ""
+    pretrained: Annotated[
+        str,
+        Doc(
+            "Weights for the encoder of `vgg` and `deeplabv3plus`: `imagenet`, a file as torchvision has them, or"
+            " `none`. `imagenet` may use the network connection.",
+            "the network's",
+        ),
+    ] = "none"
+    frames: Annotated[
+        int,
+        Doc(
+            "Learn from only so many pictures of the training part; 0: all. They are drawn by the seed, spread over the"
+            " groups, and are the same for every network; 25 of them are among the 50 of the same seed.",
+            least=0,
+        ),
+    ] = 0
+    anchors: Annotated[str, Doc("`auto` fits them to the boxes of the set, `keep` leaves the network's.", "auto")] = (
+        "auto"
+    )
+    margin: Annotated[
+        str,
+        Doc("Margin of a backbone: `softmax`, `arcface`, `cosface`, `sphereface` or `multimargin`.", "softmax"),
+    ] = "softmax"
+    embedding: Annotated[int, Doc("Width of the embedding of a backbone.")] = 512
+    angle: Annotated[
+        bool,
+        Doc(
+            "The network also learns by how many degrees a hand is turned; the set's pictures count as upright."
+            " `shadow` does; `palm`, `digits6` and `gestures20` can.",
+            "the network's",
+        ),
+    ] = False
+    turning: Annotated[
+        str,
+        Doc(
+            "Classes that are one shape in several directions, counter-clockwise from the one that points up, as in"
+            " `up,left,down,right`. Turning a picture then turns its label.",
+            "",
+        ),
+    ] = ""
+    smoothing: Annotated[
+        float, Doc("Share of the truth that is spread over all classes (arXiv 1512.00567).", least=0, below=1)
+    ] = 0.0
+    dice: Annotated[
+        float,
+        Doc(
+            "For masks: weight of the soft Dice loss (arXiv 1606.04797) beside the cross-entropy.",
+            "the network's",
+            least=0,
+        ),
+    ] = 0.0
+    even: Annotated[bool, Doc("Draw all classes equally often.")] = False
+    balance: Annotated[
+        bool, Doc("Draw people evenly: each picture with a weight of 1 / sqrt(pictures of its group).")
+    ] = False
+    epoch: Annotated[int, Doc("Pictures in an epoch; 0: all.", least=0)] = 0
+    cache: Annotated[bool, Doc("Keep the resized pictures in memory, up to 1 GB: faster where decoding is slow.")] = (
+        False
+    )
+    workers: Annotated[int, Doc("Processes that make samples. The samples are the same for any number.", least=0)] = 1
     plan: Plan = field(default_factory=Plan)
-    look: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.smoothing < 1:
-            raise InputError(f"smoothing must lie between 0 and 1, got {self.smoothing}.")
-        if self.frames < 0:
-            raise InputError(f"frames must be 0, for all, or more, got {self.frames}.")
+        check(self)
 
     def changed(self, given: Mapping[str, Any]) -> Settings:
-        """The same settings with these keys changed, those of the plan too; "look" is a look's name or a table.
+        """Return the same settings with these keys changed, those of the plan too.
+
+        given: "augment" is the name of a preset or a table; the old name "look" is accepted.
 
         Raises:
             InputError: an unknown key, or a value of another type.
         """
-        own, plan = dict(given), {}
-        changed, look = self.look, own.pop("look", {})
-        if isinstance(look, str):
-            changed, look = find_preset(look), {}
+        own, plan = renamed(given), {}
+        preset, table = self.augment, own.pop("augment", {})
+        if isinstance(table, str):
+            preset, table = find_preset(table), {}
+        if not isinstance(table, Mapping):
+            raise InputError(f"the setting 'augment' needs the name of a preset or a table, got {table!r}.")
         for key in list(own):
-            if key in _fields(Plan):
+            if key in docs(Plan):
                 plan[key] = own.pop(key)
         for key in own:
-            if key not in _fields(Settings) or key == "plan":
-                raise InputError(unknown("setting", key, {*_fields(Settings), *_fields(Plan)} - {"plan"}))
-        for key in look:
-            if key not in _fields(AugmentConfig):
-                raise InputError(unknown("setting of the look", key, _fields(AugmentConfig)))
+            if key != "task" and key not in docs(Settings):
+                raise InputError(unknown("setting", key, {*docs(Settings), *docs(Plan), "task", "augment"}))
+        for key in table:
+            if key not in docs(AugmentConfig):
+                raise InputError(unknown("setting of augment", key, docs(AugmentConfig)))
         return dataclasses.replace(
             self,
-            **{key: _typed(Settings, key, value) for key, value in own.items()},
-            plan=dataclasses.replace(self.plan, **{key: _typed(Plan, key, value) for key, value in plan.items()}),
-            look=dataclasses.replace(
-                changed, **{key: _typed(AugmentConfig, key, value) for key, value in look.items()}
-            ),
+            **_converted(Settings, own),
+            plan=dataclasses.replace(self.plan, **_converted(Plan, plan)),
+            augment=dataclasses.replace(preset, **_converted(AugmentConfig, table)),
         )
 
     def to_toml(self) -> str:
-        """The text of a config file that says exactly this."""
-        rows = {key: getattr(self, key) for key in _fields(Settings) if key not in ("plan", "look")}
-        rows |= dataclasses.asdict(self.plan)
-        lines = [f"{key} = {_toml(value)}" for key, value in rows.items() if value is not None]
-        lines += ["", "[look]"]
-        lines += [
-            f"{key} = {_toml(value)}" for key, value in dataclasses.asdict(self.look).items() if value is not None
-        ]
-        return "\n".join(lines) + "\n"
+        """Return the text of a config file that says exactly this."""
+        values = {"task": self.task, **{key: getattr(self, key) for key in docs(Settings)}}
+        values |= dataclasses.asdict(self.plan)
+        table = dataclasses.asdict(self.augment)
+        return "\n".join([*_lines(values), "", "[augment]", *_lines(table)]) + "\n"
 
     def save(self, path: Path) -> None:
         """Write the config file."""
@@ -185,13 +248,13 @@ class Settings:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a config file.
+    """Return the keys of a config file, each under its name of today.
 
     Raises:
         InputError: no such file, or no TOML; the sentence names the line.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return renamed(tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise InputError(f"the config file '{path}' cannot be read: {reason}.") from error
@@ -200,68 +263,65 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_set(text: str) -> dict[str, Any]:
-    """`key=value` as one would write it in TOML -> the same mapping; `look.mosaic=0.5` reaches into the look.
+    """Read `key=value` as one would write it in TOML; `augment.mosaic=0.5` reaches into the table `augment`.
 
     Raises:
         InputError: no key, or a value TOML does not know.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set needs KEY=VALUE, as in --set look.mosaic=0.5, not '{text}'.")
+        raise InputError(f"--set needs KEY=VALUE, as in --set augment.mosaic=0.5, not '{text}'.")
     try:
-        return tomllib.loads(f"{key} = {value}")
+        return renamed(tomllib.loads(f"{key} = {value}"))
     except tomllib.TOMLDecodeError:
         try:  # a bare word is a text
-            return tomllib.loads(f'{key} = "{value.strip()}"')
+            return renamed(tomllib.loads(f'{key} = "{value.strip()}"'))
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"--set cannot read '{text}': {error}.") from error
 
 
 def merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with more of them; single numbers of a look change the one that was named before them.
+    """Return the settings with more of them; single numbers of `augment` change the preset named before them.
 
     Raises:
-        InputError: there is no look of that name.
+        InputError: there is no preset of that name.
     """
-    out = dict(given)
-    for key, value in more.items():
+    out = renamed(given)
+    for key, value in renamed(more).items():
         before = out.get(key, {})
-        if isinstance(value, Mapping) and isinstance(before, str) and key == "look":
+        if isinstance(value, Mapping) and isinstance(before, str) and key == "augment":
             before = dataclasses.asdict(find_preset(before))
         out[key] = {**before, **value} if isinstance(value, Mapping) and isinstance(before, Mapping) else value
     return out
 
 
-def _fields(kind: type) -> dict[str, Any]:
-    return {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with the names of today: `augment` was `look` in earlier runs.
+
+    Raises:
+        InputError: both names are given.
+    """
+    if "look" in given and "augment" in given:
+        raise InputError("'look' is the old name of 'augment': give one of them.")
+    return {"augment" if key == "look" else key: value for key, value in given.items()}
 
 
-def _typed(kind: type, key: str, value: Any) -> Any:
-    """The value as the field's type, where that loses nothing."""
-    wanted = str(_fields(kind)[key].type)
-    ok = True
-    if wanted.startswith("bool"):
-        ok = isinstance(value, bool)
-    elif wanted.startswith("int"):
-        ok = isinstance(value, int) and not isinstance(value, bool)
-    elif wanted.startswith("float"):
-        ok = (isinstance(value, int | float) and not isinstance(value, bool)) or (value is None and "None" in wanted)
-        value = float(value) if ok and value is not None else value
-    elif wanted.startswith("str"):
-        ok = isinstance(value, str)
-    elif wanted.startswith("tuple"):
-        ok = isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value)
-        value = tuple(value) if ok else value
-    if not ok:
-        raise InputError(f"the setting '{key}' needs a value of type {wanted}, got {value!r}.")
-    return value
+def describe() -> dict[str, tuple[Row, ...]]:
+    """Return all settings in the tables of the page: key, type, default and meaning of each.
+
+    The keys of "augment" are set in the table [augment], the others at the top of a config file.
+    """
+    return {"settings": rows(Settings), "plan": rows(Plan), "augment": rows(AugmentConfig)}
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return repr(value)
+def help_of(key: str) -> str:
+    """Return what the help of a flag says of its setting: the first sentence of the meaning."""
+    return {**docs(Settings), **docs(Plan)}[key].brief
+
+
+def _converted(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: converted(kind, key, value) for key, value in values.items()}
+
+
+def _lines(values: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {to_toml(value)}" for key, value in values.items() if value is not None]

@@ -24,8 +24,8 @@ class NetDefaults:
     """What goes with a family.
 
     size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
-    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, the look by its name. silhouette: the net
-    looks at the one hand that `handlens.silhouette` finds, and not at the resized picture.
+    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, `augment` by the name of a
+    preset. silhouette: the net sees the one hand that `handlens.silhouette` finds, and not the resized picture.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class NetDefaults:
 _YOLO = {
     "optimiser": "sgd", "rate": 0.01, "momentum": 0.937, "decay": 5e-4, "warmup": 3.0, "warm_bias": 0.1,
     "warm_momentum": 0.8, "average": 0.9998, "final": 0.02, "batch": 16, "epochs": 100,
-    "look": "mosaic",
+    "augment": "mosaic",
 }  # fmt: skip
 """SGD with Nesterov, three epochs of warm-up, a cosine, averaged weights and mosaic (arXiv 2004.10934)."""
 
@@ -50,24 +50,24 @@ _DARKNET = {**_YOLO, "rate": 0.005, "warm_power": 4.0, "warm_bias": None}
 
 _OURS = {
     "optimiser": "adamw", "rate": 2e-3, "momentum": 0.9, "decay": 0.05, "warmup": 1.0, "average": 0.9995, "batch": 16,
-    "epochs": 100, "look": "webcam",
+    "epochs": 100, "augment": "webcam",
 }  # fmt: skip
 
-_PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "look": "hand"}
+_PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
 _GRIP = {**_PALM, "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
-_GLOVE = {**_OURS, "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5, "look": "people"}
-_SHADOW = {**_PALM, "epochs": 40, "look": "shape", "angle": True}
+_GLOVE = {**_OURS, "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5, "augment": "people"}
+_SHADOW = {**_PALM, "epochs": 40, "augment": "shape", "angle": True}
 
 _FACE = {
     "optimiser": "sgd", "rate": 0.1, "momentum": 0.9, "decay": 5e-4, "schedule": "steps",
     "milestones": (0.35, 0.6, 0.8), "warmup": 0.0, "average": 0.0, "batch": 32, "epochs": 200,
-    "look": "flip",
+    "augment": "flip",
 }  # fmt: skip
 """The published training of the holding classifier: steps at 70, 120 and 160 of 200 epochs."""
 
 _ADAM = {"optimiser": "adam", "decay": 0.0, "warmup": 0.0, "average": 0.0}
-_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "look": "silhouette"}
-_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "look": "mask"}
+_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "augment": "silhouette"}
+_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "augment": "mask"}
 _DEEPLAB = {**_MASK, "optimiser": "adamw", "rate": 5e-4, "decay": 0.01, "average": 0.999, "batch": 8}
 
 _IMAGENET: _Scale = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}

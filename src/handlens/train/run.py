@@ -161,7 +161,7 @@ LOGGED = (
     "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
 )  # fmt: skip
 """The numbers that the log holds of each epoch, beside the one that decides."""
-FEW = 100  # pictures with masks; with fewer the stronger look is worth naming
+FEW = 100  # pictures with masks; with fewer the stronger preset is worth naming
 MANY = 3000  # pictures that are turned and measured after each epoch, at most
 
 
@@ -248,7 +248,7 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
         _check_classes(found)
     elif kind == "segment":
         check_masks(found.split("train"))
-    told = direction_hint(found.names, settings.look.degrees, settings.turning)
+    told = direction_hint(found.names, settings.augment.degrees, settings.turning)
     if told:
         _say(told)
     return settings, found
@@ -263,8 +263,8 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
             " fewer, or for 0, which takes all."
         )
     train = evenly(train, settings.frames or len(train), settings.plan.seed)
-    if found.kind == "segment" and len(train) < FEW and settings.look != PRESETS["few"]:
-        _say(f"{len(train)} pictures are few to learn from: --set look=few changes them more strongly")
+    if found.kind == "segment" and len(train) < FEW and settings.augment != PRESETS["few"]:
+        _say(f"{len(train)} pictures are few to learn from: --set augment=few changes them more strongly")
     return found.having([*train, *(picture for picture in found if picture.split != "train")])
 
 
@@ -322,7 +322,7 @@ def _batches(experiment: Experiment, train: LabelledSet, settings: Settings) -> 
     samples = Samples(
         train,
         experiment.card,
-        settings.look,
+        settings.augment,
         settings.plan.seed,
         epochs=settings.plan.epochs,
         channels=experiment.channels,

@@ -42,7 +42,7 @@ def refuse_other_settings(out: Path, asked: str, usual: str = "", free: Collecti
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of tables within the table as "look.mosaic"."""
+    """Keys of tables within the table as "augment.mosaic"."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
         inner = {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, Mapping) else {key: value}

@@ -226,11 +226,11 @@ def test_samples_can_be_sent_to_a_process_that_is_not_forked(tmp_path):
     same(samples[(1, 2)], pickle.loads(pickle.dumps(samples))[(1, 2)])
 
 
-def test_looks_have_names_and_limits():
+def test_presets_have_names_and_limits():
     assert find_preset("mosaic").mosaic == 1.0
-    with pytest.raises(InputError, match="unknown look 'mosiac': did you mean 'mosaic'"):
+    with pytest.raises(InputError, match="unknown preset 'mosiac': did you mean 'mosaic'"):
         find_preset("mosiac")
-    with pytest.raises(InputError, match=r"'flip' must lie between 0 and 1, got 1\.5"):
+    with pytest.raises(InputError, match=r"augment\.flip must lie between 0 and 1, got 1\.5"):
         AugmentConfig(flip=1.5)
     with pytest.raises(InputError, match="unknown fill 'gray': did you mean 'grey'"):
         AugmentConfig(fill="gray")

@@ -127,7 +127,7 @@ def test_smoothing_is_felt_and_has_limits(tmp_path: Path) -> None:
         c.loss(experiment.net.eval(), batch)["loss"].item() for c in (experiment, turned_course(smoothing=0.5))
     )
     assert plain != smooth
-    with pytest.raises(InputError, match="smoothing must lie between 0 and 1"):
+    with pytest.raises(InputError, match="smoothing must be at least 0 and below 1"):
         Settings().changed({"smoothing": 1.0})
 
 

@@ -5,29 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from handlens.errors import InputError, unknown
+from handlens.train.fields import Doc, check
 
 FILLS = ("grey", "black", "edge")
-_SHARES = (
-    "mosaic",
-    "closing",
-    "mixup",
-    "flip",
-    "upside",
-    "grey",
-    "blur",
-    "noise",
-    "jpeg",
-    "erase",
-    "bites",
-    "cut",
-    "arm",
-    "crop",
-)
-_LIMITS = {"degrees": 180.0, "translate": 0.9, "scale": 0.9, "shear": 45.0, "perspective": 0.1, "hue": 0.5,
-           "saturation": 1.0, "value": 1.0, "contrast": 0.9, "light": 3.0, "zoom": 2.0,
-           "swell": 0.2, "bend": 0.5, "ragged": 0.2, "stretch": 0.5, "coarse": 3.0}  # fmt: skip
+CHANCES = ("mosaic", "mixup", "flip", "upside", "grey", "blur", "noise", "jpeg", "erase", "bites", "cut", "arm")
+"""What happens to a share of the samples, and to others not at all."""
 SHAPES = ("bites", "cut", "arm", "swell", "bend", "ragged", "stretch", "coarse")
 """What is done to shapes alone."""
 PICTURES = ("hue", "saturation", "value", "contrast", "light", "grey", "blur", "noise", "jpeg", "erase")
@@ -36,73 +21,108 @@ PICTURES = ("hue", "saturation", "value", "contrast", "light", "grey", "blur", "
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What happens to a training picture; all zero, as it is unless told: nothing.
+    """How training pictures are changed; all is zero, which changes nothing, unless told otherwise.
 
-    Shares of the samples, 0 to 1: mosaic (four pictures in one, arXiv 2004.10934), mixup (two pictures laid over one
-    another, arXiv 1710.09412), flip (mirrored left to right), upside (mirrored top to bottom), grey, blur, noise, jpeg
-    (compressed hard), erase (a rectangle painted over, arXiv 1708.04896). closing: share of the epochs, at the end, in
-    which there is no mosaic and no mixup.
-    Largest changes, drawn evenly up to them on both sides: degrees and shear (degrees), translate (share of the side),
-    scale (0.5: a factor from 0.5 to 1.5), zoom (1: a factor from a half to two, as many below one as above, beside
-    scale), perspective (change of the depth over the picture), hue (share of the circle), saturation, value and
-    contrast (0.5: a factor from 0.5 to 1.5). light: strength of the changes of light and lens that our own nets learned
-    with (`augment.photometric`), 0 = none, 1 = as there.
-    For nets of silhouettes, which take nothing but the moves and these; shares of the samples: bites (small holes and
-    bites), cut (the wrist ends up to 30 % higher), arm (a forearm goes on where the picture cut it off). Shares of the
-    hand's width: swell (the outline moves in or out), bend (all of the hand bends), ragged (the outline's roughness).
-    stretch (0.1: wider or narrower by up to a tenth), coarse (1: the hand is seen with down to half of the network's
-    pixels on a side).
-    crop: of a picture that is zoomed beyond the network's view, that view lies anywhere in it (1) or in its middle (0).
-    fill: what lies outside the picture: "grey" as in inference, "black", or "edge", the middle colour of its border;
-    around a mosaic it is always grey.
-
-    Mirroring does not swap names such as "left hand" and "right hand": a set with such names needs flip = 0.
+    Shares are shares of the samples. Largest changes are drawn evenly up to them on both sides.
 
     Raises:
         InputError: a number outside its range, or an unknown fill.
     """
 
-    mosaic: float = 0.0
-    closing: float = 0.0
-    mixup: float = 0.0
-    flip: float = 0.0
-    upside: float = 0.0
-    degrees: float = 0.0
-    translate: float = 0.0
-    scale: float = 0.0
-    zoom: float = 0.0
-    crop: float = 0.0
-    shear: float = 0.0
-    perspective: float = 0.0
-    hue: float = 0.0
-    saturation: float = 0.0
-    value: float = 0.0
-    contrast: float = 0.0
-    light: float = 0.0
-    grey: float = 0.0
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: float = 0.0
-    erase: float = 0.0
-    bites: float = 0.0
-    cut: float = 0.0
-    arm: float = 0.0
-    swell: float = 0.0
-    bend: float = 0.0
-    ragged: float = 0.0
-    stretch: float = 0.0
-    coarse: float = 0.0
-    fill: str = "grey"
+    mosaic: Annotated[float, Doc("Share of samples made of four pictures (arXiv 2004.10934).", least=0, most=1)] = 0.0
+    closing: Annotated[
+        float,
+        Doc(
+            "Share of the epochs, at the end, without mosaic and mixup (as in YOLOX, arXiv 2107.08430).",
+            least=0,
+            most=1,
+        ),
+    ] = 0.0
+    mixup: Annotated[
+        float, Doc("Share with a second picture laid over the first (arXiv 1710.09412).", least=0, most=1)
+    ] = 0.0
+    flip: Annotated[
+        float,
+        Doc(
+            "Share mirrored left to right. Names such as 'left hand' and 'right hand' are not swapped: a set with such"
+            " names needs 0.",
+            least=0,
+            most=1,
+        ),
+    ] = 0.0
+    upside: Annotated[float, Doc("Share mirrored top to bottom.", least=0, most=1)] = 0.0
+    degrees: Annotated[float, Doc("Largest rotation, in degrees.", least=0, most=180)] = 0.0
+    translate: Annotated[float, Doc("Largest shift, as a share of the side.", least=0, most=0.9)] = 0.0
+    scale: Annotated[float, Doc("Change of size; 0.5: a factor from 0.5 to 1.5.", least=0, most=0.9)] = 0.0
+    zoom: Annotated[
+        float,
+        Doc(
+            "Change of size beside `scale`; 1: a factor from 0.5 to 2, as often below one as above.",
+            least=0,
+            most=2,
+        ),
+    ] = 0.0
+    crop: Annotated[
+        float,
+        Doc(
+            "Where in a picture that `zoom` enlarged the network looks; 1: anywhere, 0: in the middle.",
+            least=0,
+            most=1,
+        ),
+    ] = 0.0
+    shear: Annotated[float, Doc("Largest slant, in degrees.", least=0, most=45)] = 0.0
+    perspective: Annotated[float, Doc("Largest change of the depth over the picture.", least=0, most=0.1)] = 0.0
+    hue: Annotated[float, Doc("Largest change of hue, as a share of the circle.", least=0, most=0.5)] = 0.0
+    saturation: Annotated[float, Doc("Change of saturation; 0.5: a factor from 0.5 to 1.5.", least=0, most=1)] = 0.0
+    value: Annotated[float, Doc("Change of brightness; 0.5: a factor from 0.5 to 1.5.", least=0, most=1)] = 0.0
+    contrast: Annotated[float, Doc("Change of contrast; 0.5: a factor from 0.5 to 1.5.", least=0, most=0.9)] = 0.0
+    light: Annotated[
+        float,
+        Doc(
+            "Strength of changes of light and lens; 1: as in the training of the shipped models, 0: none.",
+            least=0,
+            most=3,
+        ),
+    ] = 0.0
+    grey: Annotated[float, Doc("Share without colour.", least=0, most=1)] = 0.0
+    blur: Annotated[float, Doc("Share out of focus or blurred by motion.", least=0, most=1)] = 0.0
+    noise: Annotated[float, Doc("Share with sensor noise.", least=0, most=1)] = 0.0
+    jpeg: Annotated[float, Doc("Share that is strongly compressed.", least=0, most=1)] = 0.0
+    erase: Annotated[float, Doc("Share with a rectangle painted over (arXiv 1708.04896).", least=0, most=1)] = 0.0
+    bites: Annotated[float, Doc("For silhouettes: share with small holes and bites.", least=0, most=1)] = 0.0
+    cut: Annotated[float, Doc("For silhouettes: share with the wrist cut up to 30 % higher.", least=0, most=1)] = 0.0
+    arm: Annotated[
+        float, Doc("For silhouettes: share with a forearm that goes on where the picture cut it off.", least=0, most=1)
+    ] = 0.0
+    swell: Annotated[
+        float, Doc("For silhouettes: the outline moves in or out, by a share of the hand's width.", least=0, most=0.2)
+    ] = 0.0
+    bend: Annotated[float, Doc("For silhouettes: the hand bends, by a share of its width.", least=0, most=0.5)] = 0.0
+    ragged: Annotated[
+        float, Doc("For silhouettes: roughness of the outline, a share of the hand's width.", least=0, most=0.2)
+    ] = 0.0
+    stretch: Annotated[float, Doc("For silhouettes; 0.1: wider or narrower by up to a tenth.", least=0, most=0.5)] = 0.0
+    coarse: Annotated[
+        float,
+        Doc(
+            "For silhouettes; 1: the hand is seen with down to half of the network's pixels on a side.", least=0, most=3
+        ),
+    ] = 0.0
+    fill: Annotated[
+        str,
+        Doc(
+            "What lies outside the picture: `grey` as in inference, `black`, or `edge`, the colour of its border."
+            " Around a mosaic it is always grey.",
+            "grey",
+            choices=FILLS,
+        ),
+    ] = "grey"
 
     def __post_init__(self) -> None:
-        for name, limit in {**dict.fromkeys(_SHARES, 1.0), **_LIMITS}.items():
-            if not 0 <= getattr(self, name) <= limit:
-                raise InputError(f"look: '{name}' must lie between 0 and {limit:g}, got {getattr(self, name)}.")
-        if self.fill not in FILLS:
-            raise InputError(f"look: {unknown('fill', self.fill, FILLS)}")
+        check(self, "augment")
 
     def at(self, epoch: int, epochs: int | None) -> AugmentConfig:
-        """The look of that epoch, counted from 0, of so many (None: not known, then as it is)."""
+        """Return the settings of that epoch, counted from 0, of so many (None: not known, then as they are)."""
         if epochs is None or epoch < round(epochs * (1 - self.closing)):
             return self
         return dataclasses.replace(self, mosaic=0.0, mixup=0.0)
@@ -208,13 +228,13 @@ PRESETS = {
 
 
 def find_preset(name: str) -> AugmentConfig:
-    """The look of that name.
+    """Return the preset of that name.
 
     Raises:
         InputError: an unknown name; the nearest known one is named.
     """
     if name not in PRESETS:
-        raise InputError(unknown("look", name, PRESETS))
+        raise InputError(unknown("preset", name, PRESETS))
     return PRESETS[name]
 
 
@@ -234,4 +254,5 @@ def offline_config(steps: Collection[str]) -> AugmentConfig:
     """Return the preset "offline" with these steps certain to happen, and no others."""
     preset = PRESETS["offline"]
     keys = [key for name in steps for key in OFFLINE_STEPS[name]]
-    return dataclasses.replace(PLAIN, **{key: 1.0 if key in _SHARES else getattr(preset, key) for key in keys})
+    values: dict[str, Any] = {key: 1.0 if key in CHANCES else getattr(preset, key) for key in keys}
+    return dataclasses.replace(PLAIN, **values)
