@@ -17,9 +17,10 @@ from onnx import TensorProto, compose, helper, inliner, version_converter
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
+from handlens.kinds.combined import HAND, SURE
 from handlens.offline import import_onnxruntime
 from handlens.runner import FakeRunner, OnnxRunner
-from handlens.tasks.combined import HAND, SURE, Composed
+from handlens.tasks.combined import Composed
 from handlens.train.export.crop_graph import OPSET, crop_layer
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.export.onnx_ops import Steps, Value

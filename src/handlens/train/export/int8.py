@@ -80,7 +80,7 @@ def quantized(
     quantization: Any = import_onnxruntime("quantization")  # untyped
     name = model.graph.input[0].name
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc,name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         """Hands the batches out one by one."""
 
         def __init__(self) -> None:
