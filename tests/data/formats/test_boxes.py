@@ -433,7 +433,7 @@ def test_reading_needs_no_pycocotools(tmp_path):
     write_coco(boxed_set(tmp_path), tmp_path / "set")
     code = (
         "import sys; sys.modules['pycocotools'] = None\n"
-        "from handlens.data.open import open_set\n"
+        "from handlens.data.formats.detect_format import open_set\n"
         "from handlens.errors import InputError\n"
         f"assert len(open_set({str(tmp_path / 'set')!r})) == 4\n"
         f"try: open_set({str(tmp_path / 'set')!r}, 'segment')\n"

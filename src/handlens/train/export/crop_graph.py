@@ -1,4 +1,4 @@
-"""The steps of `handlens.handcrop` and `handlens.silhouette.seen` as standard ONNX operators, for any batch.
+"""The steps of `handlens.kinds.hand_crop` and `handlens.silhouette.seen` as standard ONNX operators, for any batch.
 
 Every number is made by the same operations in the same order, so that both agree to the pixel. It knows no models.
 """

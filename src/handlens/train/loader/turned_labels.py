@@ -37,7 +37,7 @@ def truth_after(labelled: Labelled, matrix: Matrix, ring: Sequence[int] = ()) ->
 
     A picture whose angle nobody told counts as upright. ring: labels that are one shape in several directions, counter-
     clockwise from the one that points up. A mirrored picture of the first to its left shows the first to its right, and
-    a turned one the label that lies nearest; its angle counts from there, as `handlens.data.turning` measures it.
+    a turned one the label that lies nearest; its angle counts from there, as `handlens.data.rotate` measures it.
     """
     label, cosine, sine = int(labelled.labels[0]), *turned_by(matrix)
     degrees, own = math.degrees(math.atan2(sine, cosine)), labelled.angle or 0.0
