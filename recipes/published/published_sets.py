@@ -1,6 +1,6 @@
 """The sets of the published trainings: each on its published protocol and on an honest split.
 
-It reads the folder of real pictures and writes sets that `handlens.data.formats.detect_format.open_set` reads; it knows no network.
+It reads the folder of real pictures and writes sets that `detect_format.open_set` reads; it knows no network.
 """
 
 from __future__ import annotations
