@@ -42,21 +42,21 @@ def presets() -> str:
     return "\n".join(rows)
 
 
-def recipe_row(name: str, recipe: NetDefaults) -> str:
-    told: Mapping[str, object] = recipe.settings
+def defaults_row(name: str, own: NetDefaults) -> str:
+    told: Mapping[str, object] = own.settings
     steps = told.get("schedule", Plan.schedule)
-    words = [f"{recipe.size[0]}", told["optimiser"], f"{told['rate']:g}", steps, told["batch"], told["epochs"]]
-    return " | ".join(["", f"`{name}`", recipe.kind, *map(str, words), f"`{told['augment']}`", ""]).strip()
+    words = [f"{own.size[0]}", told["optimiser"], f"{told['rate']:g}", steps, told["batch"], told["epochs"]]
+    return " | ".join(["", f"`{name}`", own.kind, *map(str, words), f"`{told['augment']}`", ""]).strip()
 
 
-def recipes() -> str:
+def defaults() -> str:
     head = "| family | kind | input | optimiser | rate | schedule | batch | epochs | augment |"
-    return "\n".join([head, "|---" * 9 + "|", *(recipe_row(*each) for each in DEFAULTS.items())])
+    return "\n".join([head, "|---" * 9 + "|", *(defaults_row(*each) for each in DEFAULTS.items())])
 
 
 def written(text: str) -> str:
     """The page with its two tables as the code has them."""
-    for mark, rows in (("PRESETS", presets()), ("DEFAULTS", recipes())):
+    for mark, rows in (("PRESETS", presets()), ("DEFAULTS", defaults())):
         begin, _, end = re.split(rf"(?s)(?<=<!-- {mark}: )(.*?)(?=<!-- /{mark} -->)", text)
         about = "tests/test_docs.py holds this table against the code -->"
         text = f"{begin}{about}\n\n{rows}\n\n{end}"
