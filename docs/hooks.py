@@ -44,7 +44,7 @@ def commands_page() -> str:
 def _command(title: str, command: Any, level: int = 2) -> list[str]:
     """Return the section of one command: its purpose, arguments and options."""
     lines = ["#" * level + f" {title}", "", (command.help or "").strip(), ""]
-    shown = [param for param in command.params if param.name != "help"]
+    shown = [param for param in command.get_params(typer.Context(command)) if param.name != "help"]
     arguments = [param for param in shown if param.param_type_name == "argument"]
     options = [param for param in shown if param.param_type_name == "option"]
     if arguments:
