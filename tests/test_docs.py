@@ -179,6 +179,17 @@ def test_every_page_is_in_the_navigation() -> None:
     assert NAVIGATION - {"reference/commands.md", "reference/models.md"} == set(DOCS)
 
 
+def test_the_page_of_the_python_api_has_every_public_name() -> None:
+    for name in set(handlens.__all__) - {"__version__"}:
+        assert re.search(rf"\b{name}\b", DOCS["reference/api.md"]), name
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in DOCS)])
+def test_every_benchmark_that_a_page_names_is_there(page: str) -> None:
+    for script in re.findall(r"python (benchmarks/\S+\.py)", (ROOT / page).read_text("utf-8")):
+        assert (ROOT / script).is_file(), script
+
+
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", *(f"docs/{name}" for name in DOCS)])
 def test_every_file_of_code_that_a_page_names_is_there(page: str) -> None:
     for name in re.findall(r"`((?!\S*NAME)[\w./]+\.py)`", (ROOT / page).read_text("utf-8")):
