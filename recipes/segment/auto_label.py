@@ -13,8 +13,9 @@ from handlens.predictor import Predictor
 from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
 from handlens.runner import Runner
 from handlens.tasks.contact import CROP_SCALE
+from handlens.types import IGNORE
 from recipes.segment.build_set import HAND, OVER
-from recipes.segment.portraits import FACE, IGNORE, U8, Floats
+from recipes.segment.portraits import FACE, U8, Floats
 
 SURE, UNSURE = 0.75, 0.3
 BOXED = 0.12

@@ -24,8 +24,9 @@ from handlens.kinds import detect
 from handlens.predictor import open_part
 from handlens.preprocess import prepare
 from handlens.synth.backdrop import backdrop
+from handlens.types import IGNORE
 from recipes.segment.backgrounds import recoloured, texture
-from recipes.segment.portraits import FACE, IGNORE, PERSONS, U8, Base, Floats, is_late, read_bases
+from recipes.segment.portraits import FACE, PERSONS, U8, Base, Floats, is_late, read_bases
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, describe
 from recipes.shared.face_regions import paint_regions

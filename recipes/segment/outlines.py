@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.segment.portraits import FACE, IGNORE, U8
+from handlens.types import IGNORE
+from recipes.segment.portraits import FACE, U8
 
 OUTLINES = Path(__file__).with_suffix(".json")
 HAND = 1

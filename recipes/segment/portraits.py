@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.boxes import iou
+from handlens.types import IGNORE
 from recipes.shared.face_regions import EYES, LIP_BOTTOM, LIPS, OVAL, face_axes
 from recipes.shared.source_data import FaceTable, box_list, fingerprint, read_rgb, read_rows
 from recipes.touch.detector_data import Picture
 
-IGNORE = 255
 FACE = 2
 HELD_BACK = 12
 """Per cent of the groups of a source that are for validation."""

@@ -24,7 +24,7 @@ from handlens.boxes import iou
 from handlens.predictor import load
 from handlens.tasks.touch import REGIONS
 from handlens.train.augment.photometric import random_affine
-from handlens.types import Detections, Frame
+from handlens.types import IGNORE, Detections, Frame
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, read_cutouts
 from recipes.shared.face_regions import NUMBER, paint_regions
@@ -55,7 +55,6 @@ MADE_SIZE, MADE_SPAN = 176, 2.4
 """Side of a composite in pixels, and in face boxes: 20 % more than the net sees, for shifts and turns."""
 PART = 1000
 """Composites in one file: the training may begin before all are made."""
-IGNORE = 255
 
 
 def is_left_out(source: str, person: str) -> bool:

@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset
 
 from handlens.tasks.touch import REGIONS
 from handlens.train.augment.photometric import light_and_lens, random_affine
+from handlens.types import IGNORE
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout
 from recipes.shared.face_regions import NUMBER, paint_regions
@@ -30,7 +31,6 @@ REAL_MIX = (
     ("object_at_mouth", 0.05),
     ("void", 0.05),
 )
-IGNORE = 255
 
 
 @dataclass(frozen=True)

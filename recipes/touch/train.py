@@ -28,8 +28,9 @@ from torch.nn import functional as fn
 from handlens.evaluate.binary import roc_auc
 from handlens.train.augment.photometric import light_and_lens
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
+from handlens.types import IGNORE
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
-from recipes.touch.cache import IGNORE, MADE_SIZE, MADE_SPAN
+from recipes.touch.cache import MADE_SIZE, MADE_SPAN
 
 SPAN = 2.0
 MIX = {

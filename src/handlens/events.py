@@ -10,6 +10,7 @@ import numpy.typing as npt
 from handlens.errors import InputError
 from handlens.pace import Pace, wall_clock
 from handlens.result import Result
+from handlens.tasks import task_of
 from handlens.types import Detections, Event, Label
 
 EVENT_FIELDS = (
@@ -303,7 +304,7 @@ class _Run:
             peak=self.peak,
             source=first.source,
             hand=_best(self.hands, ""),
-            regions=self._regions() if first.task == "touch" else (),
+            regions=self._regions() if task_of(first.task).touches else (),
             clock=first.clock,
             cut=cut,
         )

@@ -16,11 +16,11 @@ from handlens.tasks.base import Question
 from handlens.tasks.find_hands import Finder
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
 from handlens.types import Floats, Frame
-from handlens.weights import parts_of, resolve
+from handlens.weights import DETECTOR, parts_of, resolve
 
 CROPS = ("hand", "whole")
-FINDER, CONTACT, SIGNS = "facehand", "touch", "signs"
-"""The shipped detector, and the shipped models that find the hands it misses: at faces, and close up."""
+CONTACT, SIGNS = "touch", "signs"
+"""The shipped models that find the hands that the shipped detector misses: at faces, and close up."""
 
 
 def open_part(name: str, threads: int | None = None) -> Runner:
@@ -131,7 +131,7 @@ class Predictor:
             if name is None:
                 raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
             self.parts["detector"] = self._opened(name)
-        is_shipped = name == self.parts["detector"].card.name == FINDER
+        is_shipped = name == self.parts["detector"].card.name == DETECTOR
         at_faces = None
         if self._answering.looks_at_faces:
             at_faces = self.runner

@@ -4,7 +4,7 @@ It must not know models.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from handlens.errors import InputError
 from handlens.pace import wall_clock
+from handlens.tasks import task_of
 from handlens.types import Box, Detections, Floats, Hand, Image, Label, Mask, Value
 
 if TYPE_CHECKING:
@@ -162,9 +163,19 @@ def _value(result: Result, masks: Sequence[str]) -> dict[str, Any]:
         return _mask(value, masks[0] if masks else None)
     if isinstance(value, Label):  # said of the whole picture: it is the one hand
         value = (Hand([0, 0, result.width, result.height], value, value.angle),)  # type: ignore[arg-type]
-    if result.task == "combined":
-        return {"hand_found": bool(value), "hands": list(map(_combined, value, [*masks, *[None] * len(value)]))}
-    return {"hands": [_hand(hand, with_angle=result.task == "gesture") for hand in value]}
+    return _HANDS.get(result.task, _hands)(result.task, value, masks)
+
+
+def _hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> dict[str, Any]:
+    return {"hands": [_hand(hand, with_angle=task_of(task).angle) for hand in hands]}
+
+
+def _masked_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> dict[str, Any]:
+    return {"hand_found": bool(hands), "hands": list(map(_combined, hands, [*masks, *[None] * len(hands)]))}
+
+
+_HANDS: dict[str, Callable[[str, tuple[Hand, ...], Sequence[str]], dict[str, Any]]] = {"combined": _masked_hands}
+"""Task -> what writes its hands; those of other tasks have no mask of their own."""
 
 
 def _score(value: float) -> float:

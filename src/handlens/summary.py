@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from handlens.errors import HandlensError, InputError
 from handlens.pace import Pace
 from handlens.result import Result
+from handlens.tasks import task_of
 from handlens.types import Detections, Event, Mask
 
 if TYPE_CHECKING:
@@ -208,12 +209,12 @@ class Summary:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (name, text) pairs in reading order."""
-        touch = self.task == "touch"
+        touch = task_of(self.task).touches
         what = "touches" if touch else "events"
         rows = [("sources", f"{self.sources:,}"), ("frames", f"{self.frames:,}")]
         if touch:
             rows.append(("frames with a touch", f"{self.touched:,}{_percent(self.touched, self.frames)}"))
-        if self.task in ("hold", "gesture", "combined"):
+        if task_of(self.task).hands:
             rows.append(("frames with a hand", f"{self.hands:,}{_percent(self.hands, self.frames)}"))
             rows += [(f"  {label}", f"{count:,}") for label, count in self.labels.most_common(_LABELS)]
         for name, area in self.areas.items():
@@ -242,7 +243,7 @@ class Summary:
     def source_rows(self) -> list[tuple[str, ...]]:
         """Return a heading and a row for each source that has a duration, as texts; [] where there is none."""
         rows = [row for row in self.table if row.seconds > 0]
-        what = ("touches", "time touched") if self.task == "touch" else ("events", "time in events")
+        what = ("touches", "time touched") if task_of(self.task).touches else ("events", "time in events")
         heading = ("source", "duration", "observed", what[0], "per hour", what[1])
         return [heading, *(_cells(row) for row in rows)] if rows else []
 

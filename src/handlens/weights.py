@@ -11,6 +11,9 @@ from handlens.types import Event
 SHIPPED = Path(__file__).parent / "models"
 PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment")
 
+DETECTOR = "facehand"
+"""The shipped model that finds the hands that colour models judge one by one; those of silhouettes are shown one."""
+
 COMPOSED = {"combined": {"segment": "segment", "gesture": "digits"}}
 """Models without a file of their own: role -> the model that takes it."""
 

@@ -12,7 +12,7 @@ from handlens.errors import InputError
 from handlens.evaluate.bootstrap import quantile
 from handlens.evaluate.classify import LabelJudge
 from handlens.evaluate.curves import Confusion
-from handlens.evaluate.detect import shown
+from handlens.evaluate.detect import shown_regions as shown
 from handlens.evaluate.evaluate import evaluate
 from handlens.evaluate.segment import confusion, edges
 from handlens.evaluate.touch import Touches

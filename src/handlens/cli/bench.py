@@ -19,6 +19,7 @@ from handlens.errors import InputError
 from handlens.events import EventTracker
 from handlens.io.sources.open import open_source
 from handlens.predictor import load
+from handlens.tasks.answering import answering
 from handlens.track import Tracker
 from handlens.types import Frame
 from handlens.weights import resolve, shipped
@@ -179,7 +180,7 @@ def time_hands(threads: int | None = None, times: int = 50) -> dict[str, float]:
     took = {}
     for name in shipped():
         predictor = load(name, threads)
-        if predictor.card.kind == "classify":
+        if answering(predictor.card).judges_crops:
             frames = (Frame(image) for _ in range(times + WARM_UP))
             took[name] = round(time_frames(partial(predictor.predict, crop="whole"), frames).median_ms, 3)
     return took

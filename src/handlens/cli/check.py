@@ -103,7 +103,7 @@ def _model(name: str) -> str:
     card = predictor.card
     frame = _silhouette() if card.options.get("silhouette") or card.options.get("grey") else _first_frame()
     asked = time.perf_counter()
-    result = predictor.predict(frame, crop="whole" if card.kind == "classify" else "hand")
+    result = predictor.predict(frame, crop="whole")  # without a second model, where that is possible
     took = f"loads in {(loaded - began) * 1000:.0f} ms, answers in {(time.perf_counter() - asked) * 1000:.0f} ms"
     return f"{took}: {verdict(result, card.threshold('touch', 0.5))}"
 

@@ -35,11 +35,12 @@ def demo(out: Folder = None, model: options.Model = "touch") -> int:
     from handlens.io.sources.open import open_source
     from handlens.loop import run
     from handlens.predictor import load
+    from handlens.tasks import task_of
     from handlens.track import Tracker
     from handlens.weights import demo_clip, demo_truth
 
     clip, predictor, notes = demo_clip(), load(model), Notes()
-    touches = predictor.task == "touch"
+    touches = task_of(predictor.task).touches
     table = "touches.csv" if touches else "events.csv"
     json, events = (None, None) if out is None else (f"{out}/demo.jsonl", f"{out}/{table}")
     with (

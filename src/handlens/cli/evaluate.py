@@ -179,7 +179,7 @@ def _labelled(
     """Return the set at a path, its labels called as the model calls them."""
     from handlens.data.formats.detect_format import open_set
     from handlens.data.remap import rename
-    from handlens.evaluate.evaluate import kinds_of_sets
+    from handlens.evaluate.judges import judges_of
 
     renames = {}
     for text in names:
@@ -187,7 +187,7 @@ def _labelled(
         if not (name and other):
             raise InputError(f"--map '{text}' should be SET=MODEL: a label of the set, then one of the model.")
         renames[name] = other
-    return rename(open_set(data, kind or kinds_of_sets(predictor.card), reader.problem), renames)
+    return rename(open_set(data, kind or tuple(judges_of(predictor.card)), reader.problem), renames)
 
 
 def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:

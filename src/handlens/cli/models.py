@@ -8,6 +8,8 @@ import typer
 from handlens.errors import HandlensError, InputError, ModelError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from handlens.card import ModelCard
 
 
@@ -126,22 +128,22 @@ def _show(name: str) -> None:
         card, outputs = model.card, model.outputs
     for file in map(resolve, made_of.values() or [name]):
         print(f"{'file':<12} {file} ({file.stat().st_size / 1e6:.2f} MB)")
-    if card.kind in ("classify", "combined"):
-        print(f"{'sees':<12} {_view(card) if card.kind == 'classify' else _hands(made_of)}")
+    if card.kind in _SEES:
+        print(f"{'sees':<12} {_SEES[card.kind](card, made_of)}")
     if outputs:
         print(f"{'answers':<12} {', '.join(_answer(name, sides) for name, sides in outputs.items())}")
     for field in dataclasses.fields(card):
         print(f"{field.name:<12} {_told(field.name, getattr(card, field.name))}")
 
 
-def _hands(made_of: "dict[str, str]") -> str:
+def _hands(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
     """What a combined model looks at."""
     if made_of:
         return f"each hand that '{made_of['segment']}' marks, shown to '{made_of['gesture']}' without its forearm"
     return "the largest hand that its own mask marks, without the forearm"
 
 
-def _view(card: "ModelCard") -> str:
+def _view(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
     """What a model that judges one hand is shown."""
     if card.options.get("silhouette"):
         return "the one white shape of a silhouette; a blank one has no hand"
@@ -151,6 +153,10 @@ def _view(card: "ModelCard") -> str:
         return "the whole picture" if card.options.get("whole") else "the whole picture (--crop whole)"
     close = ", and close-ups of one" if card.options.get("closeup") else ""
     return f"each hand that '{card.parts['detector']}' finds{close}, or the whole picture (--crop whole)"
+
+
+_SEES: "dict[str, Callable[[ModelCard, Mapping[str, str]], str]]" = {"classify": _view, "combined": _hands}
+"""Kind -> what says in a line what its models look at, where the other lines do not say it."""
 
 
 def _answer(name: str, sides: "tuple[int | None, ...]") -> str:

@@ -76,12 +76,13 @@ def watch(
     from handlens.loop import run
     from handlens.predictor import load
     from handlens.summary import Summary
+    from handlens.tasks import task_of
     from handlens.track import Tracker
 
     tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
-    wanted = voice is not None or predictor.task == "touch"
+    wanted = voice is not None or task_of(predictor.task).touches
     if not no_page:
         complain("the page in the browser comes later; this is the terminal view (--no-page).")
     with (

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.label_kinds import GONE
 from handlens.data.new_folder import Tick
 from handlens.data.pictures import below, find_files
-from handlens.data.remap import GONE, relabel
+from handlens.data.remap import relabel
 from handlens.data.scan import NEAR, Survey, digest
 from handlens.data.split import SHARES, families, name_families, split_families
 from handlens.errors import InputError
@@ -39,7 +40,7 @@ def merge_sets(sets: Sequence[LabelledSet], names: Sequence[str] = ()) -> Labell
             raise InputError(
                 f"'{first.root}' is a set to {first.kind} and '{other.root}' one to {other.kind}: build them apart."
             )
-        if first.kind == "segment" and other.names[0].lower() != first.names[0].lower():
+        if first.label_kind.has_background and other.names[0].lower() != first.names[0].lower():
             raise InputError(
                 f"value 0 is '{first.names[0]}' in the masks of '{first.root}' and '{other.names[0]}' in those of"
                 f" '{other.root}': rename one ('handlens data remap')."
@@ -57,7 +58,7 @@ def _moved(found: LabelledSet, classes: Sequence[str]) -> LabelledSet:
     table = [places.get(name.lower(), GONE) for name in found.names]
     used = {int(label) for picture in found for label in picture.labels}
     lost = [name for number, name in enumerate(found.names) if table[number] == GONE]
-    full = [name for name in lost if found.names.index(name) in used or found.kind == "segment"]
+    full = [name for name in lost if found.names.index(name) in used or found.label_kind.has_background]
     if full:
         raise InputError(
             f"'{found.root}' has the class '{full[0]}', which is not among {', '.join(classes)}: add it to --names, or"
@@ -76,7 +77,7 @@ def without_copies(found: LabelledSet, seen: Survey) -> tuple[LabelledSet, Surve
     for row, picture in enumerate(found):
         told = sorted(zip(picture.labels.tolist(), picture.boxes.tolist() or [[]] * len(picture.labels), strict=True))
         what = (seen.digests[row], str(told))
-        if row in seen.faults or (what in known and found.kind != "segment"):
+        if row in seen.faults or (what in known and not found.label_kind.has_background):
             continue
         known.add(what)
         rows.append(row)
@@ -191,7 +192,7 @@ def add(found: LabelledSet, part: LabelledSet, classes: str = "map", to: str = "
     if classes == "keep":
         names += [name for name in part.names if name not in names]
     table = [names.index(name) if name in names and classes != "drop" else GONE for name in part.names]
-    if found.kind == "segment":
+    if found.label_kind.has_background:
         table[0] = 0
     moved = relabel(part, names, table)
     if not len(moved):

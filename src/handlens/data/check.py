@@ -91,12 +91,12 @@ def _labels(found: LabelledSet, unlabelled: set[object], seen: Survey) -> Iterat
     """What is odd about the boxes of each picture."""
     for row, picture in enumerate(found):
         where = f"'{picture.path}'"
-        first = 1 if found.kind == "segment" else 0  # the background is no object
-        if found.kind != "classify" and not seen.tally[row, first:].any():
+        first = int(found.label_kind.has_background)  # the background is no object
+        if not found.label_kind.one_label and not seen.tally[row, first:].any():
             if picture.path not in unlabelled and row not in seen.faults:
                 yield Problem(EMPTY, picture.path, f"{where} has a label, but no object is in it.")
             continue
-        if found.kind != "detect":
+        if not found.label_kind.has_boxes:
             continue
         sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
         least = _SMALLEST * max(picture.width, picture.height)
@@ -265,7 +265,7 @@ def _cell(found: LabelledSet, picture: Labelled, title: str, text: str, colour: 
     except FrameError:
         image = np.full((SIDE, SIDE, 3), 128, np.uint8)
     shown = fitted(image, SIDE)
-    if found.kind == "detect":
+    if found.label_kind.has_boxes:
         high, wide = image.shape[:2]
         scale = SIDE / max(high, wide)
         tags: list[Tag] = []

@@ -1,75 +1,18 @@
 """A labelled set: pictures, what is true of them, groups and splits; it must not know file formats or networks."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from handlens.data.label_kinds import LABEL_KINDS, LabelKind
+from handlens.data.labelled import Labelled as Labelled
 from handlens.errors import InputError, unknown
-from handlens.types import Detections, Floats, Frame, Image, Ints, Label, Mask, Sample, shaped
+from handlens.types import Detections, Frame, Image, Label, Mask, Sample
 
 SPLITS = ("train", "val", "test")
-KINDS = ("detect", "classify", "segment")
-
-
-def _no_boxes() -> Floats:
-    return np.zeros((0, 4), np.float32)
-
-
-def _no_labels() -> Ints:
-    return np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """One picture with what a person said of it; pixels are read when they are asked for.
-
-    path: the picture's file, or the name of a picture inside a pack. width, height: pixels, as it is shown (turned as
-    its EXIF says), or 0 where nobody needed to know yet. boxes: (n, 4) float32, x1 y1 x2 y2 in its pixels. labels: (n,)
-    int64 into the set's names; for kind "classify" one row, and no box. mask: reads the class of each pixel (H, W)
-    uint8, 255 = ignore. pixels: reads the picture (H, W, 3) uint8 RGB; None: `path` is read. split: train, val, test or
-    "". group: the person or source; pictures of one group never lie in two splits. "": a group of its own. angle: for
-    kind "classify" the degrees by which what it shows is turned, counter-clockwise from upright, where that is known.
-    """
-
-    path: Path
-    width: int = 0
-    height: int = 0
-    boxes: Floats = field(default_factory=_no_boxes)
-    labels: Ints = field(default_factory=_no_labels)
-    mask: Callable[[], Image] | None = None
-    pixels: Callable[[], Image] | None = None
-    split: str = ""
-    group: str = ""
-    angle: float | None = None
-
-    def __post_init__(self) -> None:
-        labels = np.asarray(self.labels, np.int64)
-        object.__setattr__(self, "labels", labels)
-        rows = len(self.boxes) if len(self.boxes) else 0
-        object.__setattr__(self, "boxes", shaped(self.boxes, np.float32, (rows, 4), "Labelled.boxes"))
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.stem
-
-    @property
-    def group_key(self) -> str:
-        """The group, or the picture's own path where it has none."""
-        return self.group or str(self.path)
-
-    def image(self) -> Image:
-        """Return the picture (H, W, 3) uint8 RGB.
-
-        Raises:
-            FrameError: it cannot be read.
-        """
-        from handlens.io.pictures.read import read_picture
-
-        return self.pixels() if self.pixels is not None else read_picture(str(self.path))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +28,15 @@ class LabelledSet:
     root: Path = Path()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"LabelledSet.kind: expected one of {KINDS}, got '{self.kind}'")
+        if self.kind not in LABEL_KINDS:
+            raise ValueError(f"LabelledSet.kind: expected one of {tuple(LABEL_KINDS)}, got '{self.kind}'")
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "pictures", tuple(self.pictures))
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What a label of this set is."""
+        return LABEL_KINDS[self.kind]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -128,15 +76,7 @@ class LabelledSet:
         Raises:
             InputError: a mask of another size than its picture.
         """
-        if self.kind == "detect":
-            return Detections(picture.boxes, np.ones(len(picture.boxes), np.float32), picture.labels, self.names)
-        if self.kind == "classify":
-            return Label(self.names[int(picture.labels[0])], 1.0, {}, picture.angle)
-        classes = picture.mask() if picture.mask is not None else np.zeros(image.shape[:2], np.uint8)
-        if classes.shape != image.shape[:2]:
-            mask, size = f"{classes.shape[1]} x {classes.shape[0]}", f"{image.shape[1]} x {image.shape[0]}"
-            raise InputError(f"the mask of '{picture.path}' is {mask}, but the picture is {size}: they must be equal.")
-        return Mask(classes, self.names)
+        return self.label_kind.truth(picture, self.names, image)
 
     def sample(self, picture: Labelled) -> Sample:
         """Return one picture with its pixels and its truth.
@@ -165,7 +105,7 @@ def evenly(found: LabelledSet, count: int, seed: int = 0) -> LabelledSet:
     labels: dict[int, dict[str, list[int]]] = {}
     for number in shuffled:
         picture = found.pictures[number]
-        label = int(picture.labels[0]) if found.kind == "classify" else 0
+        label = int(picture.labels[0]) if found.label_kind.one_label else 0
         labels.setdefault(label, {}).setdefault(picture.group_key, []).append(number)
     chosen = _dealt([_dealt(list(groups.values())) for _, groups in sorted(labels.items())])[:count]
     return found.having([found.pictures[number] for number in sorted(chosen)])

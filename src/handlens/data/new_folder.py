@@ -54,7 +54,7 @@ def refuse_others(found: LabelledSet, form: str) -> None:
     Raises:
         InputError: it is of another kind, or has no picture.
     """
-    if found.kind != "detect":
+    if not found.label_kind.has_boxes:
         raise InputError(f"{form} labels are boxes, but '{found.root}' is a set to {found.kind}; give a set of boxes.")
     if not len(found):
         raise InputError(f"'{found.root}' has no pictures, so there is nothing to write.")

@@ -1,16 +1,13 @@
 """The classes of a set renamed, merged, dropped, ordered and shifted; it must not know file formats."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from handlens.data.dataset import LabelledSet
+from handlens.data.label_kinds import GONE
 from handlens.errors import InputError, unknown
-from handlens.types import Image, Ints
-
-GONE = -1
-"""In a table of classes: objects of this class are left out."""
 
 
 def relabel(found: LabelledSet, names: Sequence[str], table: Sequence[int]) -> LabelledSet:
@@ -21,26 +18,8 @@ def relabel(found: LabelledSet, names: Sequence[str], table: Sequence[int]) -> L
     table: for each class of `found` its place in `names`, or GONE.
     """
     moves = np.asarray(table, np.int64)
-    pictures = []
-    for picture in found:
-        if found.kind == "segment":
-            picture = dataclasses.replace(picture, mask=_masked(picture.mask, moves))
-        else:
-            labels = moves[picture.labels]
-            stay = labels != GONE
-            if found.kind == "classify" and not stay.all():
-                continue
-            boxes = picture.boxes[stay] if len(picture.boxes) else picture.boxes
-            picture = dataclasses.replace(picture, boxes=boxes, labels=labels[stay])
-        pictures.append(picture)
-    return dataclasses.replace(found, names=tuple(names), pictures=tuple(pictures))
-
-
-def _masked(read: Callable[[], Image] | None, moves: Ints) -> Callable[[], Image] | None:
-    """Return what reads a mask with its classes moved; values without a class stay, so that they are still found."""
-    table = np.arange(256, dtype=np.uint8)
-    table[: len(moves)] = np.where(moves == GONE, 0, moves)
-    return None if read is None else lambda: table[read()]
+    moved = (found.label_kind.relabel(picture, moves) for picture in found)
+    return dataclasses.replace(found, names=tuple(names), pictures=tuple(one for one in moved if one is not None))
 
 
 def rename(found: LabelledSet, renames: Mapping[str, str]) -> LabelledSet:
@@ -65,13 +44,13 @@ def drop(found: LabelledSet, names: Sequence[str], drop_empty: bool = False) -> 
         InputError: no class of that name, or none is left; the background of masks cannot go.
     """
     gone = [_place(found, name) for name in names]
-    if found.kind == "segment" and 0 in gone:
+    if found.label_kind.has_background and 0 in gone:
         raise InputError(f"'{found.names[0]}' is the background of the masks: it cannot be dropped.")
     kept = [name for number, name in enumerate(found.names) if number not in gone]
     if not kept:
         raise InputError("no class is left: drop fewer.")
     after = relabel(found, kept, [kept.index(name) if name in kept else GONE for name in found.names])
-    if not (drop_empty and found.kind == "detect"):
+    if not (drop_empty and found.label_kind.has_boxes):
         return after
     pairs = zip(found, after, strict=True)
     return after.having([new for old, new in pairs if len(new.labels) or not len(old.labels)])
@@ -88,7 +67,7 @@ def order(found: LabelledSet, names: Sequence[str]) -> LabelledSet:
         raise InputError(f"the order lacks the class '{missing[0]}': name all of {', '.join(found.names)}.")
     if len(set(names)) != len(names):
         raise InputError(f"the order {', '.join(names)} has a name twice.")
-    if found.kind == "segment" and names[0] != found.names[0]:
+    if found.label_kind.has_background and names[0] != found.names[0]:
         raise InputError(f"'{found.names[0]}' is the background of the masks: it must stay the first.")
     return relabel(found, names, [list(names).index(name) for name in found.names])
 
@@ -101,7 +80,7 @@ def shift(found: LabelledSet, by: int) -> LabelledSet:
     Raises:
         InputError: objects would get a number below 0, no class would be left, or the set has masks.
     """
-    if found.kind != "detect":
+    if not found.label_kind.has_boxes:
         raise InputError(f"class numbers are shifted in sets of boxes only; '{found.root}' is a set to {found.kind}.")
     if by >= 0:
         taken, names, number = set(found.names), list[str](), 0

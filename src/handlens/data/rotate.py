@@ -28,7 +28,7 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
     Raises:
         InputError: the set has no labels to turn, or `turns` lies outside 1 to 360.
     """
-    if found.kind != "classify":
+    if not found.label_kind.one_label:
         raise InputError(
             f"only pictures with one label each can be turned, and '{found.root}' is a set to {found.kind}."
         )

@@ -152,17 +152,7 @@ def tally(found: LabelledSet, picture: Labelled) -> Ints:
     Raises:
         FrameError, InputError: its mask cannot be read.
     """
-    if found.kind != "segment":
-        return np.bincount(picture.labels, minlength=len(found.names)).astype(np.int64)
-    classes = picture.mask() if picture.mask is not None else np.zeros((1, 1), np.uint8)
-    there = np.bincount(classes.ravel(), minlength=256)
-    strange = np.flatnonzero(there[len(found.names) : 255])
-    if len(strange):
-        value = int(strange[0]) + len(found.names)
-        raise InputError(
-            f"the mask of '{picture.path}' has the value {value}; allowed: 0 to {len(found.names) - 1}, and 255."
-        )
-    return (there[: len(found.names)] > 0).astype(np.int64)
+    return found.label_kind.tally(picture, found.names)
 
 
 def tally_of(found: LabelledSet) -> Ints:

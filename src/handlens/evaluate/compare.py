@@ -13,6 +13,7 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, unknown
+from handlens.evaluate.judges import JUDGES
 from handlens.evaluate.plots.log import read_log
 from handlens.report import Report, Row
 from handlens.runner import OnnxRunner
@@ -20,8 +21,6 @@ from handlens.runner import OnnxRunner
 if TYPE_CHECKING:
     from rich.table import Table
 
-MAIN = {"detect": "mAP 0.5", "classify": "accuracy", "segment": "IoU mean"}
-"""The number by which runs of a kind are compared."""
 PASSES, ROUNDS = 3, 5  # of the clock; before each of its passes over the models, two rounds warm up
 _NUMBERS = ("value", "low", "high")
 FEW = 100  # pictures; with fewer the remark says what they can tell
@@ -129,7 +128,7 @@ def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:
         )
     model = models[0]
     card = OnnxRunner(model, 1).card
-    wanted = by or MAIN.get(card.kind, "")
+    wanted = by or JUDGES[card.kind].main
     try:
         numbers = json.loads(report.read_text("utf-8"))
         rows = {str(row["name"]): row for row in numbers["rows"]}

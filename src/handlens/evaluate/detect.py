@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from handlens.boxes import iou
 from handlens.card import ModelCard
@@ -12,10 +13,11 @@ from handlens.evaluate import binary, coco
 from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.coco import Boxes, Matches
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
-from handlens.evaluate.judge import UNTOUCHED, Findings, Verdict, known_names, misfit, used_names
+from handlens.evaluate.judge import Findings, Verdict, misfit, used_names
 from handlens.evaluate.touch import NOT_TOLD, Touches
 from handlens.predictor import Predictor
-from handlens.types import Detections, Floats, Ints, Value
+from handlens.tasks import task_of
+from handlens.types import OWNERS, Detections, Floats, Ints, Value
 
 HIT = 0.5  # IoU from which a box is right
 
@@ -39,16 +41,16 @@ def paired(there: Boxes, seen: Boxes) -> tuple[Ints, Floats]:
     return pairs, np.where(pairs >= 0, overlap[np.arange(len(pairs)), pairs] if len(free) else 0, 0).astype(np.float32)
 
 
-def shown(answer: Detections, card: ModelCard) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return (n,) bool: the boxes of an answer with every doubtful one that its model would show to a user.
+def shown(answer: Detections, card: ModelCard) -> npt.NDArray[np.bool_]:
+    """Return (n,) bool: the boxes of an answer with every doubtful one that its model would show to a user."""
+    floors = np.array([card.threshold(name) for name in answer.names], np.float32)
+    return np.asarray(answer.score >= floors[answer.label])
 
-    Of a contact model these are the regions of each face whose surest one reaches the threshold of "touch"; its faces
-    and hands are left out, because which ones there are depends on the score that was asked for.
-    """
-    if card.kind != "contact":
-        floors = np.array([card.threshold(name) for name in answer.names], np.float32)
-        return np.asarray(answer.score >= floors[answer.label])
-    regions = ~answer.of(*UNTOUCHED)
+
+def shown_regions(answer: Detections, card: ModelCard) -> npt.NDArray[np.bool_]:
+    """Return the same for an answer of a contact model: the regions of each face whose surest one reaches the threshold
+    of "touch"; which faces and hands there are depends on the score that was asked for."""
+    regions = ~answer.of(*OWNERS)
     surest = np.zeros(len(answer) + 1, np.float32)  # one more: a region without a face has the owner -1
     np.maximum.at(surest, answer.face[regions], answer.score[regions])
     return np.asarray(regions & (surest[answer.face] >= card.threshold("touch", 0.5)))
@@ -59,7 +61,7 @@ NOTHING = "(nothing)"
 
 
 class BoxJudge:
-    """Judges the boxes of a detector or of a contact model.
+    """Judges the boxes of a detector.
 
     Labels are matched by name; those that only one of set and model has are left out and noted. Every picture of a
     touch model is also judged as a whole, where the set has pictures with and without a touch.
@@ -69,23 +71,34 @@ class BoxJudge:
     """
 
     min_score: float | None = LOWEST
+    needs_boxes = True
+    """Whether set and model must have a label in common."""
+    not_shown: tuple[str, ...] = ()
+    """Labels whose precision and recall are not told."""
 
     def __init__(self, predictor: Predictor, found: LabelledSet) -> None:
         coco.require()
         self.card = predictor.card
-        known, used = known_names(predictor), used_names(found)
+        known, used = self.known_names(predictor), used_names(found)
         self.names = tuple(name for name in found.names if name in known)
-        if not self.names and self.card.kind != "contact":
+        if not self.names and self.needs_boxes:
             raise misfit(self.card.name, known, found.names)
-        contact = self.card.kind == "contact"
-        self._shown = np.array([not (contact and name in UNTOUCHED) for name in self.names], bool)
-        regions = tuple(name for name in known if name not in UNTOUCHED)
-        self._touches = Touches(regions) if self.card.task == "touch" and regions else None
+        self._shown = np.array([name not in self.not_shown for name in self.names], bool)
+        regions = tuple(name for name in known if name not in OWNERS)
+        self._touches = Touches(regions) if task_of(self.card.task).touches and regions else None
         self._notes = _left_out(self.card.name, known, used, found.names)
         self._truths: list[Boxes] = []
         self._founds: list[Boxes] = []
         self._counts: list[Array] = []
         self._confusion = np.zeros((len(self.names) + 1,) * 2, np.int64)
+
+    def known_names(self, predictor: Predictor) -> tuple[str, ...]:
+        """Return the labels that the model's answers may carry."""
+        return predictor.card.names
+
+    def shown(self, answer: Detections) -> npt.NDArray[np.bool_]:
+        """Return (n,) bool: the boxes that a user would see."""
+        return shown(answer, self.card)
 
     def add(self, truth: Value, answer: Value) -> Verdict:
         """Take the boxes of one picture."""
@@ -94,11 +107,11 @@ class BoxJudge:
         there, found = self._common(truth), self._common(answer)
         self._truths.append(there)
         self._founds.append(found)
-        rows = self._common(answer, shown(answer, self.card))
+        rows = self._common(answer, self.shown(answer))
         verdict = self._compare(Boxes(*(part[self._shown[there.label]] for part in there)), rows)
         if self._touches is None:
             return verdict
-        touch = self._touches.add({name for name in truth.label_names if name not in UNTOUCHED}, answer)
+        touch = self._touches.add({name for name in truth.label_names if name not in OWNERS}, answer)
         wrong = max(touch.wrongness, verdict.wrongness)
         return Verdict(verdict.quality, wrong, f"{touch.words}; {verdict.words}")
 
@@ -145,6 +158,24 @@ class BoxJudge:
         rows = np.flatnonzero((label >= 0) & wanted)
         rows = rows[np.argsort(-boxes.score[rows], kind="stable")]
         return Boxes(boxes.xyxy[rows], label[rows], boxes.score[rows])
+
+
+class ContactJudge(BoxJudge):
+    """Judges the boxes of a contact model, which passes on the faces and hands of its detector.
+
+    Faces and hands are not counted as shown, because which ones there are depends on the score that was asked for.
+    """
+
+    needs_boxes = False
+    not_shown = OWNERS
+
+    def known_names(self, predictor: Predictor) -> tuple[str, ...]:
+        """Return the labels of the detector and those of the model itself."""
+        return tuple(dict.fromkeys((*predictor.parts["detector"].card.names, *predictor.card.names)))
+
+    def shown(self, answer: Detections) -> npt.NDArray[np.bool_]:
+        """Return (n,) bool: the regions that a user would see."""
+        return shown_regions(answer, self.card)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,19 +7,18 @@ both read the same numbers.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handlens.card import ModelCard
 from handlens.data.dataset import Labelled, LabelledSet
+from handlens.data.label_kinds import LABEL_KINDS
 from handlens.errors import FrameError, InputError
 from handlens.evaluate.angles import Circle, around, lean_apart
 from handlens.evaluate.bootstrap import rows
 from handlens.evaluate.curves import Curve
 from handlens.evaluate.judge import Judge, Verdict
+from handlens.evaluate.judges import judges_of
 from handlens.predictor import Predictor
 from handlens.report import Report
 from handlens.result import Result
 from handlens.types import Frame, Sample
-
-_TRUTHS = {"detect": "boxes", "classify": "one label for each picture", "segment": "masks"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,35 +119,14 @@ def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:
     Raises:
         InputError: the model answers another question than the set, or their labels do not fit.
     """
-    from handlens.evaluate.classify import LabelJudge
-    from handlens.evaluate.detect import BoxJudge
-    from handlens.evaluate.segment import PixelJudge
-    from handlens.evaluate.touch import TouchJudge
-
-    card = predictor.card
-    kinds = kinds_of_sets(card)
-    if found.kind not in kinds:
-        wanted = " or ".join(_TRUTHS[kind] for kind in kinds)
+    judges = judges_of(predictor.card)
+    if found.kind not in judges:
+        wanted = " or ".join(LABEL_KINDS[kind].truths for kind in judges)
         raise InputError(
-            f"the model '{card.name}' is measured on {wanted}, but '{found.root}' has {_TRUTHS[found.kind]}."
+            f"the model '{predictor.card.name}' is measured on {wanted}, but '{found.root}' has"
+            f" {found.label_kind.truths}."
         )
-    if found.kind == "detect":
-        return BoxJudge(predictor, found)
-    if found.kind == "segment":
-        return PixelJudge(predictor, found)
-    return LabelJudge(predictor, found) if card.kind in ("classify", "combined") else TouchJudge(predictor, found)
-
-
-def kinds_of_sets(card: ModelCard) -> tuple[str, ...]:
-    """Return the kinds of sets that a model can be measured on: its own, and for touch also pictures with a label.
-
-    A combined model is measured on what it says of the hands, pictures with a label.
-    """
-    if card.kind == "combined":
-        return ("classify",)
-    if card.kind in ("detect", "contact"):
-        return ("detect", "classify") if card.task == "touch" else ("detect",)
-    return (card.kind,)
+    return judges[found.kind](predictor, found)
 
 
 def _about(pictures: int, groups: int, resamples: int) -> str:

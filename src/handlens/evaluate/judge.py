@@ -9,7 +9,6 @@ from handlens.errors import InputError
 from handlens.evaluate.angles import Turned
 from handlens.evaluate.bootstrap import Metrics
 from handlens.evaluate.curves import Curve
-from handlens.predictor import Predictor
 from handlens.types import Value
 
 
@@ -50,24 +49,9 @@ class Judge(Protocol):
         ...
 
 
-UNTOUCHED = ("face", "hand")
-"""Labels that are no touch; every other label of a touch model is a touched region."""
-IGNORE = 255
-
-
-def known_names(predictor: Predictor) -> tuple[str, ...]:
-    """Return the labels that the model's answers may carry; a contact model passes on those of its detector."""
-    if predictor.card.kind != "contact":
-        return predictor.card.names
-    return tuple(dict.fromkeys((*predictor.parts["detector"].card.names, *predictor.card.names)))
-
-
 def used_names(found: LabelledSet) -> tuple[str, ...]:
     """Return the labels of the set that some picture carries, in the set's order; all of them for masks."""
-    if found.kind == "segment":
-        return found.names
-    used = {int(label) for picture in found for label in picture.labels}
-    return tuple(name for number, name in enumerate(found.names) if number in used)
+    return found.label_kind.used(found, found.names)
 
 
 def require_known(model: str, known: Sequence[str], asked: Sequence[str]) -> None:

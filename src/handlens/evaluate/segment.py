@@ -15,9 +15,9 @@ from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary
 from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Confusion, Curve
-from handlens.evaluate.judge import IGNORE, Findings, Verdict, require_known
+from handlens.evaluate.judge import Findings, Verdict, require_known
 from handlens.predictor import Predictor
-from handlens.types import Image, Mask, Value
+from handlens.types import IGNORE, Image, Mask, Value
 
 SIDE = 400  # boundaries are compared on masks whose longer side is at most this: the published nets' input
 NEAR = 2  # pixels there, within which two boundaries agree

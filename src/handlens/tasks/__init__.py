@@ -7,24 +7,50 @@ from handlens.errors import InputError, NotYet, unknown
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of a picture. kinds: the kinds of model that answer it; built: whether it exists yet."""
+    """What is asked of a picture, and what about its answers is not told by their type.
+
+    kinds: the kinds of model that answer it. built: whether it exists yet. touches: its events are touches of a face,
+    which name regions and call for a warning. hands: it judges hands one by one. angle: it tells how they are turned.
+    """
 
     name: str
     question: str
     kinds: tuple[str, ...]
     built: bool = False
+    touches: bool = False
+    hands: bool = False
+    angle: bool = False
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("touch", "where does a hand touch a face?", ("contact", "detect"), built=True),
-        Task("hold", "does the hand hold an object or nothing?", ("classify",), built=True),
+        Task("touch", "where does a hand touch a face?", ("contact", "detect"), built=True, touches=True),
+        Task("hold", "does the hand hold an object or nothing?", ("classify",), built=True, hands=True),
         Task("segment", "which pixels are hand, which are face?", ("segment",), built=True),
-        Task("gesture", "which sign or number, turned by which angle?", ("classify",), built=True),
-        Task("combined", "where is the hand, and which sign does it make?", ("combined",), built=True),
+        Task(
+            "gesture",
+            "which sign or number, turned by which angle?",
+            ("classify",),
+            built=True,
+            hands=True,
+            angle=True,
+        ),
+        Task(
+            "combined",
+            "where is the hand, and which sign does it make?",
+            ("combined",),
+            built=True,
+            hands=True,
+            angle=True,
+        ),
     )
 }
+
+
+def task_of(name: str) -> Task:
+    """Return the task that a card or a result names; one that handlens does not know has nothing special about it."""
+    return TASKS.get(name) or Task(name, "", ())
 
 
 def find(name: str) -> Task:

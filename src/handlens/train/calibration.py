@@ -19,7 +19,7 @@ from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report
 from handlens.runner import Runner
-from handlens.types import Detections, Hand
+from handlens.types import OWNERS, Detections, Hand
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,7 +169,6 @@ def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
     return float(np.exp((low + high) / 2))
 
 
-UNTOUCHED = ("face", "hand")
 LEAST = 0.001
 
 
@@ -187,7 +186,7 @@ def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
         founds.append(Boxes(answer.xyxy, answer.label, answer.score))
         truths.append(Boxes(picture.boxes, picture.labels, np.ones(len(picture.labels), np.float32)))
         best.append(answer.best_touch)
-        touched.append(any(card.names[label] not in UNTOUCHED for label in picture.labels))
+        touched.append(any(card.names[label] not in OWNERS for label in picture.labels))
         groups.append(picture.group_key)
     thresholds = {
         name: round(best_threshold(match.score, match.hit[0], int(match.truths.sum())), 3)

@@ -22,6 +22,7 @@ from handlens.train.nets import catalog
 from handlens.train.nets.contact import ContactMaps
 from handlens.train.nets.hand_encoder import RawMaps
 from handlens.train.precision import Batch
+from handlens.weights import DETECTOR
 
 SMOOTH = 0.03
 RATES = ("precision", "recall", "F1")
@@ -117,10 +118,6 @@ def pixel_rates(said: Tensor, truth: Tensor) -> dict[str, Tensor]:
 
 SCORES = {"detect": "mAP 0.5", "classify": "balanced accuracy", "segment": "IoU mean"}
 """The number of the report that decides which epoch was the best."""
-
-
-DETECTOR = "facehand"
-"""Finds the hands that colour models judge one by one; those of silhouettes are shown one hand."""
 
 
 @dataclass(frozen=True, eq=False)

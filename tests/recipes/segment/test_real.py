@@ -10,13 +10,13 @@ pytest.importorskip("torch")
 
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
-from handlens.types import Floats
+from handlens.types import IGNORE, Floats
 from recipes.segment.add_real import drawn, link, write
 from recipes.segment.auto_label import asked, judged, single
 from recipes.segment.backgrounds import recoloured, texture
 from recipes.segment.build_set import HAND, OVER
 from recipes.segment.outlines import Outlined
-from recipes.segment.portraits import FACE, IGNORE
+from recipes.segment.portraits import FACE
 from recipes.shared.face_regions import OVAL
 from recipes.shared.source_data import FaceTable
 

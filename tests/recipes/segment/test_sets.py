@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 
 from handlens.data.formats.detect_format import open_set
 from handlens.train.experiment import dice_loss
-from handlens.types import Floats, Image
+from handlens.types import IGNORE, Floats, Image
 from recipes.segment.build_set import HAND, OVER, SIDE, drawn, stock_of
 from recipes.segment.build_test_set import numbers, write
 from recipes.segment.build_test_set import outlined as outlined_by_eye
 from recipes.segment.outlines import Outlined, read_outlines
-from recipes.segment.portraits import FACE, IGNORE, Base, is_late, outlined, portrait_marks
+from recipes.segment.portraits import FACE, Base, is_late, outlined, portrait_marks
 from recipes.shared.cutouts import Cutout, describe
 from recipes.shared.face_regions import OVAL
 from recipes.touch.detector_data import Picture

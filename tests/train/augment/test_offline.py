@@ -16,18 +16,8 @@ from handlens.data.write import write_set
 from handlens.errors import FrameError, InputError, OutputError
 from handlens.train.augment.config import AugmentConfig
 from handlens.train.augment.geometry import Transform, transform_ellipses
-from handlens.train.augment.offline import (
-    IGNORE,
-    SHEET,
-    Order,
-    View,
-    augment_set,
-    augmented,
-    changed,
-    parse_steps,
-    view_of,
-)
-from handlens.types import Image
+from handlens.train.augment.offline import SHEET, Order, View, augment_set, augmented, changed, parse_steps, view_of
+from handlens.types import IGNORE, Image
 
 SIZE = (160, 200)  # height, width
 

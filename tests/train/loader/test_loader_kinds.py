@@ -15,11 +15,10 @@ from handlens.kinds.classify import decode
 from handlens.kinds.segment import encode
 from handlens.preprocess import resize
 from handlens.train.augment.config import PRESETS, AugmentConfig
-from handlens.train.augment.geometry import IGNORE
 from handlens.train.augment.photometric import coloured, photometric
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.segment_sample import class_counts
-from handlens.types import Mask
+from handlens.types import IGNORE, Mask
 
 
 def pointer(size=100):

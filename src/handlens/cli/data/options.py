@@ -63,7 +63,7 @@ class Reading:
 
         try:
             found = open_set(path, kind, self._hear)
-            if kind is None and found.kind == "detect" and has_boxes_and_masks(path):
+            if kind is None and found.label_kind.has_boxes and has_boxes_and_masks(path):
                 if self._with_masks:
                     self.masks = open_set(path, "segment", self._hear)
                 else:
@@ -196,13 +196,8 @@ def count_table(found: "LabelledSet", tally: "Ints", family: "Ints | None" = Non
     from handlens.data.scan import count_rows
 
     splits, rows = count_rows(found, tally, family)
-    what = {
-        "detect": "boxes of each class",
-        "classify": "pictures of each class",
-        "segment": "pictures with each class",
-    }[found.kind]
     table = Table(box=box.SIMPLE)
-    table.add_column(f"{found.kind}: {what}")
+    table.add_column(f"{found.kind}: {found.label_kind.counted}")
     for split in [*splits, "all"]:
         table.add_column(split, justify="right")
     for number, (name, counts) in enumerate(rows):

@@ -104,7 +104,7 @@ def _classes(
             raise InputError(f"--merge '{text}' names one class only: type it as --merge a,b=c, or use --rename.")
         found = change.rename(found, dict.fromkeys(_words(old), new))
     gone = [name for text in drops for name in _words(text)]
-    if drop_empty and (found.kind != "detect" or not gone):
+    if drop_empty and (not found.label_kind.has_boxes or not gone):
         raise InputError(
             "--drop-empty leaves out pictures that --drop has left without boxes: give both, and a set of boxes."
         )

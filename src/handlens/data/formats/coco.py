@@ -11,7 +11,7 @@ from typing import Any
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.labelstudio import looks_like_tasks
-from handlens.data.formats.outlines import IGNORE, Outline, box_around, draw, need_pycocotools, read_outline
+from handlens.data.formats.outlines import Outline, box_around, draw, need_pycocotools, read_outline
 from handlens.data.formats.text_files import check_names, number_of, read_groups, read_json, write_groups
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.pictures import below, find_place, picture_size, split_of
@@ -27,6 +27,7 @@ from handlens.data.problems import (
     mention,
 )
 from handlens.errors import InputError
+from handlens.types import IGNORE
 
 _TABLES = ("images", "annotations", "categories")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from handlens.data.dataset import KINDS, LabelledSet
+from handlens.data.dataset import LabelledSet
 from handlens.data.formats.class_folders import is_class_folders, is_named, read_folders, read_named
 from handlens.data.formats.coco import broken_coco_files, coco_files, read_coco
 from handlens.data.formats.file_lists import list_files, read_lists, read_table, table_of
@@ -17,6 +17,7 @@ from handlens.data.formats.text_files import columns_of, read_json
 from handlens.data.formats.voc import is_voc, read_voc
 from handlens.data.formats.yolo import has_polygons, read_yolo, read_yolo_masks
 from handlens.data.formats.yolo_layout import is_yolo
+from handlens.data.label_kinds import LABEL_KINDS
 from handlens.data.problems import WRONG_BOX, WRONG_CLASS, WRONG_LINE, OnProblem, Problem, reasons
 from handlens.errors import InputError, unknown
 
@@ -91,8 +92,8 @@ def open_set(
     root = Path(path)
     kinds = (kind,) if isinstance(kind, str) else tuple(kind or ())
     for name in kinds:
-        if name not in KINDS:
-            raise InputError(unknown("kind", name, KINDS))
+        if name not in LABEL_KINDS:
+            raise InputError(unknown("kind", name, LABEL_KINDS))
     if not root.exists():
         raise InputError(f"'{path}' does not exist: give a folder with labelled pictures, or the file that lists them.")
     chosen = _chosen(root, kinds)
@@ -154,7 +155,7 @@ def _read(form: Format, root: Path, on_problem: OnProblem | None) -> LabelledSet
     if not len(found):
         raise InputError(f"'{root}' has no picture that can be used. {_begun(reasons(told))}".strip())
     wrong = [problem for problem in told if problem.kind in (WRONG_LINE, WRONG_CLASS, WRONG_BOX)]
-    if wrong and found.kind == "detect" and not any(len(picture.boxes) for picture in found):
+    if wrong and found.label_kind.has_boxes and not any(len(picture.boxes) for picture in found):
         raise InputError(f"'{root}' has no box that can be used. {_begun(reasons(wrong))}")
     return found
 

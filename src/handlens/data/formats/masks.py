@@ -30,9 +30,8 @@ from handlens.data.problems import (
 from handlens.errors import FrameError, InputError
 from handlens.io.pictures.header import read_header
 from handlens.io.pictures.quiet import quiet_opencv
-from handlens.types import Image
+from handlens.types import IGNORE, Image
 
-IGNORE = 255
 TWO = ("background", "hand")
 THREE = ("background", "hand", "face")
 SIX = ("background", "hand", "face", "neck", "skin", "hair")  # as in the sets that also mark these

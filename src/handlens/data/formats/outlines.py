@@ -13,8 +13,6 @@ import numpy as np
 from handlens.errors import InputError
 from handlens.types import Image
 
-IGNORE = 255
-
 Outline = list[list[float]] | dict[str, Any]
 """Polygons, each x1 y1 x2 y2 ... in pixels, or run lengths: {"counts": ..., "size": [height, width]}."""
 

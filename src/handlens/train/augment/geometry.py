@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from handlens.preprocess import PAD
 from handlens.train.augment.config import AugmentConfig
-from handlens.types import Floats, Image
+from handlens.types import IGNORE, Floats, Image
 
 Matrix = NDArray[np.float64]
-IGNORE = 255
-"""The value of a mask outside its picture."""
 
 
 @dataclass(frozen=True)

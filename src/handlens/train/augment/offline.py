@@ -25,16 +25,9 @@ from handlens.data.write import write_beside
 from handlens.errors import FrameError, InputError, OutputError, unknown
 from handlens.io.draw import FACE, HAND, OTHER, REGION, captioned, fitted, grid, save_picture
 from handlens.train.augment.config import OFFLINE_STEPS, AugmentConfig, offline_config
-from handlens.train.augment.geometry import (
-    IGNORE,
-    draw_transform,
-    fill_colour,
-    transform_ellipses,
-    warped,
-    warped_mask,
-)
+from handlens.train.augment.geometry import draw_transform, fill_colour, transform_ellipses, warped, warped_mask
 from handlens.train.augment.photometric import erased, photometric
-from handlens.types import Floats, Image
+from handlens.types import IGNORE, Floats, Image
 
 KEPT = 1 / 3
 """Share of a box that must still be seen."""

@@ -35,7 +35,7 @@ from handlens.train.fewshot.head import LeftOut, Views, fit_head, leave_out
 from handlens.train.fewshot.report import answers_of, report_of, write_report
 from handlens.train.loader.silhouettes import are_silhouettes
 from handlens.train.same_run import CONFIG, refuse_other_settings
-from handlens.weights import resolve
+from handlens.weights import DETECTOR, resolve
 
 NAME, TASK = "few", "gesture"
 SMALLEST, ALL = 20, 600
@@ -121,7 +121,6 @@ def _checked(keys: Mapping[str, Any]) -> FewSettings:
     return FewSettings(**keys)
 
 
-DETECTOR = "facehand"
 BASES = {True: ("gestures", "digits"), False: ("signs",)}
 """Shipped models to learn on, for silhouettes and for photographs; the first one that is there."""
 

@@ -23,12 +23,12 @@ from handlens.data.dataset import LabelledSet
 from handlens.errors import HandlensError, InputError
 from handlens.preprocess import PAD
 from handlens.train.augment.config import PICTURES, SHAPES, AugmentConfig
-from handlens.train.augment.geometry import IGNORE
 from handlens.train.loader.classify_sample import classify_sample
 from handlens.train.loader.detect_sample import detect_sample
 from handlens.train.loader.pictures import Reading, ResizedPictures, running_odds
 from handlens.train.loader.segment_sample import segment_sample
 from handlens.train.loader.silhouette_sample import silhouette_sample
+from handlens.types import IGNORE
 
 SKIPPED = "skipped"
 """The key under which a sample or batch says which pictures could not be read."""

@@ -10,10 +10,10 @@ from torch import Tensor
 from handlens.data.dataset import LabelledSet
 from handlens.errors import FrameError, InputError
 from handlens.train.augment.config import AugmentConfig
-from handlens.train.augment.geometry import IGNORE, shifted, warped_mask
+from handlens.train.augment.geometry import shifted, warped_mask
 from handlens.train.augment.photometric import channels_first, erased, photometric
 from handlens.train.loader.pictures import Reading, Resized, transformed_picture
-from handlens.types import Image, Ints
+from handlens.types import IGNORE, Image, Ints
 
 
 def segment_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
