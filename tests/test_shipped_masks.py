@@ -72,4 +72,4 @@ def test_a_picture_without_a_hand_has_no_hand_and_no_number() -> None:
 
 def test_the_models_of_masks_stay_small() -> None:
     assert (SHIPPED / "segment.onnx").stat().st_size <= 6_000_000
-    assert (SHIPPED / "segment.safetensors").stat().st_size <= 6_000_000
+    assert not list(SHIPPED.glob("*.safetensors"))  # they are in the package handlens-weights

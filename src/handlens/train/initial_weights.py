@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
+import importlib.util
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +39,12 @@ def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Seque
 
 
 WEIGHTS = ".safetensors"
-"""Beside a shipped model: its weights before they were folded for export, to go on learning from."""
+PUBLISHED = ("segment",)
+"""The shipped models whose weights before folding are published, to go on learning from, in a package of their own."""
+PACKAGE = "handlens_weights"
+CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE
+"""Where that package lies when handlens runs from its checkout."""
+_INSTALL = "type 'pip install ./weights' in a checkout of handlens"
 IMAGENET, CHANCE = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
@@ -71,7 +79,7 @@ def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = (
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     counted = {name for name in own if not name.endswith("num_batches_tracked")}
     if not fitting:
-        ours = path.parent == SHIPPED
+        ours = source.lower() in PUBLISHED
         whose = "; they fit the network 'glove', and 'grip' and 'nano' in part" if ours else ""
         raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes{whose}.")
     net.load_state_dict(fitting, strict=False)
@@ -116,16 +124,37 @@ def _place(source: str) -> Path:
         InputError: a shipped model without weights to go on from, an .onnx, or nothing of that name.
     """
     path, name = Path(source).expanduser(), source.lower()
-    weights = SHIPPED / f"{name}{WEIGHTS}"
     if path.suffix.lower() == ".onnx":
         raise InputError(f"'{source}' is made to answer, not to be trained: its weights are folded. {_starts()}")
     if path.exists():
         return path
-    if weights.is_file():
-        return weights
+    if name in PUBLISHED:
+        return shipped_weights(name)
     if name in {*shipped(), *PLANNED, *COMPOSED}:
         raise InputError(f"--start {source}: {_why_not(name)}. {_starts()}")
     raise InputError(f"there is no file '{source}' to start from. {_starts()}")
+
+
+def shipped_weights(name: str) -> Path:
+    """Return the file of the published weights of a shipped model, with its checksum verified.
+
+    The package `handlens_weights` has them, installed or in the checkout that handlens runs from.
+
+    Raises:
+        InputError: the package is not there, or the file is damaged.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    installed = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    for folder in (*installed, CHECKOUT):
+        file = folder / f"{name}{WEIGHTS}"
+        if file.is_file():
+            wanted = json.loads((folder / "sha256.json").read_text("utf-8")).get(name)
+            if hashlib.sha256(file.read_bytes()).hexdigest() != wanted:
+                raise InputError(f"the weights '{file}' are damaged, their sha256 differs: {_INSTALL}.")
+            return file
+    raise InputError(
+        f"the weights of '{name}' are in the package handlens-weights, which is not installed: {_INSTALL}."
+    )
 
 
 def _why_not(name: str) -> str:
@@ -147,7 +176,7 @@ def _why_not(name: str) -> str:
 
 def _starts() -> str:
     """What can be given."""
-    names = ", ".join(sorted(file.stem for file in SHIPPED.glob(f"*{WEIGHTS}")))
+    names = ", ".join(PUBLISHED)
     return f"Give a RUN, its .ckpt, .weights, .pt or .safetensors, or the shipped weights: {names}."
 
 
