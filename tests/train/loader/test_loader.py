@@ -232,7 +232,7 @@ def test_presets_have_names_and_limits():
         find_preset("mosiac")
     with pytest.raises(InputError, match=r"augment\.flip must lie between 0 and 1, got 1\.5"):
         AugmentConfig(flip=1.5)
-    with pytest.raises(InputError, match="unknown augment.fill 'gray': did you mean 'grey'"):
+    with pytest.raises(InputError, match=r"unknown augment\.fill 'gray': did you mean 'grey'"):
         AugmentConfig(fill="gray")
     closing = AugmentConfig(mosaic=1.0, mixup=0.2, flip=0.5, closing=0.25)
     assert [closing.at(epoch, 8).mosaic for epoch in range(8)] == [1.0] * 6 + [0.0] * 2
