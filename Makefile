@@ -1,7 +1,7 @@
 # make demo   sets up .venv with the light package and shows the main job on the clip that ships with it
 # make test   sets up .venv with the test tools and checks style, types, documents and behaviour
 # make quick  runs the tests that take under a minute together
-# make lint   checks style alone
+# make lint   checks style and the layers of the imports
 # make types  checks types alone
 # make docs   builds the site of the documents into site/ and fails on a broken link
 # make bench  measures speed, memory and size on this machine
@@ -28,6 +28,7 @@ quick: $(VENV)/.test
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports
 
 types: $(VENV)/.test
 	$(PY) -m mypy
@@ -57,4 +58,4 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@touch $(VENV)/.light $@
 
 clean:
-	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
