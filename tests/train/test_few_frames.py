@@ -89,11 +89,11 @@ def test_the_run_and_its_card_say_how_many_frames_there_were(tmp_path: Path, cap
     assert card.size == (25, 25)  # no multiple of the stride
 
 
-def test_few_pictures_are_told_of_the_stronger_look(tmp_path: Path, capsys) -> None:
+def test_few_pictures_are_told_of_the_stronger_preset(tmp_path: Path, capsys) -> None:
     data = masks_set(tmp_path)
     learned(data)
     assert "12 pictures are few to learn from: --set augment=few" in capsys.readouterr().err
-    learned(data, look="few")
+    learned(data, augment="few")
     assert capsys.readouterr().err == ""
 
 

@@ -54,17 +54,22 @@ class Transform:
         )
 
 
-def draw_transform(rng: Generator, look: AugmentConfig, mirrors: bool = True) -> Transform:
-    """A movement drawn as the look says. mirrors: False where each picture of several is mirrored by itself."""
-    mirror, upside = bool(rng.random() < look.flip), bool(rng.random() < look.upside)
+def draw_transform(rng: Generator, augment: AugmentConfig, mirrors: bool = True) -> Transform:
+    """Draw a transform as `augment` allows. mirrors: False where each picture of several is mirrored by itself."""
+    mirror, upside = bool(rng.random() < augment.flip), bool(rng.random() < augment.upside)
 
     def both(most: float) -> tuple[float, float]:
         return (float(rng.uniform(-most, most)), float(rng.uniform(-most, most))) if most else (0.0, 0.0)
 
-    degrees, zoom, shear, shift = both(look.degrees)[0], 1 + both(look.scale)[0], both(look.shear), both(look.translate)
-    tilt = both(look.perspective)
-    zoom *= 2.0 ** both(look.zoom)[0]
-    beyond = both(look.crop * max(0.0, zoom - 1) / 2)
+    degrees, zoom, shear, shift = (
+        both(augment.degrees)[0],
+        1 + both(augment.scale)[0],
+        both(augment.shear),
+        both(augment.translate),
+    )
+    tilt = both(augment.perspective)
+    zoom *= 2.0 ** both(augment.zoom)[0]
+    beyond = both(augment.crop * max(0.0, zoom - 1) / 2)
     shift = (shift[0] + beyond[0], shift[1] + beyond[1])
     return Transform(mirror and mirrors, upside and mirrors, degrees, zoom, shear, shift, tilt)
 
@@ -113,13 +118,13 @@ def turned_by(matrix: Matrix) -> tuple[float, float]:
     return float(y / length), float(x / length)
 
 
-def fill_colour(image: Image, look: AugmentConfig) -> tuple[int, int, int]:
+def fill_colour(image: Image, augment: AugmentConfig) -> tuple[int, int, int]:
     """What lies outside the picture."""
-    if look.fill == "edge":
+    if augment.fill == "edge":
         border = np.concatenate((image[0], image[-1], image[:, 0], image[:, -1]))
         red, green, blue = (int(v) for v in np.median(border, axis=0))
         return red, green, blue
-    level = PAD if look.fill == "grey" else 0
+    level = PAD if augment.fill == "grey" else 0
     return level, level, level
 
 

@@ -1,4 +1,4 @@
-"""Changes of light, colour, lens and compression of a training picture, as a look asks; knows no labels or places."""
+"""Changes of light, colour, lens and compression of a training picture; knows no labels or places."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from handlens.train.augment.config import AugmentConfig
 from handlens.types import Image
 
 
-def photometric(rng: Generator, image: Image, look: AugmentConfig) -> Image:
+def photometric(rng: Generator, image: Image, augment: AugmentConfig) -> Image:
     """The picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
-    if look.light:
-        image = light_and_lens(rng, image, look.light)
-    if look.contrast:
-        image = contrasted(image, float(rng.uniform(-look.contrast, look.contrast)))
-    if look.hue or look.saturation or look.value:
-        image = coloured(image, *(float(rng.uniform(-most, most)) for most in (look.hue, look.saturation, look.value)))
-    if rng.random() < look.grey:
+    if augment.light:
+        image = light_and_lens(rng, image, augment.light)
+    if augment.contrast:
+        image = contrasted(image, float(rng.uniform(-augment.contrast, augment.contrast)))
+    if augment.hue or augment.saturation or augment.value:
+        image = coloured(
+            image, *(float(rng.uniform(-most, most)) for most in (augment.hue, augment.saturation, augment.value))
+        )
+    if rng.random() < augment.grey:
         image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
-    if rng.random() < look.blur:
+    if rng.random() < augment.blur:
         image = blurred(rng, image)
-    if rng.random() < look.noise:
+    if rng.random() < augment.noise:
         image = grained(rng, image)
-    if rng.random() < look.jpeg:
+    if rng.random() < augment.jpeg:
         image = compressed(image, int(rng.integers(15, 70)))
     return image
 
@@ -72,12 +74,12 @@ def compressed(image: Image, quality: int) -> Image:
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def erased(rng: Generator, image: Image, look: AugmentConfig) -> tuple[Image, NDArray[np.float32] | None]:
+def erased(rng: Generator, image: Image, augment: AugmentConfig) -> tuple[Image, NDArray[np.float32] | None]:
     """Paint one rectangle of 2 to 15 % of the picture over, in one colour or with noise (arXiv 1708.04896).
 
     Returns the picture and the rectangle x1 y1 x2 y2, or None where nothing was drawn.
     """
-    if rng.random() >= look.erase:
+    if rng.random() >= augment.erase:
         return image, None
     height, width = image.shape[:2]
     area, shape = rng.uniform(0.02, 0.15) * height * width, np.exp(rng.uniform(np.log(0.4), np.log(2.5)))

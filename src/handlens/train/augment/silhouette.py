@@ -22,26 +22,26 @@ LONGEST_ARM = 0.6
 Field = NDArray[np.float32]
 
 
-def distorted(rng: Generator, mask: Image, look: AugmentConfig) -> Image:
-    """The shape with what the look asks for done to it, on a somewhat larger canvas; itself where nothing is asked for.
+def distorted(rng: Generator, mask: Image, augment: AugmentConfig) -> Image:
+    """The shape with the drawn distortions, on a somewhat larger canvas; itself where nothing is asked for.
 
     A forearm grows only where the shape reaches the lowest row: there the picture cut it off.
     """
-    if not (look.swell or look.bend or look.ragged or look.bites or look.cut or look.arm):
+    if not (augment.swell or augment.bend or augment.ragged or augment.bites or augment.cut or augment.arm):
         return mask
     wrist, reaches = rng.random(), bool((mask[-1] > 127).any())
-    if wrist < look.cut:
+    if wrist < augment.cut:
         mask = _cut(rng, mask)
-    elif reaches and rng.random() < look.arm:
+    elif reaches and rng.random() < augment.arm:
         mask = _with_arm(rng, mask)
     room = round(ROOM * max(mask.shape))
     mask = np.asarray(cv2.copyMakeBorder(mask, room, room, room, room, cv2.BORDER_CONSTANT, value=(0,)), np.uint8)
     width = float(np.sqrt(np.count_nonzero(mask > 127)))
-    if look.bend:
-        mask = _bent(rng, mask, look.bend * width)
-    if look.swell or look.ragged:
-        mask = _redrawn(rng, mask, look.swell * width, look.ragged * width)
-    if rng.random() < look.bites:
+    if augment.bend:
+        mask = _bent(rng, mask, augment.bend * width)
+    if augment.swell or augment.ragged:
+        mask = _redrawn(rng, mask, augment.swell * width, augment.ragged * width)
+    if rng.random() < augment.bites:
         mask = _bitten(rng, mask, width)
     return mask
 

@@ -175,14 +175,14 @@ def _view(rng: Generator, subject: Subject, shown: str, card: ModelCard, number:
     """One view (h, w, 3): as it is, mirrored, or moved and relit."""
     if number < 2:
         return np.ascontiguousarray(subject.plain[:, ::-1] if number else subject.plain)
-    look = _SHAPE if shown == SILHOUETTE else dataclasses.replace(find_preset("hand"), flip=0.0)
-    move = dataclasses.replace(draw_transform(rng, look), mirror=number % 2 == 1)
+    augment = _SHAPE if shown == SILHOUETTE else dataclasses.replace(find_preset("hand"), flip=0.0)
+    move = dataclasses.replace(draw_transform(rng, augment), mirror=number % 2 == 1)
     ground, (height, width) = subject.ground, card.size
     if shown != SILHOUETTE:
         middle = ((ground.shape[1]) / 2, (ground.shape[0]) / 2)
         matrix = move.matrix(middle, card.size, (width / 2, height / 2))
-        moved = warped(ground, matrix, card.size, fill_colour(ground, look))
-        return erased(rng, photometric(rng, moved, look), look)[0]
+        moved = warped(ground, matrix, card.size, fill_colour(ground, augment))
+        return erased(rng, photometric(rng, moved, augment), augment)[0]
     size = (height * 3, width * 3)  # nothing of the hand, here twice as large, is cut off
     matrix = move.matrix((ground.shape[1] / 2, ground.shape[0] / 2), size, (size[1] / 2, size[0] / 2))
     shape = find_shape(warped(ground, matrix, size, (0, 0, 0)))

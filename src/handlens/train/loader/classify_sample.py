@@ -16,7 +16,7 @@ from handlens.train.loader.turned_labels import truth_after
 
 def classify_sample(
     rng: Generator,
-    look: AugmentConfig,
+    augment: AugmentConfig,
     reading: Reading,
     index: int,
     channels: int = 3,
@@ -30,8 +30,8 @@ def classify_sample(
     count as upright; one mirrored left to right stays so, one mirrored top to bottom is turned by half a circle. ring:
     labels that turn with the picture, see `turning.truth_after`.
     """
-    moved = transformed_picture(rng, look, reading, index)
-    image, _ = erased(rng, photometric(rng, moved.image, look), look)
+    moved = transformed_picture(rng, augment, reading, index)
+    image, _ = erased(rng, photometric(rng, moved.image, augment), augment)
     label, direction = truth_after(moved.shown.labelled, moved.matrix, ring)
     sample = {"image": torch.from_numpy(channels_first(image, channels)), "label": torch.tensor(label)}
     return {**sample, "angle": torch.tensor(direction)} if angle else sample

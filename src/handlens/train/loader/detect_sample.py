@@ -17,15 +17,15 @@ COVERED = 0.6
 """A box goes when the painted rectangle hides more than this share of it."""
 
 
-def detect_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
+def detect_sample(rng: Generator, augment: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
     """One sample: {"image": (3, h, w) uint8, "boxes": (k, 5) float32: class, x1, y1, x2, y2 in the image's pixels}.
 
     A mosaic has the card's size (up to the stride); one picture has the size `preprocess.resize` gives it.
     """
-    boxed = _drawn(rng, look, reading, index)
-    if rng.random() < look.mixup:
-        boxed = overlaid(rng, boxed, _drawn(rng, look, reading, reading.another(rng)))
-    image, hidden = erased(rng, photometric(rng, boxed.image, look), look)
+    boxed = _drawn(rng, augment, reading, index)
+    if rng.random() < augment.mixup:
+        boxed = overlaid(rng, boxed, _drawn(rng, augment, reading, reading.another(rng)))
+    image, hidden = erased(rng, photometric(rng, boxed.image, augment), augment)
     rows = boxed.rows
     if hidden is not None and len(rows):
         rows = rows[box.inside(rows[:, 1:], hidden[None])[:, 0] <= COVERED]
@@ -35,13 +35,13 @@ def detect_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: 
     }
 
 
-def _drawn(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> Boxed:
+def _drawn(rng: Generator, augment: AugmentConfig, reading: Reading, index: int) -> Boxed:
     """The picture alone, moved, or with three others."""
-    if rng.random() < look.mosaic:
+    if rng.random() < augment.mosaic:
         numbers = [index] + [reading.another(rng) for _ in range(3)]
         tiles = [reading.take(rng, number, exact=False) for number in numbers]
         order = rng.permutation(4)
-        return mosaic(rng, look, [tiles[place] for place in order], reading.size)
-    moved = transformed_picture(rng, look, reading, index)
+        return mosaic(rng, augment, [tiles[place] for place in order], reading.size)
+    moved = transformed_picture(rng, augment, reading, index)
     rows, (height, width, _) = moved.shown.boxes, moved.image.shape
     return Boxed(moved.image, followed(rows, rows, moved.matrix, (height, width)))

@@ -74,7 +74,7 @@ Make = Callable[[Generator, AugmentConfig, Reading, int], dict[str, Tensor]]
 class Samples(Dataset[dict[str, Any]]):
     """The training samples of a labelled set, by (epoch, index).
 
-    found: the training part. card: size and resize rule. look: what is changed; `AugmentConfig()` leaves each picture
+    found: the training part. card: size and resize rule. augment: the changes; `AugmentConfig()` leaves each picture
     exactly as `preprocess.resize` makes it. epochs: how many there will be, for `AugmentConfig.closing`. channels,
     angle: of classifiers, see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by
     1 / sqrt(pictures of the same group) instead of each once. even: of a classifier, draw them so that all
@@ -89,7 +89,7 @@ class Samples(Dataset[dict[str, Any]]):
         self,
         found: LabelledSet,
         card: ModelCard,
-        look: AugmentConfig,
+        augment: AugmentConfig,
         seed: int = 0,
         *,
         epochs: int | None = None,
@@ -100,9 +100,9 @@ class Samples(Dataset[dict[str, Any]]):
         even: bool = False,
         cache: bool = False,
     ) -> None:
-        _check(found, card, look, seed)
+        _check(found, card, augment, seed)
         even = even and found.kind == "classify"
-        self.look, self.seed, self.epochs = look, seed, epochs
+        self.augment, self.seed, self.epochs = augment, seed, epochs
         self.odds = running_odds(found, balance, even) if balance or even else None
         self.pictures = ResizedPictures(found, card)
         classify = silhouette_sample if self.pictures.shapes else classify_sample
@@ -124,7 +124,7 @@ class Samples(Dataset[dict[str, Any]]):
         epoch, index = key
         reading = Reading(self.pictures, self.odds)
         rng = np.random.default_rng([self.seed, epoch, index])
-        sample = self._make(rng, self.look.at(epoch, self.epochs), reading, index % len(self))
+        sample = self._make(rng, self.augment.at(epoch, self.epochs), reading, index % len(self))
         return {**sample, SKIPPED: reading.skipped} if reading.skipped else sample
 
     def __getitems__(self, keys: Sequence[Key]) -> list[dict[str, Any]] | HandlensError:
@@ -235,18 +235,18 @@ class Batches:
             yield batch
 
 
-def _check(found: LabelledSet, card: ModelCard, look: AugmentConfig, seed: int) -> None:
+def _check(found: LabelledSet, card: ModelCard, augment: AugmentConfig, seed: int) -> None:
     if seed < 0:
         raise InputError(f"the seed must be 0 or more, got {seed}.")
     if not len(found):
         raise InputError(f"'{found.root}' has no pictures to train on.")
-    if found.kind != "detect" and (look.mosaic or look.mixup):
-        raise InputError(f"look: mosaic and mixup are for detectors; set both to 0 to train '{found.kind}'.")
+    if found.kind != "detect" and (augment.mosaic or augment.mixup):
+        raise InputError(f"augment: mosaic and mixup are for detectors; set both to 0 to train '{found.kind}'.")
     shapes = card.options.get("silhouette") == 1.0
-    idle = [name for name in (PICTURES if shapes else SHAPES) if getattr(look, name)]
+    idle = [name for name in (PICTURES if shapes else SHAPES) if getattr(augment, name)]
     if idle:
         whose = "nothing to the shape of a hand, which is all this net sees" if shapes else "something to shapes only"
-        raise InputError(f"look: '{idle[0]}' does {whose}; set it to 0 to train '{card.name}'.")
+        raise InputError(f"augment: '{idle[0]}' does {whose}; set it to 0 to train '{card.name}'.")
     for picture in found:
         if found.kind == "classify" and len(picture.labels) != 1:
             raise InputError(f"'{picture.path}' has {len(picture.labels)} labels; a classifier needs exactly one.")

@@ -28,7 +28,7 @@ class Boxed:
     rows: Floats
 
 
-def mosaic(rng: Generator, look: AugmentConfig, tiles: Sequence[Resized], size: tuple[int, int]) -> Boxed:
+def mosaic(rng: Generator, augment: AugmentConfig, tiles: Sequence[Resized], size: tuple[int, int]) -> Boxed:
     """Four pictures around one point, then moved together; each is mirrored by itself.
 
     The point is drawn in the middle half of a canvas twice as large as the output, (height, width) `size`, so that
@@ -39,7 +39,7 @@ def mosaic(rng: Generator, look: AugmentConfig, tiles: Sequence[Resized], size: 
     x, y = round(rng.uniform(0.5, 1.5) * width), round(rng.uniform(0.5, 1.5) * height)
     whole, seen = [], []
     for place, tile in enumerate(tiles):
-        image, rows = _mirrored(rng, look, tile)
+        image, rows = _mirrored(rng, augment, tile)
         high, wide = image.shape[:2]
         left, top = x - wide * (place % 2 == 0), y - high * (place < 2)
         x1, y1, x2, y2 = max(0, left), max(0, top), min(2 * width, left + wide), min(2 * height, top + high)
@@ -48,7 +48,7 @@ def mosaic(rng: Generator, look: AugmentConfig, tiles: Sequence[Resized], size: 
         whole.append(rows)
         seen.append(rows.copy())
         seen[-1][:, 1:] = rows[:, 1:].clip([x1, y1, x1, y1], [x2, y2, x2, y2])
-    matrix = draw_transform(rng, look, mirrors=False).matrix((width, height), size, (width / 2, height / 2))
+    matrix = draw_transform(rng, augment, mirrors=False).matrix((width, height), size, (width / 2, height / 2))
     image = warped(canvas, matrix, size, (PAD, PAD, PAD))
     return Boxed(image, followed(np.concatenate(whole), np.concatenate(seen), matrix, size))
 
@@ -85,13 +85,13 @@ def _padded(image: Image, height: int, width: int) -> Image:
     return canvas
 
 
-def _mirrored(rng: Generator, look: AugmentConfig, tile: Resized) -> tuple[Image, Floats]:
+def _mirrored(rng: Generator, augment: AugmentConfig, tile: Resized) -> tuple[Image, Floats]:
     """The picture without its grey, mirrored as drawn, and its rows in its own pixels; the rows are a copy."""
     image, rows, (x, y) = tile.inner, tile.boxes, tile.corner
     high, wide = image.shape[:2]
     rows[:, 1:] -= (x, y, x, y)
-    if rng.random() < look.flip:
+    if rng.random() < augment.flip:
         image, rows[:, [1, 3]] = image[:, ::-1], wide - rows[:, [3, 1]]
-    if rng.random() < look.upside:
+    if rng.random() < augment.upside:
         image, rows[:, [2, 4]] = image[::-1], high - rows[:, [4, 2]]
     return image, rows

@@ -220,19 +220,19 @@ class Transformed:
     matrix: Matrix
 
 
-def transformed_picture(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> Transformed:
-    """Take a picture and move it about its own middle as the look says, on a canvas of the same size.
+def transformed_picture(rng: Generator, augment: AugmentConfig, reading: Reading, index: int) -> Transformed:
+    """Take a picture and move it about its own middle as `augment` says, on a canvas of the same size.
 
     Where nothing moves, the image is exactly the canvas. Raises as `Reading.take` does.
     """
-    move = draw_transform(rng, look)
+    move = draw_transform(rng, augment)
     shown = reading.take(rng, index, exact=move.still)
     if move.still:
         return Transformed(shown, shown.canvas, np.eye(3))
     inner, (x, y), (height, width, _) = shown.inner, shown.corner, shown.canvas.shape
     centre = (x + inner.shape[1] / 2, y + inner.shape[0] / 2)
     matrix = move.matrix(centre, (height, width), centre)
-    image = warped(inner, matrix @ shifted(x, y), (height, width), fill_colour(inner, look))
+    image = warped(inner, matrix @ shifted(x, y), (height, width), fill_colour(inner, augment))
     return Transformed(shown, image, matrix)
 
 

@@ -16,16 +16,16 @@ from handlens.train.loader.pictures import Reading, Resized, transformed_picture
 from handlens.types import IGNORE, Image, Ints
 
 
-def segment_sample(rng: Generator, look: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
+def segment_sample(rng: Generator, augment: AugmentConfig, reading: Reading, index: int) -> dict[str, Tensor]:
     """One sample: {"image": (3, h, w) uint8, "mask": (h, w) uint8 with the class of each pixel, 255 = ignore}.
 
     Outside the picture and under a painted rectangle the mask is 255. It is sampled once, from the source's own pixels.
     """
-    moved = transformed_picture(rng, look, reading, index)
+    moved = transformed_picture(rng, augment, reading, index)
     shown, (height, width, _) = moved.shown, moved.image.shape
     scale = np.diag([shown.geometry.scale_x, shown.geometry.scale_y, 1.0])
     mask = warped_mask(_known(shown, reading), moved.matrix @ shifted(*shown.corner) @ scale, (height, width))
-    image, hidden = erased(rng, photometric(rng, moved.image, look), look)
+    image, hidden = erased(rng, photometric(rng, moved.image, augment), augment)
     if hidden is not None:
         x1, y1, x2, y2 = hidden.astype(int)
         mask[y1:y2, x1:x2] = IGNORE

@@ -27,7 +27,7 @@ FINEST = 1.5
 
 def silhouette_sample(
     rng: Generator,
-    look: AugmentConfig,
+    augment: AugmentConfig,
     reading: Reading,
     index: int,
     channels: int = 1,
@@ -36,19 +36,19 @@ def silhouette_sample(
 ) -> dict[str, Tensor]:
     """One sample as `classify_sample` makes them, of the one shape of a silhouette.
 
-    Where the look asks for nothing it is exactly what inference shows the net. Raises as `Reading.take` does.
+    Where `augment` asks for nothing it is exactly what inference shows the net. Raises as `Reading.take` does.
     """
-    move, size = draw_transform(rng, look), reading.size
+    move, size = draw_transform(rng, augment), reading.size
     matrix = np.eye(3)
-    if move.still and not any(getattr(look, name) for name in SHAPES):
+    if move.still and not any(getattr(augment, name) for name in SHAPES):
         shown = reading.take(rng, index)
         shape = find_shape(shown.labelled.image())
     else:
         shown = reading.take(rng, index, exact=False)
-        upright = distorted(rng, shown.canvas, look)
+        upright = distorted(rng, shown.canvas, augment)
         height, width = upright.shape
-        matrix = move.matrix((width / 2, height / 2), (height, width), (0, 0)) @ _stretch(rng, look)
-        fine = _fineness(rng, look, shown.canvas, size)
+        matrix = move.matrix((width / 2, height / 2), (height, width), (0, 0)) @ _stretch(rng, augment)
+        fine = _fineness(rng, augment, shown.canvas, size)
         shape = _moved(upright, np.diag([fine, fine, 1.0]) @ matrix)
     view = seen(shape if shape is not None else _whole(shown.canvas), size)
     label, direction = truth_after(shown.labelled, matrix, ring)
@@ -64,17 +64,17 @@ def _moved(mask: Image, matrix: Matrix) -> Shape | None:
     return find_shape(warped(mask, shifted(2 - x1, 2 - y1) @ matrix, size, (0, 0, 0)))
 
 
-def _stretch(rng: Generator, look: AugmentConfig) -> Matrix:
+def _stretch(rng: Generator, augment: AugmentConfig) -> Matrix:
     """Wider and shorter, or narrower and longer."""
-    factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(look.stretch)))
+    factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(augment.stretch)))
     return np.diag([factor, 1 / factor, 1.0])
 
 
-def _fineness(rng: Generator, look: AugmentConfig, mask: Image, size: tuple[int, int]) -> float:
+def _fineness(rng: Generator, augment: AugmentConfig, mask: Image, size: tuple[int, int]) -> float:
     """The factor to the size at which the shape is drawn, so that its outline has as many steps as a picture's."""
-    if not look.coarse:
+    if not augment.coarse:
         return 1.0
-    least, most = 1 / (1 + look.coarse), FINEST
+    least, most = 1 / (1 + augment.coarse), FINEST
     drawn = float(np.exp(rng.uniform(np.log(least), np.log(most))))
     return drawn * max(size) / int(max(mask.shape))
 
