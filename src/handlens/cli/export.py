@@ -36,7 +36,7 @@ def export(
     Weights trained elsewhere come along: Darknet's .weights with --net FILE.cfg and --names FILE.names, and YOLOv5 of
     release 5.0 as plain tensors with --net yolov5m. With --out FILE.weights a YOLOv3 goes back to Darknet.
 
-    "combined" writes a mask model and a gesture model as one file: from a picture to the sign of its largest hand.
+    "combined" writes a mask model and a gesture model as one file: from a picture to the sign of each hand.
     """
     ending = Path(out).suffix.lower()
     if run.lower() == _COMBINED and not Path(run).exists():

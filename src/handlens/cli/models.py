@@ -140,7 +140,7 @@ def _hands(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
     """What a combined model looks at."""
     if made_of:
         return f"each hand that '{made_of['segment']}' marks, shown to '{made_of['gesture']}' without its forearm"
-    return "the largest hand that its own mask marks, without the forearm"
+    return "the hands that its own mask marks, without their forearms"
 
 
 def _view(card: "ModelCard", made_of: "Mapping[str, str]") -> str:

@@ -1,10 +1,11 @@
 """Masks with the signs of their hands <-> Hands; it must not know whether one file or two models gave them.
 
-Canonical arrays: "mask" (n, classes, h, w) probabilities, as of a mask model; then for the k largest hands of each
-picture, the largest first, "found" (n, k) whether there is one, "box" (n, k, 4) in network pixels, "probabilities"
-(n, k, names), and "angle" (n, k, 2) where the model tells it. Where there is no hand, all but the mask is 0. Arrays
-without the side k tell of the largest hand alone. The card's option "hand" is the number of the class of hands in the
-mask, "sure" the least mean probability of one.
+Canonical arrays: "mask" (n, classes, h, w) probabilities, as of a mask model, and "found" (n,) bool, whether a picture
+has a hand; then for the k hands of all pictures, those of one picture after another and the largest first, "picture"
+(k,) the number of its picture, "box" (k, 4) in network pixels, "probabilities" (k, names), "angle" (k, 2) where the
+model tells it, and "hand" (k, h, w) its mask, 1 and 0, where it is known at the size of the map. A model without
+"picture", as version 0.1 wrote them, has one row for each picture, of the largest hand or of zeros. The card's option
+"hand" is the number of the class of hands in the mask, "sure" the least mean probability of one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,11 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.kinds import classify
-from handlens.kinds.base import expect, stacked
-from handlens.kinds.hand_crop import Crop, find_crops
+from handlens.kinds.base import expect
+from handlens.kinds.hand_crop import Crop, box_of, find_crops
 from handlens.kinds.segment import above_zero, encode
 from handlens.preprocess import Geometry
+from handlens.silhouette import Shape
 from handlens.types import Floats, Hand, Label, Mask
 
 HAND = "hand"
@@ -39,21 +41,25 @@ class Combined:
     ) -> tuple[tuple[Hand, ...], ...]:
         """Return the hands of each picture, each with its sign, angle and mask; () where there is none."""
         maps = expect("mask", outputs["mask"], (len(geometries), None, None, None))
-        flat = outputs["found"].ndim == 1  # of the largest hand alone
-        found = outputs["found"][:, None] if flat else expect("found", outputs["found"], (len(geometries), None))
+        older = "picture" not in outputs
+        owner = np.flatnonzero(outputs["found"]) if older else outputs["picture"]
         told = {name: outputs[name] for name in ("probabilities", "angle") if name in outputs}
-        answers = []
+        answers: list[tuple[Hand, ...]] = []
         for row, way in enumerate(geometries):
-            crops = crops_of(maps[row], card)[: int(np.count_nonzero(found[row]))]
-            said = {name: (a[row : row + 1] if flat else a[row])[: len(crops)] for name, a in told.items()}
-            answers.append(hands_of(crops, classify.decode(said, card), maps[row], card, way) if crops else ())
+            own = owner == row
+            said = {name: array[row : row + 1] if older else array[own] for name, array in told.items()}
+            if not own.any():
+                answers.append(())
+                continue
+            crops = _crops_told(outputs["hand"][own]) if "hand" in outputs else crops_of(maps[row], card)[: own.sum()]
+            answers.append(hands_of(crops, classify.decode(said, card), maps[row], card, way))
         return tuple(answers)
 
     def encode(
         self, answers: Sequence[Sequence[Hand]], card: ModelCard, geometries: Sequence[Geometry]
     ) -> dict[str, Floats]:
         """Return the arrays of pictures that became tensors of one size; each hand needs its mask."""
-        number, most = int(card.options[HAND]), max(map(len, answers), default=0)
+        number = int(card.options[HAND])
         names = tuple(f"{HAND}" if n == number else f"other{n}" for n in range(max(2, number + 1)))
         masks, rows = [], []
         for hands, way in zip(answers, geometries, strict=True):
@@ -63,22 +69,23 @@ class Combined:
                 if mask is not None:
                     classes[mask > 0] = number
             masks.append(encode(Mask(classes, names), way)["probabilities"])
-            labels = [replace(hand.gesture, angle=hand.angle) for hand in hands]
             boxes = np.array([hand.xyxy for hand in hands], np.float32).reshape(-1, 4)
-            told = classify.encode(labels, card.names, card.calibration)
-            told |= {"box": way.to_network(boxes), "found": np.ones(len(hands), np.float32)}
-            told.setdefault("angle", np.zeros((len(hands), 2), np.float32))
-            rows.append({name: _padded(array, most)[None] for name, array in told.items()})
-        outputs = {"mask": np.concatenate(masks), **stacked(rows)}
-        if not outputs["angle"].any():
-            del outputs["angle"]
-        return outputs
+            rows.append(way.to_network(boxes))
+        labels = [replace(hand.gesture, angle=hand.angle) for hands in answers for hand in hands]
+        counts = [len(hands) for hands in answers]
+        return {
+            "mask": np.concatenate(masks),
+            "found": np.array([bool(count) for count in counts]),
+            "picture": np.repeat(np.arange(len(answers)), counts),
+            "box": np.concatenate(rows),
+            **classify.encode(labels, card.names, card.calibration),
+        }
 
 
-def _padded(array: Floats, rows: int) -> Floats:
-    full = np.zeros((rows, *array.shape[1:]), np.float32)
-    full[: len(array)] = array
-    return full
+def _crops_told(masks: Floats) -> tuple[Crop, ...]:
+    """Return the hands whose masks (k, h, w) a model told."""
+    pixels = [np.where(mask > 0, 255, 0).astype(np.uint8) for mask in masks]
+    return tuple(Crop(Shape(mask, box_of(mask)), int(np.count_nonzero(mask))) for mask in pixels)
 
 
 def crops_of(maps: Floats, card: ModelCard) -> tuple[Crop, ...]:

@@ -79,9 +79,13 @@ def _without_forearm(mask: Image) -> Shape:
     limit = np.float32(REACH) * radius
     near = _far(mask.shape, x, y) <= limit * limit
     kept = np.where(near & (mask > 0), 255, 0).astype(np.uint8)
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
-    return Shape(kept, box)
+    return Shape(kept, box_of(kept))
+
+
+def box_of(mask: Image) -> Floats:
+    """Return x1, y1, x2, y2 around what of a mask (h, w) is above 0."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def find_palm(mask: Image) -> tuple[int, int, np.float32]:

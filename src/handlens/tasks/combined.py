@@ -29,8 +29,8 @@ BLANK = Crop(Shape(np.zeros((1, 1), np.uint8), np.array([0, 0, 1, 1], np.float32
 class Composed:
     """A mask model and a gesture model, asked one after the other; final.
 
-    As a Runner it answers with what one exported file of both answers: the largest hand of each picture. card: that of
-    the file. parts: the two by their roles.
+    As a Runner it answers with what one exported file of both answers: all hands of each picture. card: that of the
+    file. parts: the two by their roles.
 
     Raises:
         InputError: models that do not fit together.
@@ -41,26 +41,25 @@ class Composed:
         self.card = combined_card(parts["segment"].card, parts["gesture"].card)
 
     def run(self, batch: Floats) -> Outputs:
-        """Return the arrays of a batch (n, 3, h, w): "mask" (n, classes, h', w') probabilities, "box" (n, 4) pixels of
-        the batch, "probabilities" (n, names), "angle" (n, 2) if the gesture model tells it, and "found" (n,) bool.
+        """Return the arrays of a batch (n, 3, h, w) with k hands in all, those of one picture after another.
 
-        Where nothing is found, all but the mask is 0.
+        "mask" (n, classes, h', w') probabilities, "found" (n,) bool, whether a picture has a hand; and for each hand,
+        the largest of a picture first: "picture" (k,) int64, the number of its picture, "box" (k, 4) pixels of the
+        batch, "probabilities" (k, names), "angle" (k, 2) if the gesture model tells it, "hand" (k, h', w'), 0 and 1.
         """
         maps = self.maps(batch)
-        hands = [crops_of(one, self.card)[:1] for one in maps]
-        found = np.array([bool(crops) for crops in hands])
-        largest = [crop for crops in hands for crop in crops]
+        hands = [crops_of(one, self.card) for one in maps]
+        crops = [crop for some in hands for crop in some]
         scale = np.array(batch.shape[:1:-1], np.float32) / np.array(maps.shape[:1:-1], np.float32)
-        box = np.zeros((len(batch), 4), np.float32)
-        box[found] = np.reshape([crop.shape.box * np.tile(scale, 2) for crop in largest], (-1, 4))
-        answer = {"mask": maps, "box": box, "found": found}
-        told = self.judge(largest or [BLANK])
-        for name in ("probabilities", "angle"):
-            if name in told:
-                rows = np.zeros((len(batch), told[name].shape[1]), np.float32)
-                rows[found] = told[name][: found.sum()]
-                answer[name] = rows
-        return answer
+        told = self.judge(crops or [BLANK])
+        return {
+            "mask": maps,
+            "found": np.array([bool(some) for some in hands]),
+            "picture": np.repeat(np.arange(len(hands), dtype=np.int64), [len(some) for some in hands]),
+            "box": np.reshape([crop.shape.box * np.tile(scale, 2) for crop in crops], (-1, 4)).astype(np.float32),
+            **{name: told[name][: len(crops)] for name in ("probabilities", "angle") if name in told},
+            "hand": np.reshape([crop.shape.mask > 0 for crop in crops], (-1, *maps.shape[2:])).astype(np.float32),
+        }
 
     def maps(self, batch: Floats) -> Floats:
         """Return the probabilities of the mask model for a batch, (n, classes, h', w')."""

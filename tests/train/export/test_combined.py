@@ -16,7 +16,7 @@ from handlens.kinds.hand_crop import find_crops
 from handlens.offline import import_onnxruntime
 from handlens.predictor import Predictor, load
 from handlens.preprocess import prepare
-from handlens.runner import OnnxRunner
+from handlens.runner import FakeRunner, OnnxRunner
 from handlens.silhouette import seen
 from handlens.tasks.combined import Composed
 from handlens.train.export.combined import TOLERANCE, compare, export_combined, part_file
@@ -34,7 +34,11 @@ PICTURES = {
     "all hand": np.full((96, 128, 3), (230, 20, 20), np.uint8),
     "specks": hand_picture(240, 320, (40, 40, 3), (100, 100, 3), fingers=()),
     "two of one size": hand_picture(240, 320, (80, 120, 20), (240, 120, 20), fingers=()),
+    "three hands and specks": cv2.circle(
+        hand_picture(240, 320, (50, 90, 14), (160, 150, 20), (270, 90, 17)), (160, 20), 3, (230, 20, 20), -1
+    ),
 }
+HANDS = dict(zip(PICTURES, (1, 0, 2, 1, 1, 0, 0, 2, 3), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +55,19 @@ def batch(card, names) -> np.ndarray:
 
 
 def worst(ours, theirs) -> float:
-    return max(float(np.abs(ours[name].astype(float) - theirs[name].astype(float)).max()) for name in theirs)
+    return max(float(np.abs(ours[name].astype(float) - theirs[name].astype(float)).max(initial=0)) for name in theirs)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2, 5, 8])
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
 def test_batches_of_any_size_are_answered_as_by_the_parts(made, count):
     file, composed = made
     names = list(PICTURES)
     for first in range(0, len(names), count):
         x = batch(composed.card, names[first : first + count])
         ours, theirs = OnnxRunner(file).run(x), composed.run(x)
-        assert set(ours) == set(theirs) == {"mask", "box", "probabilities", "angle", "found"}
+        assert set(ours) == set(theirs) == {"mask", "found", "picture", "box", "probabilities", "angle", "hand"}
+        assert {name: value.shape for name, value in ours.items()} == {n: value.shape for n, value in theirs.items()}
         assert worst(ours, theirs) <= 1e-5
 
 
@@ -71,24 +76,44 @@ def test_each_picture_of_a_batch_is_answered_as_it_is_alone(made):
     together = runner.run(batch(card, PICTURES))
     for number, name in enumerate(PICTURES):
         alone = runner.run(batch(card, [name]))
-        assert worst(alone, {key: value[number : number + 1] for key, value in together.items()}) <= 1e-5
+        own = together["picture"] == number
+        rows = {key: value[number : number + 1] for key, value in together.items() if key in ("mask", "found")}
+        rows |= {key: value[own] for key, value in together.items() if key in ("box", "probabilities", "angle", "hand")}
+        assert {key: alone[key].shape for key in rows} == {key: value.shape for key, value in rows.items()}
+        assert not alone["picture"].any()
+        assert worst(alone, rows) <= 1e-5
     found = dict(zip(PICTURES, together["found"].tolist(), strict=True))
     assert [name for name, there in found.items() if not there] == ["none", "all hand", "specks"]
-    for number in np.flatnonzero(~together["found"]):
-        assert not any(together[name][number].any() for name in ("box", "probabilities", "angle"))
+    assert np.bincount(together["picture"], minlength=len(PICTURES)).tolist() == list(HANDS.values())
 
 
-def test_the_file_tells_of_the_largest_hand_as_the_parts_do(made):
+def test_the_file_tells_of_all_hands_as_the_parts_do(made):
     file, composed = made
     whole, alone = Predictor(composed, composed.parts), load(file)
     for name, image in PICTURES.items():
-        hands, (*one,) = whole.predict(Frame(image)).value, alone.predict(Frame(image)).value
-        assert len(one) == min(1, len(hands)), name
-        for ours, theirs in zip(one, hands, strict=False):
+        hands, told = whole.predict(Frame(image)).value, alone.predict(Frame(image)).value
+        assert len(told) == len(hands) == HANDS[name], name
+        for ours, theirs in zip(told, hands, strict=True):
             np.testing.assert_allclose(ours.xyxy, theirs.xyxy, atol=1e-3)
             assert ours.gesture.name == theirs.gesture.name
             assert ours.gesture.score == pytest.approx(theirs.gesture.score, abs=1e-3)
             assert ours.angle == pytest.approx(theirs.angle, abs=0.1)
+            np.testing.assert_array_equal(ours.mask, theirs.mask)
+
+
+def test_a_file_of_the_older_form_tells_of_the_largest_hand(made):
+    composed = made[1]
+    for name, image in PICTURES.items():
+        hands = Predictor(composed, composed.parts).predict(Frame(image)).value
+        told = composed.run(prepare(image, composed.card)[0])
+        largest = {key: told[key][:1] for key in ("box", "probabilities", "angle")}
+        if not HANDS[name]:
+            largest = {key: np.zeros((1, *told[key].shape[1:]), np.float32) for key in largest}
+        old = FakeRunner(composed.card, {"mask": told["mask"], "found": told["found"], **largest})
+        one = Predictor(old).predict(Frame(image)).value
+        assert len(one) == min(1, HANDS[name])
+        for ours, theirs in zip(one, hands, strict=False):
+            assert (ours.gesture.scores, ours.angle) == (theirs.gesture.scores, theirs.angle)
             np.testing.assert_array_equal(ours.mask, theirs.mask)
 
 
@@ -110,39 +135,30 @@ def wild_maps(rng, height, width):
 @pytest.mark.slow
 @pytest.mark.parametrize("sure", [0.0, 0.75])
 def test_any_mask_is_cropped_to_the_same_pixels(sure):
-    from onnx import TensorProto, helper
+    from handlens.train.export.crop_graph import crop_hands, crop_inputs
 
-    from handlens.train.export.crop_graph import OPSET, crop_layer
-    from handlens.train.export.onnx_ops import Steps, Value
-
-    steps = Steps()
-    cropped = crop_layer(steps, Value("maps", steps), 1, (64, 48), sure)
-    told = [("views", cropped.views, TensorProto.FLOAT), ("box", cropped.box, TensorProto.FLOAT)]
-    for name, value, _ in [*told, ("found", cropped.found, TensorProto.BOOL)]:
-        steps.called(value, name)
-    info = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        steps.nodes,
-        "crop",
-        [info("maps", TensorProto.FLOAT, ("n", "c", "h", "w"))],
-        [*(info(name, kind, None) for name, _, kind in told), info("found", TensorProto.BOOL, None)],
-        list(steps.constants.values()),
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    model = onnx.inliner.inline_local_functions(crop_hands.to_model_proto())
+    model.ir_version = 8
     session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    rng, several, unsure = np.random.default_rng(0), 0, 0
-    for _ in range(40):
+    given = [onnx.numpy_helper.to_array(tensor) for tensor in crop_inputs(1, (64, 48), sure)]
+    names = [value.name for value in session.get_inputs()]
+    rng, several, unsure, empty = np.random.default_rng(0), 0, 0, 0
+    for turn in range(40):
         height, width = rng.integers(4, 90, 2)
-        maps = np.stack([wild_maps(rng, height, width) for _ in range(4)])
-        views, boxes, found = session.run(None, {"maps": maps})
-        for number, one in enumerate(maps):
-            crops = find_crops(one, 1, sure)
-            several += len(crops) > 1
-            unsure += len(crops) < len(find_crops(one, 1))
-            assert bool(found[number]) == bool(crops)
-            if crops:
-                assert boxes[number].tolist() == crops[0].shape.box.tolist()
-                assert np.abs(views[number, 0] - seen(crops[0].shape, (64, 48))[..., 0]).max() <= 1
+        maps = np.stack([wild_maps(rng, height, width) for _ in range(1 + turn % 4)])
+        views, boxes, masks, pictures, count, found = session.run(None, dict(zip(names, [maps, *given], strict=True)))
+        crops = [find_crops(one, 1, sure) for one in maps]
+        assert found.tolist() == [bool(some) for some in crops]
+        assert pictures[: count[0]].tolist() == [number for number, some in enumerate(crops) for _ in some]
+        assert len(views) == len(boxes) == max(1, count[0])
+        for number, crop in enumerate(crop for some in crops for crop in some):
+            assert boxes[number].tolist() == crop.shape.box.tolist()
+            assert (masks[number, 0] == (crop.shape.mask > 0)).all()
+            assert np.abs(views[number, 0] - seen(crop.shape, (64, 48))[..., 0]).max() <= 1
+        several += sum(len(some) > 1 for some in crops)
+        unsure += sum(len(some) < len(find_crops(one, 1)) for some, one in zip(crops, maps, strict=True))
+        empty += not count[0]
+    assert empty
     assert several > 10
     assert (unsure > 10) == (sure > 0)
 
@@ -151,10 +167,11 @@ class TestFiles:
     def test_it_has_standard_operators_alone_and_a_free_number_of_pictures(self, made):
         model = onnx.load(made[0])
         onnx.checker.check_model(model, full_check=True)
-        assert [(found.domain, found.version) for found in model.opset_import] == [("", 17)]
+        assert [(found.domain, found.version) for found in model.opset_import] == [("", 18)]
         assert {node.domain for node in model.graph.node} == {""}
         assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
-        assert [output.name for output in model.graph.output] == ["mask", "box", "probabilities", "angle", "found"]
+        names = ["mask", "found", "picture", "box", "probabilities", "angle", "hand"]
+        assert [output.name for output in model.graph.output] == names
 
     def test_the_card_comes_back(self, made):
         file, composed = made
@@ -166,7 +183,7 @@ class TestFiles:
         file = export_combined(
             mask_model(tmp_path / "seg.onnx", names=("background", "hand")), sign, tmp_path / "b.onnx"
         )
-        assert list(OnnxRunner(file).outputs) == ["mask", "box", "probabilities", "found"]
+        assert list(OnnxRunner(file).outputs) == ["mask", "found", "picture", "box", "probabilities", "hand"]
         (hand,) = load(file).predict(Frame(PICTURES["forearm"])).value
         assert hand.angle is None
 
@@ -199,9 +216,7 @@ class TestFiles:
         np.testing.assert_allclose(hand.xyxy[:2], [columns.min(), rows.min()], atol=16)
 
     def test_what_answers_otherwise_is_refused_and_leaves_no_file(self, tmp_path, monkeypatch):
-        from handlens.train.export import crop_graph as crop_layer
-
-        monkeypatch.setattr(crop_layer, "REACH", 1.5)
+        monkeypatch.setattr("handlens.kinds.hand_crop.REACH", 1.5)
         parts = mask_model(tmp_path / "seg.onnx"), sign_model(tmp_path / "sign.onnx")
         with pytest.raises(ModelError, match=r"differ from those of its parts by .* in 'box'; at most 0\.001"):
             export_combined(*parts, tmp_path / "both.onnx")
@@ -231,7 +246,7 @@ class TestVerb:
         assert run(["export", "Combined", "--out", "my/both.onnx", "--segment", "seg.onnx", "--gesture", "run"]) == 0
         assert capsys.readouterr().out.startswith("my/both.onnx (")
         assert run(["models", "my/both.onnx"]) == 0
-        assert "the largest hand that its own mask marks" in capsys.readouterr().out
+        assert "the hands that its own mask marks" in capsys.readouterr().out
         (parts / "set" / "one").mkdir(parents=True)
         (parts / "set" / "two").mkdir(parents=True)
         for name, image in (("one/a", PICTURES["one hand"]), ("two/b", PICTURES["none"])):

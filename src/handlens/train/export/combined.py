@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, compose, helper, inliner, version_converter
+from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
+from onnxscript import OnnxFunction
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
@@ -21,9 +23,16 @@ from handlens.kinds.combined import HAND, SURE
 from handlens.offline import import_onnxruntime
 from handlens.runner import FakeRunner, OnnxRunner
 from handlens.tasks.combined import Composed
-from handlens.train.export.crop_graph import OPSET, crop_layer
+from handlens.train.export.crop_graph import (
+    OPSET,
+    crop_hands,
+    crop_inputs,
+    place_boxes,
+    show_views,
+    take_hands,
+    take_masks,
+)
 from handlens.train.export.onnx_file import write_checked
-from handlens.train.export.onnx_ops import Steps, Value
 from handlens.types import Floats
 from handlens.weights import resolve
 
@@ -74,7 +83,9 @@ def compare(ours: dict[str, Floats], theirs: dict[str, Floats]) -> None:
     for name, wanted in theirs.items():
         got = ours[name]
         same = got.shape == wanted.shape
-        worst = float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max()) if same else float("inf")
+        worst = (
+            float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max(initial=0)) if same else float("inf")
+        )
         if not worst <= TOLERANCE:  # so that NaN is refused too
             raise ModelError(
                 f"the joined file's answers differ from those of its parts by {worst:.2g} in '{name}'; at most"
@@ -118,7 +129,7 @@ def _hands(height: int, width: int, hands: Sequence[tuple[float, float, float]])
 NEWEST = 20
 """Operators of later sets are not known to every runtime that runs the rest of handlens."""
 IR = 8
-"""The version of the file itself, which goes with opset 17."""
+"""The version of the file itself, which goes with opset 18."""
 
 
 def part_file(given: str) -> Path:
@@ -201,64 +212,81 @@ def _joined(
     segment: onnx.ModelProto, gesture: onnx.ModelProto, seen: ModelCard, card: ModelCard, opset: int
 ) -> onnx.ModelProto:
     """Both models as one graph. seen: the card of the gesture model; card: that of both together."""
-    first, last = (_renamed(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture)))
-    steps = Steps("crop/", opset)
-    image = Value("image", steps)
-    steps.called(image, first.graph.input[0].name)
-    begin = len(steps.nodes)
-    maps = Value("segment/probabilities", steps)
-    steps.called(maps, "mask")
-    cropped = crop_layer(steps, maps, int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
-    scale = 1.0 / np.asarray(seen.std, np.float32)
-    offset = -np.asarray(seen.mean, np.float32) * scale
-    channels = cropped.views * scale.reshape(1, 3, 1, 1) + offset.reshape(1, 3, 1, 1)
-    steps.called(channels, last.graph.input[0].name)
-    end = len(steps.nodes)
-    steps.called(cropped.found, "found")
-    column = cropped.found.reshape([-1, 1])
-    steps.called(steps.add("Where", column, cropped.box * _ratio(steps, image, maps), 0.0), "box")
+    first, last = (
+        compose.add_prefix(model, f"{role}/") for role, model in (("segment", segment), ("gesture", gesture))
+    )
+    scale = (1.0 / np.asarray(seen.std, np.float32)).reshape(1, 3, 1, 1)
+    offset = -np.asarray(seen.mean, np.float32).reshape(1, 3, 1, 1) * scale
+    crop = crop_inputs(int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
+    shown = [numpy_helper.from_array(scale, "shown/scale"), numpy_helper.from_array(offset, "shown/offset")]
     outputs = {value.name: value for value in last.graph.output}
     told = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
-    for name in told:
-        steps.called(steps.add("Where", column, Value(f"gesture/{name}", steps), 0.0), name)
-    nodes = [*steps.nodes[:begin], *first.graph.node, *steps.nodes[begin:end], *last.graph.node, *steps.nodes[end:]]
+    cropped = ["views", "boxes", "masks", "pictures", "count"]
+    nodes = [
+        helper.make_node("Identity", ["image"], [first.graph.input[0].name]),
+        *first.graph.node,
+        helper.make_node("Identity", ["segment/probabilities"], ["mask"]),
+        _call(
+            crop_hands, ["mask", *(tensor.name for tensor in crop)], [*(f"crop/{name}" for name in cropped), "found"]
+        ),
+        _call(show_views, ["crop/views", "shown/scale", "shown/offset"], [last.graph.input[0].name]),
+        *last.graph.node,
+        _call(place_boxes, ["crop/boxes", "crop/count", "image", "mask"], ["box"]),
+        *(_call(take_hands, [f"gesture/{name}", "crop/count"], [name]) for name in told),
+        _call(take_hands, ["crop/pictures", "crop/count"], ["picture"]),
+        _call(take_masks, ["crop/masks", "crop/count"], ["hand"]),
+    ]
+    maps = next(value for value in first.graph.output if value.name == "segment/probabilities")
     graph = helper.make_graph(
         nodes,
         "combined",
-        [_value("image", first.graph.input[0])],
+        [_value("image", first.graph.input[0], "n")],
         [
-            _value("mask", next(value for value in first.graph.output if value.name == maps.name)),
-            helper.make_tensor_value_info("box", TensorProto.FLOAT, ("n", 4)),
-            *(_value(name, outputs[f"gesture/{name}"]) for name in told),
+            _value("mask", maps, "n"),
             helper.make_tensor_value_info("found", TensorProto.BOOL, ("n",)),
+            helper.make_tensor_value_info("picture", TensorProto.INT64, ("hands",)),
+            helper.make_tensor_value_info("box", TensorProto.FLOAT, ("hands", 4)),
+            *(_value(name, outputs[f"gesture/{name}"], "hands") for name in told),
+            helper.make_tensor_value_info("hand", TensorProto.FLOAT, ("hands", "map_h", "map_w")),
         ],
-        [*first.graph.initializer, *last.graph.initializer, *steps.constants.values()],
+        [*first.graph.initializer, *last.graph.initializer, *crop, *shown],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="handlens")
-    model.ir_version = max(IR, segment.ir_version, gesture.ir_version)
+    return _inlined(graph, opset, max(IR, segment.ir_version, gesture.ir_version))
+
+
+def _call(function: OnnxFunction[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.NodeProto:
+    """A node that calls a function of onnxscript."""
+    return helper.make_node(function.name, inputs, outputs, domain=function.opset.domain)
+
+
+def _inlined(graph: onnx.GraphProto, opset: int, ir_version: int) -> onnx.ModelProto:
+    """The model of a graph, the functions that it calls put in their places: only operators of ONNX are left."""
+    functions = {
+        function.name: function
+        for given in (crop_hands, show_views, place_boxes, take_hands, take_masks)
+        for function in (given.to_function_proto(), *given.to_model_proto().functions)  # type: ignore[no-untyped-call]
+    }
+    for function in functions.values():  # these operators have the same form in all of these versions
+        for found in function.opset_import:
+            found.version = opset if found.domain == "" else found.version
+    domains = {found.domain for function in functions.values() for found in function.opset_import} - {""}
+    imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in sorted(domains))]
+    model = helper.make_model(graph, opset_imports=imports, producer_name="handlens", functions=functions.values())
+    model = inliner.inline_local_functions(model)
+    del model.opset_import[1:]
+    model.ir_version = ir_version
     onnx.checker.check_model(model)
     return model
 
 
-def _renamed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
-    return compose.add_prefix(model, prefix)
-
-
-def _value(name: str, like: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
-    """An input or output of that name with the sides of another, the first of them free."""
+def _value(name: str, like: onnx.ValueInfoProto, rows: str) -> onnx.ValueInfoProto:
+    """An input or output of that name with the sides of another, the first of them free and called `rows`."""
     value = onnx.ValueInfoProto()
     value.CopyFrom(like)
     value.name = name
     value.type.tensor_type.shape.dim[0].Clear()
-    value.type.tensor_type.shape.dim[0].dim_param = "n"
+    value.type.tensor_type.shape.dim[0].dim_param = rows
     return value
-
-
-def _ratio(steps: Steps, image: Value, maps: Value) -> Value:
-    """Pixels of the image to one of the map, (4,): across, down, across, down."""
-    order = np.array([3, 2, 3, 2])
-    sides = [steps.add("Gather", steps.add("Shape", of), order, axis=0).as_float() for of in (image, maps)]
-    return sides[0] / sides[1]
 
 
 def _seeing(classes: int, opset: int) -> onnx.ModelProto:

@@ -1,191 +1,249 @@
 """The steps of `handlens.kinds.hand_crop` and `handlens.silhouette.seen` as standard ONNX operators, for any batch.
 
-Every number is made by the same operations in the same order, so that both agree to the pixel. It knows no models.
+Every number is made by the same operations in the same order, so that both agree to the pixel. The functions are
+written in onnxscript: Python that is translated to operators and never run as it stands.
 """
+
+# mypy: ignore-errors
+# onnxscript's own operators on its values are known to its translator alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnxscript import BOOL, FLOAT, INT64, script
+from onnxscript import opset18 as op
 
 from handlens.kinds.hand_crop import LEVELS, REACH, SOLID
 from handlens.silhouette import LEAST, VIEW, places
-from handlens.train.export.onnx_ops import Steps, Value
 
-OPSET = 17
-RING = [1, 1, 1, 1]
-STEPS = 4  # cheap beside a leap
-
-
-@dataclass(frozen=True, eq=False)
-class Cropped:
-    """The largest hand of each picture. views: (n, 1, *size), 0 to 255; box: (n, 4), pixels of the map; found: (n,)."""
-
-    views: Value
-    box: Value
-    found: Value
+OPSET = 18
+"""Operators of this version have the same form up to opset 20."""
+_WIDEST = 3e38
+FLOATS, INTS = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64  # for the operator Cast
 
 
-def crop_layer(steps: Steps, maps: Value, hand: int, size: tuple[int, int], sure: float = 0.0) -> Cropped:
-    """Add the steps from maps (n, classes, h, w) to the view of the largest hand of each picture.
+def crop_inputs(hand: int, size: tuple[int, int], sure: float) -> list[onnx.TensorProto]:
+    """Return what `crop_hands` takes beside the maps, in its order.
 
-    hand: the number of its class. size: (height, width) of the views. sure: the least mean probability of a hand.
+    Args:
+        hand: the number of the class that is cropped.
+        size: (height, width) of the views.
+        sure: the least mean probability of a hand.
     """
-    likeliest = steps.add("ArgMax", maps, axis=1, keepdims=1)
-    levels = steps.add("Round", steps.add("Gather", maps, [hand], axis=1) * np.float32(LEVELS))
-    ring = [0, 0, 1, 1, 0, 0, 1, 1]  # of ground around it
-    white, levels = (steps.add("Pad", value, ring) for value in (likeliest.equals(hand).as_float(), levels))
-    grid = _Grid(steps, white)
-    blob, area = _largest(grid, white, levels, sure)
-    whole = grid.box(blob)
-    spans = whole.wide.equals(grid.wide) | whole.high.equals(grid.high)
-    bar = spans & (area >= whole.wide * whole.high * np.float32(SOLID))
-    least = grid.wide * grid.high * np.float32(LEAST)
-    found = (area >= least) & steps.add("Not", bar)
-    near = _without_forearm(grid, blob)
-    box = grid.box(near)
-    views = _view(grid, near, box, size)
-    edges = steps.add("Concat", box.x1, box.y1, box.x1 + box.wide, box.y1 + box.high, axis=3)
-    return Cropped(views, edges.reshape([-1, 4]), found.reshape([-1]))
+    named = {
+        "hand": np.array([hand], np.int64),
+        "sure": np.float32(sure * LEVELS),
+        "down": np.asarray(places(size[0]), np.float32),
+        "across": np.asarray(places(size[1]), np.float32),
+    }
+    return [numpy_helper.from_array(np.asarray(value), f"crop/{name}") for name, value in named.items()]
 
 
-@dataclass(frozen=True, eq=False)
-class _Box:
-    """The box of a mask, each side (n, 1, 1, 1)."""
+@script(default_opset=op)
+def number_blobs(mask: FLOAT[...]) -> FLOAT[...]:
+    """Give each pixel of a mask the number of the last pixel of its blob (8-connected), and 0 elsewhere.
 
-    x1: Value
-    y1: Value
-    wide: Value
-    high: Value
-
-
-class _Grid:
-    """The places of the pixels of a padded map: x (1, 1, 1, w), y (1, 1, h, 1), counted without the ring."""
-
-    def __init__(self, steps: Steps, padded: Value) -> None:
-        self.steps = steps
-        self.shape = steps.add("Shape", padded)
-        self.rows, self.columns = (steps.add("Gather", self.shape, axis, axis=0) for axis in (2, 3))
-        self.y = (steps.add("Range", 0, self.rows, 1).as_float() - 1.0).reshape([1, 1, -1, 1])
-        self.x = (steps.add("Range", 0, self.columns, 1).as_float() - 1.0).reshape([1, 1, 1, -1])
-        self.high, self.wide = self.rows.as_float() - 2.0, self.columns.as_float() - 2.0
-        count = steps.add("Slice", self.shape, [0], [1])
-        self.zeros = steps.add("Expand", 0.0, steps.add("Concat", count, [1], axis=0))  # (n, 1)
-
-    def numbers(self) -> Value:
-        """The number of each pixel from 1, row by row, (1, 1, h, w)."""
-        return (self.y + 1.0) * self.columns.as_float() + (self.x + 2.0)
-
-    def flat(self, value: Value) -> Value:
-        """(n, 1, h, w) as (n, h w)."""
-        return value.reshape([0, -1])
-
-    def box(self, mask: Value) -> _Box:
-        """The box of the pixels of a mask (n, 1, h, w) that are above 0."""
-        columns, rows, add = mask.most(2) > 0.0, mask.most(3) > 0.0, self.steps.add
-        x1 = add("Where", columns, self.x, self.wide).least(3)
-        y1 = add("Where", rows, self.y, self.high).least(2)
-        x2 = add("Where", columns, self.x + 1.0, 0.0).most(3)
-        y2 = add("Where", rows, self.y + 1.0, 0.0).most(2)
-        return _Box(x1, y1, x2 - x1, y2 - y1)
-
-    def far(self, x: Value, y: Value) -> Value:
-        """The square of the distance of each pixel to a point, (n, 1, h, w)."""
-        across, down = self.x - x, self.y - y
-        return across * across + down * down
-
-
-def _labels(grid: _Grid, mask: Value) -> Value:
-    """For each pixel of a mask the number of the last pixel of its blob (8-connected), elsewhere 0.
-
-    In each turn a pixel takes the highest number within some steps, and then the number that the pixel of that number
+    In each turn a pixel takes the highest number within four steps, and then the number that the pixel of that number
     has; so numbers leap, and blobs need 5 to 30 turns, where steps alone would take hundreds.
     """
-
-    def turn(steps: Steps, now: list[Value]) -> tuple[Value, list[Value]]:
-        near = now[0]
-        for _ in range(STEPS):
-            near = steps.add("MaxPool", near, kernel_shape=[3, 3], pads=RING) * mask
-        flat = near.reshape([0, -1])
-        table = steps.add("Concat", grid.zeros, flat, axis=1)  # number 0 is no pixel
-        after = steps.add("GatherElements", table, flat.as_int(), axis=1).reshape(grid.shape)
-        return steps.add("ReduceMax", after - now[0], keepdims=0) > 0.0, [after]
-
-    return grid.steps.repeat([grid.numbers() * mask], turn)[0]
-
-
-def _largest(grid: _Grid, white: Value, levels: Value, sure: float) -> tuple[Value, Value]:
-    """The largest sure blob, (n, 1, h, w), and its area, (n, 1, 1, 1), 0 where none is; of two of one size the one that
-    ends first."""
-    labels, add = _labels(grid, white), grid.steps.add
-    flat, pixels = grid.flat(labels), grid.flat(white)
-    none = add("Concat", grid.zeros, pixels * 0.0, axis=1)
-    areas, sums = (
-        add("ScatterElements", none, flat.as_int(), values, axis=1, reduction="add")
-        for values in (pixels, pixels * grid.flat(levels))
-    )
-    areas = areas * (sums >= areas * np.float32(sure * LEVELS)).as_float()
-    best = add("ArgMax", areas, axis=1, keepdims=1).as_float().reshape([-1, 1, 1, 1])
-    return labels.equals(best).as_float() * white, areas.most(1).reshape([-1, 1, 1, 1])
+    shape = op.Shape(mask)
+    rows, columns = op.Shape(mask, start=2, end=3), op.Shape(mask, start=3, end=4)
+    pixels = op.Cast(op.Range(1, op.Squeeze(rows * columns) + 1, 1), to=FLOATS)
+    zeros = op.Expand(0.0, op.Concat(op.Shape(mask, start=0, end=1), [1], axis=0))
+    now = op.Reshape(pixels, op.Concat([1, 1], rows, columns, axis=0)) * mask
+    more = op.ReduceMax(mask, keepdims=0) > 0.0
+    while more:
+        near = op.MaxPool(now, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
+        near = op.MaxPool(near, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
+        near = op.MaxPool(near, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
+        near = op.MaxPool(near, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
+        flat = op.Reshape(near, [0, -1])
+        table = op.Concat(zeros, flat, axis=1)  # the number 0 is no pixel
+        after = op.Reshape(op.GatherElements(table, op.Cast(flat, to=INTS), axis=1), shape)
+        more = op.ReduceMax(after - now, keepdims=0) > 0.0
+        now = after
+    return now
 
 
-def _without_forearm(grid: _Grid, blob: Value) -> Value:
-    """What of a blob lies within reach of its palm."""
-    x, y, radius = _palm(grid, blob)
-    limit = radius * np.float32(REACH)
-    return (grid.far(x, y) <= limit * limit).as_float() * blob
+@script(default_opset=op)
+def find_box(mask: FLOAT[...]) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...], FLOAT[...]]:
+    """Return x1, y1, x2, y2, each (n, 1, 1, 1), around the pixels of a mask with a ring of one pixel around it."""
+    rows, columns = op.Shape(mask, start=2, end=3), op.Shape(mask, start=3, end=4)
+    y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
+    x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, 1, -1])
+    across, down = op.ReduceMax(mask, [2]) > 0.0, op.ReduceMax(mask, [3]) > 0.0
+    x1 = op.ReduceMin(op.Where(across, x, op.Cast(columns, to=FLOATS)), [3])
+    y1 = op.ReduceMin(op.Where(down, y, op.Cast(rows, to=FLOATS)), [2])
+    x2 = op.ReduceMax(op.Where(across, x + 1.0, 0.0), [3])
+    y2 = op.ReduceMax(op.Where(down, y + 1.0, 0.0), [2])
+    return x1, y1, x2, y2
 
 
-def _palm(grid: _Grid, blob: Value) -> tuple[Value, Value, Value]:
-    """The middle of the largest octagon in a blob without its holes, and its radius, each (n, 1, 1, 1)."""
-    add = grid.steps.add
-    ground = _labels(grid, 1.0 - blob)
-    outside = add("Slice", ground, [0, 0], [1, 1], [2, 3])  # the ring is ground, and all of it is one blob
-    filled = 1.0 - ground.equals(outside).as_float()
-
-    def turn(steps: Steps, now: list[Value]) -> tuple[Value, list[Value]]:
-        gone, depth = now
-        square = steps.add("MaxPool", gone, kernel_shape=[3, 3], pads=RING)
-        tall = steps.add("MaxPool", square, kernel_shape=[3, 1], pads=[1, 0, 1, 0])
-        wide = steps.add("MaxPool", square, kernel_shape=[1, 3], pads=[0, 1, 0, 1])
-        cross = steps.add("Max", tall, wide)
+@script(default_opset=op)
+def measure_depth(blob: FLOAT[...]) -> tuple[FLOAT[...], FLOAT[...]]:
+    """Return the blob without its holes, and how many layers come off each pixel until it goes."""
+    ground = number_blobs(1.0 - blob)
+    outside = op.Slice(ground, [0, 0], [1, 1], [2, 3])  # the ring is ground, and all of it is one blob
+    filled = 1.0 - op.Cast(ground == outside, to=FLOATS)
+    depth = filled
+    gone = 1.0 - filled
+    more = op.ReduceMax(filled, keepdims=0) > 0.0
+    while more:
+        square = op.MaxPool(gone, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        tall = op.MaxPool(square, kernel_shape=[3, 1], pads=[1, 0, 1, 0])
+        wide = op.MaxPool(square, kernel_shape=[1, 3], pads=[0, 1, 0, 1])
+        cross = op.Max(tall, wide)
         left = 1.0 - cross
-        return steps.add("ReduceMax", left, keepdims=0) > 0.0, [cross, depth + (1.0 - square) + left]
-
-    depth = grid.steps.repeat([1.0 - filled, filled], turn)[1]
-    radius = depth.most(2).most(3)
-    deepest = depth.equals(radius).as_float() * filled
-    number = add("Max", _sum(deepest), 1.0)
-    away = grid.far(_sum(deepest * grid.x) / number, _sum(deepest * grid.y) / number)
-    away = add("Where", deepest > 0.0, away, np.float32(3e38))
-    best = add("ArgMin", grid.flat(away), axis=1, keepdims=1).as_float().reshape([-1, 1, 1, 1]) + 1.0
-    here = grid.numbers().equals(best).as_float()
-    return _sum(here * grid.x), _sum(here * grid.y), radius
+        depth = depth + (1.0 - square) + left
+        more = op.ReduceMax(left, keepdims=0) > 0.0
+        gone = cross
+    return filled, depth
 
 
-def _sum(value: Value) -> Value:
-    """The sum over a picture, (n, 1, 1, 1)."""
-    return value.steps.add("ReduceSum", value, [1, 2, 3], keepdims=1)
+@script(default_opset=op)
+def cut_forearm(blob: FLOAT[...]) -> FLOAT[...]:
+    """Return what of a blob lies within reach of the middle of its palm, the largest octagon in it."""
+    rows, columns = op.Shape(blob, start=2, end=3), op.Shape(blob, start=3, end=4)
+    y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
+    x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, 1, -1])
+    filled, depth = measure_depth(blob)
+    radius = op.ReduceMax(depth, [2, 3])
+    deepest = op.Cast(depth == radius, to=FLOATS) * filled
+    number = op.Max(op.ReduceSum(deepest, [1, 2, 3]), 1.0)
+    dx = x - op.ReduceSum(deepest * x, [1, 2, 3]) / number
+    dy = y - op.ReduceSum(deepest * y, [1, 2, 3]) / number
+    away = op.Where(deepest > 0.0, dx * dx + dy * dy, _WIDEST)
+    best = op.ArgMin(op.Reshape(away, [0, -1]), axis=1, keepdims=1)
+    middle_y = best / columns
+    middle_x = best - middle_y * columns
+    across = x - (op.Reshape(op.Cast(middle_x, to=FLOATS), [-1, 1, 1, 1]) - 1.0)
+    down = y - (op.Reshape(op.Cast(middle_y, to=FLOATS), [-1, 1, 1, 1]) - 1.0)
+    limit = radius * REACH
+    near = across * across + down * down <= limit * limit
+    return op.Cast(near, to=FLOATS) * blob
 
 
-def _view(grid: _Grid, mask: Value, box: _Box, size: Sequence[int]) -> Value:
-    """What `silhouette.seen` shows of a mask, (n, 1, *size), 0 to 255."""
-    add = grid.steps.add
-    side = add("Max", box.wide, box.high) * np.float32(VIEW)
-    down = _weights(grid.y - box.y1, box.high, side, size[0])
-    across = _weights(add("Transpose", grid.x - box.x1, perm=[0, 1, 3, 2]), box.wide, side, size[1])
-    rows = add("Transpose", down, perm=[0, 1, 3, 2])
-    view = rows @ (mask * 255.0) @ across
-    return add("Clip", add("Round", view), 0.0, 255.0)
+@script(default_opset=op)
+def weigh(pixels: FLOAT[...], length: FLOAT[...], side: FLOAT[...], centres: FLOAT[...]) -> FLOAT[...]:
+    """`silhouette.weights` transposed, (n, 1, p, o); pixels are counted from the edge of the box."""
+    step = side / op.Cast(op.Shape(centres), to=FLOATS)
+    reach = op.Max(step, 1.0) / 2.0
+    apart = op.Abs((pixels + 0.5) - (length / 2.0 + side * op.Reshape(centres, [1, 1, 1, -1])))
+    return op.Clip(reach + 0.5 - apart, 0.0, 1.0) / (reach * 2.0)
 
 
-def _weights(pixels: Value, length: Value, side: Value, out: int) -> Value:
-    """`silhouette.weights` turned over, (n, 1, pixels, out); pixels: (n, 1, p, 1), counted from the edge of the box."""
-    add = pixels.steps.add
-    step = side / float(out)
-    reach = add("Max", step, 1.0) / 2.0
-    centres = length / 2.0 + side * places(out).reshape(1, 1, 1, -1)
-    apart = add("Abs", (pixels + 0.5) - centres)
-    return add("Clip", reach + 0.5 - apart, 0.0, 1.0) / (reach * 2.0)
+@script(default_opset=op)
+def view_masks(
+    mask: FLOAT[...],
+    x1: FLOAT[...],
+    y1: FLOAT[...],
+    x2: FLOAT[...],
+    y2: FLOAT[...],
+    down: FLOAT[...],
+    across: FLOAT[...],
+) -> FLOAT[...]:
+    """What `silhouette.seen` shows of masks (n, 1, h, w) with a ring around them: (n, 1, down, across), 0 to 255."""
+    rows, columns = op.Shape(mask, start=2, end=3), op.Shape(mask, start=3, end=4)
+    y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
+    x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
+    high, wide = y2 - y1, x2 - x1
+    side = op.Max(wide, high) * VIEW
+    by_row = op.Transpose(weigh(y - y1, high, side, down), perm=[0, 1, 3, 2])
+    view = op.MatMul(op.MatMul(by_row, mask * 255.0), weigh(x - x1, wide, side, across))
+    return op.Clip(op.Round(view), 0.0, 255.0)
+
+
+@script(default_opset=op)
+def find_hands(
+    white: FLOAT[...], levels: FLOAT[...], sure: FLOAT[...]
+) -> tuple[FLOAT[...], INT64[...], INT64[...], BOOL[...]]:
+    """Return the masks of the hands (k, 1, h, w) on masks with a ring, and of each the number of its picture.
+
+    The hands of a picture follow one another, the largest first; of two of one size, the one that ends first. Where
+    there is none on any picture, there is one mask without a pixel, and the number of hands (1,) is 0.
+    """
+    labels = number_blobs(white)
+    flat = op.Cast(op.Reshape(labels, [0, -1]), to=INTS)
+    pixels = op.Reshape(white, [0, -1])
+    none = op.Pad(pixels * 0.0, [0, 1, 0, 0])  # the number 0 is no blob
+    areas = op.ScatterElements(none, flat, pixels, axis=1, reduction="add")
+    sums = op.ScatterElements(none, flat, pixels * op.Reshape(levels, [0, -1]), axis=1, reduction="add")
+    rows, columns = op.Shape(white, start=2, end=3), op.Shape(white, start=3, end=4)
+    high, wide = op.Cast(rows, to=FLOATS) - 2.0, op.Cast(columns, to=FLOATS) - 2.0
+    large = op.And(areas >= high * wide * LEAST, areas > 0.0)
+    areas = op.Where(op.And(large, sums >= areas * sure), areas, 0.0)
+
+    best = op.Reshape(op.ArgMax(areas, axis=1, keepdims=1), [-1, 1, 1, 1])
+    largest = op.Cast(labels == op.Cast(best, to=FLOATS), to=FLOATS) * white
+    x1, y1, x2, y2 = find_box(largest)
+    spans = op.Or((x2 - x1) == wide, (y2 - y1) == high)
+    most = op.ReduceMax(areas, [1])
+    bar = op.And(op.Reshape(spans, [-1, 1]), most >= op.Reshape((x2 - x1) * (y2 - y1) * SOLID, [-1, 1]))
+    found = op.And(most > 0.0, op.Not(bar))
+
+    places_of = op.Shape(areas, start=1, end=2)
+    index = op.Reshape(op.NonZero(op.Reshape(op.And(areas > 0.0, found), [-1])), [-1])
+    picture = index / places_of
+    area = op.Cast(op.Gather(op.Reshape(areas, [-1]), index), to=INTS)
+    count = op.Shape(index)
+    _ranks, order = op.TopK(picture * places_of - area, count, axis=0, largest=0, sorted=1)
+    index = op.Gather(index, order)
+    spare = op.Slice([0], [0], op.Max(1 - count, [0]))  # nets and loops take no batch of nothing
+    index = op.Concat(index, spare, axis=0)
+    picture = index / places_of
+    number = op.Reshape(op.Cast(index - picture * places_of, to=FLOATS), [-1, 1, 1, 1])
+    blobs = op.Cast(op.Gather(labels, picture) == number, to=FLOATS) * op.Gather(white, picture)
+    return blobs, picture, count, op.Reshape(found, [-1])
+
+
+@script(default_opset=op)
+def crop_hands(
+    maps: FLOAT[...],
+    hand: INT64[...],
+    sure: FLOAT[...],
+    down: FLOAT[...],
+    across: FLOAT[...],
+) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...], INT64[...], INT64[...], BOOL[...]]:
+    """Return from maps (n, classes, h, w) the hands of all pictures, k of them or one that is blank.
+
+    views (k, 1, down, across), 0 to 255; boxes (k, 4), pixels of the map; masks (k, 1, h, w), 0 and 1; the number of
+    the picture of each (k,); how many there are (1,), which may be 0; whether there is one on each picture (n,).
+    """
+    levels = op.Round(op.Gather(maps, hand, axis=1) * LEVELS)
+    white = op.Cast(op.ArgMax(maps, axis=1, keepdims=1) == hand, to=FLOATS)
+    ring = op.Constant(value_ints=[0, 0, 1, 1, 0, 0, 1, 1])  # of ground around it
+    blobs, picture, count, found = find_hands(op.Pad(white, ring), op.Pad(levels, ring), sure)
+    kept = cut_forearm(blobs)
+    x1, y1, x2, y2 = find_box(kept)
+    views = view_masks(kept, x1, y1, x2, y2, down, across)
+    boxes = op.Reshape(op.Concat(x1, y1, x2, y2, axis=3), [-1, 4])
+    masks = op.Slice(kept, [1, 1], [-1, -1], [2, 3])
+    return views, boxes, masks, picture, count, found
+
+
+@script(default_opset=op)
+def show_views(views: FLOAT[...], scale: FLOAT[...], offset: FLOAT[...]) -> FLOAT[...]:
+    """What the gesture model is shown: the views (k, 1, h, w) as three channels, normalized."""
+    return views * scale + offset
+
+
+@script(default_opset=op)
+def place_boxes(boxes: FLOAT[...], count: INT64[...], image: FLOAT[...], maps: FLOAT[...]) -> FLOAT[...]:
+    """The boxes (k, 4) of the hands that there are, from pixels of the map to pixels of the image."""
+    order = op.Constant(value_ints=[3, 2, 3, 2])
+    sides = op.Cast(op.Gather(op.Shape(image), order), to=FLOATS)
+    return op.Slice(boxes * (sides / op.Cast(op.Gather(op.Shape(maps), order), to=FLOATS)), [0], count)
+
+
+@script(default_opset=op)
+def take_hands(rows: FLOAT[...], count: INT64[...]) -> FLOAT[...]:
+    """The rows of the hands that there are: the blank one, which stands for none, is left out."""
+    return op.Slice(rows, [0], count)
+
+
+@script(default_opset=op)
+def take_masks(masks: FLOAT[...], count: INT64[...]) -> FLOAT[...]:
+    """The masks (k, h, w) of the hands that there are."""
+    return op.Squeeze(op.Slice(masks, [0], count), [1])
