@@ -1,7 +1,7 @@
 # make demo   sets up .venv with the light package and shows the main job on the clip that ships with it
 # make test   sets up .venv with the test tools and checks style, types, documents and behaviour
 # make quick  runs the tests that take under a minute together
-# make lint   checks style and the layers of the imports
+# make lint   checks style, and that imports keep to the layers
 # make types  checks types alone
 # make docs   builds the site of the documents into site/ and fails on a broken link
 # make bench  measures speed, memory and size on this machine
@@ -28,7 +28,7 @@ quick: $(VENV)/.test
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 types: $(VENV)/.test
 	$(PY) -m mypy

@@ -18,17 +18,6 @@ OPTIONAL = {"matplotlib", "pycocotools", "requests"}  # the extra "data": asked 
 HEAVY = {"numpy", "cv2", "av", "onnxruntime", "typer", "rich", "torch"}
 
 
-def imported(file: Path) -> set[str]:
-    """The names of all modules that a file imports, at its top or inside a function."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return names
-
-
 def imported_at_the_top(file: Path) -> set[str]:
     """The names of the modules that are imported as soon as the file is."""
     body = [node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -47,18 +36,9 @@ def loaded_after(code: str, *arguments: str) -> set[str]:
     return {name.split(".")[0] for name in json.loads(run.stdout.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("file", LIGHT, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_no_light_file_imports_what_only_training_has(file):
-    tops = {name.split(".")[0] for name in imported(file)}
-    assert not tops & TRAINING_ONLY
-    assert not {name.split(".")[0] for name in imported_at_the_top(file)} & OPTIONAL
-    if file.relative_to(PACKAGE).parts[0] != "cli":  # its verbs may ask for training when it is there
-        assert not {name for name in imported(file) if name.startswith("handlens.train")}
-
-
-@pytest.mark.parametrize("module", ["train.augment.offline", "train.fewshot.run", "synth.dataset"])
-def test_what_says_that_it_needs_no_torch_loads_none(module):
-    assert not loaded_after(f"import handlens.{module}") & {"torch", "torchvision", "lightning"}
+def test_what_only_an_extra_brings_is_imported_inside_functions():
+    found = {file: {name.split(".")[0] for name in imported_at_the_top(file)} & OPTIONAL for file in LIGHT}
+    assert {file: names for file, names in found.items() if names} == {}
 
 
 def test_the_front_door_loads_nothing_heavy():
