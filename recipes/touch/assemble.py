@@ -33,9 +33,9 @@ from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.types import Detections, Frame
 from recipes.shared.source_data import read_rgb, read_rows
 from recipes.ship import put
-from recipes.touch.common import averaged_state
+from recipes.touch.common import MEAN, STD, averaged_state
 from recipes.touch.train_contact import auc
-from recipes.touch.train_detector import MEAN, STD, finder_card
+from recipes.touch.train_detector import finder_card
 
 DATA = (
     "touch: webcam people, sign-dictionary clips and natural photographs, labelled by eye (public repositories)",

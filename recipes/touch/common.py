@@ -13,9 +13,12 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from handlens.train.checkpoints import LAST, read_checkpoint
 from handlens.train.config import Plan
+from handlens.train.inputs import network_input
 from handlens.train.precision import Batch, Loss
 from handlens.train.trainer import fit
 
+MEAN, STD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
+"""Of the cards of both nets."""
 EPOCH = 10_000
 """Samples between two checks; the samples are made on the fly, so there is no natural end of an epoch."""
 
@@ -38,8 +41,8 @@ def options(description: str, samples: int) -> argparse.ArgumentParser:
 
 
 def images(batch: Batch) -> Tensor:
-    """The batch's pictures as the nets want them: (n, 3, h, w) float, (x - 127.5) / 64, channels last."""
-    return ((batch["image"].float() - 127.5) / 64.0).contiguous(memory_format=torch.channels_last)
+    """The batch's pictures as the nets want them: (n, 3, h, w) float, channels last."""
+    return network_input(batch["image"], MEAN, STD)
 
 
 def teach(

@@ -38,7 +38,7 @@ from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
 from recipes.ship import put
 from recipes.touch.assemble import PRIOR, scores
 from recipes.touch.cache import is_left_out
-from recipes.touch.train import Store, plain
+from recipes.touch.train import MEAN, STD, Store, plain
 
 OUTPUTS = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
 FLOATING = ("stem", "maps", "attend")
@@ -58,7 +58,7 @@ def plain_card(version: str, size: int) -> ModelCard:
     """The card before calibration."""
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(size, size),
-        resize="stretch", mean=(127.5,) * 3, std=(127.5,) * 3, thresholds={"touch": 0.5, "score": 0.5},
+        resize="stretch", mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5},
         parts={"detector": "facehand"}, version=version, data=DATA, licence=LICENCE,
         options={"max_faces": 6, "crop_scale": 2.0, "second_look": 1.6, "prior": PRIOR},
     )  # fmt: skip

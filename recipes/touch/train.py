@@ -27,11 +27,14 @@ from torch.nn import functional as fn
 
 from handlens.evaluate.binary import roc_auc
 from handlens.train.augment.photometric import light_and_lens
+from handlens.train.inputs import network_input
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
 from handlens.types import IGNORE
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN
 
+MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
+"""Of the card."""
 SPAN = 2.0
 MIX = {
     "touch": 0.38, "overlap_no_touch": 0.23, "no_touch": 0.22, "portrait": 0.04, "object_at_mouth": 0.065,
@@ -188,8 +191,7 @@ def batch_of(samples: list[dict[str, NDArray[Any]]]) -> dict[str, Tensor]:
 
 def inputs(images: Tensor) -> Tensor:
     """(n, h, w, 3) uint8 -> (n, 3, h, w) with mean and std 0.5, channels last."""
-    x = (images.permute(0, 3, 1, 2).float() - 127.5) / 127.5
-    return x.contiguous(memory_format=torch.channels_last)
+    return network_input(images.permute(0, 3, 1, 2), MEAN, STD)
 
 
 def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:

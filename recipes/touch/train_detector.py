@@ -20,12 +20,11 @@ from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import read_cutouts
-from recipes.touch.common import images, options, teach
+from recipes.touch.common import MEAN, STD, images, options, teach
 from recipes.touch.detector_data import FaceHandSamples, Picture, read_pictures
 
 LONGEST = 320
 NAMES = ("face", "hand")
-MEAN, STD = (127.5, 127.5, 127.5), (64.0, 64.0, 64.0)
 
 
 def loss(net: nn.Module, batch: Batch) -> dict[str, Tensor]:

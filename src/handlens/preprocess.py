@@ -77,10 +77,18 @@ def resize(image: Image, card: ModelCard) -> tuple[Image, Geometry]:
     return resized, Geometry(inner_w / width, inner_h / height, pad_x, pad_y, width, height, net_w, net_h)
 
 
+def normalisation(mean: Sequence[float], std: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return (scale, offset), (3,) each: a network sees pixel * scale + offset, which is (pixel - mean) / std.
+
+    Whoever makes the input of a network, in numpy or in torch, takes these numbers.
+    """
+    scale = 1.0 / np.asarray(std, np.float32)
+    return scale, -np.asarray(mean, np.float32) * scale
+
+
 def to_tensor(images: Sequence[Image], card: ModelCard) -> Floats:
     """Return (n, 3, h, w) float32, contiguous and normalised as the card says, of n pictures (h, w, 3) of one size."""
-    scale = 1.0 / np.asarray(card.std, np.float32)
-    offset = -np.asarray(card.mean, np.float32) * scale
+    scale, offset = normalisation(card.mean, card.std)
     batch = np.empty((len(images), 3, *images[0].shape[:2]), np.float32)
     for tensor, image in zip(batch, images, strict=True):
         for channel in range(3):

@@ -18,6 +18,7 @@ from handlens.errors import InputError
 from handlens.train.config import Settings
 from handlens.train.defaults import NetDefaults, check_task, defaults_of
 from handlens.train.export.graphs import OVER, LayeredGraph, canonical_graph
+from handlens.train.inputs import network_input
 from handlens.train.nets import catalog
 from handlens.train.nets.contact import ContactMaps
 from handlens.train.nets.hand_encoder import RawMaps
@@ -131,11 +132,7 @@ class Experiment:
 
     def inputs(self, batch: Batch) -> Tensor:
         """The batch's pictures as the net wants them: (n, c, h, w) float32, normalised, channels last."""
-        image = batch["image"]
-        mean, std = (torch.tensor(v, device=image.device).view(1, 3, 1, 1) for v in (self.card.mean, self.card.std))
-        x = (image.float() - mean) / std
-        x = x.mean(1, keepdim=True) if self.channels == 1 else x
-        return x.contiguous(memory_format=torch.channels_last)
+        return network_input(batch["image"], self.card.mean, self.card.std, self.channels)
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The parts of the loss, "loss" among them."""

@@ -21,6 +21,7 @@ from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
 from handlens.kinds.combined import HAND, SURE
 from handlens.offline import import_onnxruntime
+from handlens.preprocess import normalisation
 from handlens.runner import FakeRunner, OnnxRunner
 from handlens.tasks.combined import Composed
 from handlens.train.export.crop_graph import (
@@ -101,8 +102,8 @@ def _pictures(card: ModelCard) -> Iterator[Floats]:
         ground = np.stack([cv2.blur(one, (9, 9)) for one in ground])
         skin = np.array([205, 150, 125], np.float32) + rng.normal(0, 6, ground.shape).astype(np.float32)
         images = np.where(shapes[..., None] > 0, skin, ground)
-        mean, std = np.asarray(card.mean, np.float32), np.asarray(card.std, np.float32)
-        yield np.ascontiguousarray(((images - mean) / std).transpose(0, 3, 1, 2), np.float32)
+        scale, offset = normalisation(card.mean, card.std)
+        yield np.ascontiguousarray((images * scale + offset).transpose(0, 3, 1, 2), np.float32)
 
 
 def _shapes(height: int, width: int) -> Iterator[NDArray[np.uint8]]:
