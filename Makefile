@@ -33,7 +33,7 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(PY) -m mypy
 
-docs: $(VENV)/.test
+docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir site
 
 bench: $(VENV)/.light
@@ -53,9 +53,13 @@ $(VENV)/.light: $(VENV)/.python pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.python pyproject.toml
+	$(PIP) --editable '.[docs]'
+	@touch $(VENV)/.light $@
+
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	$(PIP) --editable '.[train,test,docs]'
-	@touch $(VENV)/.light $@
+	@touch $(VENV)/.light $(VENV)/.docs $@
 
 clean:
 	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
