@@ -19,7 +19,7 @@ from rich.progress import track
 from handlens.data.new_folder import new_folder
 from handlens.predictor import load
 from handlens.runner import Runner
-from recipes.segment.auto_label import asked, judged, seconded, single
+from recipes.segment.auto_label import asked, hand_mask, seconded, single
 from recipes.segment.build_set import HAND, NAMES, OVER, for_validation
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.segment.portraits import FACE, U8, is_late, outlined, picture_of
@@ -51,7 +51,7 @@ def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> 
         image = read_rgb(data / file)
         picture = picture_of(table, file, image)
         maps = seconded(asked(runner, image, picture.faces), touch, image, picture.faces)
-        mask = judged(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
+        mask = hand_mask(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
         yield Marked(image, mask, copies)
 
 

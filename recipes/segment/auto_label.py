@@ -56,7 +56,7 @@ def seconded(maps: Floats, touch: Predictor, image: U8, faces: Floats) -> Floats
     return np.asarray(out, np.float32)
 
 
-def judged(maps: Floats, boxes: Floats, known: U8, label: str) -> U8:
+def hand_mask(maps: Floats, boxes: Floats, known: U8, label: str) -> U8:
     """The mask of a picture of which a segmenter says `maps` (4, H, W).
 
     boxes: (n, 4) hands marked by the source, if it marked any. known: marks from the faces' outlines. label: as in

@@ -100,8 +100,8 @@ def boxes_of(result: Result) -> tuple[Box, ...]:
             for xyxy, score in zip(value.blobs(name).xyxy, value.blobs(name).score, strict=True)
         )
     if isinstance(value, Label):
-        return (_judged(value, (0.0, 0.0, float(result.width), float(result.height))),)
-    return tuple(_judged(hand.gesture, _corners(hand.xyxy), hand) for hand in value)
+        return (_label_box(value, (0.0, 0.0, float(result.width), float(result.height))),)
+    return tuple(_label_box(hand.gesture, _corners(hand.xyxy), hand) for hand in value)
 
 
 def _detection(found: Detections, row: int, name: str) -> Box:
@@ -117,7 +117,7 @@ def _detection(found: Detections, row: int, name: str) -> Box:
     )
 
 
-def _judged(label: Label, xyxy: tuple[float, float, float, float], hand: Hand | None = None) -> Box:
+def _label_box(label: Label, xyxy: tuple[float, float, float, float], hand: Hand | None = None) -> Box:
     angle = label.angle if hand is None or hand.angle is None else hand.angle
     return Box(label.name, label.score, xyxy, -1 if hand is None else hand.id, scores=label.scores, angle=angle)
 

@@ -1,6 +1,5 @@
 """The verb `predict`: pictures, folders, patterns, videos and addresses, one after the other, to their end."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -168,13 +167,13 @@ def conclude(summary: "Summary", model: str = "") -> int:
 
 def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[list[str]]:
     """Return what is to be opened together: neighbouring pictures as one, everything else on its own."""
-    from handlens.io.sources.base import is_picture
+    from handlens.io.sources.base import is_files, is_picture
     from handlens.io.sources.find import find_files
 
     jobs: list[list[str]] = []
     for text in sources:
         try:
-            paths = [text] if _is_live(text) else find_files(text, recursive, complain)
+            paths = find_files(text, recursive, complain) if is_files(text) else [text]
         except InputError as error:
             _report(error, summary)
             continue
@@ -184,12 +183,6 @@ def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[l
             else:
                 jobs.append([path])
     return jobs
-
-
-def _is_live(text: str) -> bool:
-    from handlens.io.sources.base import is_address
-
-    return is_address(text) or text.startswith("/dev/video") or (text.isdigit() and not os.path.exists(text))
 
 
 def _opened(job: Sequence[str], reading: "Reading", summary: "Summary") -> "Source | None":

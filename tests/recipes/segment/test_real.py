@@ -12,7 +12,7 @@ from handlens.card import ModelCard
 from handlens.runner import FakeRunner
 from handlens.types import IGNORE, Floats
 from recipes.segment.add_real import drawn, link, write
-from recipes.segment.auto_label import asked, judged, single
+from recipes.segment.auto_label import asked, hand_mask, single
 from recipes.segment.backgrounds import recoloured, texture
 from recipes.segment.build_set import HAND, OVER
 from recipes.segment.outlines import Outlined
@@ -34,27 +34,27 @@ def _maps(hand: float, at: tuple[slice, slice], size: int = 60) -> Floats:
 def test_what_the_segmenter_is_sure_of_is_marked_and_the_rest_is_not_known() -> None:
     known = np.zeros((60, 60), np.uint8)
     at = (slice(10, 30), slice(10, 30))
-    assert judged(_maps(0.9, at), NONE, known, "touch")[20, 20] == HAND
-    assert judged(_maps(0.9, at), NONE, known, "touch")[50, 50] == 0
-    assert judged(_maps(0.5, at), NONE, known, "touch")[20, 20] == IGNORE
+    assert hand_mask(_maps(0.9, at), NONE, known, "touch")[20, 20] == HAND
+    assert hand_mask(_maps(0.9, at), NONE, known, "touch")[50, 50] == 0
+    assert hand_mask(_maps(0.5, at), NONE, known, "touch")[20, 20] == IGNORE
 
 
 def test_a_hand_over_a_known_face_is_both_unless_the_label_denies_it() -> None:
     known = np.full((60, 60), FACE, np.uint8)
     maps = _maps(0.9, (slice(10, 30), slice(10, 30)))
-    assert judged(maps, NONE, known, "touch")[20, 20] == OVER
-    assert judged(maps, NONE, known, "no_touch")[20, 20] == IGNORE
-    assert judged(maps, NONE, known, "no_touch")[50, 50] == FACE
+    assert hand_mask(maps, NONE, known, "touch")[20, 20] == OVER
+    assert hand_mask(maps, NONE, known, "no_touch")[20, 20] == IGNORE
+    assert hand_mask(maps, NONE, known, "no_touch")[50, 50] == FACE
 
 
 def test_marked_boxes_decide_what_may_be_a_hand() -> None:
     known = np.zeros((60, 60), np.uint8)
     maps = _maps(0.9, (slice(5, 20), slice(5, 20)))
     far = np.array([[40, 40, 58, 58]], np.float32)
-    mask = judged(maps, far, known, "touch")
+    mask = hand_mask(maps, far, known, "touch")
     assert mask[10, 10] == IGNORE, "no box shares this blob"
     assert mask[50, 50] == IGNORE, "a hand is marked here, and none is seen"
-    assert judged(maps, np.array([[4, 4, 22, 22]], np.float32), known, "touch")[10, 10] == HAND
+    assert hand_mask(maps, np.array([[4, 4, 22, 22]], np.float32), known, "touch")[10, 10] == HAND
 
 
 def test_of_a_picture_with_one_hand_the_surest_blob_is_it() -> None:

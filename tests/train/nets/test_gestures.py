@@ -17,7 +17,7 @@ def test_counts_are_the_published_ones(build, side, classes, parameters):
     assert count(net) == parameters
     x = torch.rand(3, 1, side, side)
     assert net(x).shape == (3, classes)
-    torch.testing.assert_close(net(x), net.judged(net.features(x)))
+    torch.testing.assert_close(net(x), net.classified(net.features(x)))
 
 
 def test_any_number_of_classes():

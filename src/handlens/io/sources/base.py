@@ -1,5 +1,6 @@
 """What a source of frames is, and which text names a picture or an address; it must not open anything."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from handlens.types import Frame
 OnError = Callable[[HandlensError], None]
 """Told of each file that cannot be read and of a source that stopped; it may raise to end the run."""
 
+_CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,4})")
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -62,6 +64,17 @@ class Source(Protocol):
 def is_picture(name: str) -> bool:
     """Return whether a path ends like a picture."""
     return not is_address(name) and Path(name).suffix.lower() in ALL_PICTURE_ENDINGS
+
+
+def camera_number(name: str) -> int | None:
+    """Return the number of the camera that a text names ("0", "/dev/video0"), or None; a file of that name wins."""
+    camera = _CAMERA.fullmatch(name)
+    return int(camera[1]) if camera and (name.startswith("/dev/") or not os.path.exists(name)) else None
+
+
+def is_files(name: str) -> bool:
+    """Return whether a text names files: a path, a folder or a pattern, and no camera and no address."""
+    return camera_number(name) is None and not is_address(name)
 
 
 def is_address(name: str) -> bool:

@@ -1,14 +1,12 @@
 """What the user typed -> a Source of frames; it must not know models, results or sinks."""
 
 import math
-import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from handlens.errors import InputError
 from handlens.io.reading import Reading
-from handlens.io.sources.base import Source, is_address, is_picture
+from handlens.io.sources.base import Source, camera_number, is_address, is_picture
 from handlens.io.sources.find import find_files
 
 
@@ -31,12 +29,12 @@ def open_source(
     reading = reading or Reading()
     if every != 1:
         reading = replace(reading, every=every)
-    camera = re.fullmatch(r"(?:/dev/video)?([0-9]{1,4})", name)
-    if camera and (name.startswith("/dev/") or not os.path.exists(name)):
+    camera = camera_number(name)
+    if camera is not None:
         from handlens.io.sources.camera import open_camera
 
         _refuse_for_camera(reading)
-        return open_camera(int(camera[1]), reading, reconnect=reconnect)
+        return open_camera(camera, reading, reconnect=reconnect)
     if is_address(name):
         from handlens.io.sources.stream import open_stream
 

@@ -14,7 +14,7 @@ from handlens.errors import InputError
 class ProbabilityGraph(nn.Module):
     """A classifier's: logits, or logits and a direction (n, 2) -> probabilities (n, classes) and its unit vector.
 
-    A net that also has `features` and `judged`, its two halves, returns the features as well: an embedding (n, d), from
+    A net that also has `features` and `classified`, its two halves, returns the features as well: an embedding (n, d), from
     which new classes are learned. grey: the net takes pictures of one channel; it is given the mean of the three.
     """
 
@@ -34,7 +34,7 @@ class ProbabilityGraph(nn.Module):
             return _told(self.net(x))
         net: Any = self.net  # its two halves are no part of nn.Module
         embedding = net.features(x)
-        told = _told(net.judged(embedding))
+        told = _told(net.classified(embedding))
         return (told, embedding) if isinstance(told, Tensor) else (*told, embedding)
 
 

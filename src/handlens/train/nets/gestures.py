@@ -73,13 +73,13 @@ class GestureNet(nn.Module):
         answer: Tensor = self.attention(self.conv3(self.conv2(self.conv1(x)))).mean((2, 3))
         return answer
 
-    def judged(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def classified(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """What the net says of such features (n, widths[2])."""
         logits: Tensor = self.out(self.dense(features))
         return logits if self.direction is None else (logits, self.direction(features))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return self.judged(self.features(x))
+        return self.classified(self.features(x))
 
 
 def digits6(classes: int = 6, angle: bool = False) -> GestureNet:

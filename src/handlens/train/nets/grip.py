@@ -34,9 +34,9 @@ class Grip(Body):
         parts = (near.mean((2, 3)), near.amax((2, 3)), middle.mean((2, 3)), coarse.mean((2, 3)))
         return torch.as_tensor(self.norm(torch.cat(parts, dim=1)))
 
-    def judged(self, features: Tensor) -> Tensor:
+    def classified(self, features: Tensor) -> Tensor:
         """(n, 352) -> logits (n, classes)."""
         return torch.as_tensor(self.out(self.dropout(features)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.judged(self.features(x))
+        return self.classified(self.features(x))

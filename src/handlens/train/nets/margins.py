@@ -130,7 +130,7 @@ class Recogniser(nn.Module):
         """(n, 3, h, w) -> (n, embedding)."""
         return torch.as_tensor(self.backbone(x))
 
-    def judged(self, features: Tensor) -> Tensor:
+    def classified(self, features: Tensor) -> Tensor:
         """The logits of such features, without a margin."""
         return torch.as_tensor(self.head(features))
 

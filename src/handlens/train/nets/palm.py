@@ -48,10 +48,10 @@ class Palm(nn.Module):
         """(n, channels, h, w) -> (n, 192): the mean of the last map."""
         return torch.as_tensor(self.body(x).mean((2, 3)))
 
-    def judged(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def classified(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """What the net says of such features (n, 192)."""
         logits = self.out(self.dropout(features))
         return logits if self.direction is None else (logits, self.direction(features))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return self.judged(self.features(x))
+        return self.classified(self.features(x))
