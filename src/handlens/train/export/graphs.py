@@ -14,8 +14,8 @@ from handlens.errors import InputError
 class ProbabilityGraph(nn.Module):
     """A classifier's: logits, or logits and a direction (n, 2) -> probabilities (n, classes) and its unit vector.
 
-    A net that also has `features` and `classified`, its two halves, returns the features as well: an embedding (n, d), from
-    which new classes are learned. grey: the net takes pictures of one channel; it is given the mean of the three.
+    A net that also has `features` and `classified`, its two halves, returns the features as well: an embedding (n, d),
+    from which new classes are learned. grey: the net takes pictures of one channel; it is given the mean of the three.
     """
 
     def __init__(self, net: nn.Module, grey: bool = False) -> None:
