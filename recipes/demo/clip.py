@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +109,7 @@ def touches(seen: list[tuple[int, float, tuple[int, ...]]]) -> list[dict[str, ob
 
 def write_clip(folder: Path) -> None:
     """Writes demo.mp4 and demo.json into a folder, each under another name first."""
+    folder.mkdir(parents=True, exist_ok=True)
     movie, truth = folder / "demo.part.mp4", folder / "demo.part.json"
     seen = []
     with av.open(str(movie), "w", options={"movflags": "faststart"}) as box:
@@ -134,7 +135,12 @@ def write_clip(folder: Path) -> None:
     os.replace(truth, folder / "demo.json")
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the clip and its truth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(handlens.__file__).parent / "media")
-    write_clip(parser.parse_args().out)
+    write_clip(parser.parse_args(arguments).out)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from handlens.train.experiment import new_experiment
 from handlens.train.initial_weights import load_initial_weights
 from handlens.train.run import export_experiment
 from handlens.weights import SHIPPED, verify
+from recipes import average
 from recipes.ship import averaged, put, put_weights, shipped
 
 
@@ -53,6 +54,17 @@ def test_several_nets_become_their_mean_and_lose_their_calibration() -> None:
     torch.testing.assert_close(soup.net.out.weight.detach(), wanted)
     assert soup.card.calibration == {}
     assert averaged([second]) is second
+
+
+def test_the_mean_of_two_runs_is_a_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = experiment(1), experiment(2), experiment(3)
+    wanted = (first.net.out.weight + second.net.out.weight).detach() / 2
+    runs = {"one": first, "two": second}
+    monkeypatch.setattr("recipes.average.open_experiment", lambda run: runs[run.name])
+    average.main(["one", "two", "--out", str(tmp_path / "mean.safetensors")])
+    load_initial_weights(third.net, str(tmp_path / "mean.safetensors"))
+    torch.testing.assert_close(third.net.out.weight.detach(), wanted)
+    assert [file.name for file in tmp_path.iterdir()] == ["mean.safetensors"]
 
 
 def test_written_weights_are_a_beginning(tmp_path: Path) -> None:
