@@ -19,12 +19,10 @@ from handlens.train.config import Settings, merged, parse_set
 
 SCRIPTS = sorted(ROOT.glob("recipes/*/run.sh"))
 SHIPPED = {
-    "touch": "touch",
-    "hold": "hold",
-    "segment": "segment",
-    "digits": "signs",
-    "gestures": "signs",
-    "signs": "signs",
+    "touch": ("touch",),
+    "hold": ("hold",),
+    "segment": ("segment",),
+    "signs": ("digits", "gestures", "signs"),
 }
 
 
