@@ -3,6 +3,7 @@
 # make quick  runs the tests that take under a minute together
 # make lint   checks style, and that imports keep to the layers
 # make types  checks types alone
+# make coverage  runs the quick tests and fails where they reach less of the package than before
 # make docs   builds the site of the documents into site/ and fails on a broken link
 # make bench  measures speed, memory and size on this machine
 # make clean  removes what these made
@@ -13,7 +14,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick lint types docs bench clean help
+.PHONY: demo test quick coverage lint types docs bench clean help
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.light
@@ -24,6 +25,10 @@ test: lint types
 
 quick: $(VENV)/.test
 	$(PY) -m pytest -m "not slow"
+
+coverage: $(VENV)/.test
+	$(PY) -m coverage run -m pytest -m "not slow"
+	$(PY) -m coverage report
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
@@ -62,4 +67,4 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@touch $(VENV)/.light $(VENV)/.docs $@
 
 clean:
-	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache .coverage .import_linter_cache

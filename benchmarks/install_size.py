@@ -11,6 +11,7 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_MB, LIMIT_S, RUNS = 480, 0.25, 9
@@ -30,7 +31,7 @@ def largest(packages: Path, count: int = 6) -> dict[str, float]:
     return {name: round(sizes[name], 1) for name in sorted(sizes, key=lambda n: -sizes[n])[:count]}
 
 
-def measure(folder: Path) -> dict[str, object]:
+def measure(folder: Path) -> dict[str, Any]:
     """Install the package into a new environment in `folder` and measure it."""
     venv.create(folder, with_pip=True)
     python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from loader_speed import make_pictures
@@ -52,7 +53,8 @@ class Timed:
 def plain_loop(settings: Settings, names: list[str], batches: list[Batch], bf16: bool) -> float:
     """Seconds a step of what anybody would write: forward, loss, backward, step."""
     experiment = new_experiment(settings, names)
-    net, steps = experiment.net.train(), optimiser(experiment.net, settings.plan)
+    steps = optimiser(experiment.net, settings.plan)
+    net: Any = experiment.net.train()
     spent = []
     for batch in batches:
         began = time.perf_counter()
