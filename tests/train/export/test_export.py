@@ -134,6 +134,26 @@ def test_a_fitted_picture_may_have_any_sides(tmp_path: Path) -> None:
         assert_same(file, TorchRunner(graph, card), np.random.default_rng(3).random((2, 3, *sides), np.float32))
 
 
+@pytest.mark.slow
+def test_the_new_exporter_writes_the_same_answers_for_any_batch_and_sides(
+    tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Upsample(scale_factor=2))
+    graph, card = PixelGraph(net.eval()), card_of("segment", 16, 4, "fit")
+    names = ("probabilities",)
+    file = export(graph, card, torch.rand(1, 3, 16, 32), names, tmp_path / "made.onnx", dynamo=True)
+    for sides in ((1, 3, 32, 16), (3, 3, 64, 32)):
+        assert_same(file, TorchRunner(graph, card), np.random.default_rng(3).random(sides, np.float32))
+    model = onnx.load(file)
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.ir_version, [(found.domain, found.version) for found in model.opset_import]) == (8, [("", 18)])
+    assert declared_sides(file)["probabilities"] == ["n", 4, "probabilities_2", "probabilities_3"]
+    assert str(Path(__file__).parent).encode() not in file.read_bytes()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
+    assert capfd.readouterr() == ("", "")
+
+
 class Sorted(nn.Module):
     """A detector whose rows come in the order of scores that are all but equal."""
 

@@ -29,6 +29,10 @@ from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.fuse import Net
 
 OPSET = 17
+DYNAMO_OPSET = 18
+"""The lowest that torch's new exporter writes by itself; onnxruntime reads it from version 1.14 on."""
+IR = 8
+"""The version of the file itself, which goes with both."""
 TOLERANCE = 2e-3
 ROUNDED = 4096
 """Kernels with at least this many numbers are stored in 8 bits."""
@@ -37,7 +41,13 @@ MOVED = 1000
 
 
 def export(
-    graph: nn.Module, card: ModelCard, example: Tensor, outputs: Sequence[str], path: Path, int8: bool = False
+    graph: nn.Module,
+    card: ModelCard,
+    example: Tensor,
+    outputs: Sequence[str],
+    path: Path,
+    int8: bool = False,
+    dynamo: bool = False,
 ) -> Path:
     """Write `graph` (already in its canonical form) with `card` to `path`; the batch and, for "fit", sides are free.
 
@@ -45,6 +55,8 @@ def export(
         example: (n, 3, h, w) float32 to trace with; the answers to it and to another batch are compared.
         outputs: names of what the graph returns, in its order.
         int8: store big kernels in 8 bits.
+        dynamo: write the graph with torch's new exporter. Its files answer the same at the same speed and have a third
+            of the nodes, but each export takes 1 to 15 seconds of processor time instead of 0.1 to 0.6.
 
     Raises:
         InputError: the network does not take pictures of the example's size.
@@ -57,7 +69,7 @@ def export(
     second = _other(first, card)
     pairs = [(batch, _answers(plain, batch)) for batch in (first, second)]
     arrays = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
-    model = _traced(small, first, outputs, _sides(*arrays))
+    model = (_exported if dynamo else _traced)(small, first, outputs, _sides(*arrays))
     if int8:
         _shrink(model)
     model.producer_name = "handlens"
@@ -133,6 +145,37 @@ def _traced(
     model = onnx.load_from_string(buffer.getvalue())
     for value in model.graph.output:  # tracing forgets sides that are known
         value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, sides[value.name]))
+    return model
+
+
+def _exported(
+    graph: nn.Module, example: Tensor, outputs: Sequence[str], sides: dict[str, list[int | str]]
+) -> onnx.ModelProto:
+    """The graph as torch's new exporter writes it, without the places of its source code.
+
+    A side of 1 would be taken for one that is always 1: an example of one picture is doubled.
+    """
+    example = torch.cat((example, example)) if len(example) == 1 else example
+    free = {axis: torch.export.Dim.DYNAMIC for axis, side in enumerate(sides["image"]) if isinstance(side, str)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                graph, (example,), opset_version=DYNAMO_OPSET, input_names=["image"], output_names=list(outputs),
+                dynamic_shapes=(free,), dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+    except torch.onnx.errors.OnnxExporterError as error:
+        why = str(error).strip().splitlines()[0]
+        raise ModelError(f"the network cannot be written as ONNX: {why}") from error
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    model.ir_version = IR
+    for value in (*model.graph.input, *model.graph.output):
+        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, sides[value.name]))
+    del model.graph.value_info[:], model.graph.metadata_props[:], model.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
     return model
 
 
