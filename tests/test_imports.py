@@ -18,6 +18,14 @@ OPTIONAL = {"matplotlib", "pycocotools", "requests"}  # the extra "data": asked 
 HEAVY = {"numpy", "cv2", "av", "onnxruntime", "typer", "rich", "torch"}
 
 
+def imported(file: Path) -> set[str]:
+    """The names of all modules that a file imports, at its top or inside a function."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    return {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names} | {
+        node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)
+    }
+
+
 def imported_at_the_top(file: Path) -> set[str]:
     """The names of the modules that are imported as soon as the file is."""
     body = [node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Import | ast.ImportFrom)]
