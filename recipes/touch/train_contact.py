@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handlens.evaluate.binary import roc_auc
-from handlens.train.experiment import contact_loss
+from handlens.train.kinds.contact import contact_loss
 from handlens.train.nets.contact import Contact
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import Cutout, read_cutouts

@@ -15,8 +15,8 @@ from handlens.card import ModelCard
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import Predictor
-from handlens.train.experiment import facehand_loss
 from handlens.train.export.torch_runner import TorchRunner
+from handlens.train.nets.centre_loss import facehand_loss
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import read_cutouts

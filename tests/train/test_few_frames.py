@@ -138,7 +138,7 @@ def test_a_head_of_no_known_place_begins_by_chance(tmp_path: Path) -> None:
     torch.save(UNet(3).state_dict(), tmp_path / "three.pt")
     net = UNet(1)
     before = net.out.weight.clone()
-    assert load_initial_weights(net, str(tmp_path / "three.pt")).endswith("; the layer 'out' begins by chance")
+    assert load_initial_weights(net, str(tmp_path / "three.pt")).endswith("; the layer 'out' begins at random")
     assert torch.equal(net.out.weight, before)
 
 

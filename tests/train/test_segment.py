@@ -14,7 +14,7 @@ from handlens.cli import run
 from handlens.data.formats.detect_format import open_set
 from handlens.predictor import load
 from handlens.report import Report, Row
-from handlens.train.experiment import RATES, pixel_rates
+from handlens.train.kinds.segment import RATES, pixel_rates
 from handlens.train.run import epoch_rates
 
 TINY = ["--net", "unet", "--size", "32", "--epochs", "1", "--batch", "4", "--workers", "0", "--precision", "32"]

@@ -133,7 +133,7 @@ def test_set_needs_key_and_value(text: str) -> None:
 def test_every_network_has_a_recipe_that_is_legal(name: str) -> None:
     settings = Settings(net=name).changed(defaults_of(name).settings)
     assert settings.plan.rate > 0
-    tasks = {"detect": "touch", "classify": "gesture", "segment": "segment"}
+    tasks = {"detect": "touch", "classify": "gesture", "segment": "segment", "contact": "touch"}
     assert check_task(tasks[defaults_of(name).kind], name) == defaults_of(name).kind
 
 

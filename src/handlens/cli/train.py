@@ -1,13 +1,16 @@
 """The verb `train`: a labelled set -> a run with curves, the best checkpoint, the exported model and its report."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from handlens.cli.errors import NEEDED, need_training
 from handlens.errors import InputError
+
+if TYPE_CHECKING:
+    from handlens.train.opened import OpenedSets
 
 Number = int | None
 Fraction = float | None
@@ -42,7 +45,7 @@ def train(
     batch: Annotated[Number, typer.Option(min=1, metavar="N")] = None,
     size: Annotated[Number, typer.Option(min=16, metavar="PX")] = None,
     rate: Annotated[Fraction, typer.Option(metavar="R")] = None,
-    start: Annotated[str | None, typer.Option("--start", metavar="FILE")] = None,
+    start: Annotated[str | None, typer.Option("--start", metavar="FILE|NAME|none")] = None,
     pretrained: Annotated[str | None, typer.Option("--pretrained", metavar="imagenet|FILE")] = None,
     no_pretrained: Annotated[
         bool, typer.Option("--no-pretrained", help="Begin that encoder with random weights.")
@@ -88,16 +91,25 @@ def train(
     for text in set or ():
         given = merged(given, parse_set(text))
     places = Path(config) if config else None, Path(out) if out else None
-    if _learned_from_few(task.lower(), given, *places, few, fresh):
+    from handlens.train.opened import OpenedSets
+
+    opened = OpenedSets()
+    if _learned_from_few(task.lower(), given, *places, few, fresh, opened):
         return
     need_training("training")
     from handlens.train.run import train_run
 
-    train_run(task.lower(), given, *places, fresh)
+    train_run(task.lower(), given, *places, fresh, opened)
 
 
 def _learned_from_few(
-    task: str, given: dict[str, Any], config: Path | None, out: Path | None, few: bool | None, fresh: bool
+    task: str,
+    given: dict[str, Any],
+    config: Path | None,
+    out: Path | None,
+    few: bool | None,
+    fresh: bool,
+    opened: "OpenedSets",
 ) -> bool:
     """Learn a small head where that is asked for, or where there are few pictures; return whether it was so."""
     from handlens.cli.console import Bar
@@ -108,7 +120,7 @@ def _learned_from_few(
         def say(text: str) -> None:
             bar.console.print(text, markup=False, soft_wrap=True)
 
-        chosen = few_settings(task, given, config, out, few, say)
+        chosen = few_settings(task, given, config, out, few, say, opened)
         if chosen is not None:
             from handlens.train.fewshot.run import few_run
 

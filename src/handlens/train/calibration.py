@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
-from handlens.errors import InputError
+from handlens.errors import FrameError, InputError
 from handlens.evaluate import coco
 from handlens.evaluate.bootstrap import Drawn, rows
 from handlens.evaluate.classify import Labels
@@ -18,7 +19,6 @@ from handlens.evaluate.coco import Boxes
 from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report
-from handlens.runner import Runner
 from handlens.types import OWNERS, Detections, Hand
 
 
@@ -172,31 +172,48 @@ def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
 LEAST = 0.001
 
 
-def tuned(runner: Runner, val: LabelledSet) -> ModelCard:
+def tuned(predictor: Predictor, val: LabelledSet) -> ModelCard:
     """The card with a threshold for each label, where F1 is highest, and where it can be told a touch calibration.
 
     A person with many pictures counts 1 / sqrt(pictures) each, as in the calibration of the shipped model.
     """
-    card = runner.card
-    predictor = Predictor(runner)
-    founds, truths, best, touched, groups = [], [], [], [], []
+    card = predictor.card
+    founds, truths, best = [], [], []
     for picture in val:
         answer = predictor.predict(val.sample(picture).frame, LEAST).value
         assert isinstance(answer, Detections)
         founds.append(Boxes(answer.xyxy, answer.label, answer.score))
         truths.append(Boxes(picture.boxes, picture.labels, np.ones(len(picture.labels), np.float32)))
         best.append(answer.best_touch)
-        touched.append(any(card.names[label] not in OWNERS for label in picture.labels))
-        groups.append(picture.group_key)
     thresholds = {
         name: round(best_threshold(match.score, match.hit[0], int(match.truths.sum())), 3)
         for name, match in zip(card.names, coco.match(truths, founds, len(card.names)), strict=True)
     }
     card = dataclasses.replace(card, thresholds={**thresholds, "score": min(thresholds.values())})
-    touch = np.array(touched)
-    if card.task != "touch" or touch.all() or not touch.any():
-        return card
-    _, person = np.unique(groups, return_inverse=True)
+    calibration = _touch_fit(best, val) if card.task == "touch" else {}
+    return dataclasses.replace(card, calibration=calibration or card.calibration)
+
+
+def touch_calibration(predictor: Predictor, val: LabelledSet) -> dict[str, float]:
+    """The calibration {"a", "b"} of the touches that a model without one tells; {} where it cannot be fitted."""
+    best, pictures = [], []
+    for picture in val:
+        try:
+            answer = predictor.predict(val.sample(picture).frame).value
+        except FrameError:
+            continue
+        assert isinstance(answer, Detections)
+        best.append(answer.best_touch)
+        pictures.append(picture)
+    return _touch_fit(best, val.having(pictures))
+
+
+def _touch_fit(best: Sequence[float], val: LabelledSet) -> dict[str, float]:
+    """Platt's numbers for the likeliest touch of each picture; {} unless some are touched and some are not."""
+    touch = np.array([any(val.names[label] not in OWNERS for label in picture.labels) for picture in val], bool)
+    if touch.all() or not touch.any():
+        return {}
+    _, person = np.unique([picture.group_key for picture in val], return_inverse=True)
     weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
     a, b = fit_platt(logit(np.array(best)), touch, weight)
-    return dataclasses.replace(card, calibration={"a": round(a, 4), "b": round(b, 4)})
+    return {"a": round(a, 4), "b": round(b, 4)}

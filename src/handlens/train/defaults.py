@@ -24,8 +24,9 @@ class NetDefaults:
     """What goes with a family.
 
     size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
-    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, `augment` by the name of a
-    preset. silhouette: the net sees the one hand that `handlens.silhouette` finds, and not the resized picture.
+    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, `augment` by the name of a preset.
+    silhouette: the net sees the one hand that `handlens.silhouette` finds, and not the resized picture. labels: those
+    that the net learns, where others of a set are left out.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class NetDefaults:
     channels: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
     silhouette: bool = False
+    labels: tuple[str, ...] = ()
 
 
 _YOLO = {
@@ -53,10 +55,18 @@ _OURS = {
     "epochs": 100, "augment": "webcam",
 }  # fmt: skip
 
-_PALM = {**_OURS, "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
-_GRIP = {**_PALM, "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
-_GLOVE = {**_OURS, "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5, "augment": "people"}
-_SHADOW = {**_PALM, "epochs": 40, "augment": "shape", "angle": True}
+_CONTACT = {
+    **_OURS, "start": "touch", "rate": 5e-4, "decay": 0.02, "average": 0.99, "batch": 16, "epochs": 20, "clip": 5.0,
+    "cache": True, "augment": "face",
+}  # fmt: skip
+_FACEHAND = {**_OURS, "start": "facehand", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30}
+_PALM = {**_OURS, "start": "signs", "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
+_GRIP = {**_PALM, "start": "hold", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
+_GLOVE = {
+    **_OURS, "start": "segment", "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5,
+    "augment": "people",
+}  # fmt: skip
+_SHADOW = {**_PALM, "start": "digits", "epochs": 40, "augment": "shape", "angle": True}
 
 _FACE = {
     "optimiser": "sgd", "rate": 0.1, "momentum": 0.9, "decay": 5e-4, "schedule": "steps",
@@ -78,6 +88,8 @@ DEFAULTS: dict[str, NetDefaults] = {
     "yolov3": NetDefaults("detect", (416, 416), "letterbox", settings=_DARKNET),
     "yolov5": NetDefaults("detect", (640, 640), "letterbox", settings=_YOLO),
     "nano": NetDefaults("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
+    "contact": NetDefaults("contact", (160, 160), "stretch", settings=_CONTACT, **_OWN),
+    "facehand": NetDefaults("detect", (320, 320), "fit", settings=_FACEHAND, labels=("face", "hand"), **_OWN),
     "face": NetDefaults("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
     "grip": NetDefaults("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),
     "palm": NetDefaults("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
@@ -97,6 +109,9 @@ SILHOUETTE_NET = "shadow"
 """The network for gestures when the pictures are silhouettes."""
 
 TASK_KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}
+"""The kind of the labelled sets of a task."""
+NET_KINDS = {"touch": ("detect", "contact")}
+"""The kinds of the networks of a task, where there are several."""
 
 
 def defaults_of(net: str) -> NetDefaults:
@@ -117,18 +132,19 @@ def defaults_of(net: str) -> NetDefaults:
 
 
 def check_task(task: str, net: str) -> str:
-    """The kind of a task, once it is clear that the network can answer it.
+    """The kind of a network, once it is clear that it can answer the task.
 
     Raises:
         InputError: an unknown task, or a network of another kind.
     """
     if task not in TASK_KINDS:
         raise InputError(unknown("task to train", task, TASK_KINDS))
-    kind = TASK_KINDS[task]
-    if defaults_of(net).kind != kind:
-        fitting = [name for name in catalog.names() if defaults_of(name).kind == kind]
+    kind = defaults_of(net).kind
+    if kind not in NET_KINDS.get(task, (TASK_KINDS[task],)):
+        kinds = NET_KINDS.get(task, (TASK_KINDS[task],))
+        fitting = [name for name in catalog.names() if defaults_of(name).kind in kinds]
         raise InputError(
-            f"the network '{net}' does not answer '{task}': it is made to {defaults_of(net).kind}; "
+            f"the network '{net}' does not answer '{task}': it is made to {kind}; "
             f"for this task there are {', '.join(fitting)}."
         )
     return kind

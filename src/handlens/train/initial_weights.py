@@ -16,11 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError
+from handlens.runner import OnnxRunner
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
+from handlens.train.export.graphs import OVER
+from handlens.train.kinds import TRAINING_KINDS
+from handlens.train.nets import catalog
+from handlens.train.nets.contact import Contact
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights
+from handlens.train.nets.from_onnx import take_onnx_weights
 from handlens.train.nets.weights_files import read_state
-from handlens.weights import COMPOSED, PLANNED, SHIPPED, shipped
+from handlens.weights import COMPOSED, SHIPPED, resolve
 
 
 def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Sequence[str] = ()) -> Tensor:
@@ -60,6 +66,9 @@ def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = (
     Raises:
            InputError: no such file, not one of these, or nothing in it fits the net.
     """
+    name = source.lower()
+    if not Path(source).expanduser().exists() and name in SHIPPED_NETS:
+        return _from_shipped(net, name, classes)
     path = _place(source)
     part = re.search(r"\.conv\.(\d+)$", path.name)
     if part or path.suffix == ".weights":
@@ -73,27 +82,33 @@ def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = (
         given = _darknet(net, path)
     else:
         given = _state(path)
+    return _taken(net, given, source, _names(path), classes)
+
+
+def _taken(net: nn.Module, given: dict[str, Tensor], source: str, before: Sequence[str], classes: Sequence[str]) -> str:
+    """Put the tensors that fit into the net. before, classes: names of what the tensors and the net tell apart."""
     own, head = net.state_dict(), ""
     if classes:
-        given, head = _with_head(given, own, _names(path), classes)
+        given, head = _with_head(given, own, before, classes)
     fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
     counted = {name for name in own if not name.endswith("num_batches_tracked")}
     if not fitting:
-        ours = source.lower() in PUBLISHED
-        whose = "; they fit the network 'glove', and 'grip' and 'nano' in part" if ours else ""
+        ours = SHIPPED_NETS.get(source.lower(), "")
+        whose = f"; they fit the network '{ours}'" if ours else ""
         raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes{whose}.")
     net.load_state_dict(fitting, strict=False)
     told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     if head:
         told += f"; the last layer, '{head}', is made anew of what it knew"
     anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
-    return f"{told}; {_listed(anew)} by chance" if anew else told
+    return f"{told}; {_listed(anew)} at random" if anew else told
 
 
 def _with_head(
     given: dict[str, Tensor], own: Mapping[str, Tensor], before: Sequence[str], classes: Sequence[str]
 ) -> tuple[dict[str, Tensor], str]:
     """The tensors with the head made for these classes, and its name; "" where it fits as it is, or none is found."""
+    given = _with_rows(given, own, before, classes)
     kernels = [
         name
         for name, value in given.items()
@@ -109,6 +124,29 @@ def _with_head(
     parts = [name for name in (f"{head}.weight", f"{head}.bias") if name in given and name in own]
     made = {name: rebuilt(given[name], len(own[name]), before, classes) for name in parts}
     return {**given, **made}, head
+
+
+def _with_rows(
+    given: dict[str, Tensor], own: Mapping[str, Tensor], before: Sequence[str], classes: Sequence[str]
+) -> dict[str, Tensor]:
+    """The tensors with the last linear layer of a classifier by name: rows of known classes, the net's own for others.
+
+    A layer of as many rows for other classes would fit by its shape and say something else.
+    """
+    kernel, bias = "out.weight", "out.bias"
+    if kernel not in given or given[kernel].ndim != 2 or len(before) != len(given[kernel]):
+        return given
+    if kernel not in own or own[kernel].shape[1:] != given[kernel].shape[1:] or [*before] == [*classes]:
+        return given
+    kept = {name: value for name, value in given.items() if name not in (kernel, bias)}
+    pairs = [(before.index(name), row) for row, name in enumerate(classes) if name in before]
+    if not pairs:
+        return kept
+    made = {name: own[name].clone() for name in (kernel, bias)}
+    for old, row in pairs:
+        for name in made:
+            made[name][row] = given[name][old]
+    return {**kept, **made}
 
 
 def _names(path: Path) -> Sequence[str]:
@@ -128,11 +166,19 @@ def _place(source: str) -> Path:
         raise InputError(f"'{source}' is made to answer, not to be trained: its weights are folded. {_starts()}")
     if path.exists():
         return path
-    if name in PUBLISHED:
-        return shipped_weights(name)
-    if name in {*shipped(), *PLANNED, *COMPOSED}:
-        raise InputError(f"--start {source}: {_why_not(name)}. {_starts()}")
+    if name in COMPOSED:
+        made_of = " and ".join(COMPOSED[name].values())
+        raise InputError(
+            f"--start {source}: the shipped model '{name}' is {made_of} together and no network of its own. {_starts()}"
+        )
     raise InputError(f"there is no file '{source}' to start from. {_starts()}")
+
+
+SHIPPED_NETS = {
+    "touch": "contact", "facehand": "facehand", "hold": "grip", "signs": "palm", "digits": "shadow",
+    "gestures": "shadow", "segment": "glove",
+}  # fmt: skip
+"""The network of each shipped model."""
 
 
 def shipped_weights(name: str) -> Path:
@@ -143,9 +189,7 @@ def shipped_weights(name: str) -> Path:
     Raises:
         InputError: the package is not there, or the file is damaged.
     """
-    spec = importlib.util.find_spec(PACKAGE)
-    installed = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    for folder in (*installed, CHECKOUT):
+    for folder in published_folders():
         file = folder / f"{name}{WEIGHTS}"
         if file.is_file():
             wanted = json.loads((folder / "sha256.json").read_text("utf-8")).get(name)
@@ -157,27 +201,53 @@ def shipped_weights(name: str) -> Path:
     )
 
 
-def _why_not(name: str) -> str:
-    """Why a shipped model is no start."""
-    if name == "touch":
-        return (
-            "the shipped model 'touch' is two networks in one file, a finder of faces and hands and a judge of"
-            " contact, and 'train touch' trains neither"
-        )
-    if name in COMPOSED:
-        return (
-            f"the shipped model '{name}' is {' and '.join(COMPOSED[name].values())} together and no network of its own"
-        )
-    told = f"the shipped model '{name}' comes without weights that can be trained on"
-    if name in ("digits", "gestures", "signs"):
-        told += f"; 'handlens train gesture --few --start {name}' learns new gestures on top of it"
-    return told
+def published_folders() -> list[Path]:
+    """Return the folders of published weights: of the installed package, and of the checkout."""
+    spec = importlib.util.find_spec(PACKAGE)
+    installed = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    return [folder for folder in (*installed, CHECKOUT) if (folder / "sha256.json").is_file()]
+
+
+def trainable_weights(name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The weights of a shipped model for training, and what its net tells apart.
+
+    They are the published ones where the package `handlens_weights` is there, else those of the .onnx file.
+
+    Raises:
+        ModelError: the model is damaged, or its answers differ from those of the net with its weights.
+    """
+    path = resolve(name)
+    card = OnnxRunner(path).card
+    names = card.names
+    if {"upper", "lower"} <= card.options.keys():  # of a segmenter: its last class lies over another one
+        upper, lower = (names[int(card.options[key])] for key in ("upper", "lower"))
+        names = (*names, f"{upper}{OVER}{lower}")
+    if name in PUBLISHED and published_folders():
+        return _state(shipped_weights(name)), names
+    angle = {"angle": True} if card.options.get("silhouette") else {}
+    net = catalog.build(SHIPPED_NETS[name], len(names), **angle)
+    about = {"names": names}
+    channels = 1 if angle else 3
+    graph = TRAINING_KINDS[card.kind].graph(net, card, about, channels)
+    example = torch.rand(2, 3, *card.size, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    take_onnx_weights(net, graph, path, example)
+    return net.state_dict(), names
+
+
+def _from_shipped(net: nn.Module, name: str, classes: Sequence[str]) -> str:
+    """Put the weights of a shipped model into the net, as far as they fit, and say so."""
+    if name == "touch" and not isinstance(net, Contact):
+        name = "facehand"  # the model 'touch' is two networks, and this is the one that finds
+    given, names = trainable_weights(name)
+    return _taken(net, given, name, names, classes)
 
 
 def _starts() -> str:
     """What can be given."""
-    names = ", ".join(PUBLISHED)
-    return f"Give a RUN, its .ckpt, .weights, .pt or .safetensors, or the shipped weights: {names}."
+    return (
+        "Give a RUN, its .ckpt, .weights, .pt or .safetensors, a shipped model"
+        f" ({', '.join(sorted(SHIPPED_NETS))}), or none to begin at random."
+    )
 
 
 def _listed(layers: list[str]) -> str:

@@ -11,15 +11,16 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet, evenly
-from handlens.data.formats.detect_format import open_set
 from handlens.data.rotate import ring_of, turned
 from handlens.errors import InputError
 from handlens.evaluate.evaluate import Measurement, evaluate
@@ -28,23 +29,25 @@ from handlens.evaluate.segment import foreground
 from handlens.evaluate.write import write_measurement
 from handlens.predictor import Predictor, load
 from handlens.report import Report
-from handlens.train.augment.config import PLAIN, PRESETS
-from handlens.train.calibration import asked, cross_fitted, fitted, tuned
+from handlens.train.augment.config import PLAIN
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Settings, read_toml
 from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, check_task, defaults_of
 from handlens.train.devices import check_devices
-from handlens.train.experiment import RATES, SCORES, Experiment, new_experiment, restored
+from handlens.train.experiment import Experiment, new_experiment, restored
 from handlens.train.export.export import export
 from handlens.train.export.fold import fold
 from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.fewshot.run import NAME as FEW_NAME
-from handlens.train.initial_weights import load_encoder_weights, load_initial_weights
+from handlens.train.initial_weights import CHANCE, load_encoder_weights, load_initial_weights
+from handlens.train.kinds import TRAINING_KINDS
+from handlens.train.kinds.segment import RATES
 from handlens.train.loader.auto_split import divided
 from handlens.train.loader.loader import Batches, Samples
-from handlens.train.loader.segment_sample import check_masks
 from handlens.train.loader.silhouettes import are_silhouettes, with_hands
 from handlens.train.loader.turned_labels import direction_hint, named
+from handlens.train.nets.from_onnx import settle_norms
+from handlens.train.opened import OpenedSets
 from handlens.train.precision import Batch
 from handlens.train.same_run import CONFIG, refuse_other_settings
 from handlens.train.trainer import LOG, SCORE, fit
@@ -63,7 +66,8 @@ def epoch_rates(report: Report, names: tuple[str, ...]) -> dict[str, float]:
 def held_loss(experiment: Experiment, val: LabelledSet, batch: int) -> float:
     """The loss on pictures that are not learned from, unchanged; the mean over batches, as in training."""
     device = next(experiment.net.parameters()).device
-    batches = Batches(Samples(val, experiment.card, PLAIN), batch, shuffle=False, on_skip=lambda sentence: None)
+    samples = Samples(val, experiment.card, PLAIN, kind=experiment.kind)
+    batches = Batches(samples, batch, shuffle=False, on_skip=lambda sentence: None)
     with torch.no_grad():
         losses = [
             experiment.loss(experiment.net, {key: value.to(device) for key, value in one.items()}) for one in batches
@@ -123,21 +127,18 @@ def export_experiment(experiment: Experiment, path: Path, int8: bool = False) ->
 def live_predictor(experiment: Experiment, folded: bool = False) -> Predictor:
     """The live net. folded: as its file will be, and about twice as fast."""
     graph = fold(experiment.graph()) if folded else experiment.graph()
-    return Predictor(TorchRunner(graph, experiment.card))
+    return Predictor(TorchRunner(graph, experiment.card), experiment.kind.parts(experiment.card))
 
 
 def _tuned(experiment: Experiment, val: LabelledSet, ring: Sequence[int]) -> tuple[Experiment, Report | None]:
     """The experiment with a tuned card and what that is worth on other groups; None where nothing was tuned."""
-    if experiment.card.kind == "detect":
-        card = tuned(TorchRunner(experiment.graph(), experiment.card), val)
-        return experiment.with_card(thresholds=card.thresholds, calibration=card.calibration), Report()
-    if experiment.card.kind != "classify" or "test" in val.splits:
-        return experiment, None
     raw = experiment.with_card(calibration={})
-    told = asked(live_predictor(raw, folded=True), turned(val, 1, ring=ring) if experiment.about.get("angle") else val)
-    if not told.enough:
+    asked = turned(val, 1, ring=ring) if experiment.about.get("angle") else val
+    tuned = experiment.kind.tuned(live_predictor(raw, folded=True), asked)
+    if tuned is None:
         return experiment, None
-    return raw.with_card(calibration=fitted(told)), cross_fitted(told)
+    card, fair = tuned
+    return experiment.with_card(thresholds=card.thresholds, calibration=card.calibration), fair
 
 
 def _with_rows(measured: Measurement, more: Report | None) -> Measurement:
@@ -158,34 +159,41 @@ def _keep_card(experiment: Experiment, out: Path) -> None:
 
 
 LOGGED = (
-    "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "accuracy", "macro F1", "log loss", "angle error median, degrees",
+    "mAP 0.5:0.95", "touch F1", "touch ROC AUC", "region top-1", "accuracy", "macro F1", "log loss",
+    "angle error median, degrees",
 )  # fmt: skip
 """The numbers that the log holds of each epoch, beside the one that decides."""
-FEW = 100  # pictures with masks; with fewer the stronger preset is worth naming
+SETTLING = 4  # batches to which folded batch norms of shipped weights are fitted
 MANY = 3000  # pictures that are turned and measured after each epoch, at most
 
 
-def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Path | None, fresh: bool = False) -> Path:
+def train_run(
+    task: str,
+    given: Mapping[str, Any],
+    config: Path | None,
+    out: Path | None,
+    fresh: bool = False,
+    opened: OpenedSets | None = None,
+) -> Path:
     """Train, choose the best epoch, tune, export and measure; return the model. Goes on where RUN stopped.
 
-    given: settings from flags, which win over those of the config file.
+    Args:
+        task: touch, hold, gesture or segment.
+        given: settings from flags, which win over those of the config file.
+        config: a config file.
+        out: the folder of the run, by itself runs/TASK-NET.
+        fresh: begin anew where there is a run.
+        opened: sets that are already open.
 
     Raises:
         InputError: settings, set, network or checkpoint are wrong; the sentence says what to type.
         OutputError: the disk is full.
     """
-    settings, found = prepared(task, given, config)
+    settings, found = prepared(task, given, config, opened)
     out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
     _begin_or_go_on(out, settings, fresh)
-    torch.manual_seed(settings.plan.seed)
-    experiment = new_experiment(settings, found.names)
-    resumed = (out / LAST).exists()
-    load_encoder_weights(experiment.net, settings.net, settings.pretrained, take=not (resumed or settings.start))
-    if settings.start and not resumed:
-        _say(load_initial_weights(experiment.net, settings.start, found.names if found.kind == "segment" else ()))
     train, val = found.split("train"), _measured(found)
-    if experiment.card.kind == "detect" and settings.anchors == "auto" and not resumed:
-        _fit_anchors(experiment, train, settings.plan.seed)
+    experiment, batches = _begun(settings, train, resumed=(out / LAST).exists())
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
     _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
@@ -193,7 +201,7 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     checked = turned(evenly(val, MANY), 1, ring=ring) if settings.angle else val
     best = fit(
         experiment.net,
-        _batches(experiment, train, settings),
+        batches,
         experiment.loss,
         settings.plan,
         out,
@@ -203,6 +211,25 @@ def train_run(task: str, given: Mapping[str, Any], config: Path | None, out: Pat
     if getattr(rank_zero_only, "rank", 0):  # one of several devices finishes the run
         raise SystemExit(0)
     return finish(open_experiment(best), val, out, ring)
+
+
+def _begun(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[Experiment, Any]:
+    """A net with its first weights, and its batches by epoch. resumed: the weights come from a checkpoint."""
+    torch.manual_seed(settings.plan.seed)
+    experiment = new_experiment(settings, train.names)
+    start = "" if resumed or settings.start.lower() == CHANCE else settings.start
+    load_encoder_weights(experiment.net, settings.net, settings.pretrained, take=not (resumed or start))
+    if start:
+        _say(load_initial_weights(experiment.net, start, experiment.about["names"]))
+    net: Any = experiment.net
+    if hasattr(net, "set_anchors") and settings.anchors == "auto" and not resumed:
+        from handlens.train.nets.anchors import fit_anchors
+
+        _say(fit_anchors(net, train, experiment.card, settings.plan.seed))
+    batches = _batches(experiment, train, settings)
+    if start:
+        settle_norms(experiment.net, (experiment.inputs(batch) for batch in islice(batches(0), SETTLING)))
+    return experiment, batches
 
 
 def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
@@ -223,18 +250,21 @@ def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
             )
 
 
-def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[Settings, LabelledSet]:
-    """The settings, put together from recipe, file and flags, and the set, split by group where it was not."""
+def prepared(
+    task: str, given: Mapping[str, Any], config: Path | None, opened: OpenedSets | None = None
+) -> tuple[Settings, LabelledSet]:
+    """The settings, put together from defaults, file and flags, and the set, split by group where it was not."""
+    opened = opened or OpenedSets()
     keys = {**(read_toml(config) if config else {}), **given}
-    net = str(keys.get("net") or _default_net(task, str(keys.get("data") or "")))
-    kind = check_task(task, net)
+    net = str(keys.get("net") or _default_net(task, str(keys.get("data") or ""), opened))
+    kind = TRAINING_KINDS[check_task(task, net)]
     settings = (
         Settings(task=task, net=net).changed(defaults_of(net).settings).changed({**keys, "net": net, "task": task})
     )
     check_devices(settings.plan)
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
-    found = open_set(settings.data, kind)
+    found = _with_labels(opened(settings.data, kind.set_kind), settings.net)
     if defaults_of(net).silhouette:
         found = with_hands(found, _say)
     found = divided(found, _say)
@@ -244,14 +274,37 @@ def prepared(task: str, given: Mapping[str, Any], config: Path | None) -> tuple[
             f" 'handlens data split {settings.data} --dest NEW'."
         )
     found = _fewer(found, settings)
-    if kind == "classify":
-        _check_classes(found)
-    elif kind == "segment":
-        check_masks(found.split("train"))
-    told = direction_hint(found.names, settings.augment.degrees, settings.turning)
-    if told:
-        _say(told)
+    train = found.split("train")
+    kind.check(train)
+    for hint in (
+        kind.hint(train, settings.augment),
+        direction_hint(found.names, settings.augment.degrees, settings.turning),
+    ):
+        if hint:
+            _say(hint)
     return settings, found
+
+
+def _with_labels(found: LabelledSet, net: str) -> LabelledSet:
+    """The set with the labels that the network learns, where it learns only some.
+
+    Raises:
+        InputError: the set has none of them.
+    """
+    labels = defaults_of(net).labels
+    if not labels or found.names == labels:
+        return found
+    names = tuple(name for name in labels if name in found.names)
+    if not names:
+        raise InputError(f"the network '{net}' learns {' and '.join(labels)}, but '{found.root}' has no such label.")
+    _say(f"the network '{net}' learns {' and '.join(names)}; other labels of the set are left out")
+    numbers = {found.names.index(name): number for number, name in enumerate(names)}
+    pictures = []
+    for picture in found:
+        kept = np.array([int(label) in numbers for label in picture.labels], bool)
+        labels_kept = np.array([numbers[int(label)] for label in picture.labels[kept]], np.int64)
+        pictures.append(replace(picture, boxes=picture.boxes[kept], labels=labels_kept))
+    return replace(found, names=names, pictures=tuple(pictures))
 
 
 def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
@@ -263,26 +316,15 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
             " fewer, or for 0, which takes all."
         )
     train = evenly(train, settings.frames or len(train), settings.plan.seed)
-    if found.kind == "segment" and len(train) < FEW and settings.augment != PRESETS["few"]:
-        _say(f"{len(train)} pictures are few to learn from: --set augment=few changes them more strongly")
     return found.having([*train, *(picture for picture in found if picture.split != "train")])
 
 
-def _check_classes(found: LabelledSet) -> None:
-    """Refuse a class that cannot be learned, as that of an empty folder."""
-    there = {int(label) for picture in found.split("train") for label in picture.labels}
-    empty = [f"'{name}'" for place, name in enumerate(found.names) if place not in there]
-    if empty:
-        what = f"the class {empty[0]} has" if len(empty) == 1 else f"the classes {', '.join(empty)} have"
-        raise InputError(f"{what} no pictures in the train part of '{found.root}': add some, or take the class away.")
-
-
-def _default_net(task: str, data: str) -> str:
+def _default_net(task: str, data: str, opened: OpenedSets) -> str:
     """The network for a task when none is named; for gestures the pictures decide."""
     net = DEFAULT_NETS.get(task, "nano")
     if task != "gesture" or not data:
         return net
-    shapes = are_silhouettes(open_set(data, "classify"))
+    shapes = are_silhouettes(opened(data, "classify"))
     net = SILHOUETTE_NET if shapes else net
     what = "silhouettes" if shapes else "no silhouettes"
     _say(f"the pictures are {what}, so the network is '{net}': --net takes another")
@@ -331,6 +373,7 @@ def _batches(experiment: Experiment, train: LabelledSet, settings: Settings) -> 
         balance=settings.balance,
         even=settings.even,
         cache=settings.cache,
+        kind=experiment.kind,
     )
     loader = Batches(samples, settings.plan.batch, settings.workers, epoch_size=settings.epoch or None, on_skip=_say)
 
@@ -344,19 +387,11 @@ def _batches(experiment: Experiment, train: LabelledSet, settings: Settings) -> 
 def _checked(experiment: Experiment, val: LabelledSet, batch: int) -> dict[str, float]:
     """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
     report = evaluate(live_predictor(experiment, folded=True), val, resamples=0, on_error=_ignore).report
-    found = {row.name: row.value for row in report if row.name in (SCORES[experiment.card.kind], *LOGGED)}
-    if experiment.card.kind == "segment":
+    found = {row.name: row.value for row in report if row.name in (experiment.kind.score, *LOGGED)}
+    if experiment.kind.has_curves:
         found |= {**epoch_rates(report, val.names), "loss": held_loss(experiment, val, batch)}
     found = {name: value for name, value in found.items() if value == value}
-    return {SCORE: found.get(SCORES[experiment.card.kind], 0.0), **found}
-
-
-def _fit_anchors(experiment: Experiment, train: LabelledSet, seed: int) -> None:
-    from handlens.train.nets.anchors import fit_anchors
-
-    net: Any = experiment.net
-    if hasattr(net, "set_anchors"):
-        _say(fit_anchors(net, train, experiment.card, seed))
+    return {SCORE: found.get(experiment.kind.score, 0.0), **found}
 
 
 def _ignore(error: Exception) -> None:

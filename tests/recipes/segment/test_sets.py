@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from handlens.data.formats.detect_format import open_set
-from handlens.train.experiment import dice_loss
+from handlens.train.kinds.segment import dice_loss
 from handlens.types import IGNORE, Floats, Image
 from recipes.segment.build_set import HAND, OVER, SIDE, drawn, stock_of
 from recipes.segment.build_test_set import numbers, write

@@ -11,6 +11,7 @@ from handlens.train.nets import catalog
 
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
+    *("contact", "facehand"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
     *("grip", "palm", "shadow", "digits6", "gestures20", "glove", "snet", "vgg", "unet", "deeplabv3plus"),
 )
@@ -60,7 +61,7 @@ def test_the_stated_parameters_are_the_real_ones(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in catalog.names() if name != "nano" and "yolo" not in name])
+@pytest.mark.parametrize("name", [name for name in catalog.names() if catalog.find(name).task != "touch"])
 def test_any_number_of_classes(name):
     torch = pytest.importorskip("torch")
     with torch.device("meta"):

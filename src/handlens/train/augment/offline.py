@@ -189,7 +189,7 @@ def augment_set(
 
 def contact_sheet(found: LabelledSet, families: Sequence[Sequence[Labelled]]) -> Image:
     """Return (H, W, 3) uint8 RGB: four originals, each with its versions to the right, with boxes and masks drawn."""
-    full = [family for family in families if len(family[0].boxes) or found.kind != "detect"] or families
+    full = [family for family in families if len(family[0].boxes)] or families
     rows = sorted({round(place) for place in np.linspace(0, len(full) - 1, SHOWN)})
     columns = min(COLUMNS, len(full[0]))
     return grid([_cell(found, picture) for row in rows for picture in full[row][:columns]], columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -93,11 +93,11 @@ def canonical_graph(net: nn.Module, kind: str, grey: bool = False) -> nn.Module:
     Raises:
         InputError: a kind that has none.
     """
-    if kind == "detect":
-        detector: Any = net
-        return cast(nn.Module, detector.graph())
-    if kind == "classify":
-        return ProbabilityGraph(net, grey)
-    if kind == "segment":
-        return PixelGraph(net)
-    raise InputError(f"a net of kind '{kind}' has no canonical form of its own; known are detect, classify, segment.")
+    graphs: dict[str, Callable[[], nn.Module]] = {
+        "detect": lambda: cast(Any, net).graph(),
+        "classify": lambda: ProbabilityGraph(net, grey),
+        "segment": lambda: PixelGraph(net),
+    }
+    if kind not in graphs:
+        raise InputError(f"a net of kind '{kind}' has no canonical form of its own; known are {', '.join(graphs)}.")
+    return graphs[kind]()

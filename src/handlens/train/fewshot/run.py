@@ -20,7 +20,6 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
-from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError, NotYet, unknown
 from handlens.evaluate.plots import curves as plots
 from handlens.evaluate.write import made_folder
@@ -34,6 +33,7 @@ from handlens.train.fewshot.graph import EMBEDDING, write_model
 from handlens.train.fewshot.head import LeftOut, Views, fit_head, leave_out
 from handlens.train.fewshot.report import answers_of, report_of, write_report
 from handlens.train.loader.silhouettes import are_silhouettes
+from handlens.train.opened import OpenedSets
 from handlens.train.same_run import CONFIG, refuse_other_settings
 from handlens.weights import DETECTOR, resolve
 
@@ -71,12 +71,18 @@ class FewSettings:
 
 
 def few_settings(
-    task: str, given: Mapping[str, Any], config: Path | None, out: Path | None, few: bool | None, say: Say
+    task: str,
+    given: Mapping[str, Any],
+    config: Path | None,
+    out: Path | None,
+    few: bool | None,
+    say: Say,
+    opened: OpenedSets | None = None,
 ) -> tuple[FewSettings, LabelledSet] | None:
     """The settings and the set, or None where a network is to be trained.
 
     few: as the user said. None: a head is learned for gestures where nothing about a network is said, and the set is
-    not split, has at most 20 pictures of its smallest class and at most 600 in all.
+    not split, has at most 20 pictures of its smallest class and at most 600 in all. opened: sets that are open.
 
     Raises:
         InputError: a setting that this way of learning does not know, or the set cannot be read.
@@ -93,7 +99,7 @@ def few_settings(
     if running:
         raise InputError(f"'{out}' holds the run of a network: give another --out, or go on with it without --few.")
     settings = _checked(keys)
-    found = open_set(settings.data, "classify")
+    found = (opened or OpenedSets())(settings.data, "classify")
     if few:
         return settings, found.split("train") if "train" in found.splits else found
     tally = np.bincount([int(picture.labels[0]) for picture in found], minlength=len(found.names))

@@ -8,13 +8,11 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -23,11 +21,9 @@ from handlens.data.dataset import LabelledSet
 from handlens.errors import HandlensError, InputError
 from handlens.preprocess import PAD
 from handlens.train.augment.config import PICTURES, SHAPES, AugmentConfig
-from handlens.train.loader.classify_sample import classify_sample
-from handlens.train.loader.detect_sample import detect_sample
+from handlens.train.kinds import TRAINING_KINDS
+from handlens.train.kinds.base import SampleOptions, TrainingKind
 from handlens.train.loader.pictures import Reading, ResizedPictures, running_odds
-from handlens.train.loader.segment_sample import segment_sample
-from handlens.train.loader.silhouette_sample import silhouette_sample
 from handlens.types import IGNORE
 
 SKIPPED = "skipped"
@@ -68,7 +64,6 @@ def _stacked(values: Sequence[Tensor], fill: int) -> Tensor:
 
 Key = tuple[int, int]
 """(epoch, index): all a sample depends on but the seed; index + length is the same picture, changed in another way."""
-Make = Callable[[Generator, AugmentConfig, Reading, int], dict[str, Tensor]]
 
 
 class Samples(Dataset[dict[str, Any]]):
@@ -79,7 +74,8 @@ class Samples(Dataset[dict[str, Any]]):
     angle: of classifiers, see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by
     1 / sqrt(pictures of the same group) instead of each once. even: of a classifier, draw them so that all
     classes come equally often. ring: labels that turn with the picture, see `turned_labels.truth_after`. cache: keep
-    the resized pictures in memory if they fit in 1 GB; a line on stderr says so when they do not.
+    the resized pictures in memory if they fit in 1 GB; a line on stderr says so when they do not. kind: what the net
+    is taught, by itself what the set is of.
 
     Raises:
         InputError: no pictures, a label without a name, a picture without its one label, a mosaic for another kind.
@@ -99,16 +95,18 @@ class Samples(Dataset[dict[str, Any]]):
         balance: bool = False,
         even: bool = False,
         cache: bool = False,
+        kind: TrainingKind | None = None,
     ) -> None:
-        _check(found, card, augment, seed)
-        even = even and found.kind == "classify"
+        kind = kind or TRAINING_KINDS[found.kind]
+        _check(found, card, augment, seed, kind)
+        units, canvas = kind.units(found, card)
+        if not len(units):
+            raise InputError(f"'{found.root}' has no pictures to train on: no face is found in any of them.")
+        even = even and kind.name == "classify"
         self.augment, self.seed, self.epochs = augment, seed, epochs
-        self.odds = running_odds(found, balance, even) if balance or even else None
-        self.pictures = ResizedPictures(found, card)
-        classify = silhouette_sample if self.pictures.shapes else classify_sample
-        classify = partial(classify, channels=channels, angle=angle, ring=ring)
-        makers: dict[str, Make] = {"detect": detect_sample, "classify": classify, "segment": segment_sample}
-        self._make = makers[found.kind]
+        self.odds = running_odds(units, balance, even) if balance or even else None
+        self.pictures = ResizedPictures(units, canvas)
+        self._make = kind.maker(found, card, SampleOptions(channels, angle, ring))
         if cache and not self.pictures.keep():
             print("the resized pictures need more than 1 GB, so they are not kept in memory", file=sys.stderr)
 
@@ -235,21 +233,20 @@ class Batches:
             yield batch
 
 
-def _check(found: LabelledSet, card: ModelCard, augment: AugmentConfig, seed: int) -> None:
+def _check(found: LabelledSet, card: ModelCard, augment: AugmentConfig, seed: int, kind: TrainingKind) -> None:
     if seed < 0:
         raise InputError(f"the seed must be 0 or more, got {seed}.")
     if not len(found):
         raise InputError(f"'{found.root}' has no pictures to train on.")
-    if found.kind != "detect" and (augment.mosaic or augment.mixup):
-        raise InputError(f"augment: mosaic and mixup are for detectors; set both to 0 to train '{found.kind}'.")
+    if not kind.mosaics and (augment.mosaic or augment.mixup):
+        raise InputError(f"augment: mosaic and mixup are for detectors; set both to 0 to train '{kind.name}'.")
     shapes = card.options.get("silhouette") == 1.0
     idle = [name for name in (PICTURES if shapes else SHAPES) if getattr(augment, name)]
     if idle:
         whose = "nothing to the shape of a hand, which is all this net sees" if shapes else "something to shapes only"
         raise InputError(f"augment: '{idle[0]}' does {whose}; set it to 0 to train '{card.name}'.")
+    kind.check_pictures(found)
     for picture in found:
-        if found.kind == "classify" and len(picture.labels) != 1:
-            raise InputError(f"'{picture.path}' has {len(picture.labels)} labels; a classifier needs exactly one.")
         wrong = picture.labels[(picture.labels < 0) | (picture.labels >= len(found.names))]
         if len(wrong):
             raise InputError(

@@ -92,6 +92,8 @@ class Body(nn.Module):
 class FaceHand(Body):
     """Pictures (n, 3, h, w), h and w multiples of 32, normalised -> RawMaps."""
 
+    stride = 32
+
     def __init__(self, classes: int = 2, width: int = 64) -> None:
         super().__init__(width)
         self.classes = classes
@@ -105,6 +107,18 @@ class FaceHand(Body):
         out = self.out(self.head(self.maps(x)[0])).float()
         heat, size, offset = out.split((self.classes, 2 * self.classes, 2 * self.classes), dim=1)
         return RawMaps(heat, size, offset)
+
+    def loss(self, raw: RawMaps, boxes: Tensor) -> dict[str, Tensor]:
+        """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
+        from handlens.train.nets.centre_loss import centre_targets, facehand_loss
+
+        pictures, _, height, width = raw.heat.shape
+        maps = RawMaps(*(part.float() for part in raw))
+        return facehand_loss(maps, centre_targets(boxes, pictures, self.classes, (height, width)))
+
+    def graph(self) -> FaceHandGraph:
+        """The form to export."""
+        return FaceHandGraph(self)
 
 
 class FaceHandGraph(nn.Module):
@@ -125,11 +139,12 @@ class FaceHandGraph(nn.Module):
         column = torch.arange(width, dtype=torch.float32, device=x.device).view(1, 1, width).expand(1, height, width)
         row = torch.arange(height, dtype=torch.float32, device=x.device).view(1, height, 1).expand(1, height, width)
         boxes, scores = [], []
+        keep = min(self.keep, height * width)
         for c in range(self.net.classes):
             size = torch.exp(raw.size[:, 2 * c : 2 * c + 2].clamp(-3.0, 5.0))
             centre = torch.cat((column, row)).unsqueeze(0) + raw.offset[:, 2 * c : 2 * c + 2]
             box = (torch.cat((centre - size / 2, centre + size / 2), dim=1) * STRIDE).flatten(2).transpose(1, 2)
-            best, rows = torch.topk(peaks[:, c].flatten(1), self.keep, dim=1)
+            best, rows = torch.topk(peaks[:, c].flatten(1), keep, dim=1)
             chosen = torch.gather(box, 1, rows.unsqueeze(2).expand(-1, -1, 4))
             boxes.append(chosen * (best > 0).unsqueeze(2))  # cells that are no peak tie at 0: any order, one box
             scores.append(nn.functional.pad(best.unsqueeze(2), (c, self.net.classes - 1 - c)))
