@@ -40,10 +40,14 @@ class TrainingKind(Protocol):
     """
 
     name: str
-    set_kind: str
     score: str
     mosaics: bool
     has_curves: bool
+
+    @property
+    def set_kind(self) -> str:
+        """The kind of the labelled sets."""
+        ...
 
     def check(self, train: LabelledSet) -> None:
         """Refuse a training part of which nothing can be learned.

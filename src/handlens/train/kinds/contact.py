@@ -17,7 +17,8 @@ from handlens.errors import InputError
 from handlens.predictor import FINDER, Predictor, open_part
 from handlens.report import Report
 from handlens.runner import Runner
-from handlens.tasks.touch import OWNERS, REGIONS
+from handlens.tasks.touch import REGIONS
+from handlens.types import OWNERS
 from handlens.train.calibration import touch_calibration
 from handlens.train.kinds.base import Kind, Make, SampleOptions
 from handlens.train.loader.face_sample import ROOM, face_sample, faces_of, touches_of

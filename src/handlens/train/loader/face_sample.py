@@ -16,12 +16,12 @@ from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import FrameError
 from handlens.preprocess import crop_box
 from handlens.tasks.contact import CROP_SCALE, chosen_faces
-from handlens.tasks.touch import OWNERS, REGIONS, owner_rows
+from handlens.tasks.touch import REGIONS, owner_rows
 from handlens.train.augment.config import AugmentConfig
 from handlens.train.augment.geometry import draw_transform, fill_colour, transform_boxes, warped
 from handlens.train.augment.photometric import channels_first, erased, photometric
 from handlens.train.loader.pictures import Reading
-from handlens.types import Detections, Floats, Image, Ints
+from handlens.types import OWNERS, Detections, Floats, Image, Ints
 
 TOUCH = "touch"
 NAMES = (*OWNERS, *REGIONS, TOUCH)
