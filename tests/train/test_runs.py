@@ -151,8 +151,6 @@ WRONG = [
     (["train", "touch", "--data", "SET", "--set", "mosiac=1"], "unknown setting 'mosiac'"),
     (["train", "touch", "--data", "SET", "--config", "none.toml"], "config file 'none.toml' cannot be read"),
     (["train", "touch", "--data", "SET", "--start", "none.pt", *SHORT], "there is no file 'none.pt'"),
-    (["train", "touch", "--data", "SET", "--start", "touch"], "two networks in one file"),
-    (["train", "hold", "--data", "SET", "--net", "grip", "--start", "Hold"], "without weights that can be trained on"),
     (["train", "touch", "--data", "SET", "--start", "combined"], "is segment and digits together"),
     (["train", "touch", "--data", "SET", "--start", "mine.onnx"], "its weights are folded. Give a RUN"),
     (["train", "touch", "--data", "SET", "--net", "yolov5n", "--start", "segment"], "they fit the network 'glove'"),

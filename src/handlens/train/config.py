@@ -132,9 +132,10 @@ class Settings:
     start: Annotated[
         str,
         Doc(
-            "Weights to begin from: a run, a `.ckpt`, `.pt`, `.safetensors`, Darknet `.weights`, or `segment`. Also the"
-            " first part of Darknet's weights (`.conv.74`) and YOLOv5 5.0 as plain tensors. `segment` is the shipped"
-            " model; its weights fit `glove`, and `grip` and `nano` in part.",
+            "Weights to begin from: a run, a `.ckpt`, `.pt`, `.safetensors`, Darknet `.weights`, the name of a shipped"
+            " model, or `none` for random ones. Also the first part of Darknet's weights (`.conv.74`) and YOLOv5 5.0 as"
+            " plain tensors. The networks of shipped models begin with the weights of these: `contact` with `touch`,"
+            " `facehand`, `grip` with `hold`, `palm` with `signs`, `shadow` with `digits`, `glove` with `segment`.",
             "random",
         ),
     ] = ""

@@ -159,7 +159,7 @@ def _place(source: str) -> Path:
     """The file or folder that is meant: a path, or the name of shipped weights.
 
     Raises:
-        InputError: a shipped model without weights to go on from, an .onnx, or nothing of that name.
+        InputError: an .onnx, a model that is no network of its own, or nothing of that name.
     """
     path, name = Path(source).expanduser(), source.lower()
     if path.suffix.lower() == ".onnx":

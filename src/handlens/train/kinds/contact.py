@@ -18,12 +18,12 @@ from handlens.predictor import FINDER, Predictor, open_part
 from handlens.report import Report
 from handlens.runner import Runner
 from handlens.tasks.touch import REGIONS
-from handlens.types import OWNERS
 from handlens.train.calibration import touch_calibration
 from handlens.train.kinds.base import Kind, Make, SampleOptions
 from handlens.train.loader.face_sample import ROOM, face_sample, faces_of, touches_of
 from handlens.train.nets.contact import ContactGraph, ContactMaps
 from handlens.train.precision import Batch
+from handlens.types import OWNERS
 
 SMOOTH = 0.03
 DETECTOR = FINDER
