@@ -1,6 +1,5 @@
 """The nets that ship are trained from a user's set, from the shipped weights, and export to what tasks can ask."""
 
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,7 @@ from handlens.predictor import load
 from handlens.train.augment.config import PLAIN
 from handlens.train.config import Settings
 from handlens.train.export.graphs import ProbabilityGraph
-from handlens.train.initial_weights import SHIPPED_NETS, load_initial_weights, shipped_weights
+from handlens.train.initial_weights import SHIPPED_NETS, load_initial_weights, trainable_weights
 from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.loader.face_sample import NAMES, faces_of
 from handlens.train.loader.loader import Samples
@@ -35,7 +34,7 @@ SHORT = ["--epochs", "1", "--batch", "4", "--workers", "0", "--precision", "32"]
 
 @pytest.mark.parametrize("name", SHIPPED_NETS)
 def test_shipped_weights_answer_as_the_shipped_model(name: str) -> None:
-    state, names = shipped_weights(name)  # refuses other answers by itself
+    state, names = trainable_weights(name)  # refuses other answers by itself
     net = catalog.build(SHIPPED_NETS[name], len(names), **({"angle": True} if SHIPPED_NETS[name] == "shadow" else {}))
     net.load_state_dict(state)
 
@@ -49,7 +48,7 @@ def test_weights_of_another_model_are_refused() -> None:
         take_onnx_weights(net, ProbabilityGraph(net), resolve("signs"), torch.zeros(1, 3, 96, 96))
 
 
-def test_a_net_with_shipped_weights_answers_alike_in_training() -> None:
+def test_a_net_with_trainable_weights_answers_alike_in_training() -> None:
     net = Contact(dropout=0.0)
     assert load_initial_weights(net, "touch") == "took 126 of 126 tensors from 'touch'"
     torch.manual_seed(0)
@@ -62,7 +61,7 @@ def test_a_net_with_shipped_weights_answers_alike_in_training() -> None:
 
 
 def test_the_last_layer_goes_by_the_names_of_classes() -> None:
-    state, names = shipped_weights("hold")
+    state, names = trainable_weights("hold")
     assert names == ("nothing", "object")
     net = catalog.build("grip", 2)
     load_initial_weights(net, "hold", ("object", "nothing"))

@@ -65,7 +65,7 @@ class TrainingKind(Protocol):
         """
         ...
 
-    def hint(self, train: LabelledSet, look: AugmentConfig) -> str:
+    def hint(self, train: LabelledSet, augment: AugmentConfig) -> str:
         """Return a sentence for the user about this training part, "" where there is nothing to say."""
         ...
 
@@ -127,7 +127,7 @@ class Kind:
     def check_pictures(self, found: LabelledSet) -> None:
         """Nothing is refused."""
 
-    def hint(self, train: LabelledSet, look: AugmentConfig) -> str:
+    def hint(self, train: LabelledSet, augment: AugmentConfig) -> str:
         """Nothing is said."""
         return ""
 

@@ -31,9 +31,9 @@ class Segment(Kind):
         """Refuse masks of one class."""
         check_masks(train)
 
-    def hint(self, train: LabelledSet, look: AugmentConfig) -> str:
+    def hint(self, train: LabelledSet, augment: AugmentConfig) -> str:
         """Few pictures are named."""
-        if len(train) < FEW and look != PRESETS["few"]:
+        if len(train) < FEW and augment != PRESETS["few"]:
             return f"{len(train)} pictures are few to learn from: --set augment=few changes them more strongly"
         return ""
 

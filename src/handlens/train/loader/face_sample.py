@@ -65,7 +65,7 @@ def faces_of(found: LabelledSet, side: int) -> LabelledSet:
 
 
 def face_sample(
-    rng: Generator, look: AugmentConfig, reading: Reading, index: int, size: int, named: tuple[str, ...]
+    rng: Generator, augment: AugmentConfig, reading: Reading, index: int, size: int, named: tuple[str, ...]
 ) -> dict[str, Tensor]:
     """One sample for `contact_loss`: image (3, size, size) uint8 and, at a quarter of its size, weak maps.
 
@@ -74,18 +74,18 @@ def face_sample(
 
     Args:
         rng: the random numbers of this sample.
-        look: what is changed.
+        augment: what is changed.
         reading: the units of `faces_of`.
         index: the unit.
         size: side of the net's input.
         named: labels that the user's set has: "hand" where hands are marked, and regions.
     """
-    move = draw_transform(rng, look)
+    move = draw_transform(rng, augment)
     shown = reading.take(rng, index)
     canvas = shown.canvas
     matrix = move.matrix((canvas.shape[1] / 2, canvas.shape[0] / 2), (size, size), (size / 2, size / 2))
-    moved = warped(canvas, matrix, (size, size), fill_colour(canvas, look))
-    image, _ = erased(rng, photometric(rng, moved, look), look)
+    moved = warped(canvas, matrix, (size, size), fill_colour(canvas, augment))
+    image, _ = erased(rng, photometric(rng, moved, augment), augment)
     rows = shown.labelled.labels
     boxes = transform_boxes(shown.labelled.boxes, matrix)
     hands = boxes[rows == NAMES.index("hand")]
