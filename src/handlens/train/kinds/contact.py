@@ -14,7 +14,7 @@ from torch.nn import functional as fn
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
-from handlens.predictor import FINDER, Predictor, open_part
+from handlens.predictor import Predictor, open_part
 from handlens.report import Report
 from handlens.runner import Runner
 from handlens.tasks.touch import REGIONS
@@ -24,9 +24,9 @@ from handlens.train.loader.face_sample import ROOM, face_sample, faces_of, touch
 from handlens.train.nets.contact import ContactGraph, ContactMaps
 from handlens.train.precision import Batch
 from handlens.types import OWNERS
+from handlens.weights import DETECTOR
 
 SMOOTH = 0.03
-DETECTOR = FINDER
 
 
 class ContactKind(Kind):
