@@ -75,7 +75,7 @@ def test_the_version_has_one_source() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["CONTRIBUTING.md", *(path.relative_to(ROOT) for path in ROOT.glob("recipes/*/README.md"))]
+    "page", ["CONTRIBUTING.md", *(path.relative_to(ROOT) for path in ROOT.glob("recipes/**/README.md"))]
 )
 def test_every_script_is_there(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
