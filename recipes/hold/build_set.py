@@ -139,7 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--webcam", type=int, default=1, metavar="N", help="take every so many-th webcam hand (1)")
     parser.add_argument("--held", type=Path, action="append", default=[], help="sets of render_held")
-    parser.add_argument("--pool", type=Path, help="cache of the hands cut out (hand_pool), for composites")
+    parser.add_argument(
+        "--pool", type=Path, help="cache of hands cut out of photographs, made when missing; for composites"
+    )
     parser.add_argument("--composites", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dest", type=Path, required=True)

@@ -126,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Mark, gather and write; the part for validation is that of the set of scenes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with segmentation/, touch/ and gestures/")
-    parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
+    parser.add_argument(
+        "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
+    )
     parser.add_argument("--scenes", type=Path, action="append", required=True, help="sets of segment_sets, for links")
     parser.add_argument("--staged", type=Path, help="a set of 'handlens data synth'")
     parser.add_argument("--run", help="an .onnx that these sets taught; without it no people are marked")

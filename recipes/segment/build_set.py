@@ -191,7 +191,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read what there is, draw scenes and write them as pictures and index masks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with segmentation/, touch/ and gestures/")
-    parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
+    parser.add_argument(
+        "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
+    )
     parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of render_hands")
     parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--leave-out", action="append", default=[], metavar="SOURCE", help="a source to measure on")

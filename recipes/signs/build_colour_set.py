@@ -170,7 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Gather, draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with gestures/ and segmentation/")
-    parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
+    parser.add_argument(
+        "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
+    )
     parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of render_hands")
     parser.add_argument("--composites", type=int, default=16000)
     parser.add_argument("--hold-out", action="append", default=[], metavar="SOURCE", help="a source for val alone")

@@ -174,7 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scheme", choices=sorted(SCHEMES))
     parser.add_argument("--data", type=Path, required=True, help="folder with gestures/")
-    parser.add_argument("--pool", type=Path, required=True, help="cache of the hands cut out (hand_pool)")
+    parser.add_argument(
+        "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
+    )
     parser.add_argument("--render", type=Path, action="append", default=[], help="sets of render_hands")
     parser.add_argument(
         "--masks",
