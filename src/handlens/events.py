@@ -11,7 +11,7 @@ from handlens.errors import InputError
 from handlens.pace import Pace, wall_clock
 from handlens.result import Result
 from handlens.tasks import task_of
-from handlens.types import Detections, Event, Label
+from handlens.types import OWNERS, Detections, Event, Label
 
 EVENT_FIELDS = (
     "source",
@@ -191,9 +191,9 @@ def _read_faces(found: Detections) -> dict[str, _Reading]:
 
 
 def _read_touch(found: Detections) -> _Reading:
-    reading = _reading(found, found.best_touch, ~found.of("face", "hand"), "")
+    reading = _reading(found, found.best_touch, ~found.of(*OWNERS), "")
     subjects: dict[str, float] = {}
-    for row in np.flatnonzero(~found.of("face", "hand") & (found.face >= 0)):
+    for row in np.flatnonzero(~found.of(*OWNERS) & (found.face >= 0)):
         if (number := int(found.id[found.face[row]])) >= 0:
             subjects[f"face {number}"] = max(subjects.get(f"face {number}", 0.0), float(found.score[row]))
     return _Reading(reading.probability, reading.labels, subjects, reading.hands)

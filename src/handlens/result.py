@@ -13,7 +13,7 @@ import numpy as np
 from handlens.errors import InputError
 from handlens.pace import wall_clock
 from handlens.tasks import task_of
-from handlens.types import Box, Detections, Floats, Hand, Image, Label, Mask, Value
+from handlens.types import OWNERS, Box, Detections, Floats, Hand, Image, Label, Mask, Value
 
 if TYPE_CHECKING:
     from handlens.given import ImageLike
@@ -195,7 +195,7 @@ def _detections(found: Detections) -> dict[str, Any]:
     boxes: list[dict[str, Any]] = []
     for row, name in enumerate(found.label_names):
         box: dict[str, Any] = {"label": name, "score": _score(found.score[row]), "xyxy": _box(found.xyxy[row])}
-        if name in ("face", "hand"):
+        if name in OWNERS:
             box["id"] = int(found.id[row])
             if found.face_touch is not None and np.isfinite(found.face_touch[row]):
                 box["touch"] = _score(found.face_touch[row])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from handlens.boxes import iou
 from handlens.pace import Pace
 from handlens.result import Result
-from handlens.types import Detections, Floats, Ints, Value
+from handlens.types import OWNERS, Detections, Floats, Ints, Value
 
 _REACH = 0.72  # sides of a box: who moved less since the last frame is the same; half a side each way is 0.71
 _REACH_A_SECOND = 1.6  # more for each second that passed: a head turns and leans at most so fast
@@ -85,7 +85,7 @@ class Tracker:
     def _known(self, value: Value, time: float) -> Value:
         if isinstance(value, Detections):
             ids = np.full(len(value), -1, np.int64)
-            for label in ("face", "hand"):
+            for label in OWNERS:
                 rows = np.flatnonzero(value.of(label))
                 ids[rows] = self._match(label, value.xyxy[rows], time)
             return dataclasses.replace(value, id=ids)

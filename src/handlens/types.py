@@ -69,7 +69,7 @@ class Detections:
             given = np.asarray(getattr(self, name), np.int64)
             filled = np.full(n, -1, np.int64) if given.size == 0 else given
             put(self, name, shaped(filled, np.int64, (n,), f"Detections.{name}"))
-        for name in ("face", "hand"):
+        for name in OWNERS:
             owner = getattr(self, name)
             if n and not (owner.min() >= -1 and owner.max() < n):
                 raise ValueError(f"Detections.{name}: expected rows -1 to {n - 1}, got {owner.tolist()}")
@@ -96,7 +96,7 @@ class Detections:
         """The probability of a touch: `touch`, or from a model without one the best score of a touched region, or 0."""
         if self.touch is not None:
             return self.touch
-        regions = self.score[~self.of("face", "hand")]
+        regions = self.score[~self.of(*OWNERS)]
         return float(regions.max()) if len(regions) else 0.0
 
     def of(self, *names: str) -> npt.NDArray[np.bool_]:

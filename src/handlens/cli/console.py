@@ -17,7 +17,7 @@ from rich.text import Text
 from handlens.loop import Step
 from handlens.result import Result
 from handlens.summary import clock
-from handlens.types import Detections, Event, Label, Mask
+from handlens.types import OWNERS, Detections, Event, Label, Mask
 
 _SHOWN = 0.5  # regions below this are in the JSON, not in the words
 
@@ -39,7 +39,7 @@ def verdict(result: Result, threshold: float) -> str:
 def regions(found: Detections, least: float = _SHOWN) -> str:
     """Name the touched regions that score at least `least`, surest first."""
     rows = [(score, name) for score, name in zip(found.score, found.label_names, strict=True)]
-    touched = [name for score, name in sorted(rows, reverse=True) if name not in ("face", "hand") and score >= least]
+    touched = [name for score, name in sorted(rows, reverse=True) if name not in OWNERS and score >= least]
     return ", ".join(dict.fromkeys(touched))
 
 
@@ -62,7 +62,7 @@ def _touch(found: Detections, threshold: float) -> str:
     if sure >= threshold:
         where = regions(found)
         return f"touch {sure:.0%}{': ' if where else ''}{where}"
-    seen = [_count(int(found.of(name).sum()), name) for name in ("face", "hand")]
+    seen = [_count(int(found.of(name).sum()), name) for name in OWNERS]
     return f"no touch ({sure:.0%}), {', '.join(seen)}"
 
 

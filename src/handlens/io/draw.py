@@ -13,7 +13,7 @@ import numpy.typing as npt
 from handlens.errors import OutputError
 from handlens.io.atomic import AtomicFile
 from handlens.io.tags import FONT, LEAST, Box, Tag, core, place
-from handlens.types import Detections, Floats, Frame, Hand, Image, Label, Mask, Value
+from handlens.types import OWNERS, Detections, Floats, Frame, Hand, Image, Label, Mask, Value
 
 Colour = tuple[int, int, int]
 
@@ -94,7 +94,7 @@ def shown(found: Detections, result: Drawable) -> Detections:
     A face that is touched stays: without it nobody sees what is touched.
     """
     floors = np.array([result.thresholds.get(name, 0.0) for name in found.names], np.float32)
-    stays = (found.score >= floors[found.label]) | ~found.of("face", "hand")
+    stays = (found.score >= floors[found.label]) | ~found.of(*OWNERS)
     stays[found.face[found.face >= 0]] = True
     return found.select(stays)
 
@@ -134,7 +134,7 @@ def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:
 
 def _draw_detections(pen: "_Pen", found: Detections, sure: bool) -> None:
     names = found.label_names
-    regions = ~found.of("face", "hand")
+    regions = ~found.of(*OWNERS)
     for row in np.flatnonzero(regions):
         pen.glow(found.xyxy[row], REGION, 0.15 + 0.25 * float(found.score[row]))
     for row in np.flatnonzero(~regions):
