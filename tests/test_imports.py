@@ -49,6 +49,11 @@ def test_what_only_an_extra_brings_is_imported_inside_functions():
     assert {file: names for file, names in found.items() if names} == {}
 
 
+def test_the_package_knows_no_recipe() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        assert not {name for name in imported(file) if name.split(".")[0] in ("recipes", "benchmarks", "tests")}, file
+
+
 def test_the_wheel_has_code_models_and_media_alone() -> None:
     """No labels, outlines or weights to train on: these lie in recipes/ and weights/."""
     others = {

@@ -257,6 +257,7 @@ def test_a_full_disk_leaves_exactly_what_a_checkpoint_made_safe(tmp_path: Path) 
     assert (tmp_path / "k.jsonl.part").read_bytes() == b"a" * 100
 
 
+@pytest.mark.slow
 def test_a_reader_of_stdout_that_goes_away_costs_no_events(tmp_path: Path) -> None:
     level_video(tmp_path / "a.mp4", [BRIGHT] * 20 + [DARK] * 15)
     brightness_model(tmp_path / "light.onnx")

@@ -82,6 +82,7 @@ def test_every_pose_bends_within_what_joints_can_do() -> None:
         assert pose.flex[:4].max() < 130
 
 
+@pytest.mark.slow
 def test_colour_cut_outs_are_opaque_on_the_hand_and_clear_beside_it(tmp_path: Path) -> None:
     write_hands(tmp_path / "cut.npz", Plan(("5", "Y"), "colour", 64), 2)
     with np.load(tmp_path / "cut.npz") as pack:

@@ -122,6 +122,7 @@ def test_a_run_holds_what_runs_hold_and_does_not_flatter(learned) -> None:
     assert rows["recall dot"]["n"] == 5
 
 
+@pytest.mark.slow
 def test_the_card_says_what_it_stands_on(learned) -> None:
     card = load(learned[2] / "few.onnx").card
     assert (card.task, card.kind, card.names) == ("gesture", "classify", ("dot", "lying", "upright"))

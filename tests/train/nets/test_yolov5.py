@@ -39,6 +39,7 @@ def test_the_layer_table_is_the_published_one():
     assert names[-1] == "Detect"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "plain", "fused"), [(18, 21_125_103, 21_106_335), (3, 21_064_488, 21_045_720)])
 def test_the_counts_are_the_published_ones(classes, plain, fused):
     with torch.device("meta"):
