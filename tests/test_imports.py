@@ -69,6 +69,11 @@ def test_the_front_door_loads_nothing_heavy():
     assert not loaded_after("import handlens; handlens.__version__; dir(handlens)") & HEAVY
 
 
+def test_augmenting_and_learning_from_few_pictures_need_no_torch():
+    code = "import handlens.train.augment.offline, handlens.train.fewshot.run, handlens.synth.dataset"
+    assert not loaded_after(code) & {"torch", "torchvision", "lightning"}
+
+
 def test_an_answer_needs_no_torch(tmp_path):
     model = brightness_model(tmp_path / "m.onnx")
     code = (

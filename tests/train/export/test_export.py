@@ -154,6 +154,28 @@ def test_the_new_exporter_writes_the_same_answers_for_any_batch_and_sides(
     assert capfd.readouterr() == ("", "")
 
 
+class Tabled(nn.Module):
+    """A convolution, and a table of places that an exporter computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 160, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        table = torch.linspace(0, 1, 160 * 64).reshape(1, 160, 8, 8) * 3.0
+        return torch.softmax(self.conv(x) + table, dim=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_eight_bits_are_for_kernels_and_not_for_tables(tmp_path: Path, dynamo: bool) -> None:
+    torch.manual_seed(0)
+    card, names = card_of("segment", 8, 160), ("probabilities",)
+    file = export(Tabled().eval(), card, torch.rand(2, 3, 8, 8), names, tmp_path / "a.onnx", int8=True, dynamo=dynamo)
+    kinds = {tensor.name: tensor.data_type for tensor in onnx.load(file).graph.initializer if len(tensor.dims) == 4}
+    assert sorted(kinds.values()).count(onnx.TensorProto.INT8) == 1
+
+
 class Sorted(nn.Module):
     """A detector whose rows come in the order of scores that are all but equal."""
 

@@ -225,7 +225,10 @@ def _shrink(model: onnx.ModelProto) -> None:
         if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < ROUNDED:
             continue
         name = tensor.name
-        levels, scale = rounded(numpy_helper.to_array(tensor))
+        kernel = numpy_helper.to_array(tensor)
+        levels, scale = rounded(kernel)
+        if not np.allclose(levels * scale, kernel, rtol=0, atol=1e-5 * float(np.abs(kernel).max())):
+            continue  # no kernel that `compact` rounded, but a table that the exporter computed
         tensor.CopyFrom(numpy_helper.from_array(levels, f"{name}.levels"))
         extra.append(numpy_helper.from_array(scale, f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.levels"], [f"{name}.wide"], to=TensorProto.FLOAT))
