@@ -43,3 +43,23 @@ def test_attention_knows_no_position():
     torch.manual_seed(0)
     block, x = Attention(8, heads=3, width=5), torch.randn(1, 8, 4, 6)
     torch.testing.assert_close(block(x.flip(3)), block(x).flip(3))
+
+
+@pytest.mark.parametrize(("build", "side"), [(digits6, 64), (gestures20, 50)])
+def test_a_net_begins_as_in_keras_so_that_empty_places_do_not_outweigh_the_shape(build, side):
+    torch.manual_seed(0)
+    net = build().eval()
+    for name, part in net.named_modules():
+        if isinstance(part, torch.nn.Linear | torch.nn.Conv2d):
+            assert not part.bias.any(), name
+    query, out = net.attention.attend.query, net.attention.attend.out
+    channels, heads = query.in_features, net.attention.attend.heads
+    width = query.out_features // heads
+    assert float(query.weight.detach().abs().max()) == pytest.approx((6 / (channels * (heads + width))) ** 0.5, rel=0.01)
+    assert float(out.weight.detach().abs().max()) == pytest.approx((6 / (heads * (width + channels))) ** 0.5, rel=0.01)
+    shapes = torch.zeros(8, 1, side, side)
+    for number in range(8):
+        shapes[number, 0, 5 : 15 + 4 * number, 10 : 14 + 4 * number] = 1
+    with torch.no_grad():
+        told = net.features(shapes)
+    assert float(told.std(0).mean() / told.abs().mean()) > 0.4  # with torch's own start it is about 0.1
