@@ -55,8 +55,9 @@ def test_a_net_begins_as_in_keras_so_that_empty_places_do_not_outweigh_the_shape
     query, out = net.attention.attend.query, net.attention.attend.out
     channels, heads = query.in_features, net.attention.attend.heads
     width = query.out_features // heads
-    assert float(query.weight.detach().abs().max()) == pytest.approx((6 / (channels * (heads + width))) ** 0.5, rel=0.01)
-    assert float(out.weight.detach().abs().max()) == pytest.approx((6 / (heads * (width + channels))) ** 0.5, rel=0.01)
+    largest = [float(layer.weight.detach().abs().max()) for layer in (query, out)]
+    limits = [(6 / (channels * (heads + width))) ** 0.5, (6 / (heads * (width + channels))) ** 0.5]
+    assert largest == pytest.approx(limits, rel=0.01)
     shapes = torch.zeros(8, 1, side, side)
     for number in range(8):
         shapes[number, 0, 5 : 15 + 4 * number, 10 : 14 + 4 * number] = 1
