@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--source", action="append", choices=sorted(MAKERS), help="what to take; photographs and found when left out"
     )
     parser.add_argument("--webcam", type=int, default=1, metavar="N", help="take every so many-th webcam hand (1)")
-    parser.add_argument("--held", type=Path, action="append", default=[], help="sets of render_held")
+    parser.add_argument("--held", type=Path, action="append", default=[], help="sets of recipes.hold.render")
     parser.add_argument(
         "--pool", type=Path, help="cache of hands cut out of photographs, made when missing; for composites"
     )

@@ -38,7 +38,7 @@ class Marked:
 
 
 def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> Iterator[Marked]:
-    """The people of the training part of `touch/`, marked by a segmenter of the four classes of `segment_sets`.
+    """The people of the training part of `touch/`, marked by a segmenter of the four classes of `build_set`.
 
     skip: files that are known better. copies: how often each is written.
     """
@@ -129,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
     )
-    parser.add_argument("--scenes", type=Path, action="append", required=True, help="sets of segment_sets, for links")
+    parser.add_argument(
+        "--scenes", type=Path, action="append", required=True, help="sets of recipes.segment.build_set, for links"
+    )
     parser.add_argument("--staged", type=Path, help="a set of 'handlens data synth'")
     parser.add_argument("--run", help="an .onnx that these sets taught; without it no people are marked")
     parser.add_argument("--copies", type=int, default=1, help="how often each of these people is taken")

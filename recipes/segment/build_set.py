@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
     )
-    parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of render_hands")
+    parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of recipes.signs.render")
     parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--leave-out", action="append", default=[], metavar="SOURCE", help="a source to measure on")
     parser.add_argument("--rough", action="store_true", help="more hands without faces, on hard grounds and streets")

@@ -132,7 +132,7 @@ def patch(rng: Generator, ground: U8) -> U8:
 
 
 def read_renders(path: Path) -> list[Pooled]:
-    """Rendered hands (`render_hands --kind colour`) that have a name here."""
+    """Rendered hands (`recipes.signs.render --kind colour`) that have a name here."""
     with np.load(path, allow_pickle=False) as pack:
         signs = [RENDERED.get(str(pack["names"][y])) for y in pack["y"]]
         hands = pack["rgba"]
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
     )
-    parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of render_hands")
+    parser.add_argument("--render", type=Path, action="append", default=[], help="colour sets of recipes.signs.render")
     parser.add_argument("--composites", type=int, default=16000)
     parser.add_argument("--hold-out", action="append", default=[], metavar="SOURCE", help="a source for val alone")
     parser.add_argument("--seed", type=int, default=0)

@@ -118,7 +118,7 @@ def gather(scheme: str, data: Path, pool: Sequence[Pooled], renders: Sequence[Pa
 
 
 def _rendered(path: Path) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
-    """(mask, sign, group) of each hand of `render_hands`, silhouettes or colour pictures."""
+    """(mask, sign, group) of each hand of `recipes.signs.render`, silhouettes or colour pictures."""
     with np.load(path, allow_pickle=False) as pack:
         if "rgba" in pack.files:
             names = pack["names"]
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--pool", type=Path, required=True, help="cache of hands cut out of photographs, made when missing"
     )
-    parser.add_argument("--render", type=Path, action="append", default=[], help="sets of render_hands")
+    parser.add_argument("--render", type=Path, action="append", default=[], help="sets of recipes.signs.render")
     parser.add_argument(
         "--masks",
         action="append",
