@@ -1,6 +1,6 @@
 """Real pictures to measure `segment` and `combined` on, by source: `python -m recipes.segment.build_test_set`.
 
-Only what `segment.build_set` and `signs.build_silhouette_set` keep for validation or leave out is taken. It knows no network.
+Only what the scripts that build the training sets keep for validation or leave out is taken. It knows no network.
 """
 
 from __future__ import annotations
