@@ -88,7 +88,7 @@ def _given(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _begins(net: str, given: dict[str, Any]) -> str:
-    """What the net knows before it sees a frame."""
+    """Return what the net knows before it sees a frame."""
     if "start" in given:
         return "pre-trained on hands and faces"
     if "pretrained" in given:
@@ -97,7 +97,7 @@ def _begins(net: str, given: dict[str, Any]) -> str:
 
 
 def _everyone(found: LabelledSet, other: LabelledSet, dest: Path) -> Path:
-    """A set in which all of `found` is learned from, and `other` measured."""
+    """Return a set in which all of `found` is learned from, and `other` measured."""
     if not dest.exists():
         learned = [dataclasses.replace(picture, split="train") for picture in found]
         write_set(found.having([*learned, *(dataclasses.replace(p, split="val") for p in other)]), dest)
@@ -111,7 +111,7 @@ def _kept(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def collected(folder: Path) -> list[dict[str, Any]]:
-    """What there is of finished runs, net by net in the catalog's order, the fewest frames first."""
+    """Return what there is of finished runs, net by net in the catalog's order, the fewest frames first."""
     runs = [json.loads(path.read_text("utf-8")) for path in folder.glob(f"*/{DONE}")]
     return sorted(runs, key=lambda run: (catalog.names().index(run["net"]), run["begins"], run["frames"]))
 

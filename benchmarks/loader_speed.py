@@ -73,7 +73,7 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> LabelledSe
 
 
 def speed(found: LabelledSet, case: Case, size: int, rounds: int) -> float:
-    """Samples a second, the median over the rounds."""
+    """Return samples a second, the median over the rounds."""
     card = ModelCard("speed", "touch", "detect", NAMES, (size, size), "letterbox")
     batches = Batches(Samples(found, card, PRESETS[case.look], cache=case.cache), 8, workers=case.workers)
     took = []

@@ -36,13 +36,13 @@ LIMIT = 1.5
 
 
 def canonical_net(name: str, classes: int) -> tuple[nn.Module, str]:
-    """The net as it is exported, and the kind of its answers."""
+    """Return the net as it is exported, and the kind of its answers."""
     kind = KINDS[find(name).task]
     return canonical_graph(build(name, classes).eval(), kind, grey=name in GREY), kind
 
 
 def ways(name: str, classes: int, size: int, threads: int, folder: Path) -> dict[str, Callable[[], object]]:
-    """The four ways to ask the net about one picture, by name."""
+    """Return the four ways to ask the net about one picture, by name."""
     torch.manual_seed(0)
     graph, kind = canonical_net(name, classes)
     labels = ("background", "hand") if kind == "segment" else tuple(f"class {n}" for n in range(classes))

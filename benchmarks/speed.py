@@ -50,7 +50,7 @@ def mediapipe(python: str, film: Path, answer: Path) -> dict[str, float]:
 
 
 def middle(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """The median of each number over the rounds."""
+    """Return the median of each number over the rounds."""
     return {name: round(statistics.median(r[name] for r in rounds), 2) for name in rounds[0]}
 
 

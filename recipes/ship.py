@@ -37,7 +37,7 @@ KEPT = ("accuracy", "balanced accuracy", "ROC AUC", "IoU hand", "IoU face", *ANG
 
 
 def averaged(experiments: Sequence[Experiment]) -> Experiment:
-    """The first experiment with the mean of all nets' weights, uncalibrated where there are several."""
+    """Return the first experiment with the mean of all nets' weights, uncalibrated where there are several."""
     first = experiments[0]
     if len(experiments) == 1:
         return first
@@ -50,7 +50,7 @@ def averaged(experiments: Sequence[Experiment]) -> Experiment:
 
 
 def shipped(experiment: Experiment, name: str, version: str, sources: Sequence[str]) -> Experiment:
-    """The run's net with the card of a shipped model, looking at hands as this version of the code does.
+    """Return the run's net with the card of a shipped model, looking at hands as this version of the code does.
 
     A class such as "hand over face" becomes part of what is seen, the hand.
     """
@@ -80,7 +80,7 @@ def put(file: Path, package: Path) -> None:
 
 
 def measured(file: Path, val: LabelledSet, experiment: Experiment) -> dict[str, float]:
-    """What the exported file scores, as far as the card keeps it."""
+    """Return what the exported file scores, as far as the card keeps it."""
     report = list(evaluate(load(file), val, resamples=0).report)
     if experiment.about.get("angle"):
         around = evaluate(load(file), turned(evenly(val, SOME), TURNS), resamples=0).report

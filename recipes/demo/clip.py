@@ -41,7 +41,7 @@ LIGHT = Light(
 
 
 def stage_at(t: float, stage: Stage, busts: dict[Face, Bust]) -> Stage:
-    """The person at a time; `busts` remembers the faces."""
+    """Return the person at a time; `busts` remembers the faces."""
     face = face_at(t)
     if face not in busts:
         busts[face] = build_bust(PERSON, face, 1.0, stage.bust)
@@ -50,7 +50,7 @@ def stage_at(t: float, stage: Stage, busts: dict[Face, Bust]) -> Stage:
 
 
 def first_stage() -> Stage:
-    """The person at a desk before a shelf."""
+    """Return the person at a desk before a shelf."""
     rng = np.random.default_rng(23)
     scale = 0.37 * SIZE[0] / 186.0
     camera = Camera(scale, 1100.0, (0.5 * SIZE[1], 0.36 * SIZE[0]))
@@ -108,7 +108,7 @@ def touches(seen: list[tuple[int, float, tuple[int, ...]]]) -> list[dict[str, ob
 
 
 def write_clip(folder: Path) -> None:
-    """Writes demo.mp4 and demo.json into a folder, each under another name first."""
+    """Write demo.mp4 and demo.json into a folder, each under another name first."""
     folder.mkdir(parents=True, exist_ok=True)
     movie, truth = folder / "demo.part.mp4", folder / "demo.part.json"
     seen = []

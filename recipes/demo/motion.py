@@ -59,7 +59,7 @@ def _calm(name: str, bend: float = 0.0, aside: float = 0.0) -> HandPose:
 def _touch(
     skin: Skin, bust: Bust, region: str, pick: int, pose: HandPose, mark: str, firm: float, forearm: object
 ) -> Placed:
-    """The right hand on a place of the face at rest."""
+    """Return the right hand on a place of the face at rest."""
     spot, normal = bust.anchors[region][pick]
     mirror = np.array([-1, 1, 1], np.float32)
     way = np.asarray(forearm, np.float32)
@@ -73,7 +73,7 @@ def _wave(t: float) -> tuple[F32, F32]:
 
 
 def keys(skin: Skin, bust: Bust) -> list[Key]:
-    """What the hand does over the clip."""
+    """Return what the hand does over the clip."""
     toward = np.array([0, 0, -1], np.float32)
     low = place(
         _calm("relaxed", 8),
@@ -143,7 +143,7 @@ def face_at(t: float) -> Face:
 
 
 def _in_room(key: Key, t: float) -> tuple[F32, F32]:
-    """The hand of a key at a time: it follows the head when held."""
+    """Return the hand of a key at a time: it follows the head when held."""
     turn, shift = key.turn, key.shift
     if key.held:
         head, lean = head_at(t)
@@ -156,7 +156,7 @@ def _in_room(key: Key, t: float) -> tuple[F32, F32]:
 
 
 def hand_at(plan: list[Key], t: float) -> Placed:
-    """The hand at a time: at a key, or on an eased way between two that keeps clear of the face."""
+    """Return the hand at a time: at a key, or on an eased way between two that keeps clear of the face."""
     i = max(n for n, key in enumerate(plan) if key.start <= t)
     here = plan[i]
     turn, shift = _in_room(here, t)

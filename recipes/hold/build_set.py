@@ -44,7 +44,7 @@ class Crop:
 
 
 def photographs(data: Path) -> Iterator[Crop]:
-    """The crops labelled by eye, split as they are."""
+    """Return the crops labelled by eye, split as they are."""
     for row in read_rows(data / "holding" / "photos" / "labels.csv"):
         image = read_rgb(data / "holding" / "photos" / "images" / row["file"])
         label = OBJECT if row["label"] == "holding_object" else NOTHING
@@ -52,7 +52,7 @@ def photographs(data: Path) -> Iterator[Crop]:
 
 
 def generated(data: Path) -> Iterator[Crop]:
-    """The published generated set, all for training: it measures nothing about photographs."""
+    """Return the published generated set, all for training: it measures nothing about photographs."""
     for folder, label in (("HoldingObject", OBJECT), ("HoldingNothing", NOTHING)):
         for path in sorted((data / "holding" / "generated").glob(f"*/{folder}/*")):
             yield Crop(read_rgb(path), label, "train", f"generated/{path.stem}", "generated")
@@ -77,7 +77,7 @@ def labelled_here(data: Path) -> Iterator[Crop]:
 
 
 def composites(data: Path, pool: Sequence[Pooled], count: int, seed: int) -> Iterator[Crop]:
-    """Closed hands of the pool laid over things or over bare grounds, half and half; open ones hold nothing."""
+    """Return closed hands of the pool laid over things or over bare grounds, half and half; open ones hold nothing."""
     rng = np.random.default_rng(seed)
     closed = [hand for hand in pool if hand.sign in GRIPPING]
     rows = read_rows(data / "segmentation" / "labels.csv")
@@ -125,7 +125,7 @@ to tell the sources instead: with them balanced accuracy on photographs fell fro
 
 
 def cut(image: U8, box: NDArray[np.float32]) -> U8:
-    """The square around a hand as inference cuts it, at most 112 pixels."""
+    """Return the square around a hand as inference cuts it, at most 112 pixels."""
     (around,) = square(np.asarray(box[None, :4], np.float32), HAND_SCALE)
     return crop_box(image, around, int(np.clip(around[2] - around[0], 24, MOST)))[0]
 

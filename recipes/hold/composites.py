@@ -18,7 +18,7 @@ GRIPPING = frozenset("0AESTMNOCXGQ")
 
 
 def thing(rng: Generator, size: int, at: tuple[float, float], reach: float, texture: U8) -> tuple[U8, F32]:
-    """A thing around a point: (size, size, 3) colours and (size, size) how much it covers, 0 to 1.
+    """Return a thing around a point: (size, size, 3) colours and (size, size) how much it covers, 0 to 1.
 
     A bar, a bottle, a can, a card or a ball, about `reach` pixels thick or long; its colour is plain, striped, or taken
     from `texture` (size, size, 3), and it is lit from one side like something round.
@@ -63,7 +63,9 @@ def palm_of(alpha: U8) -> tuple[float, float, float]:
 
 
 def laid(rng: Generator, hand: U8, alpha: U8, ground: U8, texture: U8, holds: bool) -> U8:
-    """A hand (s, s, 3) with its mask (s, s) on a ground (s, s, 3): over a thing that it holds, or with none under it.
+    """Return a hand (s, s, 3) with its mask (s, s) on a ground (s, s, 3): over a thing that it holds.
+
+    Or with none under it.
 
     Without, half of the grounds have a thing somewhere else, so that things alone mean nothing.
     """

@@ -45,7 +45,7 @@ class Grip:
 
 
 def grip(kind: str, radius: float, width: float, rng: Rng) -> Grip:
-    """The grip on a thing of that radius and width (of a slab: between fingertips and thumb), mm.
+    """Return the grip on a thing of that radius and width (of a slab: between fingertips and thumb), mm.
 
     Raises:
         ValueError: for a kind that is not in `GRIPS`.
@@ -66,7 +66,8 @@ def grip(kind: str, radius: float, width: float, rng: Rng) -> Grip:
 def bend(finger: int, near: tuple[float, float], far: tuple[float, float], radius: float) -> F32:
     """Degrees (3,) by which a finger bends until each bone in turn meets a round bar; seen from the side, in (y, z).
 
-    near, far: the ends of the bar's cross section, mm; the same for a cylinder.
+    Args:
+        near, far: The ends of the bar's cross section, mm; the same for a cylinder.
     """
     (_, y, z), _, lengths, radii = FINGERS[finger]
     at, lean, out = np.array([y, z]), 0.0, np.zeros(3, np.float32)
@@ -87,7 +88,7 @@ def bend(finger: int, near: tuple[float, float], far: tuple[float, float], radiu
 
 
 def _posed(flex: NDArray[np.floating[Any]], thumb: F32, rng: Rng, fan: float = -2.0) -> HandPose:
-    """A living hand's version of solved joints."""
+    """Return a living hand's version of solved joints."""
     joints = np.concatenate([flex, thumb[None, :3]]).astype(np.float32)
     joints[:4] += rng.normal(0, 2, (4, 3)) - np.array([1.5, 1.0, 0.0]) * abs(rng.normal(0, 1.5))
     joints[4] += rng.normal(0, 3, 3)
@@ -102,7 +103,7 @@ def _posed(flex: NDArray[np.floating[Any]], thumb: F32, rng: Rng, fan: float = -
 
 
 def _frame(x: object, y: object) -> F32:
-    """A rotation whose y axis is `y` and whose x axis is near `x`; columns are the axes."""
+    """Return a rotation whose y axis is `y` and whose x axis is near `x`; columns are the axes."""
     up = unit(y)
     z = unit(np.cross(unit(x), up))
     return np.asarray(np.stack([np.cross(up, z), up, z], axis=1), np.float32)
@@ -113,7 +114,7 @@ def _thumb_round(radius: float) -> F32:
 
 
 def _round(kind: str, radius: float, rng: Rng) -> Grip:
-    """The fingers round a bar that lies across the palm, its y axis toward the thumb's side."""
+    """Return the fingers round a bar that lies across the palm, its y axis toward the thumb's side."""
     centre = (82 - 0.25 * radius, -(13.5 + radius))
     flex = np.stack([bend(finger, centre, centre, radius) for finger in range(4)])
     thumb = _REST if kind == "hook" and rng.random() < 0.5 else _thumb_round(radius)
@@ -131,7 +132,7 @@ def _round(kind: str, radius: float, rng: Rng) -> Grip:
 
 
 def _palm(radius: float, rng: Rng) -> Grip:
-    """A ball or box on the palm, the fingers round it or half open below it."""
+    """Return a ball or box on the palm, the fingers round it or half open below it."""
     centre = np.array([0.0, 70 - 0.2 * radius, -(14.0 + radius)])
     flex = np.zeros((4, 3), np.float32)
     for finger in range(4):
@@ -144,7 +145,7 @@ def _palm(radius: float, rng: Rng) -> Grip:
 
 
 def _slab(kind: str, radius: float, width: float, rng: Rng) -> Grip:
-    """A slab before the palm: a phone that the fingers reach round, or a book that they lie behind."""
+    """Return a slab before the palm: a phone that the fingers reach round, or a book that they lie behind."""
     low = rng.uniform(36, 52) if kind == "slab" else rng.uniform(66, 86)
     deep = -(14.0 + radius)
     flex = np.stack([bend(f, (low, deep), (low + width - radius, deep), radius) for f in range(4)])
@@ -185,7 +186,7 @@ def _pinch(kind: str, radius: float, width: float, rng: Rng) -> Grip:
 
 
 def _scissors(rng: Rng) -> Grip:
-    """A cigarette between index and middle finger."""
+    """Return a cigarette between index and middle finger."""
     lift, tip = rng.uniform(0, 45), rng.uniform(5, 40)
     flex = np.array([(lift, tip, tip / 2)] * 2 + [(lift + 30, tip + 40, 24), (lift + 38, tip + 46, 26)], np.float32)
     pose = _posed(flex, _REST, rng, 1.0)

@@ -102,7 +102,7 @@ def _beside(part: NDArray[np.uint8]) -> int:
 
 
 def _free_pose(kind: str, rng: Rng) -> HandPose:
-    """A pose of a hand that has nothing to hold."""
+    """Return a pose of a hand that has nothing to hold."""
     if kind in ("ground", "touching"):
         return named_pose(str(rng.choice(["flat", "relaxed", "open", "cup", "curled", "cheek", "fist"])), rng)
     if rng.random() < 0.6:
@@ -133,7 +133,7 @@ def _staged(pose: HandPose, look: HandAppearance, rng: Rng) -> _Stage:
 
 
 def _hand(stage: _Stage, number: int = HAND, share: float = 0.32) -> list[Cloud]:
-    """The hand's skin, and the arm with its sleeve."""
+    """Return the hand's skin, and the arm with its sleeve."""
     hand = pose_hand(stage.pose, stage.look, stage.left, 265.0, share, stage.turn[2])
     rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, stage.look)
     own = hand.rows < hand_shape().arm_rows
@@ -143,7 +143,7 @@ def _hand(stage: _Stage, number: int = HAND, share: float = 0.32) -> list[Cloud]
 
 
 def _around(kind: str, stage: _Stage, thing: Thing, found: Grip, rng: Rng) -> list[Cloud]:
-    """What is in, behind, below or at the hand, in camera coordinates."""
+    """Return what is in, behind, below or at the hand, in camera coordinates."""
     if kind == "held":
         return [stage.to_camera(thing.cloud.moved(found.turn, found.shift))]
     hand = skeleton(bones(stage.pose)) * np.array([-1 if stage.left else 1, 1, 1], np.float32) @ stage.turn.T
@@ -163,7 +163,7 @@ def _around(kind: str, stage: _Stage, thing: Thing, found: Grip, rng: Rng) -> li
 
 
 def _support(hand: F32, rng: Rng) -> Cloud:
-    """A table, wall, or a limb in cloth that the hand lies on."""
+    """Return a table, wall, or a limb in cloth that the hand lies on."""
     low, middle = float(hand[1:, 2].min()) - 9, hand[1:].mean(0)
     if rng.random() < 0.5:  # a limb or body
         r = rng.uniform(45, 140)
@@ -213,14 +213,14 @@ def _drawn(
 
 
 def _over(ground: F32, rgb: F32, mask: F32) -> F32:
-    """Puts the drawn over the ground with a soft rim, and darkens the ground beside it a little."""
+    """Put the drawn over the ground with a soft rim, and darkens the ground beside it a little."""
     full = np.where(mask[..., None] > 0, rgb, masked_blur(rgb, mask, 1.2))
     alpha = np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.7), np.float32)[..., None]
     return np.asarray(ground + (full - ground) * alpha, np.float32)
 
 
 def _cut(rgb: F32, hand: NDArray[np.uint8], rng: Rng) -> U8:
-    """The square about the hand that a detector would give: its box times 1.2, more or less, and never exact."""
+    """Return the square about the hand that a detector would give: its box times 1.2, more or less, and never exact."""
     x, y, w, h = cv2.boundingRect(hand)
     side = max(w, h) * float(np.clip(rng.normal(1.2, 0.1), 1.0, 1.6))
     at = np.array([x + w / 2, y + h / 2]) + rng.normal(0, 0.05, 2) * side

@@ -66,7 +66,7 @@ def pattern(rng: Rng, u: Floats, v: Floats) -> F32:
 
 
 def turned(rng: Rng, profile: Sequence[tuple[float, float]], gloss: float, rgb: F32 | None = None) -> Cloud:
-    """A surface of revolution about y through (y, radius) in mm; begin and end at radius 0 to close it."""
+    """Return a surface of revolution about y through (y, radius) in mm; begin and end at radius 0 to close it."""
     line = np.asarray(profile, np.float32)
     step, mean = np.diff(line, axis=0), (line[1:, 1] + line[:-1, 1]) / 2
     length = np.hypot(step[:, 0], step[:, 1])
@@ -84,7 +84,7 @@ def turned(rng: Rng, profile: Sequence[tuple[float, float]], gloss: float, rgb: 
 
 
 def box(rng: Rng, sides: tuple[float, float, float], gloss: float, rgb: F32 | None = None) -> Cloud:
-    """A box of sides x, y, z in mm about the origin."""
+    """Return a box of sides x, y, z in mm about the origin."""
     parts = []
     half = np.array(sides, np.float32) / 2
     for axis in range(3):
@@ -100,7 +100,7 @@ def box(rng: Rng, sides: tuple[float, float, float], gloss: float, rgb: F32 | No
 
 
 def bent(sheet: Cloud, curve: float, along: float) -> Cloud:
-    """A flat thing bent out of its plane, curve in 1/mm, about a line turned by `along` radians."""
+    """Return a flat thing bent out of its plane, curve in 1/mm, about a line turned by `along` radians."""
     s = sheet.points[:, 0] * np.cos(along) + sheet.points[:, 1] * np.sin(along)
     points, normals = sheet.points.copy(), sheet.normals.copy()
     points[:, 2] += 0.5 * curve * s * s
@@ -110,12 +110,12 @@ def bent(sheet: Cloud, curve: float, along: float) -> Cloud:
 
 
 def shifted(part: Cloud, x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: F32 | None = None) -> Cloud:
-    """Turned, then moved."""
+    """Return it turned, then moved."""
     return part.moved(np.eye(3, dtype=np.float32) if turn is None else turn, np.array([x, y, z], np.float32))
 
 
 def ball(rng: Rng, r: float) -> Cloud:
-    """A sphere of radius r mm about the origin."""
+    """Return a sphere of radius r mm about the origin."""
     way = unit(rng.normal(0, 1, (int(4 * np.pi * max(r, 16) ** 2 * DENSE), 3)))
     paint = pattern(rng, way[:, 1] * r, np.arctan2(way[:, 0], way[:, 2]) * r)
     return cloud(way * np.float32(r), way, paint, float(rng.uniform(0, 0.3)), 0.0, THING, SIZE)
@@ -126,8 +126,14 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """One thing. grip: a name of `grips.GRIPS`; radius: mm to be gripped (of a slab: half its thickness); width: mm of
-    a slab between the fingertips and the thumb; clear: 0 opaque to 1 invisible."""
+    """One thing.
+
+    Attributes:
+        grip: A name of `grips.GRIPS`.
+        radius: Mm to be gripped (of a slab: half its thickness)
+        width: Mm of a slab between the fingertips and the thumb.
+        clear: 0 opaque to 1 invisible.
+    """
 
     cloud: Cloud
     grip: str
@@ -137,7 +143,7 @@ class Thing:
 
 
 def bottle(rng: Rng) -> Thing:
-    """A bottle, held at its body or neck; one of three is of clear glass or plastic."""
+    """Return a bottle, held at its body or neck; one of three is of clear glass or plastic."""
     r, tall = rng.uniform(24, 40), rng.uniform(130, 240)
     neck, shoulder = r * rng.uniform(0.28, 0.5), tall * rng.uniform(0.5, 0.75)
     profile = [(0, 0), (0, r), (shoulder, r), (shoulder + tall * 0.15, neck), (tall, neck), (tall, 0)]
@@ -152,7 +158,7 @@ def bottle(rng: Rng) -> Thing:
 
 
 def can(rng: Rng) -> Thing:
-    """A can or a jar."""
+    """Return a can or a jar."""
     r, tall = rng.uniform(26, 40), rng.uniform(80, 150)
     at = tall * rng.uniform(0.35, 0.65)
     profile = [(0, 0), (0, r * 0.85), (5, r), (tall - 6, r), (tall, r * 0.86), (tall, 0)]
@@ -160,7 +166,7 @@ def can(rng: Rng) -> Thing:
 
 
 def glass(rng: Rng) -> Thing:
-    """A glass or cup, often clear, with something in it."""
+    """Return a glass or cup, often clear, with something in it."""
     low, high, tall = rng.uniform(24, 34), rng.uniform(30, 44), rng.uniform(80, 160)
     at, full = tall * rng.uniform(0.4, 0.65), rng.uniform(0.4, 0.95)
     clear = float(rng.uniform(0.3, 0.65)) if rng.random() < 0.6 else 0.0
@@ -174,7 +180,7 @@ def glass(rng: Rng) -> Thing:
 
 
 def mug(rng: Rng) -> Thing:
-    """A mug, held by its handle or round its body."""
+    """Return a mug, held by its handle or round its body."""
     r, tall = rng.uniform(36, 46), rng.uniform(80, 110)
     paint = pattern(rng, np.zeros(1, np.float32), np.zeros(1, np.float32))[0]
     body = shifted(turned(rng, [(0, 0), (0, r), (tall, r), (tall, r - 4), (tall * 0.9, 0)], 0.2, paint), y=-tall / 2)
@@ -191,7 +197,7 @@ def mug(rng: Rng) -> Thing:
 
 
 def rod(rng: Rng) -> Thing:
-    """A handle, pole, bar, racket, microphone or tool in the fist."""
+    """Return a handle, pole, bar, racket, microphone or tool in the fist."""
     r, up, down = rng.uniform(5, 19), rng.uniform(40, 380), rng.uniform(40, 300)
     stick = turned(rng, [(-down, 0), (-down, r), (up, r * rng.uniform(0.7, 1.0)), (up, 0)], float(rng.uniform(0, 0.5)))
     head = rng.random()
@@ -204,7 +210,7 @@ def rod(rng: Rng) -> Thing:
 
 
 def pen(rng: Rng) -> Thing:
-    """A pen, brush, spoon, fork or stick between the fingertips."""
+    """Return a pen, brush, spoon, fork or stick between the fingertips."""
     r, back, front = rng.uniform(2.5, 6.5), rng.uniform(60, 150), rng.uniform(15, 70)
     shaft = turned(rng, [(-front, 0), (-front + 9, r), (back, r), (back, 0)], float(rng.uniform(0.05, 0.5)))
     if rng.random() < 0.3:  # spoon
@@ -226,7 +232,7 @@ def cigarette(rng: Rng) -> Thing:
 
 
 def phone(rng: Rng) -> Thing:
-    """A phone, camera or wallet: a slab with a screen."""
+    """Return a phone, camera or wallet: a slab with a screen."""
     width, tall, deep = rng.uniform(58, 84), rng.uniform(105, 168), rng.uniform(7, 22)
     body = box(rng, (width, tall, deep), float(rng.uniform(0.05, 0.4)), colour(rng))
     at = rng.uniform(-0.5, 0.5, (int(width * tall * 0.86 * DENSE), 2)).astype(np.float32) * (width - 6, tall - 12)
@@ -237,13 +243,13 @@ def phone(rng: Rng) -> Thing:
 
 
 def book(rng: Rng) -> Thing:
-    """A book, folder, tablet or plate, clamped between thumb and fingers."""
+    """Return a book, folder, tablet or plate, clamped between thumb and fingers."""
     width, tall, deep = rng.uniform(110, 230), rng.uniform(120, 260), rng.uniform(4, 28)
     return Thing(box(rng, (width, tall, deep), float(rng.uniform(0, 0.3))), "clamp", deep / 2, tall)
 
 
 def paper(rng: Rng) -> Thing:
-    """A card, ticket, sheet of paper or cloth between thumb and fingers."""
+    """Return a card, ticket, sheet of paper or cloth between thumb and fingers."""
     size = rng.choice([55.0, 85.0, 150.0, 210.0]) * rng.uniform(0.8, 1.2)
     white = linear([238, 236, 230]) * rng.uniform(0.8, 1.05)
     sheet = box(rng, (size * rng.uniform(0.6, 1.4), size, 0.8), 0.02, white if rng.random() < 0.3 else None)
@@ -252,7 +258,7 @@ def paper(rng: Rng) -> Thing:
 
 
 def fruit(rng: Rng) -> Thing:
-    """A ball, fruit, stone or small box in the palm."""
+    """Return a ball, fruit, stone or small box in the palm."""
     r = rng.uniform(14, 42)
     if rng.random() < 0.25:
         sides = rng.uniform(0.8, 1.9, 3) * r
@@ -263,7 +269,7 @@ def fruit(rng: Rng) -> Thing:
 
 
 def bag(rng: Rng) -> Thing:
-    """The strap of a bag in the hooked fingers, the bag below (toward +z of the strap)."""
+    """Return the strap of a bag in the hooked fingers, the bag below (toward +z of the strap)."""
     r, drop = rng.uniform(3, 8), rng.uniform(60, 220)
     paint, broad = colour(rng), rng.uniform(80, 200)
     parts = [turned(rng, [(-48, r), (48, r)], 0.03, paint)]

@@ -79,7 +79,7 @@ def _ground(photos: Sequence[Path], rng: np.random.Generator) -> F32:
 
 
 def crops(plan: Plan, count: int, workers: int = 1) -> Iterator[U8]:
-    """The first `count` crops of a plan, the same with any number of worker processes."""
+    """Return the first `count` crops of a plan, the same with any number of worker processes."""
     if workers <= 1:
         yield from (render_crop(plan, number) for number in range(count))
         return
@@ -88,7 +88,7 @@ def crops(plan: Plan, count: int, workers: int = 1) -> Iterator[U8]:
 
 
 def find_photos(folder: Path | None) -> tuple[Path, ...]:
-    """The pictures of a folder, sorted; none without a folder.
+    """Return the pictures of a folder, sorted; none without a folder.
 
     Raises:
         InputError: no such folder, or no picture in it.

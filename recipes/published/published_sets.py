@@ -77,7 +77,7 @@ def by_blocks(groups: NDArray[np.integer], val: Iterable[int], test: Iterable[in
 
 
 def _digits(data: Path, dest: Path) -> None:
-    """The six digits of one video; dest tells the split."""
+    """Return the six digits of one video; dest tells the split."""
     _video(data / "gestures" / "digits_silhouettes.npz", dest, (), shares=(HELD_OUT, 0.0), val=(8,), test=(9, 10))
 
 
@@ -121,7 +121,10 @@ def _drawn(hand: Pooled, mask: NDArray[np.uint8], name: str) -> Drawn:
 
 
 def _framed(mask: NDArray[np.uint8], filled: float = 1.0) -> NDArray[np.uint8]:
-    """The hand on a square, its longer side so large a share of it: in the middle, or with its wrist at the bottom."""
+    """Return the hand on a square, its longer side so large a share of it: in the middle.
+
+    Or with its wrist at the bottom.
+    """
     x, y, width, height = cv2.boundingRect(mask)
     side = round(max(width, height) / filled)
     left, top = (side - width) // 2, (side - height) // (2 if filled == 1.0 else 1)
@@ -138,7 +141,7 @@ def _frames(data: Path, dest: Path) -> None:
 
 
 def _strangers(data: Path, dest: Path) -> None:
-    """The outlined pictures of people who are in none of the 400."""
+    """Return the outlined pictures of people who are in none of the 400."""
     rows = read_outlines("val")
     _write_arrays(data, rows, np.full(len(rows), "test"), dest)
 
@@ -166,7 +169,7 @@ def _write_arrays(data: Path, rows: Sequence[Outlined], parts: Parts, dest: Path
 
 
 def _generated(data: Path, dest: Path) -> None:
-    """The published generated pictures, 435 and 18, as they are."""
+    """Return the published generated pictures, 435 and 18, as they are."""
     dest.symlink_to((data / "holding" / "generated").resolve(), target_is_directory=True)
 
 

@@ -194,7 +194,7 @@ def measured(name: str, run: Run, asked: argparse.Namespace, finished: bool) -> 
 
 
 def _wanted(found: LabelledSet) -> set[str]:
-    """The numbers that the published systems tell, and the overlap."""
+    """Return the numbers that the published systems tell, and the overlap."""
     if found.kind == "classify":
         return {"accuracy", *(f"recall {name}" for name in found.names)}
     whole = {f"{rate} {found.names[1]}" for rate in RATES}

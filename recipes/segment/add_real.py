@@ -38,9 +38,11 @@ class Marked:
 
 
 def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> Iterator[Marked]:
-    """The people of the training part of `touch/`, marked by a segmenter of the four classes of `build_set`.
+    """Return the people of the training part of `touch/`, marked by a segmenter of the four classes of `build_set`.
 
-    skip: files that are known better. copies: how often each is written.
+    Args:
+        skip: Files that are known better.
+        copies: How often each is written.
     """
     table, touch = FaceTable(data), load("touch")
     rows = read_rows(data / "touch" / "labels.csv")
@@ -74,7 +76,9 @@ def drawn(data: Path, rows: Sequence[Outlined], table: FaceTable, copies: int = 
     """Pictures that were outlined by eye, with the face that is known to be under the hands.
 
     What is hidden of a face lies within the hull of its visible parts, or within the outline that a model of faces saw.
-    copies: how often each is written.
+
+    Args:
+        copies: How often each is written.
     """
     for row in rows:
         image = read_rgb(data / row.path)
@@ -85,7 +89,7 @@ def drawn(data: Path, rows: Sequence[Outlined], table: FaceTable, copies: int = 
 
 
 def counted(data: Path, runner: Runner) -> Iterator[Marked]:
-    """The photographs of one hand in clutter, marked by a segmenter: its surest blob is the hand."""
+    """Return the photographs of one hand in clutter, marked by a segmenter: its surest blob is the hand."""
     for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
         if row["source"] == "fingers_cluttered" and not late:
             image = read_rgb(data / "gestures" / "photos" / "images" / row["file"])

@@ -38,7 +38,7 @@ def asked(runner: Runner, image: U8, faces: Floats) -> Floats:
 
 
 def seconded(maps: Floats, touch: Predictor, image: U8, faces: Floats) -> Floats:
-    """The same maps, the probability of a hand around each face being the mean with that of the touch model."""
+    """Return the same maps, the probability of a hand around each face being the mean with that of the touch model."""
     hand = maps[HAND] + maps[OVER]
     for box in square(faces, touch.card.options.get("crop_scale", CROP_SCALE))[:3] if len(faces) else ():
         crop, way = crop_box(image, box, touch.card.size)
@@ -57,10 +57,12 @@ def seconded(maps: Floats, touch: Predictor, image: U8, faces: Floats) -> Floats
 
 
 def hand_mask(maps: Floats, boxes: Floats, known: U8, label: str) -> U8:
-    """The mask of a picture of which a segmenter says `maps` (4, H, W).
+    """Return the mask of a picture of which a segmenter says `maps` (4, H, W).
 
-    boxes: (n, 4) hands marked by the source, if it marked any. known: marks from the faces' outlines. label: as in
-    `touch/`, without contact no hand lies over a face unless the label says so.
+    Args:
+        boxes: (n, 4) hands marked by the source, if it marked any.
+        known: Marks from the faces' outlines.
+        label: As in `touch/`, without contact no hand lies over a face unless the label says so.
     """
     hand = maps[HAND] + maps[OVER]
     mask = np.full(known.shape, IGNORE, np.uint8)
@@ -93,7 +95,7 @@ def _held_to_boxes(mask: U8, hand: Floats, boxes: Floats) -> None:
 
 
 def single(hand: Floats) -> U8 | None:
-    """The mask of a picture with one hand, (H, W) probabilities; None where no hand is sure."""
+    """Return the mask of a picture with one hand, (H, W) probabilities; None where no hand is sure."""
     likely, sure = np.asarray(hand > 0.5, np.uint8), hand > SURE
     _, parts, stats, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
     amount = np.bincount(parts[sure], minlength=len(stats))

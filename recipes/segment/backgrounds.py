@@ -30,7 +30,7 @@ def texture(rng: Generator, side: int) -> U8:
 
 
 def recoloured(rng: Generator, image: U8) -> U8:
-    """The same picture in other colours: turned around the circle of hues, or its channels mixed."""
+    """Return the same picture in other colours: turned around the circle of hues, or its channels mixed."""
     if rng.random() < 0.5:
         hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(180))) % 180

@@ -89,7 +89,7 @@ def drawn(rng: Generator, stock: Stock, rough: bool = False) -> tuple[U8, U8]:
 
 
 def _roughened(rng: Generator, image: U8, marks: U8) -> tuple[U8, U8]:
-    """The ground as it is, in other colours, or a texture instead; faces in wrong colours are not known."""
+    """Return the ground as it is, in other colours, or a texture instead; faces in wrong colours are not known."""
     roll = rng.random()
     if roll < 0.35:
         return texture(rng, SIDE), np.zeros((SIDE, SIDE), np.uint8)
@@ -99,7 +99,7 @@ def _roughened(rng: Generator, image: U8, marks: U8) -> tuple[U8, U8]:
 
 
 def _mask(marks: U8, scene: Scene) -> U8:
-    """What is seen of the marks, and the hands over them."""
+    """Return what is seen of the marks, and the hands over them."""
     mask = np.where(scene.hidden > 0.5, 0, marks).astype(np.uint8)
     hand = scene.hand > 0.5
     mask[hand] = np.where(marks[hand] == FACE, OVER, HAND)
@@ -119,7 +119,7 @@ def _window(rng: Generator, base: Base, matrix: Floats) -> tuple[U8, U8]:
 
 
 def _elsewhere(rng: Generator, base: Base) -> Floats:
-    """A piece of the picture, anywhere and turned in any way: a ground for hands alone."""
+    """Return a piece of the picture, anywhere and turned in any way: a ground for hands alone."""
     height, width = base.picture.image.shape[:2]
     scale = SIDE / min(height, width) * float(rng.uniform(1.0, 3.0))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-180, 180)), scale)

@@ -26,8 +26,13 @@ Polygons = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Outlined:
-    """One picture. file: its name in `touch/images`, or its path below the data folder; hands, hand_holes, face,
-    face_holes, ignore: polygons x1 y1 x2 y2 ... in pixels; sure: whether all edges could be seen well."""
+    """One picture.
+
+    Attributes:
+        file: Its name in `touch/images`, or its path below the data folder.
+        hands, hand_holes, face, face_holes, ignore: Polygons x1 y1 x2 y2 ... in pixels.
+        sure: Whether all edges could be seen well.
+    """
 
     file: str
     person: str
@@ -63,7 +68,7 @@ class Outlined:
 
 
 def read_outlines(split: str, path: Path = OUTLINES) -> list[Outlined]:
-    """The outlines of one split, train or val."""
+    """Return the outlines of one split, train or val."""
     rows = json.loads(path.read_text("utf-8"))
     return [Outlined(**{**row, "sure": bool(row.get("sure", 1))}) for row in rows if row["split"] == split]
 

@@ -48,11 +48,12 @@ def is_late(group: str) -> bool:
 def read_bases(
     data: Path, sources: Sequence[str], hands: Callable[[U8], Floats], on_picture: Callable[[], None] = lambda: None
 ) -> list[Base]:
-    """The portraits of `segmentation/` of these sources and the people of `touch/` whose faces no hand touches.
+    """Return the portraits of `segmentation/` of these sources and the people of `touch/` whose faces no hand touches.
 
     Pictures that are near-copies of validation pictures of `touch/` are left out, and what may be a hand is not known.
 
-    hands: picture -> (n, 4) boxes of all that may be a hand.
+    Args:
+        hands: Picture -> (n, 4) boxes of all that may be a hand.
     """
     table = FaceTable(data)
     rows = read_rows(data / "touch" / "labels.csv")
@@ -96,7 +97,7 @@ def _people(
 
 
 def _doubted(marks: U8, picture: Picture, boxes: Floats) -> U8:
-    """The marks without what may be a hand or its forearm; a box around a face is none."""
+    """Return the marks without what may be a hand or its forearm; a box around a face is none."""
     for box in boxes:
         if len(picture.faces) and iou(box[None], picture.faces).max() > 0.4:
             continue
@@ -109,7 +110,7 @@ def _doubted(marks: U8, picture: Picture, boxes: Floats) -> U8:
 
 
 def picture_of(table: FaceTable, file: str, rgb: U8) -> Picture:
-    """A portrait of `faces.npz` with its boxes and outlines, and no hands."""
+    """Return a portrait of `faces.npz` with its boxes and outlines, and no hands."""
     none = np.zeros((0, 4), np.float32)
     faces = np.asarray(table.boxes.get(file, np.zeros((0, 5)))[:, :4], np.float32)
     meshes = np.asarray(table.points.get(file, np.zeros((0, 468, 2))), np.float32)
@@ -117,7 +118,7 @@ def picture_of(table: FaceTable, file: str, rgb: U8) -> Picture:
 
 
 def portrait_marks(mask: U8, picture: Picture, source: str) -> U8:
-    """The marks of a portrait, from what its source knows: skin, hair or all of it."""
+    """Return the marks of a portrait, from what its source knows: skin, hair or all of it."""
     if source == "facesynthetics":
         marks = np.where(mask == 2, FACE, np.where(mask == IGNORE, IGNORE, 0)).astype(np.uint8)
         return _bearded(marks, mask == 5, picture)
@@ -157,7 +158,9 @@ def outlined(picture: Picture) -> U8:
 def _from_skin(mask: U8, picture: Picture, value: int, alone: bool) -> U8:
     """Where the source marks skin: the face is what lies above the jaw, the neck below the chin is background.
 
-    alone: the picture shows one head and nothing else; otherwise skin away from faces may be a hand, and is not known.
+    Args:
+        alone: The picture shows one head and nothing else; otherwise skin away from faces may be a hand, and is not
+            known.
     """
     shape = mask.shape
     skin = mask == value
@@ -183,7 +186,7 @@ def _from_skin(mask: U8, picture: Picture, value: int, alone: bool) -> U8:
 
 
 def _bearded(marks: U8, hair: NDArray[np.bool_], picture: Picture) -> U8:
-    """The same marks, hair in the lower face being beard and so a part of the face."""
+    """Return the same marks, hair in the lower face being beard and so a part of the face."""
     lower = _below_eyes(picture, marks.shape)
     for points in picture.meshes:
         marks[(_filled(points[list(OVAL)], marks.shape) > 0) & hair & lower] = FACE

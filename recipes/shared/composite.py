@@ -22,9 +22,12 @@ Float = NDArray[np.float32]
 
 @dataclass(eq=False)
 class Scene:
-    """A face crop under construction. image (s, s, 3) float32 RGB; parts (s, s) face-part map, also under hands;
-    points (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; hidden (s, s) 0..1 what hands, sleeves and things
-    cover; touched: region names."""
+    """A face crop under construction. image (s, s, 3) float32 RGB; parts (s, s) face-part map, also under hands; points
+    (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; hidden (s, s) 0..1 what hands, sleeves and things cover.
+
+    Attributes:
+        touched: Region names.
+    """
 
     image: Float
     parts: NDArray[np.uint8]
@@ -105,7 +108,10 @@ def _goal(rng: Generator, scene: Scene, points: Float, kind: str, face_height: f
 
 
 def _placement(rng: Generator, hand: Cutout, scene: Scene, spot: Float, scale: float, kind: str) -> Float:
-    """The 2x3 matrix that brings a touching point of the hand to `spot`, the forearm leaving down or sideways."""
+    """Return the 2x3 matrix that brings a touching point of the hand to `spot`.
+
+    The forearm leaving down or sideways.
+    """
     down, middle = np.array([0.0, 1.0]), scene.image.shape[1] / 2
     if scene.points is not None:
         down, middle = face_axes(scene.points)[0], float(scene.points[:, 0].mean())

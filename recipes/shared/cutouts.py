@@ -21,8 +21,15 @@ LONGEST = 176
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
-    """A hand on transparent ground. rgb (h, w, 3); alpha (h, w) uint8; palm (2,), tips (k, 2), arm: unit vector from
-    the palm to the forearm; wrist (2,) and wrist_width: where the cut-out ends; length: farthest tip to wrist; pixels.
+    """A hand on transparent ground.
+
+    Attributes:
+        rgb: (h, w, 3) uint8.
+        alpha: (h, w) uint8.
+        palm, tips: (2,) and (k, 2) pixels.
+        arm: Unit vector from the palm to the forearm.
+        wrist, wrist_width: (2,) pixels and pixels: where the cut-out ends.
+        length: Farthest tip to wrist; pixels.
     """
 
     rgb: NDArray[np.uint8]
@@ -46,8 +53,10 @@ def describe(
     """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is no usable blob.
 
     The palm is the deepest point of the mask; the forearm leaves where the mask meets the picture's edge, unless `arm`
-    says where; tips are corners of the outline's hull that lie far from the palm on the other side. longest: its longer
-    side is made at most so many pixels.
+    says where; tips are corners of the outline's hull that lie far from the palm on the other side.
+
+    Args:
+        longest: Its longer side is made at most so many pixels.
     """
     count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
     if count < 2:

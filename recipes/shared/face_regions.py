@@ -46,7 +46,7 @@ TOP, BOTTOM, LIP_BOTTOM, BROWS, CORNERS, EARS, NOSE_TIP = 10, 152, 17, (105, 334
 
 
 def face_axes(points: Points) -> tuple[Points, Points, float]:
-    """Unit vectors down and right of the face in the picture, and its height in pixels; points: (468, 2) pixels."""
+    """Return unit vectors down and right of the face, and its height in pixels; points: (468, 2) pixels."""
     down = points[BOTTOM] - points[TOP]
     height = float(np.hypot(*down)) + 1e-6
     down = down / height

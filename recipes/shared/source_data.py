@@ -59,7 +59,7 @@ class FaceTable:
                 store[files[i]] = rows[owner == i]
 
     def mesh_of(self, file: str, box: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The mesh (468, 2) whose middle lies in `box`, or None."""
+        """Return the mesh (468, 2) whose middle lies in `box`, or None."""
         for points in self.points.get(file, ()):
             x, y = points.mean(0)
             if box[0] <= x <= box[2] and box[1] <= y <= box[3]:
@@ -74,7 +74,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """A picture as (H, W, 3) uint8 RGB."""
+    """Return a picture as (H, W, 3) uint8 RGB."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise FileNotFoundError(f"{path} is no readable picture.")
@@ -82,7 +82,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def box_list(text: str) -> NDArray[np.float32]:
-    """A JSON list of boxes (or one box) as (n, 4)."""
+    """Return a JSON list of boxes (or one box) as (n, 4)."""
     value: Any = json.loads(text or "[]")
     return np.asarray(value, np.float32).reshape(-1, 4)
 
@@ -100,7 +100,7 @@ def cut(image: NDArray[np.uint8], square: NDArray[np.float32], size: int) -> tup
 
 
 def label_face(row: dict[str, str], boxes: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    """The face the row's label speaks of: nearest to its face_box, else the largest found."""
+    """Return the face the row's label speaks of: nearest to its face_box, else the largest found."""
     named = box_list(row["face_box"])
     if boxes is None:
         return named[0] if len(named) else None
@@ -126,7 +126,7 @@ def make_face(
 
 
 def touch_faces(data: Path, split: str, table: FaceTable) -> list[Face]:
-    """The labelled faces of `touch/` in one split, weight 1/sqrt(pictures of that person with that label)."""
+    """Return the labelled faces of `touch/` in one split, weight 1/sqrt(pictures of that person with that label)."""
     rows = [r for r in read_rows(data / "touch" / "labels.csv") if r["split"] == split]
     count = Counter((r["person"], r["label"]) for r in rows)
     faces = []
@@ -222,9 +222,10 @@ class Pooled:
 
 
 def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: None) -> list[Pooled]:
-    """The photographs of `gestures/photos` whose hand can be told from its ground, at most 160 pixels a side.
+    """Return the photographs of `gestures/photos` whose hand can be told from its ground, at most 160 pixels a side.
 
-    cache: an .npz file that keeps them, for cutting out takes some minutes.
+    Args:
+        cache: An .npz file that keeps them, for cutting out takes some minutes.
     """
     if not cache.is_file():
         _write(list(_cut(read_rows(data / "gestures" / "photos" / "labels.csv"), data, on_picture)), cache)
@@ -240,7 +241,7 @@ def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: 
 
 
 def cut_out(rgb: U8) -> U8 | None:
-    """The mask (h, w), 0 or 255, of a hand on a ground without colour, or None where nothing stands out.
+    """Return the mask (h, w), 0 or 255, of a hand on a ground without colour, or None where nothing stands out.
 
     A first guess by how red and yellow pixels are (Otsu's threshold), then GrabCut around it.
     """
@@ -269,7 +270,7 @@ def cut_out(rgb: U8) -> U8 | None:
 
 
 def largest(mask: U8) -> U8 | None:
-    """The largest blob of a mask (h, w), 0 or 255, or None where it is empty."""
+    """Return the largest blob of a mask (h, w), 0 or 255, or None where it is empty."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
     if count < 2:
         return None

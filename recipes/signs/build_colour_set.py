@@ -45,7 +45,7 @@ class Shown:
 
 
 def name_of(sign: str) -> str | None:
-    """The name that a source's sign has in the set, or None where it has none."""
+    """Return the name that a source's sign has in the set, or None where it has none."""
     name = SAME.get(sign, sign)
     return name if name in NAMES else None
 
@@ -69,13 +69,13 @@ def whole_pictures(data: Path, held: Sequence[str]) -> Iterator[tuple[str, Shown
 
 
 def boxed(image: U8) -> U8:
-    """The picture in a square of 128 pixels, in proportion."""
+    """Return the picture in a square of 128 pixels, in proportion."""
     card = ModelCard("set", "gesture", "classify", NAMES, (SIDE, SIDE), "letterbox")
     return resize(image, card)[0]
 
 
 def composite(rng: Generator, hand: Pooled, ground: U8) -> U8:
-    """A hand laid on a patch of another picture: (128, 128, 3).
+    """Return a hand laid on a patch of another picture: (128, 128, 3).
 
     Mostly upright and at times turned any way, mirrored or not, of another tone, with soft edges and perhaps a shadow;
     the wrist often leaves the picture.
@@ -109,7 +109,7 @@ def composite(rng: Generator, hand: Pooled, ground: U8) -> U8:
 
 
 def toned(rng: Generator, rgb: U8) -> U8:
-    """The hand of another person in another light: lighter or darker, redder or yellower."""
+    """Return the hand of another person in another light: lighter or darker, redder or yellower."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     middle = float(lab[..., 0].mean())
     lab[..., 0] = (lab[..., 0] - middle) * rng.uniform(0.75, 1.25) + middle * rng.uniform(0.45, 1.25)
@@ -118,12 +118,12 @@ def toned(rng: Generator, rgb: U8) -> U8:
 
 
 def rows_without_hands(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows of `touch/` whose source marked no hand."""
+    """Return the rows of `touch/` whose source marked no hand."""
     return [row for row in rows if not len(box_list(row["hand_boxes"]))]
 
 
 def patch(rng: Generator, ground: U8) -> U8:
-    """A square piece of a picture, (128, 128, 3)."""
+    """Return a square piece of a picture, (128, 128, 3)."""
     height, width = ground.shape[:2]
     side = int(rng.uniform(0.35, 1.0) * min(height, width))
     y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
@@ -132,7 +132,7 @@ def patch(rng: Generator, ground: U8) -> U8:
 
 
 def read_renders(path: Path) -> list[Pooled]:
-    """Rendered hands (`recipes.signs.render --kind colour`) that have a name here."""
+    """Return the rendered hands (`recipes.signs.render --kind colour`) that have a name here."""
     with np.load(path, allow_pickle=False) as pack:
         signs = [RENDERED.get(str(pack["names"][y])) for y in pack["y"]]
         hands = pack["rgba"]

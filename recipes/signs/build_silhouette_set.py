@@ -27,7 +27,7 @@ from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows, w
 
 
 def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda: None) -> Iterator[Pooled]:
-    """The largest hand that a model of kind "segment" sees in each photograph of `gestures/photos`, cropped.
+    """Return the largest hand that a model of kind "segment" sees in each photograph of `gestures/photos`, cropped.
 
     Photographs in which it sees none are left out.
 
@@ -93,10 +93,11 @@ class Drawn:
 
 
 def gather(scheme: str, data: Path, pool: Sequence[Pooled], renders: Sequence[Path], hold_out: bool) -> list[Drawn]:
-    """The silhouettes of a scheme, each with its split.
+    """Return the silhouettes of a scheme, each with its split.
 
-    hold_out: True keeps the people of `sign_digits` and `asl_photos` for val; False trains on all but the last people
-    of `sign_digits`, the last person of `asl_photos` and the last frames of each video.
+    Args:
+        hold_out: True keeps the people of `sign_digits` and `asl_photos` for val; False trains on all but the last
+            people of `sign_digits`, the last person of `asl_photos` and the last frames of each video.
     """
     drawn = []
     for hand in pool:
@@ -131,12 +132,12 @@ def _rendered(path: Path) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
 
 
 def _said(hand: Pooled) -> str:
-    """The sign as finger numbers have it: these two sources show 3 without the thumb."""
+    """Return the sign as finger numbers have it: these two sources show 3 without the thumb."""
     return "W" if hand.sign == "3" and hand.source == "epsrc_composites" else hand.sign
 
 
 def _frames(source: str, names: Mapping[str, str], data: Path, hold_out: bool) -> list[Drawn]:
-    """Some frames of a video, evenly; its last block of frames is for val."""
+    """Return some frames of a video, evenly; its last block of frames is for val."""
     found = read_silhouettes(data / "gestures" / f"{source}_silhouettes.npz")
     places: dict[str, list[int]] = defaultdict(list)
     for place, picture in enumerate(found):

@@ -96,7 +96,7 @@ NUMBERS: tuple[str, ...] = ("0", "1", "2", "3", "4", "5")
 
 
 def finger_pose(name: str, rng: Rng) -> HandPose:
-    """A pose of `FINGER_POSES` as some person would make it: another variant, looseness and spread each time.
+    """Return a pose of `FINGER_POSES` as some person would make it: another variant, looseness and spread each time.
 
     "3" is index, middle and ring finger, or thumb, index and middle; "0" is a fist or an O; "six" to "nine" are those
     of American sign language (thumb meets little, ring, middle, index finger; "nine" is also F and ok); "B" is "4" with

@@ -73,7 +73,10 @@ def legible(pose: HandPose, turn: F32, apart: float = 12.0) -> bool:
 
 
 def hand_mask(pose: HandPose, look: HandAppearance, view: View, size: int, rng: Rng) -> U8:
-    """The silhouette (size, size) uint8, 255 on the hand: the hand lies whole in the picture, the arm may leave it."""
+    """Return the silhouette (size, size) uint8, 255 on the hand: the hand lies whole in the picture.
+
+    The arm may leave it.
+    """
     mirror = np.array([-1 if view.left else 1, 1, 1], np.float32)
     turn = view.turn * mirror * np.array([[-1 if view.left else 1], [1], [1]], np.float32)
     shape = view.build[:, None] * mirror[:, None]
@@ -97,7 +100,7 @@ def _flat(points: F32, away: float) -> F32:
 
 
 def _filled(at: F32, big: int, size: int) -> U8:
-    """The picture of points: gaps between them closed, gaps between fingers kept, the rim smooth."""
+    """Return the picture of points: gaps between them closed, gaps between fingers kept, the rim smooth."""
     cells = np.floor(at).astype(np.int32)
     inside = ((cells >= 0) & (cells < big)).all(1)
     mask = np.zeros((big, big), np.uint8)

@@ -89,7 +89,7 @@ def _person(rng: np.random.Generator) -> tuple[HandAppearance, bool, NDArray[np.
 
 
 def pictures(plan: Plan, count: int, workers: int = 1) -> Iterator[U8]:
-    """The first `count` pictures of a plan, the same with any number of worker processes."""
+    """Return the first `count` pictures of a plan, the same with any number of worker processes."""
     if workers <= 1:
         yield from (render_one(plan, number) for number in range(count))
         return

@@ -50,7 +50,7 @@ PRIOR = 0.3
 
 
 def averaged(net: nn.Module, runs: Sequence[Path], mix: Sequence[float] | None = None) -> nn.Module:
-    """The net with the averaged weights of several runs of one ancestry, mixed by `mix` (arXiv 2203.05482)."""
+    """Return the net with the averaged weights of several runs of one ancestry, mixed by `mix` (arXiv 2203.05482)."""
     share = np.asarray(mix or [1.0] * len(runs)) / sum(mix or [1.0] * len(runs))
     states = [averaged_state(run) for run in runs]
     mean = {
@@ -72,7 +72,7 @@ def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: M
 
 
 def plain_card(version: str) -> ModelCard:
-    """The card before calibration."""
+    """Return the card before calibration."""
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(160, 160), resize="stretch",
         mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5}, parts={"detector": "facehand"},
@@ -82,7 +82,7 @@ def plain_card(version: str) -> ModelCard:
 
 
 def ask(model: Path, data: Path, rows: Sequence[dict[str, str]]) -> list[Detections]:
-    """The model's answer to every picture."""
+    """Return the model's answer to every picture."""
     predictor = load(model)
     out = []
     for row in track(rows, "asking about validation pictures"):

@@ -83,7 +83,7 @@ class Row:
 
 
 def face_planes(face: Face) -> NDArray[np.uint8]:
-    """Maps (120, 120, 4) of a real crop: part of the face, hand 0..255, how sure that is, inside a marked hand box."""
+    """Return maps (120, 120, 4) of a real crop: face part, hand 0..255, how sure that is, in a marked hand box."""
     size = CROP_SIZE
     parts = np.full((size, size), IGNORE, np.uint8) if face.points is None else paint_regions(face.points, (size, size))
     on_face = (parts > 0) & (parts != IGNORE)
@@ -101,7 +101,7 @@ def face_planes(face: Face) -> NDArray[np.uint8]:
 
 
 def described(face: Face, place: int, split: str, source: str) -> Row:
-    """The row of a real crop."""
+    """Return the row of a real crop."""
     row = Row(place, face.label, split, source, face.person, face.file, face.weight, face.photo)
     row.touch = {"touch": (1.0, 1.0), "object_at_mouth": (0.03, 0.7), "object_at_face": (0.03, 0.7)}.get(
         face.label, (0.0, 1.0)
@@ -216,7 +216,7 @@ class Composer:
         return self.hands[int(self.rng.choice(len(self.hands), p=self.hand_odds))]
 
     def scene(self) -> Scene:
-        """A finished scene of 176 px."""
+        """Return a finished scene of 176 px."""
         rng: Generator = self.rng
         face = self.bases[int(rng.choice(len(self.bases), p=self.base_odds))]
         matrix, _ = random_affine(rng, CROP_SIZE, MADE_SIZE, MADE_SPAN / CROP_SPAN, 10.0, (0.85, 1.25), 0.05)
@@ -245,7 +245,7 @@ class Composer:
 
 
 def made_row(scene: Scene, place: int) -> Row:
-    """The row of a composite."""
+    """Return the row of a composite."""
     row = Row(place, "composite", "train", "composite", "", "", 1.0, False)
     row.touch, row.over, row.object = (float(scene.touch), 0.4), (float(scene.over), 0.4), (0.0, 0.0, 0.0)
     if scene.touch:

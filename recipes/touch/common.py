@@ -24,7 +24,7 @@ EPOCH = 10_000
 
 
 def options(description: str, samples: int) -> argparse.ArgumentParser:
-    """The command-line options that both trainings share."""
+    """Return the command-line options that both trainings share."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="folder with touch/, segmentation/, gestures/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
@@ -41,7 +41,7 @@ def options(description: str, samples: int) -> argparse.ArgumentParser:
 
 
 def images(batch: Batch) -> Tensor:
-    """The batch's pictures as the nets want them: (n, 3, h, w) float, channels last."""
+    """Return the batch's pictures as the nets want them: (n, 3, h, w) float, channels last."""
     return network_input(batch["image"], MEAN, STD)
 
 
@@ -55,7 +55,9 @@ def teach(
 ) -> Path:
     """Train on an endless stream, checked every 10,000 samples, and return the last checkpoint.
 
-    samples: a seed -> the stream; every epoch has a stream of its own, so that a resumed run sees what it would have.
+    Args:
+        samples: A seed -> the stream; every epoch has a stream of its own, so that a resumed run sees what it would
+            have.
     """
     if args.start:
         net.load_state_dict(averaged_state(args.start))
@@ -78,7 +80,7 @@ def teach(
 
 
 def averaged_state(run: Path) -> dict[str, Tensor]:
-    """The averaged weights of a run's last checkpoint.
+    """Return the averaged weights of a run's last checkpoint.
 
     Raises:
         InputError: the folder holds no checkpoint.

@@ -123,7 +123,7 @@ def _composite_targets(rng: Generator, scene: Scene, weight: float) -> dict[str,
 
 
 def real_sample(rng: Generator, face: Face) -> dict[str, torch.Tensor]:
-    """A labelled face with random camera; the hand mask is only known where there is certainly none."""
+    """Return a labelled face with random camera; the hand mask is only known where there is certainly none."""
     image, points, matrix = _warp_with_matrix(rng, face)
     parts = np.full((SIZE, SIZE), IGNORE, np.uint8) if points is None else paint_regions(points, (SIZE, SIZE))
     on_face = (parts > 0) & (parts != IGNORE)
@@ -154,7 +154,7 @@ def real_sample(rng: Generator, face: Face) -> dict[str, torch.Tensor]:
 
 
 def plain_sample(face: Face) -> NDArray[np.uint8]:
-    """The unchanged picture (160, 160, 3) that the net would see of this face."""
+    """Return the unchanged picture (160, 160, 3) that the net would see of this face."""
     scale = SIZE / (CROP_SIZE * SPAN)
     shift = SIZE / 2 - scale * CROP_SIZE / 2
     matrix = np.array([[scale, 0, shift], [0, scale, shift]], np.float32)

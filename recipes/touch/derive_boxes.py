@@ -27,10 +27,12 @@ Boxes = NDArray[np.float32]
 
 
 def touch_boxes(data: Path, scheme: str, face_and_hand: bool = False, calm: int | None = None) -> LabelledSet:
-    """The pictures of `touch/` with boxes derived from their labels, grouped by person, split as they are.
+    """Return the pictures of `touch/` with boxes derived from their labels, grouped by person, split as they are.
 
-    face_and_hand: boxes of faces and hands too. calm: in the train part at most so many pictures without a touch of one
-    person and label. `object_at_mouth` is left out: with or without a touch, nobody knows.
+    Args:
+        face_and_hand: Boxes of faces and hands too.
+        calm: In the train part at most so many pictures without a touch of one person and label. `object_at_mouth` is
+            left out: with or without a touch, nobody knows.
     """
     table, names = FaceTable(data), list(dict.fromkeys(SCHEMES[scheme].values()))
     if face_and_hand:
@@ -93,9 +95,13 @@ def derived(row: Mapping[str, str], table: FaceTable, scheme: str) -> list[tuple
 
 
 def region_box(points: NDArray[np.float32], region: str, hands: Boxes) -> Boxes:
-    """The box of a part of the face; of cheeks, eyes and ears the one that a hand covers most, both without hands.
+    """Return the box of a part of the face; of cheeks, eyes and ears the one that a hand covers most.
 
-    points: (468, 2) pixels. hands: (n, 4) pixels.
+    Both without hands.
+
+    Args:
+        points: (468, 2) pixels.
+        hands: (n, 4) pixels.
     """
     low = np.floor(points.min(0)) - 0.3 * np.ptp(points, axis=0)
     shape = np.ceil(np.ptp(points, axis=0) * 1.6).astype(int) + 1

@@ -28,8 +28,11 @@ TRUST = {"portrait": 0.7, "no_touch": 0.3}
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A whole picture. faces (n, 4), hands (m, 4) pixels; meshes (k, 468, 2); trust: how sure it is that unmarked
-    places hold no hand, 0..1."""
+    """A whole picture. faces (n, 4), hands (m, 4) pixels; meshes (k, 468, 2).
+
+    Attributes:
+        trust: How sure it is that unmarked places hold no hand, 0..1.
+    """
 
     image: NDArray[np.uint8]
     faces: Boxes
@@ -166,7 +169,7 @@ class FaceHandSamples(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def camera(rng: Generator, picture: Picture, size: int) -> NDArray[np.float32]:
-    """A zoom, turn, shift and mirror: the picture's longer side becomes 0.55 to 2 windows."""
+    """Return a zoom, turn, shift and mirror: the picture's longer side becomes 0.55 to 2 windows."""
     height, width = picture.image.shape[:2]
     scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.55), np.log(2.0))))
     angle = np.radians(rng.normal(0, 9) if rng.random() < 0.9 else rng.normal(0, 35))

@@ -55,7 +55,7 @@ LOSS = 0.005
 
 
 def plain_card(version: str, size: int) -> ModelCard:
-    """The card before calibration."""
+    """Return the card before calibration."""
     return ModelCard(
         name="touch", task="touch", kind="contact", names=("face", "hand", *REGIONS), size=(size, size),
         resize="stretch", mean=MEAN, std=STD, thresholds={"touch": 0.5, "score": 0.5},
@@ -65,7 +65,7 @@ def plain_card(version: str, size: int) -> ModelCard:
 
 
 def mean_of(files: Sequence[Path]) -> FaceTouch:
-    """The net with the mean of several weights of one ancestry (arXiv 2203.05482)."""
+    """Return the net with the mean of several weights of one ancestry (arXiv 2203.05482)."""
     states = [torch.load(file, weights_only=True) for file in files]
     net = FaceTouch(pretrained=False)
     net.load_state_dict({
@@ -75,7 +75,7 @@ def mean_of(files: Sequence[Path]) -> FaceTouch:
 
 
 def looks(store: Store, rows: NDArray[np.int64], card: ModelCard, batch: int = 16) -> Iterator[NDArray[np.float32]]:
-    """The unchanged looks at rows, as the model gets them."""
+    """Return the unchanged looks at rows, as the model gets them."""
     size = card.size[0]
     for start in range(0, len(rows), batch):
         crops = [
@@ -100,7 +100,7 @@ def write_int8(floating: Path, card: ModelCard, store: Store, path: Path, method
 
 
 def ask(model: Path, data: Path, files: Sequence[str]) -> list[Detections]:
-    """The answer of the whole chain to every picture."""
+    """Return the answer of the whole chain to every picture."""
     predictor, out = load(model), []
     for file in files:
         value = predictor.predict(Frame(read_rgb(data / file))).value

@@ -67,7 +67,7 @@ class Store:
 
 
 def composites(cache: Path) -> list[Store]:
-    """The parts that are finished."""
+    """Return the parts that are finished."""
     return [Store(cache, path.stem, MADE_SIZE, MADE_SPAN) for path in sorted(cache.glob("made-*.npz"))]
 
 
@@ -90,7 +90,7 @@ class Draws:
         self.odds = odds / odds.sum()
 
     def next(self, rng: Generator) -> int:
-        """A row number."""
+        """Return a row number."""
         label = self.labels[int(rng.choice(len(self.labels), p=self.odds))]
         kind = int(rng.random() < PHOTOS[label]) if label in PHOTOS else 2
         rows, odds = self.groups[label, kind]
@@ -98,7 +98,7 @@ class Draws:
 
 
 def affine(rng: Generator, store: Store, size: int) -> NDArray[np.float64]:
-    """A matrix from a stored crop to the net's, at random; less for composites, which had theirs."""
+    """Return a matrix from a stored crop to the net's, at random; less for composites, which had theirs."""
     made = store.span < CROP_SPAN
     angle = np.radians(rng.normal(0, 4.0 if made else 10.0))
     zoom = rng.uniform(0.93, 1.12) if made else rng.uniform(0.8, 1.22)
@@ -114,14 +114,14 @@ def affine(rng: Generator, store: Store, size: int) -> NDArray[np.float64]:
 
 
 def plain(store: Store, size: int) -> NDArray[np.float64]:
-    """The matrix of the unchanged look."""
+    """Return the matrix of the unchanged look."""
     scale = size * store.span / (store.size * SPAN)
     shift = (size - 1) / 2 - scale * (store.size - 1) / 2
     return np.array([[scale, 0, shift], [0, scale, shift]])
 
 
 def map_matrix(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same move from maps at half the crop's size to maps at a quarter of the net's, pixel centres kept."""
+    """Return the same move from maps at half the crop's size to maps at a quarter of the net's, pixel centres kept."""
     before = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
     after = np.array([[0.25, 0, -0.375], [0, 0.25, -0.375], [0, 0, 1]])
     return np.asarray((after @ np.vstack((matrix, [0, 0, 1])) @ before)[:2])
@@ -195,7 +195,7 @@ def inputs(images: Tensor) -> Tensor:
 
 
 def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The parts and their sum `loss`."""
+    """Return the parts and their sum `loss`."""
     planes = batch["planes"].float() / 255
     hand, known, marked = planes[..., 0], planes[..., 1], (planes[..., 2] > 0.5).float()
     said = maps.hand[:, 0]
@@ -223,7 +223,7 @@ def weighted(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def box_evidence(p: Tensor, marked: Tensor) -> Tensor:
-    """A marked box holds a hand: the mean of its surest third should be high."""
+    """Return a marked box holds a hand: the mean of its surest third should be high."""
     area = marked.sum((1, 2))
     has = (area > 10).float()
     best = (p * marked).flatten(1).sort(1, descending=True).values

@@ -33,7 +33,7 @@ def loss(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
 
 
 def finder_card(version: str = "0") -> ModelCard:
-    """The card of the detector before it is shipped."""
+    """Return the card of the detector before it is shipped."""
     return ModelCard(
         name="facehand", task="touch", kind="detect", names=NAMES, size=(LONGEST, LONGEST), resize="fit", mean=MEAN,
         std=STD, thresholds={"face": 0.3, "hand": 0.37}, version=version, options={"nms": 0.45},
@@ -41,7 +41,7 @@ def finder_card(version: str = "0") -> ModelCard:
 
 
 def held_set(pictures: Sequence[Picture]) -> LabelledSet:
-    """Validation pictures as a labelled set: those where hands are marked, for elsewhere nobody knows of hands."""
+    """Return the validation pictures in which hands are marked, as a labelled set."""
     found = []
     for picture in pictures:
         if not len(picture.hands):

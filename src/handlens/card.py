@@ -25,12 +25,18 @@ RESIZES = ("letterbox", "stretch", "fit")
 class ModelCard:
     """What a model is and how to ask it.
 
-    names: label names, by class number. size: (height, width) of the network's input; for "fit" a square, its side
-    being the longest side of the picture. stride: "fit" pads the picture to a multiple of it. mean, std: of RGB in
-    0-255, the network sees (pixel - mean) / std. thresholds: label name -> score from which it counts, "score" for all
-    others. calibration: {"a", "b"}: probability = sigmoid(a * logit + b); of labels as `kinds.classify` says. parts:
-    other models this one stands on, or that were put into it, role -> name ({"detector": "facehand"}). options: numbers
-    its task reads. data: the sources it learned from. scores: how well it did on its validation data.
+    Attributes:
+        names: Label names, by class number.
+        size: (height, width) of the network's input; for "fit" a square, its side being the longest side of the
+            picture.
+        stride: "fit" pads the picture to a multiple of it.
+        mean, std: Of RGB in 0-255, the network sees (pixel - mean) / std.
+        thresholds: Label name -> score from which it counts, "score" for all others.
+        calibration: {"a", "b"}: probability = sigmoid(a * logit + b); of labels as `kinds.classify` says.
+        parts: Other models this one stands on, or that were put into it, role -> name ({"detector": "facehand"}).
+        options: Numbers its task reads.
+        data: The sources it learned from.
+        scores: How well it did on its validation data.
 
     Raises:
         ModelError: the fields contradict each other.

@@ -34,7 +34,9 @@ class FrameError(InputError):
 class NotSilhouette(FrameError):
     """A photograph was given to a model that reads silhouettes only.
 
-    source: the picture. model: the name of the model.
+    Args:
+        source: The picture.
+        model: The name of the model.
     """
 
     def __init__(self, source: str, model: str) -> None:

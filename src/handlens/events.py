@@ -320,8 +320,9 @@ class _Run:
 class _Stream:
     """One probability over time: no run, a run that may become an event, an open event, then no run again.
 
-    run: what is above the thresholds now. after: the run that came after a dip shorter than the gap, until it is known
-    whether it belongs to `run`.
+    Attributes:
+        run: What is above the thresholds now.
+        after: The run that came after a dip shorter than the gap, until it is known whether it belongs to `run`.
     """
 
     def __init__(self, rule: EventTracker) -> None:

@@ -40,9 +40,14 @@ class Sounds(Protocol):
 class Step:
     """One turn of the loop, for whoever shows it: a progress bar, the terminal view, the page.
 
-    opened: events that opened at this frame (as far as they are known). closed: events that closed. active: whether one
-    is open. seconds: what the predictor took. moment: time.monotonic() when the result was there. total: how many
-    frames will come, or None. skipped: frames a live source dropped so far.
+    Attributes:
+        opened: Events that opened at this frame (as far as they are known).
+        closed: Events that closed.
+        active: Whether one is open.
+        seconds: What the predictor took.
+        moment: Time.monotonic() when the result was there.
+        total: How many frames will come, or None.
+        skipped: Frames a live source dropped so far.
     """
 
     frame: Frame

@@ -31,10 +31,11 @@ os.environ[TELEMETRY_SWITCH] = "1"
 def import_onnxruntime(part: str = "") -> ModuleType:
     """Return the module onnxruntime, or a part of it, imported with its telemetry off.
 
-    part: a module within it, as "quantization".
-
     Where the program imported onnxruntime before handlens, the variable came too late. Then telemetry events are
     disabled, and a RuntimeWarning says that this is not enough.
+
+    Args:
+        part: A module within it, as "quantization".
     """
     if "onnxruntime" not in sys.modules:
         os.environ[TELEMETRY_SWITCH] = "1"  # the program may have changed it since

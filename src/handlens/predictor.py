@@ -31,10 +31,13 @@ def open_part(name: str, threads: int | None = None) -> Runner:
 class Predictor:
     """A model and the models it stands on, ready to be asked.
 
-    runner: the model; a combined one is a `Composed`, or one file of both parts. parts: role -> model, as `card.parts`
-    names them ("detector"). opened: opens by its name a part that was not given, when it is asked for; models that
-    judge one hand need none for whole pictures. helper: opens the shipped models that find the hands which the shipped
-    detector misses, so that all tasks find the same hands.
+    Args:
+        runner: The model; a combined one is a `Composed`, or one file of both parts.
+        parts: Role -> model, as `card.parts` names them ("detector").
+        opened: Opens by its name a part that was not given, when it is asked for; models that judge one hand need none
+            for whole pictures.
+        helper: Opens the shipped models that find the hands which the shipped detector misses, so that all tasks find
+            the same hands.
 
     Raises:
         ModelError: a part without which the model never answers is missing.
@@ -154,7 +157,8 @@ class Predictor:
 def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
     """Return the model of a shipped name or an .onnx file, with the models it stands on.
 
-    threads: cores to use, at most 2 when left out. Parts are looked for beside the file first.
+    Args:
+        threads: Cores to use, at most 2 when left out. Parts are looked for beside the file first.
 
     Raises:
         ModelError: no such model, or a file that is not one of ours.

@@ -17,7 +17,9 @@ PAD = 114  # grey of what lies outside the picture
 class Geometry:
     """The way from source pixels to network pixels and back: network = source * scale + pad, at pixel edges.
 
-    width, height: of the source; net_width, net_height: of the network's input.
+    Attributes:
+        width, height: Of the source.
+        net_width, net_height: Of the network's input.
     """
 
     scale_x: float
@@ -49,9 +51,11 @@ class Geometry:
 def prepare(image: Image, card: ModelCard) -> tuple[Floats, Geometry]:
     """Return the network's input for one picture, and the way back.
 
-    image: (H, W, 3) uint8 RGB. The tensor: (1, 3, h, w) float32, contiguous, (pixel - mean) / std. Resize rules:
-    "stretch" to the card's size; "letterbox" into it, aspect kept, grey around; "fit": the longest side becomes
-    size[0], aspect kept, grey at the right and bottom up to a multiple of the stride (the input is then dynamic).
+    Args:
+        image: (H, W, 3) uint8 RGB. The tensor: (1, 3, h, w) float32, contiguous, (pixel - mean) / std. Resize rules:
+            "stretch" to the card's size; "letterbox" into it, aspect kept, grey around; "fit": the longest side becomes
+            size[0], aspect kept, grey at the right and bottom up to a multiple of the stride (the input is then
+            dynamic).
     """
     resized, geometry = resize(image, card)
     return to_tensor([resized], card), geometry
@@ -100,8 +104,9 @@ def to_tensor(images: Sequence[Image], card: ModelCard) -> Floats:
 def crop_box(image: Image, box: Floats | Sequence[float], size: int | tuple[int, int]) -> tuple[Image, Geometry]:
     """Return what the box shows, (h, w, 3) uint8, grey outside the picture, and the way back.
 
-    box: x1 y1 x2 y2 in source pixels, fractions and parts outside the picture allowed. size: the side of the crop in
-    pixels, or (height, width).
+    Args:
+        box: x1 y1 x2 y2 in source pixels, fractions and parts outside the picture allowed.
+        size: The side of the crop in pixels, or (height, width).
 
     Raises:
         ValueError: the box has no area.

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 class Result:
     """What a model says of one frame; iterate over it for the boxes, `len` counts them.
 
-    value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined). time: seconds.
-    width, height: of the source, in pixels. model: the model's name, as its card says. duration, clock: as in Frame.
-    basis: where a minimum score of the user changed `value`, what the model says at its own thresholds: identities and
-    events are made of it, so that a minimum score changes none of them; else None. thresholds: label -> the score from
-    which a face or a hand is drawn, "score" for judged hands; what scores less is in the answer, but not in pictures.
+    Attributes:
+        value: Detections (touch), Mask (segment), Label or a tuple of Hand (hold, gesture, combined).
+        time: Seconds.
+        width, height: Of the source, in pixels.
+        model: The model's name, as its card says.
+        duration, clock: As in Frame.
+        basis: Where a minimum score of the user changed `value`, what the model says at its own thresholds: identities
+            and events are made of it, so that a minimum score changes none of them; else None.
+        thresholds: Label -> the score from which a face or a hand is drawn, "score" for judged hands; what scores less
+            is in the answer, but not in pictures.
     """
 
     task: str
@@ -133,8 +138,9 @@ SPECK = 1 / 5000  # of the picture: blobs of a mask that are smaller have no box
 def to_json(result: Result, mask: str | Sequence[str] | None = None, unobserved: float = 0.0) -> dict[str, Any]:
     """Return the object of one line.
 
-    mask: the path its mask was written to, or those of its hands, in their order. unobserved: seconds before this frame
-    in which no frame came.
+    Args:
+        mask: The path its mask was written to, or those of its hands, in their order.
+        unobserved: Seconds before this frame in which no frame came.
     """
     masks = [mask] if isinstance(mask, str) else list(mask or ())
     timing: dict[str, Any] = {"duration": round(float(result.duration), 6)} if result.duration > 0 else {}

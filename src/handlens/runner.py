@@ -30,7 +30,8 @@ class Runner(Protocol):
 class OnnxRunner:
     """A model file, run by onnxruntime on the CPU.
 
-    outputs: what it answers with, name -> sides, None where a side is free.
+    Attributes:
+        outputs: What it answers with, name -> sides, None where a side is free.
 
     Raises:
         ModelError: the file is missing, is not a model, has no card of ours, or its graph contradicts the card.

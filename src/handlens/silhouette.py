@@ -94,9 +94,10 @@ def seen(shape: Shape, size: tuple[int, int]) -> Image:
 def weights(length: int, side: np.float32, out: int) -> Floats:
     """Return (out, length) float32: the share that each of `length` pixels has in each of `out` pixels of a view.
 
-    side: of the view in pixels, around their middle. A pixel of the view is a square of its own size, but at least of
-    one pixel, and takes of each pixel what it covers: linear where the view grows, by area where it shrinks. The shares
-    of a pixel of the view sum to 1, less what lies outside, which is black.
+    Args:
+        side: Of the view in pixels, around their middle. A pixel of the view is a square of its own size, but at least
+            of one pixel, and takes of each pixel what it covers: linear where the view grows, by area where it shrinks.
+            The shares of a pixel of the view sum to 1, less what lies outside, which is black.
     """
     step = side / np.float32(out)
     reach = np.maximum(step, np.float32(1)) / 2

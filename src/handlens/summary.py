@@ -33,8 +33,9 @@ class Region:
 class SourceSummary:
     """What was seen of one source.
 
-    start, stop: seconds, of its first frame and of the end of its last one. events, event_seconds: how many events
-    closed and their time in all.
+    Attributes:
+        start, stop: Seconds, of its first frame and of the end of its last one.
+        events, event_seconds: How many events closed and their time in all.
     """
 
     name: str
@@ -71,13 +72,22 @@ class SourceSummary:
 class Summary:
     """Counts what a run saw; `add` and `note` fill it, `str()` or rich prints it.
 
-    frames: how many were looked at. touched: frames with a touch at or above `threshold`. hands: frames with a
-    hand, for models that judge hands; labels: in how many frames a hand had which one, or a mask which class. areas:
-    the sum over the frames of each class's share of the picture, for masks. events: how many events closed.
-    event_seconds: their time in all. regions: the same for each label. table: each source on its own. unfit: pictures
-    that are no silhouettes, given to a model of silhouettes; first_unfit: the first of them. errors: what could not be
-    read. interrupted: Ctrl-C ended the run. dropped: the frames a live source skipped because the model was busy.
-    ended: why a live source ended, or "".
+    Attributes:
+        frames: How many were looked at.
+        touched: Frames with a touch at or above `threshold`.
+        hands: Frames with a hand, for models that judge hands.
+        labels: In how many frames a hand had which one, or a mask which class.
+        areas: The sum over the frames of each class's share of the picture, for masks.
+        events: How many events closed.
+        event_seconds: Their time in all.
+        regions: The same for each label.
+        table: Each source on its own.
+        unfit: Pictures that are no silhouettes, given to a model of silhouettes.
+        first_unfit: The first of them.
+        errors: What could not be read.
+        interrupted: Ctrl-C ended the run.
+        dropped: The frames a live source skipped because the model was busy.
+        ended: Why a live source ended, or "".
     """
 
     threshold: float = 0.5

@@ -36,11 +36,16 @@ def shaped(value: Any, dtype: npt.DTypeLike, shape: tuple[int, ...], what: str) 
 class Detections:
     """Boxes of one frame; nothing found is n = 0, never None.
 
-    xyxy: (n, 4) float32, source pixels, x1 y1 x2 y2. score: (n,) float32 in [0, 1]. label: (n,) int64 into `names`.
-    face, hand: (n,) int64, the row of the owner in these boxes, or -1. id: (n,) int64, identity over frames, or -1.
-    Left out, the last three are all -1. touch: the calibrated probability that some hand touches some face in this
-    frame, or None from a model that gives none. face_touch: (n,) float32, for each face the probability that it is
-    touched, NaN for other rows and for faces that were not judged; None from a model that does not judge single faces.
+    Attributes:
+        xyxy: (n, 4) float32, source pixels, x1 y1 x2 y2.
+        score: (n,) float32 in [0, 1].
+        label: (n,) int64 into `names`.
+        face, hand: (n,) int64, the row of the owner in these boxes, or -1.
+        id: (n,) int64, identity over frames, or -1. Left out, the last three are all -1.
+        touch: The calibrated probability that some hand touches some face in this frame, or None from a model that
+            gives none.
+        face_touch: (n,) float32, for each face the probability that it is touched, NaN for other rows and for faces
+            that were not judged; None from a model that does not judge single faces.
 
     Raises:
         ValueError: shapes that do not agree, a label without a name, an owner that is not a row.
@@ -130,8 +135,13 @@ SEEN = 1 / 200
 
 @dataclass(frozen=True, eq=False)
 class Blobs:
-    """The connected components of one class, largest first. xyxy: (n, 4) float32, source pixels; pixels: (n,) int64,
-    how many; score: (n,) float32, the mean probability of the class, or 1 where none is known."""
+    """The connected components of one class, largest first.
+
+    Attributes:
+        xyxy: (n, 4) float32, source pixels.
+        pixels: (n,) int64, how many.
+        score: (n,) float32, the mean probability of the class, or 1 where none is known.
+    """
 
     xyxy: Floats
     pixels: Ints
@@ -142,10 +152,12 @@ class Blobs:
 class Mask:
     """A class for every pixel.
 
-    classes: (H, W) uint8 in source size, indices into `names`, of which the first is the background; 255 is "ignore"
-    (only in truths). score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is no model's
-    answer. covered: (H, W) bool, where something of the class `under` lies hidden below another class, as a face below
-    a hand; None where that is not known.
+    Attributes:
+        classes: (H, W) uint8 in source size, indices into `names`, of which the first is the background; 255 is
+            "ignore" (only in truths).
+        score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is no model's answer.
+        covered: (H, W) bool, where something of the class `under` lies hidden below another class, as a face below a
+            hand; None where that is not known.
 
     Raises:
         ValueError: another shape or type.
@@ -253,10 +265,13 @@ def _check(field_name: str, value: object) -> None:
 class Frame:
     """One picture of a source, never mirrored.
 
-    image: (H, W, 3) uint8, RGB. index: 0 for a picture, else the place in the source. time: seconds from the start of
-    the source, by its own timestamps. source: the path or address as it was given or found. duration: seconds for which
-    it is shown, to the next frame that is read; 0 where that is unknown. clock: seconds since 1970 at which a live
-    source took it, or None.
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        index: 0 for a picture, else the place in the source.
+        time: Seconds from the start of the source, by its own timestamps.
+        source: The path or address as it was given or found.
+        duration: Seconds for which it is shown, to the next frame that is read; 0 where that is unknown.
+        clock: Seconds since 1970 at which a live source took it, or None.
 
     Raises:
         ValueError: the image has another shape or type, or no pixels.
@@ -293,8 +308,10 @@ class Frame:
 class Label:
     """One name for a picture or a hand.
 
-    score: its probability. scores: the probability of each name. angle: degrees, counter-clockwise from upright, or
-    None.
+    Attributes:
+        score: Its probability.
+        scores: The probability of each name.
+        angle: Degrees, counter-clockwise from upright, or None.
     """
 
     name: str
@@ -307,8 +324,11 @@ class Label:
 class Hand:
     """One hand and what is said of it.
 
-    xyxy: (4,) float32, source pixels. angle: degrees as in Label, or None. id: its identity over frames, -1 without.
-    mask: (h, w) uint8, 1 where the hand is, else 0, over all source pixels that the box touches; None without.
+    Attributes:
+        xyxy: (4,) float32, source pixels.
+        angle: Degrees as in Label, or None.
+        id: Its identity over frames, -1 without.
+        mask: (h, w) uint8, 1 where the hand is, else 0, over all source pixels that the box touches; None without.
 
     Raises:
         ValueError: arrays of other shapes.
@@ -381,10 +401,15 @@ Value = Detections | Mask | Label | tuple[Hand, ...]
 class Event:
     """Something that began and ended.
 
-    start, stop: seconds, from the start of the first frame to the end of the last one. start_frame, stop_frame: the
-    numbers of these frames. peak: the highest probability. side: "left" or "right" of the person, or "". hand: the hand
-    that did it ("hand 2"), or "". regions: the touched regions one after the other, each with its seconds. clock: when
-    it began, in seconds since 1970, for live sources. cut: the source ended, paused or was interrupted within it.
+    Attributes:
+        start, stop: Seconds, from the start of the first frame to the end of the last one.
+        start_frame, stop_frame: The numbers of these frames.
+        peak: The highest probability.
+        side: "left" or "right" of the person, or "".
+        hand: The hand that did it ("hand 2"), or "".
+        regions: The touched regions one after the other, each with its seconds.
+        clock: When it began, in seconds since 1970, for live sources.
+        cut: The source ended, paused or was interrupted within it.
     """
 
     task: str

@@ -21,7 +21,8 @@ COMPOSED = {"combined": {"segment": "segment", "gesture": "digits"}}
 def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
     """Return the file of a model: an .onnx that exists, a shipped name in any case, or a cached one.
 
-    beside: a folder that is looked into before; models that stand on others bring them along there.
+    Args:
+        beside: A folder that is looked into before; models that stand on others bring them along there.
 
     Raises:
         ModelError: no such file or name, or a shipped file that is damaged.

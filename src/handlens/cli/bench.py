@@ -157,8 +157,12 @@ def looped(path: str | Path) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What was measured. load_ms: until the model can be asked; memory and sizes in MB (10^6 bytes); hand_ms: what each
-    shipped model that judges hands takes for one hand, median."""
+    """What was measured.
+
+    Attributes:
+        load_ms: Until the model can be asked; memory and sizes in MB (10^6 bytes)
+        hand_ms: What each shipped model that judges hands takes for one hand, median.
+    """
 
     model: str
     source: str
@@ -191,7 +195,10 @@ def measure(
 ) -> Bench:
     """Measure a model from decoded frame to result (identities and events too) on a video, scaled to 640 x 480.
 
-    frames: how many are timed; a shorter video is looped. threads: for the model. tell: called for each frame.
+    Args:
+        frames: How many are timed; a shorter video is looped.
+        threads: For the model.
+        tell: Called for each frame.
 
     Raises:
         HandlensError: the model or the video cannot be used.

@@ -74,7 +74,7 @@ def _clip() -> str:
 
 
 def _silhouette() -> "Frame":
-    """An open hand, white on black."""
+    """Return an open hand, white on black."""
     import cv2
     import numpy as np
 

@@ -153,7 +153,10 @@ class View:
 
 
 def _now(step: Step, threshold: float) -> tuple[float, str]:
-    """The probability shown by the bar (for a mask how much of the picture it covers), and the words beside it."""
+    """Return the probability shown by the bar (for a mask how much of the picture it covers).
+
+    And the words beside it.
+    """
     value = step.result.value
     if isinstance(value, Detections):
         where = regions(value) if value.best_touch >= threshold else ""
@@ -172,7 +175,8 @@ _LONGEST = 40  # characters of a source's name
 class Bar:
     """Counts frames, one source after the other; call it with each step. A context manager.
 
-    tell: returns the line to print above the bar for a step, or None for no line.
+    Args:
+        tell: Returns the line to print above the bar for a step, or None for no line.
     """
 
     def __init__(self, tell: Callable[[Step], str | None] = lambda step: None) -> None:

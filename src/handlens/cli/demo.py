@@ -77,12 +77,12 @@ def _save_sheet(
 
 
 def _table(events: "Sequence[Event]") -> str:
-    """The events as lines: when, how long, how sure, what; "" without any."""
+    """Return the events as lines: when, how long, how sure, what; "" without any."""
     return "\n".join([f"{_HEADING}label", *map(_cells, events)]) if events else ""
 
 
 def _beside(events: "Sequence[Event]", truth: "Sequence[Event]") -> str:
-    """The touches found and the true ones that they overlap, side by side."""
+    """Return the touches found and the true ones that they overlap, side by side."""
     from handlens.events import matched
 
     width = max([len(event.label) for event in events] + [6])
@@ -129,7 +129,8 @@ def sheet(
 ) -> Image:
     """Return (H, W, 3) uint8 RGB: the picked frames with their results drawn, and the time of each below it.
 
-    truth: the true touches, where they are known; answer and truth then stand beside the time.
+    Args:
+        truth: The true touches, where they are known; answer and truth then stand beside the time.
     """
     by_index = {result.index: result for result in results}
     cells = []

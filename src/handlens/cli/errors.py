@@ -98,7 +98,7 @@ def _usage_sentence(error: Any) -> str:
 
 
 def _long(command: Any) -> list[str]:
-    """The options of a command that begin with two dashes."""
+    """Return the options of a command that begin with two dashes."""
     names = [name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]]
     return ["--help", *(name for name in names if name.startswith("--"))]
 

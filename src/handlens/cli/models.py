@@ -59,7 +59,7 @@ def _classes(number: int | None) -> str:
 
 
 def _layers(name: str, classes: int | None, fused: bool) -> None:
-    """The layer table of a network."""
+    """Return the layer table of a network."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -137,14 +137,14 @@ def _show(name: str) -> None:
 
 
 def _hands(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
-    """What a combined model looks at."""
+    """Return what a combined model looks at."""
     if made_of:
         return f"each hand that '{made_of['segment']}' marks, shown to '{made_of['gesture']}' without its forearm"
     return "the hands that its own mask marks, without their forearms"
 
 
 def _view(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
-    """What a model that judges one hand is shown."""
+    """Return what a model that judges one hand is shown."""
     if card.options.get("silhouette"):
         return "the one white shape of a silhouette; a blank one has no hand"
     if card.options.get("grey"):
@@ -160,13 +160,13 @@ _SEES: "dict[str, Callable[[ModelCard, Mapping[str, str]], str]]" = {"classify":
 
 
 def _answer(name: str, sides: "tuple[int | None, ...]") -> str:
-    """An output with its sides but the first, which counts pictures."""
+    """Return an output with its sides but the first, which counts pictures."""
     told = " x ".join("n" if side is None else str(side) for side in sides[1:])
     return f"{name} ({told})" if told else name
 
 
 def _told(name: str, value: object) -> str:
-    """The value of a card's field in a line."""
+    """Return the value of a card's field in a line."""
     if isinstance(value, dict):
         value = ", ".join(f"{key} {_number(told)}" for key, told in value.items())
     elif isinstance(value, tuple):

@@ -34,10 +34,13 @@ def open_sinks(
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
-    inputs: files that are read, so none of them may be written to. live: never hold up the loop, append to files that
-    are there, and give videos new names. task: what the model answers; the masks of some lie beside what is drawn.
-    lengths: of a run that is resumed, file -> the bytes to keep. done: the sources that it has finished. say: is told
-    of sound that cannot be kept; where everything was written goes to stderr then.
+    Args:
+        inputs: Files that are read, so none of them may be written to.
+        live: Never hold up the loop, append to files that are there, and give videos new names.
+        task: What the model answers; the masks of some lie beside what is drawn.
+        lengths: Of a run that is resumed, file -> the bytes to keep.
+        done: The sources that it has finished.
+        say: Is told of sound that cannot be kept; where everything was written goes to stderr then.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.

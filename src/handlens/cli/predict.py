@@ -206,7 +206,7 @@ def _report(error: HandlensError, summary: "Summary") -> None:
 
 
 def _told(step: "Step", threshold: float) -> str | None:
-    """A line for a picture; a frame of a video has none."""
+    """Return a line for a picture; a frame of a video has none."""
     from handlens.cli.console import verdict
     from handlens.io.sources.base import is_picture
 

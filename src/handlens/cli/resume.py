@@ -31,8 +31,11 @@ _NOT_SETTINGS = frozenset({"sources", "model", "json", "events", "out", "threads
 class RunRecord:
     """The record of one run: what it needs to be the same run again, and what is done.
 
-    outputs: flag -> path, None where it was not given. settings: parameters that change results. models: the digests of
-    the model files. command: what was typed, without the program's name.
+    Args:
+        outputs: Flag -> path, None where it was not given.
+        settings: Parameters that change results.
+        models: The digests of the model files.
+        command: What was typed, without the program's name.
 
     Raises:
         InputError: `resume` with other settings, models, outputs or sources than the unfinished run had; or, without

@@ -28,8 +28,9 @@ def merge_sets(sets: Sequence[LabelledSet], names: Sequence[str] = ()) -> Labell
 
     Names that differ only in case are one class and called as they were first.
 
-    names: the classes of the result, in order; () takes them as they come. A set may have more as long as no object
-    is of them.
+    Args:
+        names: The classes of the result, in order; () takes them as they come. A set may have more as long as no object
+            is of them.
 
     Raises:
         InputError: no set, sets of different kinds or backgrounds, or objects of a class that `names` lacks.
@@ -180,8 +181,10 @@ def draw_part(pool: LabelledSet, count: int | None = None, share: float | None =
 def add(found: LabelledSet, part: LabelledSet, classes: str = "map", to: str = "") -> LabelledSet:
     """Return the set with the pictures of another one added.
 
-    classes: "map" keeps objects of the classes that both sets have, by name; "drop" keeps none; "keep" keeps all and
-    appends the classes that are new. to: the split that they go to.
+    Args:
+        classes: "map" keeps objects of the classes that both sets have, by name; "drop" keeps none; "keep" keeps all
+            and appends the classes that are new.
+        to: The split that they go to.
 
     Raises:
         InputError: a set of another kind; pictures to classify none of which has a class of `found`.

@@ -88,7 +88,7 @@ def check_set(found: LabelledSet, seen: Survey, told: Iterable[Problem] = (), ne
 
 
 def _labels(found: LabelledSet, unlabelled: set[object], seen: Survey) -> Iterator[Problem]:
-    """What is odd about the boxes of each picture."""
+    """Return what is odd about the boxes of each picture."""
     for row, picture in enumerate(found):
         where = f"'{picture.path}'"
         first = int(found.label_kind.has_background)  # the background is no object
@@ -122,7 +122,7 @@ def _absent(found: LabelledSet, seen: Survey) -> Iterator[Problem]:
 
 
 def _torn(found: LabelledSet) -> Iterator[Problem]:
-    """Groups that lie in more than one split."""
+    """Return the groups that lie in more than one split."""
     splits: dict[str, dict[str, Labelled]] = {}
     for picture in found:
         if picture.group and picture.split:
@@ -225,7 +225,7 @@ def check_sheet(findings: Findings) -> Image | None:
 
 
 def _worst_pairs(findings: Findings) -> list[tuple[Problem, Pair]]:
-    """The same picture first, then the nearest copies, one for each two groups as long as there are others."""
+    """Return the same picture first, then the nearest copies, one for each two groups as long as there are others."""
     pictures = findings.found.pictures
     first: list[tuple[Problem, Pair]] = []
     again: list[tuple[Problem, Pair]] = []
@@ -238,7 +238,7 @@ def _worst_pairs(findings: Findings) -> list[tuple[Problem, Pair]]:
 
 
 def _odd_pictures(findings: Findings) -> list[tuple[Problem, Labelled]]:
-    """The pictures whose boxes are odd, the worst kind first, each once."""
+    """Return the pictures whose boxes are odd, the worst kind first, each once."""
     by_path = {picture.path: picture for picture in findings.found}
     by_name: dict[str, list[Labelled]] = {}
     for picture in findings.found:

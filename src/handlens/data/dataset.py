@@ -19,7 +19,9 @@ SPLITS = ("train", "val", "test")
 class LabelledSet:
     """Labelled pictures of one kind, in a fixed order.
 
-    kind: detect, classify or segment. names: label names; for segment the class of each mask value, background first.
+    Attributes:
+        kind: Detect, classify or segment.
+        names: Label names; for segment the class of each mask value, background first.
     """
 
     kind: str

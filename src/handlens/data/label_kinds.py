@@ -66,7 +66,8 @@ class LabelKind(Protocol):
     def relabel(self, picture: Labelled, moves: Ints) -> Labelled | None:
         """Return a picture with its classes moved, or None where nothing of it is left.
 
-        moves: (classes,) the new number of each class, or GONE.
+        Args:
+            moves: (classes,) the new number of each class, or GONE.
         """
         ...
 

@@ -21,12 +21,17 @@ def _no_labels() -> Ints:
 class Labelled:
     """One picture with what a person said of it; pixels are read when they are asked for.
 
-    path: the picture's file, or the name of a picture inside a pack. width, height: pixels, as it is shown (turned as
-    its EXIF says), or 0 where nobody needed to know yet. boxes: (n, 4) float32, x1 y1 x2 y2 in its pixels. labels: (n,)
-    int64 into the set's names; for kind "classify" one row, and no box. mask: reads the class of each pixel (H, W)
-    uint8, 255 = ignore. pixels: reads the picture (H, W, 3) uint8 RGB; None: `path` is read. split: train, val, test or
-    "". group: the person or source; pictures of one group never lie in two splits. "": a group of its own. angle: for
-    kind "classify" the degrees by which what it shows is turned, counter-clockwise from upright, where that is known.
+    Attributes:
+        path: The picture's file, or the name of a picture inside a pack.
+        width, height: Pixels, as it is shown (turned as its EXIF says), or 0 where nobody needed to know yet.
+        boxes: (n, 4) float32, x1 y1 x2 y2 in its pixels.
+        labels: (n,) int64 into the set's names; for kind "classify" one row, and no box.
+        mask: Reads the class of each pixel (H, W) uint8, 255 = ignore.
+        pixels: Reads the picture (H, W, 3) uint8 RGB; None: `path` is read.
+        split: Train, val, test or "".
+        group: The person or source; pictures of one group never lie in two splits. "": a group of its own.
+        angle: For kind "classify" the degrees by which what it shows is turned, counter-clockwise from upright, where
+            that is known.
     """
 
     path: Path

@@ -63,8 +63,10 @@ def refuse_others(found: LabelledSet, form: str) -> None:
 def file_names(pictures: Sequence[Labelled], by_split: bool = False) -> list[str]:
     """Return a file name for each picture, no two of which differ only in their ending or in case.
 
-    Pictures of one name from several folders get the folder's name before theirs, then a number. by_split: names need
-    to differ within a split only.
+    Pictures of one name from several folders get the folder's name before theirs, then a number.
+
+    Args:
+        by_split: Names need to differ within a split only.
     """
     homes = [picture.split if by_split else "" for picture in pictures]
     stems = [(home, picture.name.lower()) for home, picture in zip(homes, pictures, strict=True)]
@@ -93,7 +95,8 @@ def _apart(home: str, picture: Labelled, taken: set[tuple[str, str]]) -> str:
 def put_picture(picture: Labelled, place: Path, copy: bool = True) -> None:
     """Copy a picture's file to `place`; a picture of a pack is written there as PNG.
 
-    copy: False makes a hard link, or where the disk has none a symbolic one.
+    Args:
+        copy: False makes a hard link, or where the disk has none a symbolic one.
 
     Raises:
         FrameError: the picture cannot be read.

@@ -96,7 +96,10 @@ def size_and_orientation(path: Path) -> tuple[tuple[int, int], int]:
 def find_place(text: str, bases: Sequence[Path], least: int = 2) -> Path | None:
     """Return the file or folder that a text means, or None; it may stem from another machine or folder.
 
-    ../train/images, /content/data/obj/1.jpg: the end of the path is what holds. least: how many of its parts must.
+    ../train/images, /content/data/obj/1.jpg: the end of the path is what holds.
+
+    Args:
+        least: How many of its parts must.
     """
     parts = Path(text.replace("\\", "/")).parts
     own = [part for part in parts if part not in ("..", "/")]

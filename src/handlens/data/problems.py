@@ -26,8 +26,11 @@ _SHOWN = 4  # kinds in one sentence
 class Problem:
     """One thing that is wrong.
 
-    kind: one of the words above. path: the file it is in. text: one whole sentence. harmless: nothing was left out that
-    could have been used.
+    Attributes:
+        kind: One of the words above.
+        path: The file it is in.
+        text: One whole sentence.
+        harmless: Nothing was left out that could have been used.
     """
 
     kind: str

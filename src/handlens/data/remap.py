@@ -15,7 +15,8 @@ def relabel(found: LabelledSet, names: Sequence[str], table: Sequence[int]) -> L
 
     Objects of a class that is GONE are left out: boxes go, pictures to classify go as a whole, pixels are background.
 
-    table: for each class of `found` its place in `names`, or GONE.
+    Args:
+        table: For each class of `found` its place in `names`, or GONE.
     """
     moves = np.asarray(table, np.int64)
     moved = (found.label_kind.relabel(picture, moves) for picture in found)
@@ -38,7 +39,8 @@ def rename(found: LabelledSet, renames: Mapping[str, str]) -> LabelledSet:
 def drop(found: LabelledSet, names: Sequence[str], drop_empty: bool = False) -> LabelledSet:
     """Return the set without these classes; the others move up.
 
-    drop_empty: leave out the pictures that have no object any more. Those that had none before stay.
+    Args:
+        drop_empty: Leave out the pictures that have no object any more. Those that had none before stay.
 
     Raises:
         InputError: no class of that name, or none is left; the background of masks cannot go.
@@ -75,7 +77,8 @@ def order(found: LabelledSet, names: Sequence[str]) -> LabelledSet:
 def shift(found: LabelledSet, by: int) -> LabelledSet:
     """Return the set with its class numbers raised by `by`; the numbers below are called unused0, unused1 ...
 
-    by: below 0 lowers them; the first classes must then be without objects.
+    Args:
+        by: Below 0 lowers them; the first classes must then be without objects.
 
     Raises:
         InputError: objects would get a number below 0, no class would be left, or the set has masks.

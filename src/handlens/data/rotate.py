@@ -23,7 +23,10 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
 
     The angles lie evenly over the circle and begin, for each picture, at an offset drawn within one step, so that all
     pictures together cover the whole circle. Nothing is cut: see `turned_picture`. All turns of a picture are of its
-    group. ring: labels that turn with the picture (see `turned_label`).
+    group.
+
+    Args:
+        ring: Labels that turn with the picture (see `turned_label`).
 
     Raises:
         InputError: the set has no labels to turn, or `turns` lies outside 1 to 360.
@@ -60,7 +63,8 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
 def ring_of(turning: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
     """Return the numbers of labels that turn with the picture, each becoming the next by an equal part of the circle.
 
-    turning: their names, counter-clockwise: "up", "left", "down", "right". None is no ring.
+    Args:
+        turning: Their names, counter-clockwise: "up", "left", "down", "right". None is no ring.
 
     Raises:
         InputError: a name that the set does not have, one alone, or one twice.

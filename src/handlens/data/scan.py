@@ -62,7 +62,10 @@ def fingerprint(image: Image) -> Floats:
 
     Size, JPEG, brightness and contrast change few of them (Zauner, "Implementation and benchmarking of perceptual image
     hash functions", 2010; signs instead of the median, because a mirror then flips known ones). A picture of one colour
-    is all 0 and near to nothing. image: (H, W, 3) uint8 RGB.
+    is all 0 and near to nothing.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
     """
     grey = cv2.cvtColor(cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     waves = cv2.dct(grey.astype(np.float32))[:_BAND, :_BAND].ravel()[_PLACES]
@@ -79,7 +82,8 @@ def distances(first: Floats, second: Floats) -> Floats:
 def near_pairs(prints: Floats, limit: float = NEAR) -> Iterator[Pairs]:
     """Yield all pairs that differ in at most `limit` bits, some at a time, for a clip of 10,000 frames has 50 million.
 
-    prints: (n, 143) float32.
+    Args:
+        prints: (n, 143) float32.
     """
     for top in range(0, len(prints), _BLOCK):
         apart = distances(prints[top : top + _BLOCK], prints[top:])
@@ -97,9 +101,12 @@ _THREADS = 4  # OpenCV decodes outside Python's lock; more wait for the disk
 class Survey:
     """What was seen, one row for each picture.
 
-    digests: of the bytes, "" where they cannot be read. prints: (n, 143) float32 fingerprints, 0 where there is none.
-    sizes: (n, 2) int64 width, height. tally: (n, classes) int64, how many objects of each class, for masks 1 where it
-    has a pixel. faults: by row, the sentence on a picture or mask that cannot be read or used.
+    Attributes:
+        digests: Of the bytes, "" where they cannot be read.
+        prints: (n, 143) float32 fingerprints, 0 where there is none.
+        sizes: (n, 2) int64 width, height.
+        tally: (n, classes) int64, how many objects of each class, for masks 1 where it has a pixel.
+        faults: By row, the sentence on a picture or mask that cannot be read or used.
     """
 
     digests: tuple[str, ...]
@@ -169,7 +176,10 @@ def count_rows(
 ) -> tuple[tuple[str, ...], list[tuple[str, list[int]]]]:
     """Return the splits, and rows of a name with a number for each split and one for all.
 
-    The rows: pictures, groups, and the objects of each class. family: (n,) of each picture; None: their groups.
+    The rows: pictures, groups, and the objects of each class.
+
+    Args:
+        family: (n,) of each picture; None: their groups.
     """
     parts = [[row for row, picture in enumerate(found) if picture.split == split] for split in found.splits]
     parts.append(list(range(len(found))))

@@ -47,8 +47,10 @@ def split_families(family: Ints, tally: Ints, shares: Sequence[float] = SHARES, 
     multi-label data", 2011, for whole groups). Then each family is asked a few times whether another split suits it
     better now. An empty split gets the smallest family of the fullest one.
 
-    family: (n,) int64, 0, 1, 2 ... tally: (n, classes) int64, the objects of each class in each picture. shares: of
-    train, val and test; one of 0 stays empty.
+    Args:
+        family: (n,) int64, 0, 1, 2 ...
+        tally: (n, classes) int64, the objects of each class in each picture.
+        shares: Of train, val and test; one of 0 stays empty.
 
     Raises:
         InputError: fewer families than splits.

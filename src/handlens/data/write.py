@@ -23,7 +23,9 @@ from handlens.errors import InputError, OutputError, unknown
 def write_set(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
     """Write a set in the layout of its kind: YOLO, class folders, or pictures with masks; whole or not at all.
 
-    copy: False links the pictures instead of copying them. tick: called after each picture.
+    Args:
+        copy: False links the pictures instead of copying them.
+        tick: Called after each picture.
 
     Raises:
         InputError: a class name that is no folder name, or a mask that cannot be read.
@@ -119,9 +121,12 @@ def convert(
 ) -> LabelledSet:
     """Write a set of boxes in another format and return it as it was read.
 
-    form: yolo, voc, coco or labelstudio. dest: a new folder; it appears whole or not at all. copy: False links the
-    pictures. on_problem: told of each thing that is wrong, which is then left out; None: the first one raises.
-    on_open: given the set before it is written; it may return what is to be called after each picture.
+    Args:
+        form: Yolo, voc, coco or labelstudio.
+        dest: A new folder; it appears whole or not at all.
+        copy: False links the pictures.
+        on_problem: Told of each thing that is wrong, which is then left out; None: the first one raises.
+        on_open: Given the set before it is written; it may return what is to be called after each picture.
 
     Raises:
         InputError: `source` is no set of boxes, or there is no such format.

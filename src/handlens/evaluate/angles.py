@@ -17,8 +17,13 @@ RESAMPLES = 300  # for each sector's interval; more would not be seen
 
 @dataclass(frozen=True, eq=False)
 class Turned:
-    """What was said of pictures whose angle is known. truth: (n,) degrees; said: (n,) degrees, nan where nothing was
-    said; right: (n,) bool, whether the label is the true one."""
+    """What was said of pictures whose angle is known.
+
+    Attributes:
+        truth: (n,) degrees.
+        said: (n,) degrees, nan where nothing was said.
+        right: (n,) bool, whether the label is the true one.
+    """
 
     truth: Array
     said: Array
@@ -32,8 +37,12 @@ class Turned:
 
 @dataclass(frozen=True, eq=False)
 class Circle:
-    """The same by sectors. accuracy, error: a row for each sector, counter-clockwise from upright: the share of labels
-    that are right, the median error of the angle in degrees; `error` is empty where no angle was ever said."""
+    """The same by sectors.
+
+    Attributes:
+        accuracy, error: A row for each sector, counter-clockwise from upright: the share of labels that are right, the
+            median error of the angle in degrees; `error` is empty where no angle was ever said.
+    """
 
     turned: Turned
     accuracy: tuple[Row, ...]
@@ -55,7 +64,8 @@ class Circle:
 def around(turned: Turned, groups: Sequence[Any], resamples: int = RESAMPLES, seed: int = 0) -> Circle:
     """Return the sectors with their intervals, by resampling whole groups as everywhere else.
 
-    groups: (n,) the group of each picture.
+    Args:
+        groups: (n,) the group of each picture.
     """
     sector = (np.mod(turned.truth, 360) * SECTORS / 360).astype(np.int64) % SECTORS
     told = ~np.isnan(turned.said)
@@ -79,8 +89,9 @@ def around(turned: Turned, groups: Sequence[Any], resamples: int = RESAMPLES, se
 def lean_apart(turned: Turned, pictures: Sequence[Any]) -> str:
     """Return the sentence on what the turning itself is off by, or "" where no picture was turned often enough.
 
-    pictures: (n,) what was turned, the same for all turns of one. No picture of a set stands perfectly upright, and its
-    own lean counts as error in every turn; here the mean over the turns of each picture is taken out.
+    Args:
+        pictures: (n,) what was turned, the same for all turns of one. No picture of a set stands perfectly upright, and
+            its own lean counts as error in every turn; here the mean over the turns of each picture is taken out.
     """
     told = ~np.isnan(turned.said)
     names, picture = np.unique(np.asarray(pictures)[told], return_inverse=True)

@@ -31,9 +31,11 @@ Metrics = Callable[[Array], Sequence[Drawn]]
 def rows(metrics: Metrics, groups: Sequence[Any] | Array, resamples: int = 1000, seed: int = 0) -> tuple[Row, ...]:
     """Return each metric with its 95 % interval, by the percentiles of a bootstrap over groups.
 
-    metrics: weights (draws, n) -> what was measured, the same names in the same order each time. groups: (n,) the group
-    of each picture; pictures of one person are alike, so persons are drawn and not pictures (an interval over pictures
-    would be too narrow). resamples: draws; with 0 there is no interval, low = high = value.
+    Args:
+        metrics: Weights (draws, n) -> what was measured, the same names in the same order each time.
+        groups: (n,) the group of each picture; pictures of one person are alike, so persons are drawn and not pictures
+            (an interval over pictures would be too narrow).
+        resamples: Draws; with 0 there is no interval, low = high = value.
     """
     values = metrics(np.ones((1, len(groups))))
     blocks = [metrics(weights) for weights in resampled(groups, resamples, seed)]

@@ -62,8 +62,13 @@ class LabelJudge:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """All pictures. truth, answer: (n,) int64 into `names` (an answer that is none: len(names)); sure: (n, names)
-    probabilities; error: (n,) degrees between the angles, nan without one."""
+    """All pictures.
+
+    Attributes:
+        truth, answer: (n,) int64 into `names` (an answer that is none: len(names))
+        sure: (n, names) probabilities.
+        error: (n,) degrees between the angles, nan without one.
+    """
 
     names: tuple[str, ...]
     truth: Array

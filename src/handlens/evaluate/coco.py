@@ -33,8 +33,11 @@ class Boxes(NamedTuple):
 class Matches:
     """The found boxes of one label over all pictures, surest first.
 
-    picture: (m,) int64, where each box lies. score: (m,). hit: (10, m) bool, whether it hits a truth at each IoU of
-    `IOUS`. truths: (n,) float64, the boxes that are there in each picture.
+    Attributes:
+        picture: (m,) int64, where each box lies.
+        score: (m,).
+        hit: (10, m) bool, whether it hits a truth at each IoU of `IOUS`.
+        truths: (n,) float64, the boxes that are there in each picture.
     """
 
     picture: Ints

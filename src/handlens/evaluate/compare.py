@@ -28,9 +28,16 @@ FEW = 100  # pictures; with fewer the remark says what they can tell
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """One finished run. score: the number it is compared by, with its interval; log: the columns of its log.csv;
-    measured: the set and the part it was measured on; parameters: of the net as it was trained, 0 where the card does
-    not say; megabytes: of the exported file; milliseconds: median for one picture."""
+    """One finished run.
+
+    Attributes:
+        score: The number it is compared by, with its interval.
+        log: The columns of its log.csv.
+        measured: The set and the part it was measured on.
+        parameters: Of the net as it was trained, 0 where the card does not say.
+        megabytes: Of the exported file.
+        milliseconds: Median for one picture.
+    """
 
     name: str
     card: ModelCard
@@ -61,8 +68,9 @@ def read_runs(
 ) -> list[Finished]:
     """Return the finished runs in these folders, the best first; their models are timed in turns.
 
-    by: the row of their reports by which they are compared, or None for the main one of their kind. progress: called
-    after each of len(folders) x PASSES steps of the clock.
+    Args:
+        by: The row of their reports by which they are compared, or None for the main one of their kind.
+        progress: Called after each of len(folders) x PASSES steps of the clock.
 
     Raises:
         InputError: a folder is no finished run, the runs answer different questions, or a report has no such row.

@@ -21,8 +21,11 @@ class PrecisionRecall:
 class Reliability:
     """How often it is so where the model says so with a certain confidence.
 
-    of: what is said. said: (10,) mean confidence in each bin of width 0.1; so: (10,) the share that is right; both nan
-    where the bin is empty. count: (10,) int64.
+    Attributes:
+        of: What is said.
+        said: (10,) mean confidence in each bin of width 0.1.
+        so: (10,) the share that is right; both nan where the bin is empty.
+        count: (10,) int64.
     """
 
     of: str

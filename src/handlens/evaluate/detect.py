@@ -26,7 +26,10 @@ def paired(there: Boxes, seen: Boxes) -> tuple[Ints, Floats]:
     """Return for each seen box (m,) the row of its truth or -1, and their IoU or 0.
 
     Boxes of one label find each other first, the surest box taking the free truth that it overlaps most, as COCO does
-    it; what is left over is then paired across labels. From IoU 0.5 on. seen: surest first.
+    it; what is left over is then paired across labels. From IoU 0.5 on.
+
+    Args:
+        seen: Surest first.
     """
     overlap = iou(seen.xyxy, there.xyxy)
     same = seen.label[:, None] == there.label[None]
@@ -180,8 +183,14 @@ class ContactJudge(BoxJudge):
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """All pictures. names: the labels; shown: (labels,) bool, those whose precision and recall are told; matches: of
-    each label; counts: (n, 3, labels) of each picture the boxes that are right, shown, and there."""
+    """All pictures.
+
+    Attributes:
+        names: The labels.
+        shown: (labels,) bool, those whose precision and recall are told.
+        matches: Of each label.
+        counts: (n, 3, labels) of each picture the boxes that are right, shown, and there.
+    """
 
     names: tuple[str, ...]
     shown: Array

@@ -52,10 +52,13 @@ def evaluate(
 ) -> Measurement:
     """Return how good a predictor is on a labelled set.
 
-    resamples: bootstrap draws of whole groups (`Labelled.group_key`: persons, sources) for the 95 % intervals; 0 gives
-    none, and is fast. crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`.
-    progress: is called after each picture. on_error: is told of a picture that cannot be read, which is then
-    left out; without it the error is raised. on_answer: is given each frame with the model's answer.
+    Args:
+        resamples: Bootstrap draws of whole groups (`Labelled.group_key`: persons, sources) for the 95 % intervals; 0
+            gives none, and is fast.
+        crop: "whole" takes each picture as the one hand, "hand" looks for hands, as in `predict`.
+        progress: Is called after each picture.
+        on_error: Is told of a picture that cannot be read, which is then left out; without it the error is raised.
+        on_answer: Is given each frame with the model's answer.
 
     Raises:
         InputError: the model answers another question than the set, their labels do not fit, or nothing can be read.

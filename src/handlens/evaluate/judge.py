@@ -13,8 +13,13 @@ from handlens.types import Value
 
 
 class Verdict(NamedTuple):
-    """What is said of one answer. quality: 0 to 1, 1 is all right. wrongness: 0 to 1, how sure it was of what is wrong;
-    0 where nothing is. words: the answer against the truth, for the contact sheets."""
+    """What is said of one answer.
+
+    Attributes:
+        quality: 0 to 1, 1 is all right.
+        wrongness: 0 to 1, how sure it was of what is wrong; 0 where nothing is.
+        words: The answer against the truth, for the contact sheets.
+    """
 
     quality: float
     wrongness: float
@@ -23,8 +28,14 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What comes of all answers. metrics: weights (draws, n) of the pictures -> numbers; curves: at weights of one;
-    notes: what a reader of the numbers must know, a sentence each; turned: the angles, where all of them are known."""
+    """What comes of all answers.
+
+    Attributes:
+        metrics: Weights (draws, n) of the pictures -> numbers.
+        curves: At weights of one.
+        notes: What a reader of the numbers must know, a sentence each.
+        turned: The angles, where all of them are known.
+    """
 
     metrics: Metrics
     curves: tuple[Curve, ...] = ()

@@ -20,8 +20,10 @@ MakeJudge = Callable[[Predictor, LabelledSet], Judge]
 class Judging:
     """How models of one kind are judged.
 
-    by_set: kind of set -> what judges on it. of_touches: the same for models of touches, in addition. main: the row of
-    a report by which two models of the kind are compared, "" where there is none.
+    Attributes:
+        by_set: Kind of set -> what judges on it.
+        of_touches: The same for models of touches, in addition.
+        main: The row of a report by which two models of the kind are compared, "" where there is none.
     """
 
     by_set: Mapping[str, MakeJudge]

@@ -22,7 +22,8 @@ NOT_TOLD = "Touches are not told: that needs pictures with a touch and pictures 
 class Touches:
     """Collects for each picture whether it is touched, the probability that was given, and the region that was named.
 
-    regions: the touched regions that the model can name; with one or none nobody asks which one it is.
+    Args:
+        regions: The touched regions that the model can name; with one or none nobody asks which one it is.
     """
 
     def __init__(self, regions: tuple[str, ...]) -> None:

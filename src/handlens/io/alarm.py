@@ -99,10 +99,13 @@ class Alarm:
     called for every frame of a touch. A player that fails, hangs or is killed is followed by the next one; where none
     works the terminal bell rings, and one line says so, once.
 
-    text: what is said. cooldown: seconds from one alarm to the next. sound=False: never makes a sound. last_started:
-    time.monotonic() when the last alarm began to sound, or None. say: takes the one line; stderr if left out. bell:
-    rings the terminal. players, device: what there is to play with, and whether there is a sound device; tests bring
-    their own.
+    Attributes:
+        text: What is said.
+        cooldown: Seconds from one alarm to the next. sound=False: never makes a sound.
+        last_started: Time.monotonic() when the last alarm began to sound, or None.
+        say: Takes the one line; stderr if left out.
+        bell: Rings the terminal.
+        players, device: What there is to play with, and whether there is a sound device; tests bring their own.
     """
 
     def __init__(

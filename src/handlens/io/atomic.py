@@ -86,8 +86,9 @@ class LineFile:
     safe stays as NAME.part, and without a checkpoint nothing is left. What is not an ordinary file (a pipe,
     /dev/stdout) is written directly.
 
-    start: go on with the file that an unfinished run left, of which so many bytes are kept. append: write to the end of
-    the file itself, which is never removed.
+    Args:
+        start: Go on with the file that an unfinished run left, of which so many bytes are kept.
+        append: Write to the end of the file itself, which is never removed.
 
     Raises:
         OutputError: no such folder, no permission, disk full, or another run is writing it.

@@ -114,7 +114,10 @@ def _draw_hand(pen: "_Pen", hand: Hand, zoom: int) -> None:
 
 
 def _hand_texts(hand: Hand, sure: bool) -> tuple[str, ...]:
-    """What the label of a hand may say. The names of signs may be numbers, so they never stand before another one."""
+    """Return what the label of a hand may say. The names of signs may be numbers.
+
+    So they never stand before another one.
+    """
     angle = hand.gesture.angle if hand.angle is None else hand.angle
     turned = [] if angle is None else [f"{round(angle)} deg"]
     name = hand.gesture.name
@@ -172,8 +175,10 @@ def _draw_mask(pen: "_Pen", mask: Mask) -> None:
 def write_tags(image: Image, tags: Sequence[Tag], scale: float, taken: Sequence[Box] = (), line: int = 0) -> None:
     """Write labels on coloured plates into an image, each where there is room for it.
 
-    scale: of the text. taken: what no label may cover. line: the width of the line from a label to a box that is far
-    from it; 0 draws none.
+    Args:
+        scale: Of the text.
+        taken: What no label may cover.
+        line: The width of the line from a label to a box that is far from it; 0 draws none.
     """
     for one in place(tags, (image.shape[1], image.shape[0]), scale, taken):
         x1, y1, x2, y2 = one.plate

@@ -25,10 +25,14 @@ def silent(sentence: str) -> None:
 class Reading:
     """The choices that hold for every source of a run.
 
-    every: yield only the frames whose index is a multiple of it. start, stop: seconds of the source's own time; frames
-    from `start` on and before `stop` are yielded. rotate: degrees clockwise, 0, 90, 180 or 270, and mirror: left and
-    right changed, both after the source's own orientation. stream: the number of the video stream, as ffprobe counts.
-    fps: frames a second, in place of the times of the file. remark: told what is worth knowing.
+    Attributes:
+        every: Yield only the frames whose index is a multiple of it.
+        start, stop: Seconds of the source's own time; frames from `start` on and before `stop` are yielded.
+        rotate: Degrees clockwise, 0, 90, 180 or 270, and mirror: left and right changed, both after the source's own
+            orientation.
+        stream: The number of the video stream, as ffprobe counts.
+        fps: Frames a second, in place of the times of the file.
+        remark: Told what is worth knowing.
 
     Raises:
         InputError: a value is not allowed.

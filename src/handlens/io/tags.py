@@ -17,8 +17,13 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Tag:
-    """A label that is to be placed. texts: what it may say, the longest first; box: what it is about; below: whether it
-    prefers to stand below the box."""
+    """A label that is to be placed.
+
+    Attributes:
+        texts: What it may say, the longest first.
+        box: What it is about.
+        below: Whether it prefers to stand below the box.
+    """
 
     texts: tuple[str, ...]
     box: Box
@@ -55,8 +60,10 @@ class Placed:
 def place(tags: Sequence[Tag], size: tuple[int, int], scale: float, taken: Sequence[Box] = ()) -> list[Placed]:
     """Return the labels with their places, the first in `tags` first; those for which there is no room are left out.
 
-    size: (width, height) of the picture. scale: of the text, where there is room; never below `LEAST`. taken: what no
-    label may cover.
+    Args:
+        size: (width, height) of the picture.
+        scale: Of the text, where there is room; never below `LEAST`.
+        taken: What no label may cover.
     """
     done: list[Placed] = []
     scales = sorted({max(LEAST, scale * step) for step in _STEPS}, reverse=True)

@@ -22,7 +22,8 @@ _LEAST_STRETCH = Fraction(1, 100)  # below this a player shows one column more o
 class Upright:
     """Makes RGB of the frames of one stream: square pixels, turned and mirrored as the video says it is to be shown.
 
-    shape: width of a pixel divided by its height, None for square ones.
+    Args:
+        shape: Width of a pixel divided by its height, None for square ones.
     """
 
     def __init__(self, shape: Fraction | None = None) -> None:
@@ -42,8 +43,10 @@ class Upright:
 def show(image: Image, matrix: tuple[int, ...]) -> Image:
     """Return the image as a display matrix maps it, to the nearest quarter turn.
 
-    matrix: nine numbers in rows, as in an .mp4: a point (x, y) is shown at (a x + c y, b x + d y), where a and b are
-    the first two numbers of the first row, c and d those of the second. A determinant below 0 is a mirror image.
+    Args:
+        matrix: Nine numbers in rows, as in an .mp4: a point (x, y) is shown at (a x + c y, b x + d y), where a and b
+            are the first two numbers of the first row, c and d those of the second. A determinant below 0 is a mirror
+            image.
     """
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
     if abs(a) + abs(d) < abs(b) + abs(c):

@@ -43,8 +43,10 @@ def encode(
 ) -> dict[str, Floats]:
     """Return the canonical arrays that say exactly these labels: the inverse of `decode`.
 
-    A label without `scores` is a truth: all the probability goes to its name. calibration: that of the card which will
-    decode them, for it is undone here.
+    A label without `scores` is a truth: all the probability goes to its name.
+
+    Args:
+        calibration: That of the card which will decode them, for it is undone here.
     """
     rows = [[label.scores.get(name, 0.0) if label.scores else float(name == label.name) for name in names]
             for label in labels]  # fmt: skip

@@ -98,7 +98,10 @@ def hands_of(
 ) -> tuple[Hand, ...]:
     """Return the hands of one picture in source pixels; those in the grey around the picture are left out.
 
-    crops: of `crops_of`; labels: what the gesture model says of each; maps: (classes, h, w) probabilities.
+    Args:
+        crops: Of `crops_of`.
+        labels: What the gesture model says of each.
+        maps: (classes, h, w) probabilities.
     """
     hands = (_hand(crop, label, maps, card, geometry) for crop, label in zip(crops, labels, strict=True))
     return tuple(hand for hand in hands if hand is not None)

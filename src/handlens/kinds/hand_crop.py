@@ -23,8 +23,12 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A hand on a map. shape: its mask (h, w) without the forearm, and its box in map pixels; area: pixels of the blob
-    it was cut from."""
+    """A hand on a map.
+
+    Attributes:
+        shape: Its mask (h, w) without the forearm, and its box in map pixels.
+        area: Pixels of the blob it was cut from.
+    """
 
     shape: Shape
     area: int

@@ -85,7 +85,8 @@ def encode(mask: Mask, geometry: Geometry) -> dict[str, Floats]:
 def above_zero(field: Floats, geometry: Geometry, window: tuple[int, int, int, int]) -> Image:
     """Return where a field (h, w) over the whole network input is above 0: (H, W) uint8, 0 and 1.
 
-    window: x1 y1 x2 y2, the source pixels that are asked for.
+    Args:
+        window: x1 y1 x2 y2, the source pixels that are asked for.
     """
     field = _finer(field[None], geometry)[0]
     x1, y1, x2, y2 = window

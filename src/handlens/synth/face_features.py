@@ -49,7 +49,7 @@ class Face:
 
 
 def bump(x: F32, y: F32, cx: float, cy: float, sx: float, sy: float, sharp: float = 2.0) -> F32:
-    """A hill of height one; x may be |x| for a pair."""
+    """Return a hill of height one; x may be |x| for a pair."""
     if sharp == 2.0:
         return np.asarray(np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
     return np.asarray(np.exp(-(np.abs((x - cx) / sx) ** sharp) - np.abs((y - cy) / sy) ** sharp), np.float32)

@@ -43,7 +43,7 @@ def brows(grid: HeadGrid, form: HeadForm, rgb: F32, rng: Rng, thick: float = 1.0
 
 
 def beard(style: str, grid: HeadGrid, rgb: F32, rng: Rng, region: NDArray[np.uint8]) -> list[Cloud]:
-    """A beard of one of `BEARDS`; its points keep the face region they grow on.
+    """Return a beard of one of `BEARDS`; its points keep the face region they grow on.
 
     Raises:
         ValueError: for an unknown style.

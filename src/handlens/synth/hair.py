@@ -57,7 +57,7 @@ def roots_in(area: F32, grid: HeadGrid, count: int, rng: Rng) -> NDArray[np.int6
 
 
 def _push_out(points: F32, margin: float) -> F32:
-    """Moves points that have fallen into skull, neck or shoulders to the outside."""
+    """Move points that have fallen into skull, neck or shoulders to the outside."""
     _, sections, _ = loft(520, 680)
     y = points[:, 1]
     table = sections[::-1]
@@ -147,7 +147,7 @@ def strands(points: F32, ways: F32, rgb: F32, part: int, size: float, gap: float
 
 
 def _comb(style: str, roots: F32, normals: F32, side: float) -> F32:
-    """The way hair is combed at its roots (n, 3)."""
+    """Return the way hair is combed at its roots (n, 3)."""
     top = ramp(normals[:, 1], 0.25, 0.75)[:, None]
     if style == "back":
         top = ramp(roots[:, 1], -10, 40)[:, None] * ramp(roots[:, 2], -60, 0)[:, None]
@@ -168,7 +168,7 @@ def _comb(style: str, roots: F32, normals: F32, side: float) -> F32:
 
 
 def head_hair(style: str, grid: HeadGrid, rgb: F32, rng: Rng, recede: float = 0.0, dense: float = 1.0) -> list[Cloud]:
-    """The hair of the head in one of `STYLES`.
+    """Return the hair of the head in one of `STYLES`.
 
     Raises:
         ValueError: for an unknown style.

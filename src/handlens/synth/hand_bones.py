@@ -87,7 +87,7 @@ class HandPose:
     wrist: tuple[float, float] = (0.0, 0.0)
 
     def mixed(self, other: HandPose, share: float) -> HandPose:
-        """The pose between this one (share 0) and the other (share 1)."""
+        """Return the pose between this one (share 0) and the other (share 1)."""
         mine, theirs = np.array([*self.thumb, *self.wrist]), np.array([*other.thumb, *other.wrist])
         a, b, c, d = (mine + (theirs - mine) * share).tolist()
         flex, spread = self.flex + (other.flex - self.flex) * share, self.spread + (other.spread - self.spread) * share
@@ -95,7 +95,7 @@ class HandPose:
 
 
 def named_pose(name: str, rng: Rng | None = None, loose: float = 1.0) -> HandPose:
-    """A pose of `POSES`; with `rng`, loosened like a living hand's.
+    """Return a pose of `POSES`; with `rng`, loosened like a living hand's.
 
     Raises:
         ValueError: for an unknown name.
@@ -119,7 +119,7 @@ def named_pose(name: str, rng: Rng | None = None, loose: float = 1.0) -> HandPos
 
 
 def random_pose(rng: Rng) -> HandPose:
-    """A named pose, loosened, or a mixture of two."""
+    """Return a named pose, loosened, or a mixture of two."""
     first = named_pose(POSES[rng.integers(len(POSES))], rng)
     if rng.random() < 0.65:
         return first
@@ -178,7 +178,7 @@ def marks(matrices: F32) -> tuple[F32, F32]:
 
 
 def skeleton_elbow(pose: HandPose) -> F32:
-    """The elbow of a posed right hand, (3,) mm."""
+    """Return the elbow of a posed right hand, (3,) mm."""
     bend, aside = pose.wrist
     turn = rotation([1, 0, 0], bend) @ rotation([0, 0, 1], aside)
     return np.asarray(turn @ np.array([0, -265, 0], np.float32), np.float32)

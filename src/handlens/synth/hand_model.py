@@ -158,7 +158,7 @@ def render_hand(
     left: bool | None = None,
     arm: float | None = None,
 ) -> tuple[U8, F32, F32, F32]:
-    """Renders one hand with wrist and forearm, filling most of a square picture.
+    """Render one hand with wrist and forearm, filling most of a square picture.
 
     Args:
         rng: everything not given is drawn from it; the same seed gives the same picture.
@@ -247,7 +247,7 @@ def hand_albedo_seen(index: NDArray[np.int32], hand: PosedHand, look: HandAppear
 def gather(
     index: NDArray[np.int32], at: F32, normals: F32, albedo: F32, gloss: F32, soft: F32, scale: float
 ) -> Surface:
-    """The surface seen by the camera from the index picture of `splat`."""
+    """Return the surface seen by the camera from the index picture of `splat`."""
     seen = index >= 0
     mask = seen.astype(np.float32)
     depth = np.zeros(index.shape, np.float32)

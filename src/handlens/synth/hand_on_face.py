@@ -73,7 +73,7 @@ def mark_of(hand: PosedHand, mark: str, left: bool) -> tuple[F32, F32]:
 
 
 def turn_to(pairs: list[tuple[F32, F32, float]]) -> F32:
-    """The rotation that best takes the first directions to the second ones, weighted (Kabsch)."""
+    """Return the rotation that best takes the first directions to the second ones, weighted (Kabsch)."""
     cross = np.zeros((3, 3))
     for a, b, weight in pairs:
         cross += weight * np.outer(unit(b), unit(a))
@@ -179,7 +179,7 @@ def place(
     firm: float = 0.6,
     roll: F32 | None = None,
 ) -> Placed:
-    """A hand whose `mark` lies at a spot, facing against `normal`, its forearm leading away along `forearm`.
+    """Return a hand whose `mark` lies at a spot, facing against `normal`, its forearm leading away along `forearm`.
 
     Args:
         pose, look, left: the hand.
@@ -211,5 +211,5 @@ def settle(placed: Placed, skin: Skin, way: F32, gap: float = -0.8) -> tuple[Pla
 
 
 def jitter(rng: np.random.Generator, degrees: float) -> F32:
-    """A small random rotation."""
+    """Return a small random rotation."""
     return rotation(rng.normal(0, 1, 3), float(rng.normal(0, degrees)))

@@ -81,14 +81,14 @@ class Plan:
 
 
 def _look(rng: Rng, stage: Stage) -> HandAppearance:
-    """The person's own hand: same skin, sleeve of the same cloth."""
+    """Return the person's own hand: same skin, sleeve of the same cloth."""
     look = random_appearance(rng, stage.person.colour.tone)
     sleeve = float(rng.uniform(5, 90)) if rng.random() < 0.6 else None
     return replace(look, tint=stage.person.colour.tint, cloth=stage.person.cloth, sleeve=sleeve)
 
 
 def anchor(stage: Stage, region: str, pick: int, left: bool) -> tuple[F32, F32]:
-    """A place of a region on the person's left (picture right) or right half, world position and normal."""
+    """Return a place of a region on the person's left (picture right) or right half, world position and normal."""
     spot, normal = stage.bust.anchors[region][pick % len(stage.bust.anchors[region])]
     mirror = np.array([1 if left else -1, 1, 1], np.float32)
     at = stage.head @ (spot * mirror - PIVOT) + PIVOT + stage.lean
@@ -172,7 +172,7 @@ def apart_hand(rng: Rng, stage: Stage, skin: Skin, look: HandAppearance, kind: s
 
 
 def plan_hands(rng: Rng, stage: Stage, skin: Skin, kind: str | None = None, region: str | None = None) -> Plan:
-    """What the hands do.
+    """Return what the hands do.
 
     Raises:
         ValueError: for an unknown kind or region.

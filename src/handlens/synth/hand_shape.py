@@ -39,7 +39,7 @@ class HandShape:
 
 
 def _cones() -> list[tuple[F32, F32, float, float]]:
-    """The hand as tapered capsules: end, end, radius, radius."""
+    """Return the hand as tapered capsules: end, end, radius, radius."""
     cones: list[tuple[F32, F32, float, float]] = []
 
     def cone(a: object, b: object, ra: float, rb: float) -> None:
@@ -196,7 +196,7 @@ def _forearm(rng: np.random.Generator, count: int) -> tuple[F32, F32]:
 
 
 def _grouped(weights: F32, arm_rows: int) -> tuple[NDArray[np.int64], list[tuple[int, int, tuple[int, ...], F32]]]:
-    """An order of the rows in which points of the same bones lie together, and the groups in that order."""
+    """Return an order of the rows in which points of the same bones lie together, and the groups in that order."""
     weights = np.where(weights < np.minimum(0.06, np.sort(weights, axis=1)[:, -3:-2]), 0, weights)
     _, inverse = np.unique(weights > 0, axis=0, return_inverse=True)
     rare = np.bincount(inverse.ravel())[inverse.ravel()] < 400  # each group costs a fixed time per picture
@@ -215,7 +215,7 @@ def _grouped(weights: F32, arm_rows: int) -> tuple[NDArray[np.int64], list[tuple
 
 @lru_cache(maxsize=1)
 def hand_shape(hand_points: int = 150_000, arm_points: int = 80_000) -> HandShape:
-    """The hand, built once per process (about two seconds) from a fixed seed."""
+    """Return the hand, built once per process (about two seconds) from a fixed seed."""
     rng = np.random.default_rng(7)
     points, normals = _surface(rng, hand_points, 1.4)
     weights = _weigh(points)

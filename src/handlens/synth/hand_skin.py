@@ -69,7 +69,7 @@ class HandAppearance:
 
 
 def random_appearance(rng: Rng, tone: float | None = None) -> HandAppearance:
-    """A person's hand; `tone` fixes the skin."""
+    """Return a person's hand; `tone` fixes the skin."""
     return HandAppearance(
         tone=float(rng.uniform(0, 1)) if tone is None else tone,
         tint=np.asarray(1 + rng.normal(0, 0.03, 3), np.float32),
@@ -109,7 +109,7 @@ def along(points: F32, finger: int) -> tuple[F32, F32, F32]:
 
 
 def _line(points: F32, line: list[tuple[float, float]], width: float) -> F32:
-    """Closeness of points to a polyline in the plane of the palm."""
+    """Return the closeness of points to a polyline in the plane of the palm."""
     at = points[:, :2]
     best = np.full(len(points), 1e3, np.float32)
     for a, b in zip(np.asarray(line[:-1], np.float32), np.asarray(line[1:], np.float32), strict=True):
@@ -218,7 +218,7 @@ def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandAppearance) ->
 
 
 def dress(rest: F32, normals: F32, cuff: float) -> tuple[F32, F32, NDArray[np.bool_]]:
-    """Puts a folded sleeve on forearm points that lie more than `cuff` mm below the wrist."""
+    """Put a folded sleeve on forearm points that lie more than `cuff` mm below the wrist."""
     edge = cuff + 30.0 + 3.0 * np.sin(np.arctan2(rest[:, 0], rest[:, 2]) * 2 + cuff)
     beyond = -rest[:, 1] - edge
     cloth = beyond > 0

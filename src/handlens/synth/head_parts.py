@@ -48,7 +48,7 @@ def eyes(colour: HeadColour, form: HeadForm, face: Face) -> Cloud:
 
 
 def mouth_inside(form: HeadForm, face: Face) -> Cloud:
-    """A dark hollow, a tongue and the upper teeth behind the lips."""
+    """Return a dark hollow, a tongue and the upper teeth behind the lips."""
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-24, 24, 0.6), np.arange(-90, -54, 0.6)))
     hollow = np.stack([x, y, 68 - 0.02 * x**2], axis=1)
     deep = cloud(hollow, [[0, 0, 1.0]], linear([62, 22, 22]), 0.0, 0.0, MOUTH, 0.6)

@@ -51,7 +51,7 @@ _NOSE = 0.93  # the profile below is drawn for a slightly longer nose
 
 @lru_cache(maxsize=4)
 def loft(rows: int, columns: int) -> tuple[F32, F32, F32]:
-    """The head without features: points (rows, columns, 3), section table (rows, 5), angles (columns,)."""
+    """Return the head without features: points (rows, columns, 3), section table (rows, 5), angles (columns,)."""
     table = np.asarray(_SECTIONS, np.float64)
     step = np.hypot(np.diff(table[:, 0]), 0.7 * np.hypot(np.diff(table[:, 1]), np.diff(table[:, 2])))
     at = np.concatenate([[0], np.cumsum(step)])
@@ -146,7 +146,7 @@ def _lids(points: F32, flat: F32, form: HeadForm, face: Face) -> tuple[F32, np.n
 
 
 def _express(points: F32, flat: F32, face: Face) -> F32:
-    """Moves the skin: jaw, corners of the mouth, brows."""
+    """Move the skin: jaw, corners of the mouth, brows."""
     x, y = flat[..., 0], flat[..., 1]
     out = points.copy()
     if face.open:
@@ -170,7 +170,7 @@ def _express(points: F32, flat: F32, face: Face) -> F32:
 
 
 def personal(points: F32, form: HeadForm) -> F32:
-    """The personal proportions of any point of the head (..., 3)."""
+    """Return the personal proportions of any point of the head (..., 3)."""
     out = points.copy()
     low = ramp(-out[..., 1], 15, 100)
     out[..., 0] *= form.width * (1 + (form.jaw - 1) * low)
@@ -179,7 +179,7 @@ def personal(points: F32, form: HeadForm) -> F32:
 
 
 def build_head(form: HeadForm, face: Face, rows: int = 520, columns: int = 680) -> HeadGrid:
-    """The skin of one head with one expression."""
+    """Return the skin of one head with one expression."""
     base, _, angle = loft(rows, columns)
     points = base.copy()
     flat = np.ascontiguousarray(base[..., :2])

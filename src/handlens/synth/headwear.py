@@ -17,7 +17,7 @@ Rng = np.random.Generator
 
 
 def headwear(style: str, grid: HeadGrid, rgb: F32, rng: Rng) -> Cloud:
-    """A knitted cap, or a scarf around the face and neck."""
+    """Return a knitted cap, or a scarf around the face and neck."""
     x, y, angle = grid.flat[..., 0], grid.flat[..., 1], np.abs(np.broadcast_to(grid.angle, grid.front.shape))
     if style == "beanie":
         edge = np.interp(np.rad2deg(angle), [0, 60, 95, 180], [48, 40, 8, -30])
@@ -43,7 +43,7 @@ def headwear(style: str, grid: HeadGrid, rgb: F32, rng: Rng) -> Cloud:
 
 
 def _wrap(head: Cloud, rgb: F32, rng: Rng) -> Cloud:
-    """Adds the scarf's folds around the neck and on the chest."""
+    """Add the scarf's folds around the neck and on the chest."""
     a, b = np.meshgrid(np.linspace(-np.pi, np.pi, 420), np.linspace(0, 1, 240))
     y = -72 - 118 * b
     wide, deep = 62 + 70 * b**1.6, 60 + 34 * b

@@ -54,7 +54,9 @@ class Task:
 class LabelledScene:
     """A rendered picture and what it was rendered from.
 
-    image: (H, W, 3) uint8 RGB; parts, regions, hands: (H, W) uint8, as `scene.compose` gives them.
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        parts, regions, hands: (H, W) uint8, as `scene.compose` gives them.
     """
 
     stage: Stage

@@ -43,7 +43,7 @@ class Cloud:
         return replace(self, points=points, normals=np.asarray(self.normals @ turn.T, np.float32))
 
     def kept(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Cloud:
-        """Some of the points."""
+        """Return some of the points."""
         arrays = (a[rows] for a in (self.points, self.normals, self.rgb, self.gloss, self.soft))
         points, normals, rgb, gloss, soft = arrays
         return Cloud(points, normals, rgb, gloss, soft, self.part[rows], self.size)
@@ -52,7 +52,7 @@ class Cloud:
 def cloud(
     points: object, normals: object, rgb: object, gloss: object, soft: object, part: object, size: float
 ) -> Cloud:
-    """A cloud from arrays or constants."""
+    """Return a cloud from arrays or constants."""
     at = np.asarray(points, np.float32)
     n = len(at)
 
@@ -127,7 +127,7 @@ def draw(clouds: list[Cloud], camera: Camera, shape: tuple[int, int]) -> tuple[S
 
 
 def _surface(clouds: list[Cloud], there: NDArray[np.bool_], rows: NDArray[np.int64], camera: Camera) -> Surface:
-    """Looks up the attributes of the seen points."""
+    """Look up the attributes of the seen points."""
     h, w = there.shape
     depth, gloss, soft = (np.zeros((h, w), np.float32) for _ in range(3))
     normal, albedo = np.zeros((h, w, 3), np.float32), np.zeros((h, w, 3), np.float32)

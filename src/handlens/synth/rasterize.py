@@ -41,7 +41,7 @@ class Surface:
     scale: float
 
     def cropped(self, rows: slice, columns: slice) -> Surface:
-        """A part of the picture."""
+        """Return a part of the picture."""
         depth, gloss, soft, mask = (
             np.ascontiguousarray(i[rows, columns]) for i in (self.depth, self.gloss, self.soft, self.mask)
         )
@@ -62,7 +62,7 @@ def to_srgb(rgb: F32) -> U8:
 
 
 def unit(v: object) -> F32:
-    """The vector(s) of length one along the last axis."""
+    """Return the vector(s) of length one along the last axis."""
     a = np.asarray(v, np.float32)
     square = np.einsum("...i,...i->...", a, a)
     return np.asarray(a * (1.0 / np.sqrt(np.maximum(square, 1e-18)))[..., None], np.float32)

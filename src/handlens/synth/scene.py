@@ -57,7 +57,7 @@ class Scene:
 
 
 def hand_clouds(placed: Placed, look: HandAppearance, number: int) -> list[Cloud]:
-    """A placed hand and its forearm; parts are HAND + number, ARM for the bare forearm, BODY for the sleeve."""
+    """Return a placed hand and its forearm; parts are HAND + number, ARM for the bare forearm, BODY for the sleeve."""
     hand = placed.hand
     rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, look)
     own = hand.rows < hand_shape().arm_rows
@@ -67,7 +67,7 @@ def hand_clouds(placed: Placed, look: HandAppearance, number: int) -> list[Cloud
 
 
 def upper_arm(person: Person, look: HandAppearance | None, left: bool, elbow: F32 | None = None) -> Cloud:
-    """The arm from the shoulder to the elbow; hangs down without one."""
+    """Return the arm from the shoulder to the elbow; hangs down without one."""
     out = 1.0 if left else -1.0
     shoulder = np.array([out * 168 * person.broad, -226, -14], np.float32)
     if elbow is None:
@@ -146,7 +146,7 @@ def render_scene(
     region: str | None = None,
     stage: Stage | None = None,
 ) -> Scene:
-    """Renders one picture; the same seed gives the same picture.
+    """Render one picture; the same seed gives the same picture.
 
     Args:
         rng: everything not given is drawn from it.
@@ -165,7 +165,7 @@ def render_scene(
 
 
 def scene_of(stage: Stage, plan: Plan, skin: Skin, grain: Rng | None = None) -> Scene:
-    """The picture of a plan, with its truth."""
+    """Return the picture of a plan, with its truth."""
     image, part, regions, mask = compose(stage, [(p, plan.look) for p in plan.hands], grain)
     boxes = [box_of(part == HAND + i) for i in range(len(plan.hands))]
     found = np.array([b for b in boxes if b is not None], np.float32).reshape(-1, 4)

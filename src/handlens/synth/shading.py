@@ -26,7 +26,7 @@ class Light:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """A plausible room or daylight: key mostly from above, any side, warm to cool."""
+    """Return a plausible room or daylight: key mostly from above, any side, warm to cool."""
     side, height = rng.uniform(-1.0, 1.0), rng.uniform(-0.1, 0.9)
     warm = rng.normal(0, 0.09)
     tint = np.array([1 + warm, 1.0, 1 - warm], np.float32)

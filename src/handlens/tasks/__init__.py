@@ -9,8 +9,12 @@ from handlens.errors import InputError, NotYet, unknown
 class Task:
     """What is asked of a picture, and what about its answers is not told by their type.
 
-    kinds: the kinds of model that answer it. built: whether it exists yet. touches: its events are touches of a face,
-    which name regions and call for a warning. hands: it judges hands one by one. angle: it tells how they are turned.
+    Attributes:
+        kinds: The kinds of model that answer it.
+        built: Whether it exists yet.
+        touches: Its events are touches of a face, which name regions and call for a warning.
+        hands: It judges hands one by one.
+        angle: It tells how they are turned.
     """
 
     name: str

@@ -16,8 +16,13 @@ Answer = tuple[Value, Value | None]
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What is seen in a picture. found: faces, hands, and touched regions where the contact model was asked; shown: the
-    same at a minimum score of the user; faint: the boxes of which the detector is not sure, from a score of 0.2 on."""
+    """What is seen in a picture.
+
+    Attributes:
+        found: Faces, hands, and touched regions where the contact model was asked.
+        shown: The same at a minimum score of the user.
+        faint: The boxes of which the detector is not sure, from a score of 0.2 on.
+    """
 
     found: Detections
     shown: Detections
@@ -46,8 +51,10 @@ class HandFinder(Protocol):
 class Question:
     """A frame and the model that is asked about it.
 
-    finder: returns what finds the hands; it is called where it is needed only. min_score: of the user, or None for the
-    card's thresholds. crop: "hand" or "whole", for models that judge one hand.
+    Attributes:
+        finder: Returns what finds the hands; it is called where it is needed only.
+        min_score: Of the user, or None for the card's thresholds.
+        crop: "hand" or "whole", for models that judge one hand.
     """
 
     frame: Frame
@@ -61,10 +68,15 @@ class Question:
 class Answering:
     """How models of one kind answer a frame.
 
-    kind: as a card names it. answer: answers a question. drawn_from: the scores from which what was found is drawn, by
-    label, "score" for judged hands. needs: the roles of the parts without which it never answers. opens_parts: whether
-    the parts that its card names are opened with it; else when they are asked for, or they lie inside its file.
-    judges_crops: whether the question's `crop` matters. looks_at_faces: whether it finds hands at faces itself.
+    Attributes:
+        kind: As a card names it.
+        answer: Answers a question.
+        drawn_from: The scores from which what was found is drawn, by label, "score" for judged hands.
+        needs: The roles of the parts without which it never answers.
+        opens_parts: Whether the parts that its card names are opened with it; else when they are asked for, or they lie
+            inside its file.
+        judges_crops: Whether the question's `crop` matters.
+        looks_at_faces: Whether it finds hands at faces itself.
     """
 
     kind: str

@@ -29,8 +29,11 @@ BLANK = Crop(Shape(np.zeros((1, 1), np.uint8), np.array([0, 0, 1, 1], np.float32
 class Composed:
     """A mask model and a gesture model, asked one after the other; final.
 
-    As a Runner it answers with what one exported file of both answers: all hands of each picture. card: that of the
-    file. parts: the two by their roles.
+    As a Runner it answers with what one exported file of both answers: all hands of each picture.
+
+    Attributes:
+        card: That of the file.
+        parts: The two by their roles.
 
     Raises:
         InputError: models that do not fit together.
@@ -139,7 +142,8 @@ def check_parts(segment: ModelCard, gesture: ModelCard) -> None:
 def found_hands(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     """Return each hand of a picture, the largest first, with its sign, angle and mask; () where there is none.
 
-    runner: a `Composed`, or one file of both parts.
+    Args:
+        runner: A `Composed`, or one file of both parts.
     """
     tensor, geometry = prepare(frame.image, runner.card)
     if not isinstance(runner, Composed):

@@ -30,12 +30,13 @@ def composed(
 ) -> tuple[Detections, Detections | None]:
     """Return what a contact model says of each face of a frame.
 
-    found: the faces and hands that a detector found. The answer has them, hands that only the contact model sees
-    (detectors lose hands at the face), the touched regions with their owners, the probability of each face, and the
-    frame's probability: that of its most touched face. Options of the contact card: "max_faces" (6), "crop_scale"
-    (2.0), "second_look" (0). min_score leaves boxes out of the answer, or adds regions of faces below the card's
-    threshold; probabilities stay the same. With a min_score the second value is the answer at the card's thresholds,
-    else it is None.
+    Args:
+        found: The faces and hands that a detector found. The answer has them, hands that only the contact model sees
+            (detectors lose hands at the face), the touched regions with their owners, the probability of each face, and
+            the frame's probability: that of its most touched face. Options of the contact card: "max_faces" (6),
+            "crop_scale" (2.0), "second_look" (0). min_score leaves boxes out of the answer, or adds regions of faces
+            below the card's threshold; probabilities stay the same. With a min_score the second value is the answer at
+            the card's thresholds, else it is None.
     """
     names = contact.card.names
     rows = Growing(names, found)

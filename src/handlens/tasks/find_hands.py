@@ -30,8 +30,10 @@ Confirm = Callable[[Frame, Floats], tuple[Floats, float] | None]
 class Finder:
     """The models that find hands.
 
-    detector: finds faces and hands. contact: looks at each face; None where there is no such model. confirm: confirms a
-    hand close up, see `Confirm`; None: such hands are not looked for.
+    Attributes:
+        detector: Finds faces and hands.
+        contact: Looks at each face; None where there is no such model.
+        confirm: Confirms a hand close up, see `Confirm`; None: such hands are not looked for.
     """
 
     detector: Runner

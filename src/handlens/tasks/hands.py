@@ -30,8 +30,10 @@ def classified_hands(frame: Frame, runner: Runner, crop: str, finder: Callable[[
     picture is the one hand, whatever `crop` says, unless it is blank. "whole" 1: the picture is the one hand, for the
     model learned so. "crop_scale": see `found_hands`. "closeup" 1: see `found_hands`.
 
-    crop: "hand" or "whole". finder: returns what finds the hands; it is called where it is needed only. A picture that
-    is no larger than the model's input is a crop of one hand already: nobody finds hands in it.
+    Args:
+        crop: "hand" or "whole".
+        finder: Returns what finds the hands; it is called where it is needed only. A picture that is no larger than the
+            model's input is a crop of one hand already: nobody finds hands in it.
     """
     options = runner.card.options
     if options.get("silhouette"):
@@ -93,7 +95,8 @@ def closeup(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Floats, float]
     The model looks at the faintest trace of a hand and at the whole picture. Its surest answer must reach the card's
     threshold "closeup" (0.6).
 
-    boxes: (1, 4), the faint box.
+    Args:
+        boxes: (1, 4), the faint box.
     """
     best = max((*_cropped(frame, runner, boxes), *whole(frame, runner)), key=lambda hand: hand.gesture.score)
     if best.gesture.score < runner.card.thresholds.get("closeup", CLOSEUP):

@@ -28,7 +28,7 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse of `sigmoid`, finite at 0 and 1."""
+    """Return the inverse of `sigmoid`, finite at 0 and 1."""
     p = np.clip(np.asarray(p, np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log(p / (1 - p)))
 
@@ -56,7 +56,10 @@ def fit_platt(
 
 
 def best_threshold(score: NDArray[np.float64], hit: NDArray[np.bool_], there: int) -> float:
-    """The score from which boxes are shown so that F1 is highest, between .05 and .9. there: objects in truth."""
+    """Return the score from which boxes are shown so that F1 is highest, between .05 and .9. there.
+
+    Objects in truth.
+    """
     if not len(score) or not there:
         return 0.25
     order = np.argsort(-score, kind="stable")
@@ -95,13 +98,16 @@ class Told:
         )
 
     def of(self, some: NDArray[np.bool_]) -> Told:
-        """The chosen pictures."""
+        """Return the chosen pictures."""
         groups = tuple(name for name, chosen in zip(self.group_key, some, strict=True) if chosen)
         return Told(self.names, self.said[some], self.truth[some], groups)
 
 
 def asked(predictor: Predictor, val: LabelledSet) -> Told:
-    """What a model without a calibration says of whole pictures; those without a hand or unreadable are left out."""
+    """Return what a model without a calibration says of whole pictures.
+
+    Those without a hand or unreadable are left out.
+    """
     said, truth, groups = [], [], []
     for picture in val:
         try:
@@ -118,7 +124,10 @@ def asked(predictor: Predictor, val: LabelledSet) -> Told:
 
 
 def fitted(told: Told) -> dict[str, float]:
-    """The calibration {"a", "b"} for `kinds.classify`. A person with many pictures counts 1 / sqrt(pictures) each."""
+    """Return the calibration {"a", "b"} for `kinds.classify`.
+
+    A person with many pictures counts 1 / sqrt(pictures) each.
+    """
     _, person = np.unique(told.group_key, return_inverse=True)
     weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
     if len(told.names) > 2:
@@ -153,7 +162,7 @@ def cross_fitted(told: Told, resamples: int = 1000, seed: int = 0) -> Report:
 
 
 def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
-    """The power of probabilities at which the truth surprises least, between 0.05 and 20, by golden section."""
+    """Return the power of probabilities at which the truth surprises least, between 0.05 and 20, by golden section."""
     logs = np.log(np.maximum(told.said, TINY))
     right = np.arange(len(told.truth)), told.truth
 
@@ -173,7 +182,9 @@ LEAST = 0.001
 
 
 def tuned(predictor: Predictor, val: LabelledSet) -> ModelCard:
-    """The card with a threshold for each label, where F1 is highest, and where it can be told a touch calibration.
+    """Return the card with a threshold for each label, where F1 is highest.
+
+    And where it can be told a touch calibration.
 
     A person with many pictures counts 1 / sqrt(pictures) each, as in the calibration of the shipped model.
     """
@@ -195,7 +206,7 @@ def tuned(predictor: Predictor, val: LabelledSet) -> ModelCard:
 
 
 def touch_calibration(predictor: Predictor, val: LabelledSet) -> dict[str, float]:
-    """The calibration {"a", "b"} of the touches that a model without one tells; {} where it cannot be fitted."""
+    """Return the calibration {"a", "b"} of the touches that a model without one tells; {} where it cannot be fitted."""
     best, pictures = [], []
     for picture in val:
         try:

@@ -15,7 +15,7 @@ ABOUT = "handlens"
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state of a run: "state_dict" has the averaged weights, "handlens" what the net is.
+    """Return the state of a run: "state_dict" has the averaged weights, "handlens" what the net is.
 
     Raises:
         InputError: no such file, damaged, or no checkpoint of ours.

@@ -90,7 +90,7 @@ class Plan:
         check(self)
 
     def share(self, done: float) -> float:
-        """The learning rate as a share of `rate`, warm-up left out. done: 0 at the start to 1 at the end."""
+        """Return the learning rate as a share of `rate`, warm-up left out. done: 0 at the start to 1 at the end."""
         if self.schedule == "cosine":
             return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
         if self.schedule == "steps":
@@ -208,7 +208,8 @@ class Settings:
     def changed(self, given: Mapping[str, Any]) -> Settings:
         """Return the same settings with these keys changed, those of the plan too.
 
-        given: "augment" is the name of a preset or a table; the old name "look" is accepted.
+        Args:
+            given: "augment" is the name of a preset or a table; the old name "look" is accepted.
 
         Raises:
             InputError: an unknown key, or a value of another type.

@@ -23,10 +23,13 @@ class _Scale(TypedDict):
 class NetDefaults:
     """What goes with a family.
 
-    size: (height, width) of the input; resize, mean, std: as in the ModelCard, the net sees (pixel - mean) / std.
-    channels: 1 for nets that take silhouettes. settings: keys of `Settings`, `augment` by the name of a preset.
-    silhouette: the net sees the one hand that `handlens.silhouette` finds, and not the resized picture. labels: those
-    that the net learns, where others of a set are left out.
+    Attributes:
+        size: (height, width) of the input.
+        resize, mean, std: As in the ModelCard, the net sees (pixel - mean) / std.
+        channels: 1 for nets that take silhouettes.
+        settings: Keys of `Settings`, `augment` by the name of a preset.
+        silhouette: The net sees the one hand that `handlens.silhouette` finds, and not the resized picture.
+        labels: Those that the net learns, where others of a set are left out.
     """
 
     kind: str
@@ -115,7 +118,7 @@ NET_KINDS = {"touch": ("detect", "contact")}
 
 
 def defaults_of(net: str) -> NetDefaults:
-    """The recipe of a network, by its name; a .cfg file is a YOLOv3.
+    """Return the recipe of a network, by its name; a .cfg file is a YOLOv3.
 
     Raises:
         InputError: an unknown name.
@@ -132,7 +135,7 @@ def defaults_of(net: str) -> NetDefaults:
 
 
 def check_task(task: str, net: str) -> str:
-    """The kind of a network, once it is clear that it can answer the task.
+    """Return the kind of a network, once it is clear that it can answer the task.
 
     Raises:
         InputError: an unknown task, or a network of another kind.

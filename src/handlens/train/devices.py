@@ -41,7 +41,7 @@ def check_devices(plan: Plan) -> None:
 
 
 def _kind(device: str) -> str:
-    """The word for one of the devices that are meant."""
+    """Return the word for one of the devices that are meant."""
     if device == "cpu" or (device == "auto" and not _gpus() and not _mps()):
         return "CPU core"
     return "GPU"

@@ -33,7 +33,7 @@ class Experiment:
     about: Mapping[str, Any]
 
     def inputs(self, batch: Batch) -> Tensor:
-        """The batch's pictures as the net wants them: (n, c, h, w) float32, normalised, channels last."""
+        """Return the batch's pictures as the net wants them: (n, c, h, w) float32, normalised, channels last."""
         return network_input(batch["image"], self.card.mean, self.card.std, self.channels)
 
     @property
@@ -42,15 +42,15 @@ class Experiment:
         return TRAINING_KINDS[self.card.kind]
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The parts of the loss, "loss" among them."""
+        """Return the parts of the loss, "loss" among them."""
         return self.kind.loss(net, self.inputs(batch), batch, self.about)
 
     def graph(self) -> nn.Module:
-        """The exported form: it ends in the canonical arrays of its kind."""
+        """Return the exported form: it ends in the canonical arrays of its kind."""
         return self.kind.graph(self.net, self.card, self.about, self.channels)
 
     def flattened(self) -> Experiment:
-        """The experiment of a segmenter whose last class, as "hand over face", is to count as what is seen."""
+        """Return the experiment of a segmenter whose last class, as "hand over face", is to count as what is seen."""
         names = self.about["names"]
         if OVER not in names[-1]:
             return self
@@ -58,13 +58,13 @@ class Experiment:
         return self.with_card(names=tuple(names[:-1]), options={**self.card.options, "upper": upper, "lower": lower})
 
     def with_card(self, **changes: Any) -> Experiment:
-        """The same net with a changed card."""
+        """Return the same net with a changed card."""
         card = dataclasses.replace(self.card, **changes)
         return dataclasses.replace(self, card=card, about={**self.about, "card": card.to_json()})
 
 
 def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
-    """A net with weights of chance for these labels, and its card.
+    """Return a net with weights of chance for these labels, and its card.
 
     Raises:
         InputError: a network that does not answer the task, or fewer than two classes to tell apart.
@@ -106,7 +106,7 @@ def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
 
 
 def _told(settings: Settings) -> str:
-    """What the card says of the pictures."""
+    """Return what the card says of the pictures."""
     part = f", {settings.frames} of its training part, drawn by seed {settings.plan.seed}" if settings.frames else ""
     return f"pictures of the user: {Path(settings.data).name}{part}"
 
@@ -122,7 +122,7 @@ def sight(task: str, base: NetDefaults) -> tuple[dict[str, float], dict[str, str
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
-    """The net that a checkpoint's note speaks of, with weights of chance."""
+    """Return the net that a checkpoint's note speaks of, with weights of chance."""
     names, net = about["names"], str(about["net"])
     if about["cfg"]:
         return _darknet(str(about["cfg"]), net, len(names))
@@ -137,7 +137,7 @@ def build(about: Mapping[str, Any]) -> nn.Module:
 
 
 def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Experiment:
-    """The experiment of a checkpoint, with its averaged weights."""
+    """Return the experiment of a checkpoint, with its averaged weights."""
     net = build(note)
     state = {key.removeprefix("net."): value for key, value in checkpoint["state_dict"].items()}
     net.load_state_dict(state)

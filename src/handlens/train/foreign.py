@@ -21,10 +21,12 @@ ENDINGS = (".weights", ".pt", ".pth", ".safetensors")
 
 
 def open_foreign(path: Path, net: str, names: str, size: int = 0) -> Experiment:
-    """The net of a file of weights, with a card.
+    """Return the net of a file of weights, with a card.
 
-    net: a network's name or a .cfg. names: the label names with commas between, or a file with one in a line. size:
-    side of the input in pixels, 0 = the network's own.
+    Args:
+        net: A network's name or a .cfg.
+        names: The label names with commas between, or a file with one in a line.
+        size: Side of the input in pixels, 0 = the network's own.
 
     Raises:
         InputError: what is not given, or weights of another network or number of labels.

@@ -30,11 +30,14 @@ from handlens.weights import COMPOSED, SHIPPED, resolve
 
 
 def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Sequence[str] = ()) -> Tensor:
-    """The kernel or bias of a head (channels, ...) for the classes `after`, out of that for `before` (k, ...).
+    """Return the kernel or bias of a head (channels, ...) for the classes `after`, out of that for `before` (k, ...).
 
     A class of the same name keeps its row, and a new one begins as the mean of all that was no background: what hands
     and faces have in common is where a net that knows both best begins to look for skin. One channel is the second of
-    two classes less the first. before, after: names, background first; () where they are not known.
+    two classes less the first.
+
+    Args:
+        before, after: Names, background first; () where they are not known.
     """
     rows = torch.cat((torch.zeros_like(old), old)) if len(old) == 1 else old
     known = dict(zip(before, rows, strict=True)) if len(before) == len(rows) else {}
@@ -58,10 +61,12 @@ STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = ()) -> str:
     """Put the weights of `source` into the net where name and shape fit, and say how many did.
 
-    source: the name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of a
-    .cfg a Darknet .weights (also the convolutional part alone); else a state dict as safetensors or torch. What does
-    not fit, as the last layer for another number of classes, begins anew. classes: of a segmenter, background first;
-    where those of the source are others, its last layer begins as `heads.rebuilt` makes it.
+    Args:
+        source: The name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of
+            a .cfg a Darknet .weights (also the convolutional part alone); else a state dict as safetensors or torch.
+            What does not fit, as the last layer for another number of classes, begins anew.
+        classes: Of a segmenter, background first; where those of the source are others, its last layer begins as
+            `heads.rebuilt` makes it.
 
     Raises:
            InputError: no such file, not one of these, or nothing in it fits the net.
@@ -107,7 +112,10 @@ def _taken(net: nn.Module, given: dict[str, Tensor], source: str, before: Sequen
 def _with_head(
     given: dict[str, Tensor], own: Mapping[str, Tensor], before: Sequence[str], classes: Sequence[str]
 ) -> tuple[dict[str, Tensor], str]:
-    """The tensors with the head made for these classes, and its name; "" where it fits as it is, or none is found."""
+    """Return the tensors with the head made for these classes, and its name; "" where it fits as it is.
+
+    Or none is found.
+    """
     given = _with_rows(given, own, before, classes)
     kernels = [
         name
@@ -129,7 +137,9 @@ def _with_head(
 def _with_rows(
     given: dict[str, Tensor], own: Mapping[str, Tensor], before: Sequence[str], classes: Sequence[str]
 ) -> dict[str, Tensor]:
-    """The tensors with the last linear layer of a classifier by name: rows of known classes, the net's own for others.
+    """Return the tensors with the last linear layer of a classifier by name: rows of known classes.
+
+    The net's own for others.
 
     A layer of as many rows for other classes would fit by its shape and say something else.
     """
@@ -150,13 +160,13 @@ def _with_rows(
 
 
 def _names(path: Path) -> Sequence[str]:
-    """The classes that a run's net was taught, () where the file does not say."""
+    """Return the classes that a run's net was taught, () where the file does not say."""
     path = _checkpoint(path)
     return read_checkpoint(path).get(ABOUT, {}).get("names", ()) if path.suffix == ".ckpt" else ()
 
 
 def _place(source: str) -> Path:
-    """The file or folder that is meant: a path, or the name of shipped weights.
+    """Return the file or folder that is meant: a path, or the name of shipped weights.
 
     Raises:
         InputError: an .onnx, a model that is no network of its own, or nothing of that name.
@@ -209,7 +219,7 @@ def published_folders() -> list[Path]:
 
 
 def trainable_weights(name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The weights of a shipped model for training, and what its net tells apart.
+    """Return the weights of a shipped model for training, and what its net tells apart.
 
     They are the published ones where the package `handlens_weights` is there, else those of the .onnx file.
 
@@ -243,7 +253,7 @@ def _from_shipped(net: nn.Module, name: str, classes: Sequence[str]) -> str:
 
 
 def _starts() -> str:
-    """What can be given."""
+    """Return what can be given."""
     return (
         "Give a RUN, its .ckpt, .weights, .pt or .safetensors, a shipped model"
         f" ({', '.join(sorted(SHIPPED_NETS))}), or none to begin at random."
@@ -260,8 +270,10 @@ def _listed(layers: list[str]) -> str:
 def load_encoder_weights(net: nn.Module, name: str, pretrained: str, take: bool = True) -> None:
     """Give the encoder of the network `name` its pretrained weights, or let it learn from chance.
 
-    pretrained: "imagenet", "none", or a file as torchvision has them. take: False where other weights are on their way,
-    of a run that goes on or of `start`; what is frozen is the same.
+    Args:
+        pretrained: "imagenet", "none", or a file as torchvision has them.
+        take: False where other weights are on their way, of a run that goes on or of `start`; what is frozen is the
+            same.
 
     Raises:
         InputError: a network without such an encoder, or the weights cannot be had.
@@ -281,7 +293,7 @@ def load_encoder_weights(net: nn.Module, name: str, pretrained: str, take: bool 
 
 
 def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:
-    """The tensors of a .weights of the same network, or of the same one for the 80 classes of COCO."""
+    """Return the tensors of a .weights of the same network, or of the same one for the 80 classes of COCO."""
     own = copy.deepcopy(net)
     try:
         read_weights(own, path)
@@ -297,7 +309,7 @@ def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:
 
 
 def _checkpoint(path: Path) -> Path:
-    """The best checkpoint of a run, or the file itself."""
+    """Return the best checkpoint of a run, or the file itself."""
     if not path.is_dir():
         return path
     return path / BEST if (path / BEST).exists() else path / LAST

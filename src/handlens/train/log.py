@@ -77,7 +77,7 @@ class Log:
 
 
 def bars(values: Sequence[float]) -> str:
-    """The last values as a line of bars, the lowest of them to the highest."""
+    """Return the last values as a line of bars, the lowest of them to the highest."""
     last = np.array(values[-LONGEST:], np.float64)
     told = last[np.isfinite(last)]
     if not len(told):

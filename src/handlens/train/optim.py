@@ -13,7 +13,7 @@ from handlens.train.config import Plan
 
 
 def optimiser(net: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """The plan's optimiser over three groups: kernels (decayed), norms, biases."""
+    """Return the plan's optimiser over three groups: kernels (decayed), norms, biases."""
     trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
     if not trained:
         raise InputError("the net has no weights to train: all are frozen.")

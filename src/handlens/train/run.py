@@ -56,7 +56,8 @@ from handlens.train.trainer import LOG, SCORE, fit
 def epoch_rates(report: Report, names: tuple[str, ...]) -> dict[str, float]:
     """Accuracy, precision, recall and F1 of a measurement, over all pixels of the set, as the log calls them.
 
-    names: the set's, background first.
+    Args:
+        names: The set's, background first.
     """
     every = foreground(names)
     wanted = {"pixel accuracy": "accuracy"} | {f"{rate} {every}": rate for rate in RATES}
@@ -64,7 +65,7 @@ def epoch_rates(report: Report, names: tuple[str, ...]) -> dict[str, float]:
 
 
 def held_loss(experiment: Experiment, val: LabelledSet, batch: int) -> float:
-    """The loss on pictures that are not learned from, unchanged; the mean over batches, as in training."""
+    """Return the loss on pictures that are not learned from, unchanged; the mean over batches, as in training."""
     device = next(experiment.net.parameters()).device
     samples = Samples(val, experiment.card, PLAIN, kind=experiment.kind)
     batches = Batches(samples, batch, shuffle=False, on_skip=lambda sentence: None)
@@ -83,8 +84,10 @@ TURNS, SOME = 24, 250  # so many angles for each of so many pictures
 def finish(experiment: Experiment, val: LabelledSet, out: Path, ring: Sequence[int] = ()) -> Path:
     """Tune the card on the validation part, export, and measure the exported file with intervals and plots.
 
-    A net that tells angles is measured over the full circle as well. ring: labels that turn with the picture. On a test
-    part nothing is tuned.
+    A net that tells angles is measured over the full circle as well.
+
+    Args:
+        ring: Labels that turn with the picture. On a test part nothing is tuned.
     """
     experiment, fair = _tuned(experiment, val, ring)
     if fair is not None:
@@ -108,7 +111,7 @@ def finish(experiment: Experiment, val: LabelledSet, out: Path, ring: Sequence[i
 
 
 def _trial(card: ModelCard, model: Path) -> str:
-    """What to type to see the model at work."""
+    """Return what to type to see the model at work."""
     if card.kind == "detect":
         return f"'handlens watch --model {model}'"
     told = f"'handlens predict PICTURES --model {model}'"
@@ -125,13 +128,13 @@ def export_experiment(experiment: Experiment, path: Path, int8: bool = False) ->
 
 
 def live_predictor(experiment: Experiment, folded: bool = False) -> Predictor:
-    """The live net. folded: as its file will be, and about twice as fast."""
+    """Return the live net. folded: as its file will be, and about twice as fast."""
     graph = fold(experiment.graph()) if folded else experiment.graph()
     return Predictor(TorchRunner(graph, experiment.card), experiment.kind.parts(experiment.card))
 
 
 def _tuned(experiment: Experiment, val: LabelledSet, ring: Sequence[int]) -> tuple[Experiment, Report | None]:
-    """The experiment with a tuned card and what that is worth on other groups; None where nothing was tuned."""
+    """Return the experiment with a tuned card and what that is worth on other groups; None where nothing was tuned."""
     raw = experiment.with_card(calibration={})
     asked = turned(val, 1, ring=ring) if experiment.about.get("angle") else val
     tuned = experiment.kind.tuned(live_predictor(raw, folded=True), asked)
@@ -214,7 +217,7 @@ def train_run(
 
 
 def _begun(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[Experiment, Any]:
-    """A net with its first weights, and its batches by epoch. resumed: the weights come from a checkpoint."""
+    """Return a net with its first weights, and its batches by epoch. resumed: the weights come from a checkpoint."""
     torch.manual_seed(settings.plan.seed)
     experiment = new_experiment(settings, train.names)
     start = "" if resumed or settings.start.lower() == CHANCE else settings.start
@@ -253,7 +256,7 @@ def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
 def prepared(
     task: str, given: Mapping[str, Any], config: Path | None, opened: OpenedSets | None = None
 ) -> tuple[Settings, LabelledSet]:
-    """The settings, put together from defaults, file and flags, and the set, split by group where it was not."""
+    """Return the settings, put together from defaults, file and flags, and the set, split by group where it was not."""
     opened = opened or OpenedSets()
     keys = {**(read_toml(config) if config else {}), **given}
     net = str(keys.get("net") or _default_net(task, str(keys.get("data") or ""), opened))
@@ -286,7 +289,7 @@ def prepared(
 
 
 def _with_labels(found: LabelledSet, net: str) -> LabelledSet:
-    """The set with the labels that the network learns, where it learns only some.
+    """Return the set with the labels that the network learns, where it learns only some.
 
     Raises:
         InputError: the set has none of them.
@@ -308,7 +311,7 @@ def _with_labels(found: LabelledSet, net: str) -> LabelledSet:
 
 
 def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
-    """The set with only so many pictures in its training part as are asked for."""
+    """Return the set with only so many pictures in its training part as are asked for."""
     train = found.split("train")
     if settings.frames > len(train):
         raise InputError(
@@ -320,7 +323,7 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
 
 
 def _default_net(task: str, data: str, opened: OpenedSets) -> str:
-    """The network for a task when none is named; for gestures the pictures decide."""
+    """Return the network for a task when none is named; for gestures the pictures decide."""
     net = DEFAULT_NETS.get(task, "nano")
     if task != "gesture" or not data:
         return net
@@ -332,7 +335,7 @@ def _default_net(task: str, data: str, opened: OpenedSets) -> str:
 
 
 def _measured(found: LabelledSet) -> LabelledSet:
-    """The part that is measured after each epoch: val, or test where the set was published with no val."""
+    """Return the part that is measured after each epoch: val, or test where the set was published with no val."""
     if "val" in found.splits:
         return found.split("val")
     _say("the set has no val: its test part chooses the best epoch, as such sets were published; its number flatters")
@@ -340,7 +343,7 @@ def _measured(found: LabelledSet) -> LabelledSet:
 
 
 def open_experiment(path: Path) -> Experiment:
-    """The net of a run or a checkpoint, with its averaged weights and its card.
+    """Return the net of a run or a checkpoint, with its averaged weights and its card.
 
     Raises:
         InputError: no run, or a damaged checkpoint.
@@ -355,7 +358,7 @@ def open_experiment(path: Path) -> Experiment:
 
 
 def open_predictor(path: Path | str) -> Predictor:
-    """The live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
+    """Return the live net of a run or a checkpoint, behind the seam that the .onnx files stand behind."""
     experiment = open_experiment(Path(path))
     return live_predictor(experiment)
 
@@ -385,7 +388,7 @@ def _batches(experiment: Experiment, train: LabelledSet, settings: Settings) -> 
 
 
 def _checked(experiment: Experiment, val: LabelledSet, batch: int) -> dict[str, float]:
-    """A few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
+    """Return a few numbers of the averaged net on the validation part; "score" decides which epoch was the best."""
     report = evaluate(live_predictor(experiment, folded=True), val, resamples=0, on_error=_ignore).report
     found = {row.name: row.value for row in report if row.name in (experiment.kind.score, *LOGGED)}
     if experiment.kind.has_curves:
@@ -395,7 +398,7 @@ def _checked(experiment: Experiment, val: LabelledSet, batch: int) -> dict[str, 
 
 
 def _ignore(error: Exception) -> None:
-    """An unreadable validation picture was named when the run began."""
+    """Return an unreadable validation picture was named when the run began."""
 
 
 def _say(text: str) -> None:

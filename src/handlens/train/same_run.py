@@ -20,8 +20,9 @@ SHOWN = 3
 def refuse_other_settings(out: Path, asked: str, usual: str = "", free: Collection[str] = FREE) -> None:
     """Raise unless the run in `out` was made with these settings.
 
-    asked, usual: texts of config files; what the run's own file leaves out was as in `usual`. free: keys that may
-    differ.
+    Args:
+        asked, usual: Texts of config files; what the run's own file leaves out was as in `usual`.
+        free: Keys that may differ.
 
     Raises:
         InputError: settings differ, and the sentence names them; or the run's config file is missing or damaged.

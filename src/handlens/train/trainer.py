@@ -60,8 +60,10 @@ def fit(
 ) -> Path:
     """Train `net` in place and return the best checkpoint (the last one without `check`); resumes from `out`/last.ckpt.
 
-    batches: the epoch's number -> its batches, the same ones each time it is asked. check: measures the averaged net
-    with numbers, "score" among them. about: kept in the checkpoint, plain values only.
+    Args:
+        batches: The epoch's number -> its batches, the same ones each time it is asked.
+        check: Measures the averaged net with numbers, "score" among them.
+        about: Kept in the checkpoint, plain values only.
 
     Raises:
         InputError: the loss became NaN, or a checkpoint of another net or plan; the last good checkpoint is intact.
@@ -112,7 +114,7 @@ class TrainingModule(pl.LightningModule):
         self.count = 0
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """The batches of the epoch that begins; Lightning asks every epoch.
+        """Return the batches of the epoch that begins; Lightning asks every epoch.
 
         A run that its minutes will end skips numbers, so that what changes with the epoch comes in time.
         """
@@ -190,7 +192,7 @@ class TrainingModule(pl.LightningModule):
         self.book.restore(kept["rows"], int(checkpoint["epoch"]) + 1)
 
     def _done(self, epoch: float) -> float:
-        """The share of the run that is over: of its epochs, or of its minutes where they will end it."""
+        """Return the share of the run that is over: of its epochs, or of its minutes where they will end it."""
         share = self._minutes() / self.plan.minutes if self.plan.minutes else 0.0
         return max(epoch / self.plan.epochs, share)
 
@@ -254,7 +256,7 @@ def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer
 
 
 def _explained(error: OSError | RuntimeError, out: Path) -> Exception:
-    """The sentence for what the disk did, or for a checkpoint of another net; anything else stays as it is."""
+    """Return the sentence for what the disk did, or for a checkpoint of another net; anything else stays as it is."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, OSError) and error.errno is not None:
         return OutputError(f"the run cannot be written under '{out}': {error.strerror or text}.")

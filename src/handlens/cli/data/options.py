@@ -43,7 +43,8 @@ Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Another n
 class Reading:
     """Reads sets for work on them: what can be left out is told and counted, wrong labels stop it.
 
-    with_masks: of a set with boxes and masks, as a rendered one, `masks` holds these, too.
+    Args:
+        with_masks: Of a set with boxes and masks, as a rendered one, `masks` holds these, too.
     """
 
     def __init__(self, with_masks: bool = False) -> None:

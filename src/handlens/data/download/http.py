@@ -25,8 +25,9 @@ class _Busy(Exception):
 class Web:
     """A session with pauses, time limits and repeats; requests are made by `json` and `fetch` only.
 
-    contact: a mail address or page of the person who downloads; Wikimedia asks for one in the name of a program.
-    pause: seconds between two requests to one host.
+    Args:
+        contact: A mail address or page of the person who downloads; Wikimedia asks for one in the name of a program.
+        pause: Seconds between two requests to one host.
 
     Raises:
         InputError: the package `requests` is not installed.

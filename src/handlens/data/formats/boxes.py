@@ -32,7 +32,9 @@ def keep_boxes(
 ) -> tuple[Floats, Ints]:
     """Return (n, 4) float32 and (n,) int64: the boxes of one picture, cut at its edges, and their places in `names`.
 
-    size: width and height of the picture. file: where the boxes are written.
+    Args:
+        size: Width and height of the picture.
+        file: Where the boxes are written.
 
     Raises:
         InputError: without `on_problem`, a box that has no area or lies outside, or a name that is unknown.
@@ -64,8 +66,9 @@ def measure(
     stored in, they may mean the stored picture, or a program noted that size beside boxes of the shown one: nobody can
     tell, so it is refused. Where they cannot say which they mean, it is mentioned.
 
-    told: the size that a label file gives, or zeros where it is silent. scaled: its boxes are shares of that size, so
-    that it only needs the same proportions.
+    Args:
+        told: The size that a label file gives, or zeros where it is silent.
+        scaled: Its boxes are shares of that size, so that it only needs the same proportions.
 
     Raises:
         InputError: without `on_problem`, a picture that cannot be read or is not as large as its labels say.

@@ -215,10 +215,12 @@ def read_coco(root: str | Path, on_problem: OnProblem | None = None, kind: str =
 
     Splits come from the names of files and folders (instances_train.json, train/_annotations.coco.json), groups from
     groups.csv. Category ids may be any numbers; their names count, in the order of the ids. An object without a box
-    gets the one around its outline. kind: "detect", or "segment" for masks of the outlines: the background first,
-    later objects over earlier ones, crowds 255.
+    gets the one around its outline.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first one raises.
+    Args:
+        kind: "detect", or "segment" for masks of the outlines: the background first, later objects over earlier ones,
+            crowds 255.
+        on_problem: Told of each problem; what is wrong is then left out. None: the first one raises.
 
     Raises:
         InputError: no COCO set, or pycocotools is missing; without `on_problem` also an entry that is wrong.
@@ -264,7 +266,11 @@ def read_coco(root: str | Path, on_problem: OnProblem | None = None, kind: str =
 def write_coco(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
     """Write a set as a COCO folder: images/, annotations/instances_SPLIT.json (or instances.json) and groups.csv.
 
-    It appears whole or not at all. copy: False links the pictures. tick: called after each picture.
+    It appears whole or not at all.
+
+    Args:
+        copy: False links the pictures.
+        tick: Called after each picture.
 
     Raises:
         InputError: not a set of boxes.

@@ -81,9 +81,10 @@ def open_set(
 ) -> LabelledSet:
     """Return the labelled set at a path: a folder, or the one file that describes it.
 
-    kind: detect, classify or segment, for sets that can be read as more than one, or several of them, of which the
-    first that the set has is taken; None: what the set is by itself, and of boxes and masks the boxes.
-    on_problem: told of each thing that is wrong; it is then left out. None: the first one raises.
+    Args:
+        kind: Detect, classify or segment, for sets that can be read as more than one, or several of them, of which the
+            first that the set has is taken; None: what the set is by itself, and of boxes and masks the boxes.
+        on_problem: Told of each thing that is wrong; it is then left out. None: the first one raises.
 
     Raises:
         InputError: nothing is there, it is in no known format or of another kind, or without `on_problem` wrong; with

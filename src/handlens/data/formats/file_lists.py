@@ -34,7 +34,10 @@ def believe(
 ) -> LabelledSet:
     """Return the set that these claims make; groups.csv speaks where a claim has no group.
 
-    Labels are numbers where all of them are. mostly_numbers: where most of them are, and the others are wrong.
+    Labels are numbers where all of them are.
+
+    Args:
+        mostly_numbers: Where most of them are, and the others are wrong.
 
     Raises:
         InputError: without `on_problem`, a label that is no class or a picture in two splits.
@@ -112,7 +115,8 @@ def read_lists(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
 
     Paths are relative to the list's folder, or to `root`. For names of numbers see claims.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first wrong line raises.
+    Args:
+        on_problem: Told of each problem; what is wrong is then left out. None: the first wrong line raises.
 
     Raises:
         InputError: no list; without `on_problem` also a file that is missing or a label that is wrong.
@@ -161,7 +165,8 @@ def table_of(root: Path) -> Path | None:
 def read_table(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
     """Return the set that a labels.csv describes; pictures lie beside it or in images/.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first wrong row raises.
+    Args:
+        on_problem: Told of each problem; what is wrong is then left out. None: the first wrong row raises.
 
     Raises:
         InputError: no table; without `on_problem` also a picture that is missing or a label or split that is wrong.

@@ -45,9 +45,12 @@ Object = Mapping[str, Any]
 class Task:
     """One picture that a person has looked at.
 
-    where: for sentences. image: its path as the export has it. shapes: its boxes, in fractions of the
-    picture. choices: the names that were chosen for the whole picture. size: width and height of the picture that was
-    labelled, zeros where the export is silent.
+    Attributes:
+        where: For sentences.
+        image: Its path as the export has it.
+        shapes: Its boxes, in fractions of the picture.
+        choices: The names that were chosen for the whole picture.
+        size: Width and height of the picture that was labelled, zeros where the export is silent.
     """
 
     where: str
@@ -228,10 +231,11 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
 
     Pictures are found by their path or name, also under the name they had before they were uploaded. Splits and groups
     come from the tasks' data or from folder names and groups.csv, the order of the names from classes.txt where there
-    is one. Tasks that nobody has annotated are left out. kind: "detect" for boxes, "classify" for choices; None: boxes
-    where there are any.
+    is one. Tasks that nobody has annotated are left out.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first one raises.
+    Args:
+        kind: "detect" for boxes, "classify" for choices; None: boxes where there are any.
+        on_problem: Told of each problem; what is wrong is then left out. None: the first one raises.
 
     Raises:
         InputError: no export; without `on_problem` also a task that is wrong.
@@ -284,8 +288,12 @@ def write_labelstudio(found: LabelledSet, dest: str | Path, copy: bool = True, t
     """Write a set as a folder for Label Studio: images/, labelstudio.json to import, labelstudio.xml for the project's
     labelling interface, classes.txt and groups.csv.
 
-    The pictures are named as local files: start Label Studio with local files served from the folder above `dest`.
-    The folder appears whole or not at all. copy: False links the pictures. tick: called after each picture.
+    The pictures are named as local files: start Label Studio with local files served from the folder above `dest`. The
+    folder appears whole or not at all.
+
+    Args:
+        copy: False links the pictures.
+        tick: Called after each picture.
 
     Raises:
         InputError: not a set of boxes.

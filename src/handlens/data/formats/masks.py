@@ -41,8 +41,12 @@ Pixels = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Values:
-    """How to read the masks of one set. names: of the classes; threshold: from this value on it is class 1, or None
-    where the values are the classes themselves and 255 is to be ignored.
+    """How to read the masks of one set.
+
+    Attributes:
+        names: Of the classes.
+        threshold: From this value on it is class 1, or None where the values are the classes themselves and 255 is to
+            be ignored.
     """
 
     names: tuple[str, ...]
@@ -76,10 +80,13 @@ def judge(
 ) -> Values:
     """Return how to read the masks of a set, judged by some of them.
 
-    Values 0 and 255 alone, floats up to 1, and many shades are black and white; few small numbers are classes. masks:
-    each with its name. names: as names.txt has them; None: background, hand, then face and more where the values reach
-    as far. lossy: they are JPEG, which cannot keep classes. strict: False where each mask with a value beyond `names`
-    is told of by itself.
+    Values 0 and 255 alone, floats up to 1, and many shades are black and white; few small numbers are classes.
+
+    Args:
+        masks: Each with its name.
+        names: As names.txt has them; None: background, hand, then face and more where the values reach as far.
+        lossy: They are JPEG, which cannot keep classes.
+        strict: False where each mask with a value beyond `names` is told of by itself.
 
     Raises:
         InputError: values that fit neither, or black and white with other than two names.
@@ -153,8 +160,9 @@ def read_masks(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
     A mask has the name of its picture; it is an index PNG (255 = ignore), or black and white. Names come from
     names.txt; without it they are background, hand, and face where there is a value 2. Groups come from groups.csv.
 
-    on_problem: told of each problem; each mask is then read, and what is wrong is left out. None: a missing mask or a
-    wrong row raises at once, a wrong mask when it is read.
+    Args:
+        on_problem: Told of each problem; each mask is then read, and what is wrong is left out. None: a missing mask or
+            a wrong row raises at once, a wrong mask when it is read.
 
     Raises:
         InputError: no pairs; without `on_problem` also a picture that has no mask.

@@ -69,7 +69,8 @@ def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledS
     Splits come from ImageSets/Main/*.txt or from folder names, groups from groups.csv, the order of the names from
     classes.txt where there is one. A picture without an .xml file is one without objects.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first one raises.
+    Args:
+        on_problem: Told of each problem; what is wrong is then left out. None: the first one raises.
 
     Raises:
         InputError: no VOC set; without `on_problem` also a file or box that is wrong.
@@ -105,7 +106,11 @@ def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledS
 def write_voc(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
     """Write a set as a VOC folder: Annotations/, JPEGImages/, ImageSets/Main/, classes.txt and groups.csv.
 
-    It appears whole or not at all. copy: False links the pictures. tick: called after each picture.
+    It appears whole or not at all.
+
+    Args:
+        copy: False links the pictures.
+        tick: Called after each picture.
 
     Raises:
         InputError: not a set of boxes.

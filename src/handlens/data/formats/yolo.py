@@ -38,7 +38,8 @@ def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     A picture without a label file is one without objects. Splits come from the description or from folder names,
     groups from groups.csv. Boxes that reach over the edge of their picture are cut there.
 
-    on_problem: told of each problem; what is wrong is then left out. None: the first wrong line raises.
+    Args:
+        on_problem: Told of each problem; what is wrong is then left out. None: the first wrong line raises.
 
     Raises:
         InputError: no YOLO set; without `on_problem` also a line, class or box that is wrong.
@@ -101,7 +102,9 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
     images/ and labels/ (with a folder for each split), data.yaml, NAME.names, NAME.data, a list for each split, and
     groups.csv where pictures have groups. Pictures keep their names; two of one name get their folder's before it.
 
-    copy: False links the pictures instead of copying them. tick: called after each picture.
+    Args:
+        copy: False links the pictures instead of copying them.
+        tick: Called after each picture.
 
     Raises:
         InputError: not a set of boxes, or only some of its pictures belong to a split.
@@ -211,8 +214,10 @@ def has_polygons(root: Path) -> bool:
 def read_yolo_masks(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
     """Return the masks of a YOLO set of polygons: the background first, later polygons over earlier ones.
 
-    A picture without a label file is all background. on_problem: told of each problem; what is wrong is then left out.
-    None: the first wrong line raises.
+    A picture without a label file is all background.
+
+    Args:
+        on_problem: Told of each problem; what is wrong is then left out. None: the first wrong line raises.
 
     Raises:
         InputError: no YOLO set, or pycocotools is missing; without `on_problem` also a line that is wrong or a box.

@@ -27,7 +27,8 @@ Entries = Sequence[tuple[Path, str]]
 class Layout:
     """root: the folder that groups.csv lies in. pictures: each with its split, "" where the set is not split.
 
-    stated: what the description says of the label lines.
+    Attributes:
+        stated: What the description says of the label lines.
     """
 
     root: Path

@@ -46,9 +46,12 @@ _FORMS = {
 class Stated:
     """What the description of a set says of its lines.
 
-    task: one of TASKS, or "" where it says nothing. points: how many key points and how many numbers each has (2 or 3).
-    file: the description, or the one to write. names: the line with the names that has to stand in it, or "".
-    unknown: the task that is none.
+    Attributes:
+        task: One of TASKS, or "" where it says nothing.
+        points: How many key points and how many numbers each has (2 or 3).
+        file: The description, or the one to write.
+        names: The line with the names that has to stand in it, or "".
+        unknown: The task that is none.
     """
 
     task: str = ""

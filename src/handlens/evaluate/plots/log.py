@@ -28,8 +28,9 @@ _OF_PIXELS = "precision, recall and F1"
 def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
     """Draw a training's log by epoch: losses, measured numbers, rates of pixels, the angle's error, the learning rate.
 
-    csv_path: columns epoch, seen, minutes, rate, the parts of the loss, and val_* of what was measured; a cell may be
-    empty where an epoch was not measured.
+    Args:
+        csv_path: Columns epoch, seen, minutes, rate, the parts of the loss, and val_* of what was measured; a cell may
+            be empty where an epoch was not measured.
 
     Raises:
         InputError: there is no such file, it holds no rows, or matplotlib is missing.

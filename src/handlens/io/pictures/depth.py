@@ -18,8 +18,10 @@ _BRIGHT_PERCENTILE = 99.5  # of a picture in linear light: what is brighter, suc
 class Span:
     """What the numbers of one picture, or of all pages of one file, reach.
 
-    low, high: smallest and largest finite number. bright: what nearly all lie below. stretched: 8 bits that a program
-    spread over 16, which are ordinary 16 bits.
+    Attributes:
+        low, high: Smallest and largest finite number.
+        bright: What nearly all lie below.
+        stretched: 8 bits that a program spread over 16, which are ordinary 16 bits.
     """
 
     low: float
@@ -57,8 +59,10 @@ def span_of(pixels: Pixels) -> Span:
 def to_8_bits(pixels: Pixels, span: Span, top: int = 0, linear: bool = False) -> tuple[Image, str]:
     """Return uint8 pixels of the same shape, and what is worth saying about it, or "".
 
-    top: the number that is white, where the file states it, else 0. linear: the numbers are light and not brightness,
-    as in .exr and .hdr files. The remark fits behind the name of the file: "holds 12 bits in 16: 4095 is white".
+    Args:
+        top: The number that is white, where the file states it, else 0.
+        linear: The numbers are light and not brightness, as in .exr and .hdr files. The remark fits behind the name of
+            the file: "holds 12 bits in 16: 4095 is white".
     """
     if pixels.dtype.kind == "f":
         return _of_floats(pixels, span, linear)

@@ -18,9 +18,14 @@ _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # JPEG markers without a length
 class Header:
     """What the bytes say of a picture.
 
-    kind: "" where it is not known. width, height: in pixels as stored, 0 where they are not known. orientation: EXIF's.
-    whole: whether its end is there. frames: of an animation. top: the number that is white, where that is stated and is
-    not the largest of the type, else 0. parts: (start, length) of each picture of an .mpo file.
+    Attributes:
+        kind: "" where it is not known.
+        width, height: In pixels as stored, 0 where they are not known.
+        orientation: EXIF's.
+        whole: Whether its end is there.
+        frames: Of an animation.
+        top: The number that is white, where that is stated and is not the largest of the type, else 0.
+        parts: (start, length) of each picture of an .mpo file.
     """
 
     kind: str = ""

@@ -27,8 +27,11 @@ _LINEAR = frozenset({".exr", ".hdr", ".pic", ".pfm"})
 class Pages:
     """The pages of one file: each call of `read` gives them anew, in OpenCV's order of colours (BGR, BGRA, grey).
 
-    count: how many, as far as the header says. top: the number that is white, or 0 where that is not stated. linear:
-    whether the numbers are light. orientation: EXIF's, still to be applied to each.
+    Attributes:
+        count: How many, as far as the header says.
+        top: The number that is white, or 0 where that is not stated.
+        linear: Whether the numbers are light.
+        orientation: EXIF's, still to be applied to each.
     """
 
     read: Callable[[], Iterator["Page"]]

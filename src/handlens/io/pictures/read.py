@@ -56,7 +56,10 @@ def read_pictures(path: str, remark: Remark = silent) -> Iterator[Picture]:
     """Yield the pages or frames of a picture file, at least one.
 
     EXIF orientation is applied, grey is spread, alpha is laid on white, and other depths are scaled to 8 bits by what
-    is in them. remark: told what is worth saying, as the end of a sentence: "holds 12 bits in 16: 4095 is white".
+    is in them.
+
+    Args:
+        remark: Told what is worth saying, as the end of a sentence: "holds 12 bits in 16: 4095 is white".
 
     Raises:
         FrameError: as `read_picture`; also after some pages, where a later one is damaged.

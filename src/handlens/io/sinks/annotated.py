@@ -23,9 +23,11 @@ class Annotated(Sink):
     """Draws each result on its frame: a picture gives a picture, anything else one .mp4 with the source's own times
     and, from a video file, with its sound.
 
-    folder: made if it is not there, or the names in it, where others share them. inputs: paths that must not be
-    overwritten (a source's own path never is). JPEG stays JPEG, other pictures become PNG; two inputs of one name
-    become name and name-2. remark: is told where a sound cannot be kept.
+    Args:
+        folder: Made if it is not there, or the names in it, where others share them.
+        inputs: Paths that must not be overwritten (a source's own path never is). JPEG stays JPEG, other pictures
+            become PNG; two inputs of one name become name and name-2.
+        remark: Is told where a sound cannot be kept.
 
     Raises:
         OutputError: the folder cannot be made or written to.

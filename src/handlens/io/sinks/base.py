@@ -66,7 +66,9 @@ class Sink:
 class JsonLines(Sink):
     """One JSON object per frame (docs/reference/formats.md), in a file or, for "-", on stdout, each line at once.
 
-    start, append: as in `LineFile`. on_gone: called when the reader of stdout has gone; no more lines are written then.
+    Args:
+        start, append: As in `LineFile`.
+        on_gone: Called when the reader of stdout has gone; no more lines are written then.
 
     Raises:
         InputError: on entering, if what is to be appended to holds something else.
@@ -127,7 +129,8 @@ class JsonLines(Sink):
 class EventFile(Sink):
     """The events of a run as .csv or .jsonl (docs/reference/formats.md); without events a .csv holds its heading alone.
 
-    start, append: as in `LineFile`.
+    Args:
+        start, append: As in `LineFile`.
 
     Raises:
         InputError: another ending; on entering, if what is to be appended to has other columns.

@@ -33,7 +33,9 @@ class Film:
     The first image decides the size; odd sizes get one more row or column, as video needs even ones. A context manager:
     on a clean end and on Ctrl-C the film so far is finished and kept, after other errors nothing is left.
 
-    source: the video file whose sound the film keeps; "" for none. remark: is told where that does not work.
+    Args:
+        source: The video file whose sound the film keeps; "" for none.
+        remark: Is told where that does not work.
 
     Raises:
         OutputError: it cannot be written or encoded.
@@ -54,7 +56,8 @@ class Film:
     def add(self, image: Image, time: float, duration: float = 0.0, index: int = 0) -> None:
         """Append (H, W, 3) uint8 RGB, shown from `time` seconds on, for `duration` where that is known.
 
-        index: of the frame in its source; where the first one is not 0, the sound before it is left out.
+        Args:
+            index: Of the frame in its source; where the first one is not 0, the sound before it is left out.
         """
         if self._size is None:
             self._size = _film_size(image)

@@ -42,7 +42,8 @@ def write_mask(path: str | Path, mask: Image | npt.NDArray[np.bool_]) -> None:
 class MaskFiles(Sink):
     """Writes the masks of each frame into a folder, and then its JSON line, which names them.
 
-    lines: where the JSON line goes; both are one sink, so that no line names a mask that was not written.
+    Args:
+        lines: Where the JSON line goes; both are one sink, so that no line names a mask that was not written.
     """
 
     def __init__(self, places: OutputPaths, lines: JsonLines | None = None) -> None:

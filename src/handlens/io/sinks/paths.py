@@ -22,8 +22,10 @@ class OutputPaths:
     that would hide an input or another output, NAME is marked: NAME-2. All threads that ask for the same sources in the
     same order get the same names.
 
-    inputs: paths that must not be overwritten (a source's own path never is). task: says which masks there may be.
-    fresh: overwrite nothing that is there when a source begins.
+    Args:
+        inputs: Paths that must not be overwritten (a source's own path never is).
+        task: Says which masks there may be.
+        fresh: Overwrite nothing that is there when a source begins.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class OutputPaths:
     def drawing(self, source: str, index: int = 0) -> Path:
         """Return where the annotated picture or video of a source goes: JPEG stays JPEG, other pictures become PNG.
 
-        index: of the page of a picture; the first one has no number in its name.
+        Args:
+            index: Of the page of a picture; the first one has no number in its name.
         """
         return self.folder / f"{self._stem(source, index)}{_ending(source)}"
 

@@ -24,8 +24,11 @@ _FAULTS = (av.error.FFmpegError, ValueError, TypeError, OverflowError)
 class Soundtrack:
     """The sound streams of a video file, on their way into a film.
 
-    source: the file. output: the film's container, before anything was written to it. whole: the film begins with the
-    first picture of the file; else sound before `first` seconds is left out. remark: is told what went wrong.
+    Args:
+        source: The file.
+        output: The film's container, before anything was written to it.
+        whole: The film begins with the first picture of the file; else sound before `first` seconds is left out.
+        remark: Is told what went wrong.
     """
 
     def __init__(self, source: str, output: Any, first: float, whole: bool, remark: Remark) -> None:
@@ -54,8 +57,11 @@ class Soundtrack:
         self._release(until)
 
     def finish(self, end: float) -> None:
-        """Write the rest. end: when the last picture of the film ends; sound after it stays where the file has no later
-        picture."""
+        """Write the rest.
+
+        Args:
+            end: When the last picture of the film ends; sound after it stays where the file has no later picture.
+        """
         self._go_on(1e9, end + _SLACK_S)
         self._release(1e9 if self._video_s <= end + _SLACK_S else end)
         try:

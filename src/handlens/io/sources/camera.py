@@ -49,9 +49,11 @@ def open_camera(
 ) -> Live:
     """Open camera `number` (0 is the first); frames are as the camera sends them, unless `reading` turns them.
 
-    open_device: makes the device from the number, cv2.VideoCapture if left out. patience: seconds without a picture
-    after which the camera counts as stopped, 5 (10 before the first) if left out. reconnect: seconds for which a camera
-    that is pulled out is opened again.
+    Args:
+        open_device: Makes the device from the number, cv2.VideoCapture if left out.
+        patience: Seconds without a picture after which the camera counts as stopped, 5 (10 before the first) if left
+            out.
+        reconnect: Seconds for which a camera that is pulled out is opened again.
 
     Raises:
         DeviceError: there is no such camera, or another program holds it.

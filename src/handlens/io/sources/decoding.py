@@ -34,11 +34,16 @@ class Decoding:
     """The frames of an open container, in the order they are shown; iterate once.
 
     A time is that of the frame minus the start of the container, as ffprobe, BORIS and ELAN count; where the file has
-    no times it follows from the rate. ahead: decode up to the next frame before one is given, so that its duration is
-    known; a live stream must not wait for that, and takes the duration that the stream states. arrival: where there is
-    neither time nor rate, take the time at which a frame arrives. index: number of the first frame at or after
-    `reading.start`, where the container was moved to a place before it. count: frames given or passed over by `every`.
-    seconds: time of the last frame. damage: what could not be decoded well.
+    no times it follows from the rate.
+
+    Attributes:
+        ahead: Decode up to the next frame before one is given, so that its duration is known; a live stream must not
+            wait for that, and takes the duration that the stream states.
+        arrival: Where there is neither time nor rate, take the time at which a frame arrives. index: number of the
+            first frame at or after `reading.start`, where the container was moved to a place before it.
+        count: Frames given or passed over by `every`.
+        seconds: Time of the last frame.
+        damage: What could not be decoded well.
 
     Raises:
         FrameError: there is neither a time nor a rate.

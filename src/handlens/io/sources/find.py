@@ -48,7 +48,8 @@ def find_files(name: str, recursive: bool = False, remark: Remark = silent) -> l
     were left out; a single file is taken as it is. Names that begin with a dot are left alone. A folder or file that
     exists is taken literally, also within a pattern, before brackets are signs of a pattern.
 
-    recursive: search folders below a folder, too.
+    Args:
+        recursive: Search folders below a folder, too.
 
     Raises:
         InputError: nothing there, or no picture and no video in it.

@@ -21,7 +21,10 @@ Read = Callable[[threading.Event], Iterator[Frame]]
 class Grabber:
     """Reads frames in its own thread and keeps the newest one; a slow reader of `latest` skips, it never lags.
 
-    skipped: frames that were replaced unseen. ended: nothing more will come. error: what ended it, or None.
+    Attributes:
+        skipped: Frames that were replaced unseen.
+        ended: Nothing more will come.
+        error: What ended it, or None.
     """
 
     def __init__(self, read: Read, name: str = "") -> None:
@@ -77,10 +80,13 @@ class Grabber:
 class Live:
     """A live source: the newest frame of what a thread reads (see sources.Source).
 
-    read: the device, read in the thread. close: called when the thread has ended. patience: seconds without a frame,
-    after which the source counts as stopped; first_patience: the same before the first frame. waiting: whether the
-    device is opened again just now, which takes longer. clocked: frames carry the time of day; those of a recording
-    that is played must not.
+    Args:
+        read: The device, read in the thread.
+        close: Called when the thread has ended.
+        patience: Seconds without a frame, after which the source counts as stopped.
+        first_patience: The same before the first frame.
+        waiting: Whether the device is opened again just now, which takes longer.
+        clocked: Frames carry the time of day; those of a recording that is played must not.
     """
 
     live = True

@@ -15,11 +15,13 @@ def open_source(
 ) -> Source:
     """Open a picture, a folder, a glob, a video, a camera ("0") or a stream address.
 
-    every: of a video, camera or stream, yield only the frames whose index is a multiple of it. live: play a video file
-    at its own speed and keep only the newest frame, as a camera would; cameras are always live. Streams are too, but
-    for http and tcp addresses opened with live=False: they can wait, so no frame of them is lost. reading: the part
-    to read, how it is turned, and more; its own `every` counts where `every` is left out. reconnect: seconds for which
-    a live camera or stream that drops is opened again.
+    Args:
+        every: Of a video, camera or stream, yield only the frames whose index is a multiple of it.
+        live: Play a video file at its own speed and keep only the newest frame, as a camera would; cameras are always
+            live. Streams are too, but for http and tcp addresses opened with live=False: they can wait, so no frame of
+            them is lost.
+        reading: The part to read, how it is turned, and more; its own `every` counts where `every` is left out.
+        reconnect: Seconds for which a live camera or stream that drops is opened again.
 
     Raises:
         InputError: nothing there, or nothing in it that can be read; FrameError if it is one broken video.

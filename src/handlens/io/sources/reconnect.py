@@ -28,8 +28,11 @@ class Reconnecting:
     Each hole is remarked once when it begins and once when it ends. Where nothing comes for `seconds`, what ended the
     device ends the reading.
 
-    opened: the open device. again: opens it anew, or raises DeviceError. what: "the stream 'x'". waiting: whether it is
-    dropped now.
+    Attributes:
+        opened: The open device.
+        again: Opens it anew, or raises DeviceError.
+        what: "the stream 'x'".
+        waiting: Whether it is dropped now.
     """
 
     def __init__(

@@ -37,7 +37,10 @@ def open_stream(
 
     A sender that waits for us (http, tcp) is read without loss when live=False; every other stream keeps only the
     newest frame. A recording on a server, opened with live=True, is played at its own speed. A password in the address
-    is shown nowhere. reconnect: seconds for which a live stream that drops is opened again.
+    is shown nowhere.
+
+    Args:
+        reconnect: Seconds for which a live stream that drops is opened again.
 
     Raises:
         DeviceError: nothing answers, or not within 10 s, or it sends no pictures.
@@ -81,8 +84,9 @@ def public(address: str) -> str:
 class Stream:
     """A network stream read without loss: every frame, in order (see sources.Source).
 
-    patient: the sender waits for us; a frame is given when the next one is there, with its exact duration. recorded:
-    whether it has an end.
+    Attributes:
+        patient: The sender waits for us; a frame is given when the next one is there, with its exact duration.
+        recorded: Whether it has an end.
 
     Raises:
         FrameError: it holds no pictures.

@@ -38,7 +38,10 @@ class Transform:
         return self == Transform()
 
     def matrix(self, centre: tuple[float, float], size: tuple[int, int], to: tuple[float, float]) -> Matrix:
-        """The matrix onto an output of `size` (height, width); what lies at `centre` comes to `to`, plus the shift."""
+        """Return the matrix onto an output of `size` (height, width); what lies at `centre` comes to `to`.
+
+        Plus the shift.
+        """
         height, width = size
         turn, (across, down) = math.radians(self.degrees), (math.tan(math.radians(s)) for s in self.shear)
         cos, sin = math.cos(turn) * self.zoom, math.sin(turn) * self.zoom
@@ -75,12 +78,12 @@ def draw_transform(rng: Generator, augment: AugmentConfig, mirrors: bool = True)
 
 
 def shifted(x: float, y: float) -> Matrix:
-    """The matrix that moves by (x, y) pixels."""
+    """Return the matrix that moves by (x, y) pixels."""
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def warped(image: Image, matrix: Matrix, size: tuple[int, int], fill: tuple[int, int, int]) -> Image:
-    """The picture (H, W, 3) moved onto an output of `size` (height, width), `fill` where it does not reach."""
+    """Return the picture (H, W, 3) moved onto an output of `size` (height, width), `fill` where it does not reach."""
     zoom = math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
     if zoom < 0.5:  # the 2 x 2 pixels that the warp looks at would miss most of what is shrunk
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.35 / zoom), np.uint8)
@@ -88,12 +91,15 @@ def warped(image: Image, matrix: Matrix, size: tuple[int, int], fill: tuple[int,
 
 
 def warped_mask(mask: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
-    """The mask (H, W) moved likewise; each pixel takes the class at its centre, 255 where the mask does not reach."""
+    """Return the mask (H, W) moved likewise; each pixel takes the class at its centre.
+
+    255 where the mask does not reach.
+    """
     return _warp(mask, matrix, size, cv2.INTER_NEAREST, (IGNORE,))
 
 
 def transform_boxes(boxes: Floats, matrix: Matrix) -> Floats:
-    """The upright boxes (n, 4) around the moved corners of the boxes (n, 4), not cut."""
+    """Return the upright boxes (n, 4) around the moved corners of the boxes (n, 4), not cut."""
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2).astype(np.float64)
     ends = np.concatenate((corners, np.ones((len(corners), 1))), 1) @ matrix.T
     points = (ends[:, :2] / ends[:, 2:]).reshape(-1, 4, 2)
@@ -101,7 +107,7 @@ def transform_boxes(boxes: Floats, matrix: Matrix) -> Floats:
 
 
 def transform_ellipses(boxes: Floats, matrix: Matrix) -> Floats:
-    """The upright boxes (n, 4) around the moved ellipses that fill the boxes (n, 4), not cut.
+    """Return the upright boxes (n, 4) around the moved ellipses that fill the boxes (n, 4), not cut.
 
     The matrix has no perspective: an ellipse then stays one.
     """
@@ -119,7 +125,7 @@ def turned_by(matrix: Matrix) -> tuple[float, float]:
 
 
 def fill_colour(image: Image, augment: AugmentConfig) -> tuple[int, int, int]:
-    """What lies outside the picture."""
+    """Return what lies outside the picture."""
     if augment.fill == "edge":
         border = np.concatenate((image[0], image[-1], image[:, 0], image[:, -1]))
         red, green, blue = (int(v) for v in np.median(border, axis=0))

@@ -126,8 +126,13 @@ _SHADES = (HAND, FACE, REGION, OTHER)
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be made. times: pictures for each one, itself among them; steps: names in
-    `OFFLINE_STEPS`; quality: of the JPEGs."""
+    """What is to be made.
+
+    Attributes:
+        times: Pictures for each one, itself among them.
+        steps: Names in `OFFLINE_STEPS`.
+        quality: Of the JPEGs.
+    """
 
     times: int = 7
     seed: int = 0

@@ -12,7 +12,7 @@ from handlens.types import Image
 
 
 def photometric(rng: Generator, image: Image, augment: AugmentConfig) -> Image:
-    """The picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
+    """Return the picture (H, W, 3) uint8 RGB with what was drawn done to it; the same array where nothing was."""
     if augment.light:
         image = light_and_lens(rng, image, augment.light)
     if augment.contrast:
@@ -33,7 +33,7 @@ def photometric(rng: Generator, image: Image, augment: AugmentConfig) -> Image:
 
 
 def coloured(image: Image, hue: float, saturation: float, value: float) -> Image:
-    """The colours turned by `hue` (share of the circle), their saturation and value times 1 + what is given."""
+    """Return the colours turned by `hue` (share of the circle), their saturation and value times 1 + what is given."""
     levels = np.arange(256, dtype=np.float32)
     table = np.empty((256, 1, 3), np.uint8)
     table[:, 0, 0] = np.round(levels + hue * 180) % 180  # OpenCV counts hue in steps of two degrees
@@ -44,7 +44,7 @@ def coloured(image: Image, hue: float, saturation: float, value: float) -> Image
 
 
 def contrasted(image: Image, contrast: float) -> Image:
-    """The levels' distances from the picture's mean level times 1 + what is given."""
+    """Return the levels' distances from the picture's mean level times 1 + what is given."""
     mean = float(image.mean())
     table = mean + (np.arange(256, dtype=np.float32) - mean) * (1 + contrast)
     return np.asarray(cv2.LUT(image, np.clip(np.round(table), 0, 255).astype(np.uint8)), np.uint8)
@@ -69,7 +69,7 @@ def grained(rng: Generator, image: Image) -> Image:
 
 
 def compressed(image: Image, quality: int) -> Image:
-    """The picture after a JPEG of that quality, 0 to 100."""
+    """Return the picture after a JPEG of that quality, 0 to 100."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
@@ -104,7 +104,7 @@ _GREY = np.full((3, 3), 1, np.float32) * np.array([0.299, 0.587, 0.114], np.floa
 
 
 def noise(rng: Generator, height: int, width: int) -> NDArray[np.float32]:
-    """Unit normal noise (height, width, 3), up to 640 px from a fixed bank: drawing it took a third of a sample."""
+    """Return unit normal noise (height, width, 3), up to 640 px from a fixed bank: it saves a third of the time."""
     if max(height, width) > len(_BANK):
         return rng.standard_normal((height, width, 3), dtype=np.float32)
     y, x = (int(rng.integers(640 - min(side, 639))) for side in (height, width))
@@ -114,7 +114,7 @@ def noise(rng: Generator, height: int, width: int) -> NDArray[np.float32]:
 def random_affine(
     rng: Generator, size_in: int, size_out: int, span: float, turn: float, zoom: tuple[float, float], shift: float
 ) -> tuple[NDArray[np.float32], bool]:
-    """A 2x3 matrix from a square crop to the net's square, and whether it mirrors.
+    """Return a 2x3 matrix from a square crop to the net's square, and whether it mirrors.
 
     Args:
         span: share of the crop's side that the net sees on average.

@@ -23,7 +23,7 @@ Field = NDArray[np.float32]
 
 
 def distorted(rng: Generator, mask: Image, augment: AugmentConfig) -> Image:
-    """The shape with the drawn distortions, on a somewhat larger canvas; itself where nothing is asked for.
+    """Return the shape with the drawn distortions, on a somewhat larger canvas; itself where nothing is asked for.
 
     A forearm grows only where the shape reaches the lowest row: there the picture cut it off.
     """
@@ -47,7 +47,7 @@ def distorted(rng: Generator, mask: Image, augment: AugmentConfig) -> Image:
 
 
 def _cut(rng: Generator, mask: Image) -> Image:
-    """The lower end is gone along a slanted line; at least `LEAST_KEPT` of the length stays."""
+    """Return the lower end is gone along a slanted line; at least `LEAST_KEPT` of the length stays."""
     height, width = mask.shape
     rows = np.flatnonzero((mask > 127).any(axis=1))
     top, length = int(rows[0]), int(rows[-1] - rows[0]) + 1
@@ -61,7 +61,10 @@ def _cut(rng: Generator, mask: Image) -> Image:
 
 
 def _with_arm(rng: Generator, mask: Image) -> Image:
-    """A straight forearm goes on from the longest run of the lowest row, a little wider or narrower at its end."""
+    """Return a straight forearm goes on from the longest run of the lowest row.
+
+    a little wider or narrower at its end.
+    """
     height, width = mask.shape
     row = np.concatenate(([0], (mask[-1] > 127).astype(np.int8), [0]))
     starts, ends = np.flatnonzero(np.diff(row) == 1), np.flatnonzero(np.diff(row) == -1)
@@ -89,7 +92,7 @@ def _bent(rng: Generator, mask: Image, most: float) -> Image:
 
 
 def _redrawn(rng: Generator, mask: Image, swell: float, ragged: float) -> Image:
-    """The outline moved in or out by up to `swell` pixels, and at every place by up to `ragged` more."""
+    """Return the outline moved in or out by up to `swell` pixels, and at every place by up to `ragged` more."""
     white = (mask > 127).astype(np.uint8)
     depth = cv2.distanceTransform(white, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - white, cv2.DIST_L2, 3)
     level = np.float32(rng.uniform(-swell, swell))
@@ -99,7 +102,7 @@ def _redrawn(rng: Generator, mask: Image, swell: float, ragged: float) -> Image:
 
 
 def _bitten(rng: Generator, mask: Image, width: float) -> Image:
-    """A few small round holes in the shape; those at its outline are bites."""
+    """Return a few small round holes in the shape; those at its outline are bites."""
     ys, xs = np.nonzero(mask > 127)
     if not len(xs):
         return mask

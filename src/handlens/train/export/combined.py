@@ -71,7 +71,7 @@ def check_masks(model: bytes, composed: Composed) -> None:
 
 
 def _after_mask(composed: Composed, maps: Floats, batch: Floats) -> dict[str, Floats]:
-    """What the composition answers to a batch of which the masks are known.
+    """Return what the composition answers to a batch of which the masks are known.
 
     The joined file's masks may differ in the last digit from the part's, and a pixel on the edge of a hand with them.
     """
@@ -114,7 +114,7 @@ def _shapes(height: int, width: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def _hands(height: int, width: int, hands: Sequence[tuple[float, float, float]]) -> NDArray[np.uint8]:
-    """A mask (h, w) of open hands with forearms. hands: x, y and radius of each palm, shares of the sides."""
+    """Return a mask (h, w) of open hands with forearms. hands: x, y and radius of each palm, shares of the sides."""
     mask = np.zeros((height, width), np.uint8)
     for x, y, radius in hands:
         middle, unit = np.array([x * width, y * height]), radius * min(height, width)
@@ -174,7 +174,7 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
 
 
 def _read(path: Path, role: str) -> onnx.ModelProto:
-    """A part's model without functions of its own; refused where it cannot be joined."""
+    """Return a part's model without functions of its own; refused where it cannot be joined."""
     model = onnx.load(path)
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -199,7 +199,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 def _at(model: onnx.ModelProto, opset: int, path: Path) -> onnx.ModelProto:
-    """The same model in a later opset."""
+    """Return the same model in a later opset."""
     if _opset(model) == opset:
         return model
     try:
@@ -256,12 +256,12 @@ def _joined(
 
 
 def _call(function: OnnxFunction[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.NodeProto:
-    """A node that calls a function of onnxscript."""
+    """Return a node that calls a function of onnxscript."""
     return helper.make_node(function.name, inputs, outputs, domain=function.opset.domain)
 
 
 def _inlined(graph: onnx.GraphProto, opset: int, ir_version: int) -> onnx.ModelProto:
-    """The model of a graph, the functions that it calls put in their places: only operators of ONNX are left."""
+    """Return the model of a graph, the functions that it calls put in their places: only operators of ONNX are left."""
     functions = {
         function.name: function
         for given in (crop_hands, show_views, place_boxes, take_hands, take_masks)
@@ -281,7 +281,7 @@ def _inlined(graph: onnx.GraphProto, opset: int, ir_version: int) -> onnx.ModelP
 
 
 def _value(name: str, like: onnx.ValueInfoProto, rows: str) -> onnx.ValueInfoProto:
-    """An input or output of that name with the sides of another, the first of them free and called `rows`."""
+    """Return an input or output of that name with the sides of another, the first of them free and called `rows`."""
     value = onnx.ValueInfoProto()
     value.CopyFrom(like)
     value.name = name
@@ -291,7 +291,7 @@ def _value(name: str, like: onnx.ValueInfoProto, rows: str) -> onnx.ValueInfoPro
 
 
 def _seeing(classes: int, opset: int) -> onnx.ModelProto:
-    """A mask model whose pictures are the masks."""
+    """Return a mask model whose pictures are the masks."""
     sides = ("n", classes, "h", "w")
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name in ("image", "probabilities")]
     graph = helper.make_graph(

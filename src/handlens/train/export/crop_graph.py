@@ -144,7 +144,10 @@ def view_masks(
     down: FLOAT[...],
     across: FLOAT[...],
 ) -> FLOAT[...]:
-    """What `silhouette.seen` shows of masks (n, 1, h, w) with a ring around them: (n, 1, down, across), 0 to 255."""
+    """Return what `silhouette.seen` shows of masks (n, 1, h, w) with a ring around them: (n, 1, down, across).
+
+    0 to 255.
+    """
     rows, columns = op.Shape(mask, start=2, end=3), op.Shape(mask, start=3, end=4)
     y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
     x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
@@ -225,13 +228,13 @@ def crop_hands(
 
 @script(default_opset=op)
 def show_views(views: FLOAT[...], scale: FLOAT[...], offset: FLOAT[...]) -> FLOAT[...]:
-    """What the gesture model is shown: the views (k, 1, h, w) as three channels, normalized."""
+    """Return what the gesture model is shown: the views (k, 1, h, w) as three channels, normalized."""
     return views * scale + offset
 
 
 @script(default_opset=op)
 def place_boxes(boxes: FLOAT[...], count: INT64[...], image: FLOAT[...], maps: FLOAT[...]) -> FLOAT[...]:
-    """The boxes (k, 4) of the hands that there are, from pixels of the map to pixels of the image."""
+    """Return the boxes (k, 4) of the hands that there are, from pixels of the map to pixels of the image."""
     order = op.Constant(value_ints=[3, 2, 3, 2])
     sides = op.Cast(op.Gather(op.Shape(image), order), to=FLOATS)
     return op.Slice(boxes * (sides / op.Cast(op.Gather(op.Shape(maps), order), to=FLOATS)), [0], count)
@@ -239,11 +242,11 @@ def place_boxes(boxes: FLOAT[...], count: INT64[...], image: FLOAT[...], maps: F
 
 @script(default_opset=op)
 def take_hands(rows: FLOAT[...], count: INT64[...]) -> FLOAT[...]:
-    """The rows of the hands that there are: the blank one, which stands for none, is left out."""
+    """Return the rows of the hands that there are: the blank one, which stands for none, is left out."""
     return op.Slice(rows, [0], count)
 
 
 @script(default_opset=op)
 def take_masks(masks: FLOAT[...], count: INT64[...]) -> FLOAT[...]:
-    """The masks (k, h, w) of the hands that there are."""
+    """Return the masks (k, h, w) of the hands that there are."""
     return op.Squeeze(op.Slice(masks, [0], count), [1])

@@ -83,7 +83,10 @@ def export(
 
 
 def compact(graph: Net, int8: bool = False) -> Net:
-    """A copy in float32 and evaluation mode, its layers folded, and for `int8` its big kernels rounded to 8 bits."""
+    """Return a copy in float32 and evaluation mode, its layers folded.
+
+    And for `int8` its big kernels rounded to 8 bits.
+    """
     small = fold(graph).cpu().float()
     if int8:
         with torch.no_grad():
@@ -151,7 +154,7 @@ def _traced(
 def _exported(
     graph: nn.Module, example: Tensor, outputs: Sequence[str], sides: dict[str, list[int | str]]
 ) -> onnx.ModelProto:
-    """The graph as torch's new exporter writes it, without the places of its source code.
+    """Return the graph as torch's new exporter writes it, without the places of its source code.
 
     A side of 1 would be taken for one that is always 1: an example of one picture is doubled.
     """

@@ -24,7 +24,9 @@ def fold(net: Net) -> Net:
 
 @torch.no_grad()
 def _as_convolution(focus: Focus) -> nn.Sequential:
-    """A fused Focus as a 6x6 convolution with stride 2: its 3x3 kernel over squares of 2x2 pixels sees those pixels.
+    """Return a fused Focus as a 6x6 convolution with stride 2.
+
+    Its 3x3 kernel over squares of 2x2 pixels sees those pixels.
 
     The sums are the same, without cutting the picture up, which is a tenth of YOLOv5n's time in onnxruntime.
     """

@@ -15,7 +15,10 @@ class ProbabilityGraph(nn.Module):
     """A classifier's: logits, or logits and a direction (n, 2) -> probabilities (n, classes) and its unit vector.
 
     A net that also has `features` and `classified`, its two halves, returns the features as well: an embedding (n, d),
-    from which new classes are learned. grey: the net takes pictures of one channel; it is given the mean of the three.
+    from which new classes are learned.
+
+    Args:
+        grey: The net takes pictures of one channel; it is given the mean of the three.
     """
 
     def __init__(self, net: nn.Module, grey: bool = False) -> None:
@@ -88,7 +91,7 @@ class LayeredGraph(nn.Module):
 
 
 def canonical_graph(net: nn.Module, kind: str, grey: bool = False) -> nn.Module:
-    """The canonical form of a net of that kind; a detector brings its own, `net.graph()`.
+    """Return the canonical form of a net of that kind; a detector brings its own, `net.graph()`.
 
     Raises:
         InputError: a kind that has none.

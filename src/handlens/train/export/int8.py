@@ -23,7 +23,7 @@ QUANTIZED = ("Conv", "Add", "Resize")
 
 
 def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its constants folded and its pads inside the convolutions."""
+    """Return the graph with its constants folded and its pads inside the convolutions."""
     quantization = import_onnxruntime("quantization.shape_inference")
     with tempfile.TemporaryDirectory() as folder:
         plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"

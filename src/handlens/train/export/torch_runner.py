@@ -18,9 +18,10 @@ from handlens.types import Floats
 class TorchRunner:
     """A net in its canonical form (see `handlens.train.export.graphs`), asked on the device its parameters are on.
 
-    outputs: names of what the graph returns, in its order; when left out what the graph itself calls them, or else
-    those of the card's kind. The graph may be in training: it is asked in evaluation mode, without autocast, and left
-    as it was found.
+    Args:
+        outputs: Names of what the graph returns, in its order; when left out what the graph itself calls them, or else
+            those of the card's kind. The graph may be in training: it is asked in evaluation mode, without autocast,
+            and left as it was found.
     """
 
     def __init__(self, graph: nn.Module, card: ModelCard, outputs: Sequence[str] | None = None) -> None:

@@ -44,8 +44,13 @@ Tick = Callable[[], None]
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One picture. plain: (h, w, 3) what is shown of it in inference; ground: (H, W, 3) the same pixels, as large in it
-    and with the same middle, that views are moved from. copy: equal for pictures that look the same to the model."""
+    """One picture.
+
+    Attributes:
+        plain: (h, w, 3) what is shown of it in inference.
+        ground: (H, W, 3) the same pixels, as large in it and with the same middle, that views are moved from.
+        copy: Equal for pictures that look the same to the model.
+    """
 
     labelled: Labelled
     plain: Image
@@ -68,8 +73,11 @@ def read_subjects(
 
     Hands are cropped where the detector finds one, smaller than 0.4 of the picture, in at least half of the pictures.
     Pictures without one are then shown as a whole if the model looks so at hands close up, else they are left out;
-    where this would leave a class without any, whole pictures are shown. detector: None for silhouettes. shown: "" for
-    this rule, else what it is to be.
+    where this would leave a class without any, whole pictures are shown.
+
+    Args:
+        detector: None for silhouettes.
+        shown: "" for this rule, else what it is to be.
     """
     both: list[tuple[Subject, Subject | None, bool]] = []
     for picture in found:
@@ -100,7 +108,7 @@ def read_subjects(
 
 
 def views_of(subjects: Subjects, runner: Runner, classes: int, seed: int, tick: Tick) -> Views:
-    """The features of several views of each picture.
+    """Return the features of several views of each picture.
 
     The first view is the picture as it is, the second its mirror image, the others are moved and relit, every other
     one mirrored. The same seed draws the same views.
@@ -125,7 +133,7 @@ def views_of(subjects: Subjects, runner: Runner, classes: int, seed: int, tick: 
 
 
 def embedded(runner: Runner, images: Sequence[Image]) -> NDArray[np.float32]:
-    """The embeddings (n, d) of pictures of the model's own size."""
+    """Return the embeddings (n, d) of pictures of the model's own size."""
     parts = [
         runner.run(to_tensor(images[start : start + BATCH], runner.card))["embedding"]
         for start in range(0, len(images), BATCH)
@@ -136,7 +144,7 @@ def embedded(runner: Runner, images: Sequence[Image]) -> NDArray[np.float32]:
 def _both(
     picture: Labelled, image: Image, card: ModelCard, detector: Runner | None
 ) -> tuple[Subject, Subject | None, bool]:
-    """The picture as a whole, and its largest hand with whether that is small, or None where there is none.
+    """Return the picture as a whole, and its largest hand with whether that is small, or None where there is none.
 
     Raises:
         FrameError: the silhouette shows no hand.

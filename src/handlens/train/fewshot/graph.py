@@ -24,7 +24,8 @@ _HEAD = "few."  # what the names of the new nodes and weights begin with
 def write_model(base: Path, head: Head, card: ModelCard, batch: NDArray[np.float32], path: Path) -> Path:
     """Write the base's graph as far as its embedding (and angle), and behind it the head, with a card of its own.
 
-    batch: (n, 3, h, w) normalised pictures by which the file is held against the head in numpy.
+    Args:
+        batch: (n, 3, h, w) normalised pictures by which the file is held against the head in numpy.
 
     Raises:
         ModelError: the answers of the file differ by more than 1e-4.
@@ -38,7 +39,7 @@ def write_model(base: Path, head: Head, card: ModelCard, batch: NDArray[np.float
 
 
 def headed(base: onnx.ModelProto, head: Head) -> onnx.ModelProto:
-    """The model whose "probabilities" are the head's of the base's "embedding"; what leads elsewhere is gone."""
+    """Return the model whose "probabilities" are the head's of the base's "embedding"; what leads elsewhere is gone."""
     outputs = {value.name: value for value in base.graph.output}
     kept = [name for name in (ANGLE, EMBEDDING) if name in outputs]
     nodes, needed = _leading_to(base.graph, kept)
@@ -65,7 +66,7 @@ def headed(base: onnx.ModelProto, head: Head) -> onnx.ModelProto:
 
 
 def _leading_to(graph: onnx.GraphProto, names: list[str]) -> tuple[list[onnx.NodeProto], set[str]]:
-    """The nodes that these values come from, in their order, and the names of all that goes into them."""
+    """Return the nodes that these values come from, in their order, and the names of all that goes into them."""
     needed, nodes = set(names), []
     for node in reversed(graph.node):  # a graph is written so that what a node needs comes before it
         if needed & set(node.output):

@@ -41,7 +41,7 @@ class Head:
         return np.asarray(features @ self.weight + self.bias)
 
     def cooled(self, temperature: float) -> Head:
-        """The head whose logits are divided by a temperature."""
+        """Return the head whose logits are divided by a temperature."""
         return Head(self.weight / temperature, self.bias / temperature)
 
 
@@ -49,8 +49,13 @@ class Head:
 class Views:
     """What a head learns from: several views of each picture, one after the other, the first one as it is.
 
-    features: (views, d). picture: (views,) the picture's number. mirrored: (views,) bool. label: (pictures,) its class.
-    group_key: (pictures,) pictures of one number are the same picture. classes: how many there are.
+    Attributes:
+        features: (views, d).
+        picture: (views,) the picture's number.
+        mirrored: (views,) bool.
+        label: (pictures,) its class.
+        group_key: (pictures,) pictures of one number are the same picture.
+        classes: How many there are.
     """
 
     features: Array
@@ -70,9 +75,11 @@ class Views:
 class LeftOut:
     """What heads say of the pictures that they never saw.
 
-    mirrors, strength: the choice that did best. temperature: what the logits are to be divided by, these and those of
-    the head of all pictures. logits: (pictures, classes), not divided. counted: (pictures,) bool, False where its class
-    has no other picture to learn from.
+    Attributes:
+        mirrors, strength: The choice that did best.
+        temperature: What the logits are to be divided by, these and those of the head of all pictures.
+        logits: (pictures, classes), not divided.
+        counted: (pictures,) bool, False where its class has no other picture to learn from.
     """
 
     mirrors: bool
@@ -114,7 +121,10 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
     within one standard error of the most (Breiman et al., 1984), and mirrored views, which stand for the other hand,
     are given up only where more answers are won than lost without them, beyond chance (McNemar, 1947). Where no class
     has two different pictures, there is nothing to choose by. The temperature is that of all views, for the next
-    evening looks otherwise. tick: called twice for each fold.
+    evening looks otherwise.
+
+    Args:
+        tick: Called twice for each fold.
     """
     different = [len(np.unique(views.group_key[views.label == k])) for k in range(views.classes)]
     counted = np.asarray(different)[views.label] > 1
@@ -137,7 +147,7 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
 
 
 def fit_temperature(logits: Array, label: Ints, count: int) -> float:
-    """The temperature at which the probabilities (n, classes) tell best how often they are right.
+    """Return the temperature at which the probabilities (n, classes) tell best how often they are right.
 
     As in Platt's scaling the truth of so many pictures counts as (count + 1) / (count + 2) sure, so that a few, all
     right, do not make a head that is sure of everything.
@@ -155,7 +165,7 @@ def softmax(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def _descended(x: Singles, truth: Singles, weight: Singles, strength: float, start: Singles) -> Singles:
-    """The weights (d + 1, classes) of least loss; the last column of x is 1, and its weights pay no penalty."""
+    """Return the weights (d + 1, classes) of least loss; the last column of x is 1, and its weights pay no penalty."""
     penalty = np.full((x.shape[1], 1), strength, np.float32)
     penalty[-1] = 1e-6
     weighted = np.ascontiguousarray(x.T * weight)

@@ -27,8 +27,11 @@ Z = 1.96  # of the normal distribution: 95 %
 class Answers:
     """What was said of each picture by heads that never saw it.
 
-    names: of the classes. label: (n,) the truth. sure: (n, classes) probabilities. counted: (n,) bool, False where
-    nothing can be said, for its class has no other picture.
+    Attributes:
+        names: Of the classes.
+        label: (n,) the truth.
+        sure: (n, classes) probabilities.
+        counted: (n,) bool, False where nothing can be said, for its class has no other picture.
     """
 
     names: tuple[str, ...]
@@ -43,12 +46,12 @@ class Answers:
 
 
 def answers_of(left: LeftOut, label: Ints, names: Sequence[str]) -> Answers:
-    """The answers with calibrated probabilities."""
+    """Return the answers with calibrated probabilities."""
     return Answers(tuple(names), label, softmax(left.logits / left.temperature), left.counted)
 
 
 def report_of(answers: Answers, notes: Sequence[str]) -> Report:
-    """The table: accuracy, and for each class how many of its pictures were known, with Wilson's 95 % intervals.
+    """Return the table: accuracy, and for each class how many of its pictures were known, with Wilson's 95 % intervals.
 
     Wilson's ("Probable inference", 1927), because a resampling of twelve right answers would be sure of all others.
     """
@@ -79,7 +82,8 @@ def share(name: str, right: NDArray[np.bool_]) -> Row:
 def write_report(report: Report, answers: Answers, views: Sequence[Image], model: str, data: str, out: Path) -> None:
     """Write report.txt, report.json, the confusion and calibration plots, and left-out.jpg.
 
-    views: (h, w, 3) what the model was shown of each picture.
+    Args:
+        views: (h, w, 3) what the model was shown of each picture.
 
     Raises:
         InputError: matplotlib is missing.
@@ -105,7 +109,10 @@ def write_report(report: Report, answers: Answers, views: Sequence[Image], model
 
 
 def contact_sheet(answers: Answers, views: Sequence[Image]) -> Image:
-    """The pictures by class, in green where they were known, in red where not; of very many, the wrong ones first."""
+    """Return the pictures by class, in green where they were known, in red where not; of very many.
+
+    The wrong ones first.
+    """
     right = answers.said == answers.label
     rows = np.lexsort((answers.label, right & answers.counted))[:SHOWN] if len(views) > SHOWN else np.arange(len(views))
     cells = []

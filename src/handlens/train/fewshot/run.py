@@ -46,8 +46,12 @@ FREE = {"data", "seed", "shown"}
 
 @dataclass(frozen=True)
 class FewSettings:
-    """All that can be set. start: a shipped model or an .onnx to learn on, "": by the pictures. shown: "hand" or
-    "whole", what the model looks at, "": by the pictures."""
+    """All that can be set.
+
+    Attributes:
+        start: A shipped model or an .onnx to learn on, "": by the pictures.
+        shown: "hand" or "whole", what the model looks at, "": by the pictures.
+    """
 
     data: str
     task: str = TASK
@@ -79,10 +83,12 @@ def few_settings(
     say: Say,
     opened: OpenedSets | None = None,
 ) -> tuple[FewSettings, LabelledSet] | None:
-    """The settings and the set, or None where a network is to be trained.
+    """Return the settings and the set, or None where a network is to be trained.
 
-    few: as the user said. None: a head is learned for gestures where nothing about a network is said, and the set is
-    not split, has at most 20 pictures of its smallest class and at most 600 in all. opened: sets that are open.
+    Args:
+        few: As the user said. None: a head is learned for gestures where nothing about a network is said, and the set
+            is not split, has at most 20 pictures of its smallest class and at most 600 in all.
+        opened: Sets that are open.
 
     Raises:
         InputError: a setting that this way of learning does not know, or the set cannot be read.
@@ -135,7 +141,7 @@ class Progress(Protocol):
     """Told of pieces of work as they are done."""
 
     def begin(self, name: str, total: int | None) -> None:
-        """Some work of so many pieces begins."""
+        """Return some work of so many pieces begins."""
         ...
 
     def count(self) -> None:
@@ -148,7 +154,8 @@ def few_run(
 ) -> Path:
     """Learn, measure by leaving pictures out, and write the run; return the model.
 
-    fresh: write over a run that was made with other settings.
+    Args:
+        fresh: Write over a run that was made with other settings.
 
     Raises:
         InputError: a run with other settings is there, fewer than two classes, a class without a picture that can be
@@ -190,9 +197,10 @@ def few_run(
 
 
 def open_base(start: str, found: LabelledSet) -> tuple[Path, OnnxRunner]:
-    """The file of the model to learn on, and the model; one of silhouettes for silhouettes only.
+    """Return the file of the model to learn on, and the model; one of silhouettes for silhouettes only.
 
-    start: a name or an .onnx; "": a shipped one, by the pictures.
+    Args:
+        start: A name or an .onnx; "": a shipped one, by the pictures.
 
     Raises:
         InputError: it is no classifier, tells no embedding, or is for silhouettes and the pictures are none.
@@ -240,7 +248,7 @@ def _shipped(shapes: bool) -> Path:
 def _subjects(
     settings: FewSettings, found: LabelledSet, path: Path, base: OnnxRunner, bar: Progress, say: Say
 ) -> Subjects:
-    """The pictures as the model is shown them; what is odd about them is said."""
+    """Return the pictures as the model is shown them; what is odd about them is said."""
     card, detector, shown = base.card, None, WHOLE
     if _colour(card):
         detector, shown = OnnxRunner(resolve(card.parts.get("detector", DETECTOR), path.parent)), settings.shown

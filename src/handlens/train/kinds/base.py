@@ -34,9 +34,12 @@ class SampleOptions:
 class TrainingKind(Protocol):
     """One kind of answer on the training side; `kinds` on the light side decodes and scores the same kind.
 
-    name: as in the card. set_kind: the kind of the labelled sets that it learns from. score: the row of the report that
-    decides which epoch was the best. mosaics: whether several pictures may be put into one. has_curves: whether the
-    loss of the validation part and rates over all pixels are logged after each epoch.
+    Attributes:
+        name: As in the card.
+        set_kind: The kind of the labelled sets that it learns from.
+        score: The row of the report that decides which epoch was the best.
+        mosaics: Whether several pictures may be put into one.
+        has_curves: Whether the loss of the validation part and rates over all pixels are logged after each epoch.
     """
 
     name: str
@@ -104,7 +107,8 @@ class TrainingKind(Protocol):
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
         """Return a card tuned on the validation part, and what that is worth on other groups; None: nothing is tuned.
 
-        predictor: the net with a card without calibration.
+        Args:
+            predictor: The net with a card without calibration.
         """
         ...
 
@@ -132,7 +136,7 @@ class Kind:
         return ""
 
     def answers(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The net answers with the labels of the set."""
+        """Return the net answers with the labels of the set."""
         return tuple(names)
 
     def card_options(self) -> Mapping[str, Any]:
@@ -140,11 +144,11 @@ class Kind:
         return {}
 
     def units(self, found: LabelledSet, card: ModelCard) -> tuple[LabelledSet, ModelCard]:
-        """Samples are made of whole pictures, resized as in inference."""
+        """Return samples are made of whole pictures, resized as in inference."""
         return found, card
 
     def parts(self, card: ModelCard) -> dict[str, Runner]:
-        """The net stands on no other model."""
+        """Return the net stands on no other model."""
         return {}
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:

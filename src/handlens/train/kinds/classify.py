@@ -46,7 +46,7 @@ class Classify(Kind):
                 raise InputError(f"'{picture.path}' has {len(picture.labels)} labels; a classifier needs exactly one.")
 
     def answers(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The labels of the set, at least two."""
+        """Return the labels of the set, at least two."""
         if len(names) < 2:
             raise InputError(f"there is only the class '{names[0]}': telling classes apart needs at least two.")
         return tuple(names)
@@ -76,7 +76,7 @@ class Classify(Kind):
         return ProbabilityGraph(net, grey=channels == 1)
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
-        """A calibration of the probabilities where there is enough to fit it to; none on a test part."""
+        """Return a calibration of the probabilities where there is enough to fit it to; none on a test part."""
         if "test" in val.splits:
             return None
         told = asked(predictor, val)

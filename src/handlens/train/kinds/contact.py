@@ -51,11 +51,11 @@ class ContactKind(Kind):
         )
 
     def answers(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The labels of the shipped model, whatever the set has."""
+        """Return the labels of the shipped model, whatever the set has."""
         return (*OWNERS, *REGIONS)
 
     def card_options(self) -> Mapping[str, Any]:
-        """What `tasks.contact` reads."""
+        """Return what `tasks.contact` reads."""
         return {
             "thresholds": {"touch": 0.5, "score": 0.5},
             "parts": {"detector": DETECTOR},
@@ -63,7 +63,7 @@ class ContactKind(Kind):
         }
 
     def units(self, found: LabelledSet, card: ModelCard) -> tuple[LabelledSet, ModelCard]:
-        """Samples are made of faces, with some room around what the net sees."""
+        """Return samples are made of faces, with some room around what the net sees."""
         side = 2 * round(card.size[0] * ROOM / 2)
         return faces_of(found, side), dataclasses.replace(card, size=(side, side))
 
@@ -72,20 +72,20 @@ class ContactKind(Kind):
         return partial(face_sample, size=card.size[0], named=found.names)
 
     def loss(self, net: nn.Module, x: Tensor, batch: Batch, about: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The loss of the shipped net, in 32 bits."""
+        """Return the loss of the shipped net, in 32 bits."""
         maps: ContactMaps = net(x)
         return contact_loss(ContactMaps(*(part.float() for part in maps)), batch)
 
     def graph(self, net: nn.Module, card: ModelCard, about: Mapping[str, Any], channels: int) -> nn.Module:
-        """Maps, the logit of a touch and the regions."""
+        """Return the maps, the logit of a touch and the regions."""
         return ContactGraph(net)  # type: ignore[arg-type]
 
     def parts(self, card: ModelCard) -> dict[str, Runner]:
-        """The shipped detector."""
+        """Return the shipped detector."""
         return {role: open_part(name) for role, name in card.parts.items()}
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
-        """A calibration of the probability of a touch, of the whole chain with its detector."""
+        """Return a calibration of the probability of a touch, of the whole chain with its detector."""
         calibration = touch_calibration(predictor, val)
         return (dataclasses.replace(predictor.card, calibration=calibration), Report()) if calibration else None
 
@@ -132,7 +132,10 @@ def _weighted_bce(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def _box_evidence(p: Tensor, box: Tensor) -> Tensor:
-    """A marked box holds a hand: the mean of its best third of pixels should be high (a weak label's mask loss)."""
+    """Return a marked box holds a hand.
+
+    The mean of its best third of pixels should be high (a weak label's mask loss).
+    """
     area = box.sum((1, 2))
     has = (area > 12).float()
     best = (p * box).flatten(1).sort(1, descending=True).values

@@ -29,14 +29,14 @@ class Detect(Kind):
         return detect_sample
 
     def loss(self, net: nn.Module, x: Tensor, batch: Batch, about: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The net's own loss."""
+        """Return the net's own loss."""
         return net.loss(net(x), batch["boxes"])  # type: ignore[operator,no-any-return]
 
     def graph(self, net: nn.Module, card: ModelCard, about: Mapping[str, Any], channels: int) -> nn.Module:
-        """The net's own graph."""
+        """Return the net's own graph."""
         detector: Any = net
         return cast(nn.Module, detector.graph())
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
-        """A threshold for each label, and where it can be told a calibration of touch."""
+        """Return a threshold for each label, and where it can be told a calibration of touch."""
         return tuned(predictor, val), Report()

@@ -76,7 +76,9 @@ class Segment(Kind):
 def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
     """1 - the soft Dice overlap of each class but the background, over the whole batch (arXiv 1606.04797).
 
-    logits: (n, classes, h, w), or (n, 1, h, w) for one sigmoid; mask: (n, h, w) int64, 255 counts nowhere.
+    Args:
+        logits: (n, classes, h, w), or (n, 1, h, w) for one sigmoid.
+        mask: (n, h, w) int64, 255 counts nowhere.
     """
     known = (mask != 255).unsqueeze(1)
     p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]

@@ -25,10 +25,12 @@ def classify_sample(
 ) -> dict[str, Tensor]:
     """One sample: {"image": (channels, h, w) uint8, "label": () int64}.
 
-    channels: 1 for nets of silhouettes; the picture is then its brightness. angle: adds "angle" (2,) float32, cosine
-    and sine of the turn, counter-clockwise as seen on the screen, as `kinds.classify` reads it. The set's pictures
-    count as upright; one mirrored left to right stays so, one mirrored top to bottom is turned by half a circle. ring:
-    labels that turn with the picture, see `turning.truth_after`.
+    Args:
+        channels: 1 for nets of silhouettes; the picture is then its brightness.
+        angle: Adds "angle" (2,) float32, cosine and sine of the turn, counter-clockwise as seen on the screen, as
+            `kinds.classify` reads it. The set's pictures count as upright; one mirrored left to right stays so, one
+            mirrored top to bottom is turned by half a circle.
+        ring: Labels that turn with the picture, see `turning.truth_after`.
     """
     moved = transformed_picture(rng, augment, reading, index)
     image, _ = erased(rng, photometric(rng, moved.image, augment), augment)

@@ -36,7 +36,7 @@ def detect_sample(rng: Generator, augment: AugmentConfig, reading: Reading, inde
 
 
 def _drawn(rng: Generator, augment: AugmentConfig, reading: Reading, index: int) -> Boxed:
-    """The picture alone, moved, or with three others."""
+    """Return the picture alone, moved, or with three others."""
     if rng.random() < augment.mosaic:
         numbers = [index] + [reading.another(rng) for _ in range(3)]
         tiles = [reading.take(rng, number, exact=False) for number in numbers]

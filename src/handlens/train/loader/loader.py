@@ -69,13 +69,18 @@ Key = tuple[int, int]
 class Samples(Dataset[dict[str, Any]]):
     """The training samples of a labelled set, by (epoch, index).
 
-    found: the training part. card: size and resize rule. augment: the changes; `AugmentConfig()` leaves each picture
-    exactly as `preprocess.resize` makes it. epochs: how many there will be, for `AugmentConfig.closing`. channels,
-    angle: of classifiers, see `classify_sample`. balance: draw the pictures of an epoch, and of a mosaic, by
-    1 / sqrt(pictures of the same group) instead of each once. even: of a classifier, draw them so that all
-    classes come equally often. ring: labels that turn with the picture, see `turned_labels.truth_after`. cache: keep
-    the resized pictures in memory if they fit in 1 GB; a line on stderr says so when they do not. kind: what the net
-    is taught, by itself what the set is of.
+    Args:
+        found: The training part.
+        card: Size and resize rule.
+        augment: The changes; `AugmentConfig()` leaves each picture exactly as `preprocess.resize` makes it.
+        epochs: How many there will be, for `AugmentConfig.closing`.
+        channels, angle: Of classifiers, see `classify_sample`.
+        balance: Draw the pictures of an epoch, and of a mosaic, by 1 / sqrt(pictures of the same group) instead of each
+            once.
+        even: Of a classifier, draw them so that all classes come equally often.
+        ring: Labels that turn with the picture, see `turned_labels.truth_after`.
+        cache: Keep the resized pictures in memory if they fit in 1 GB; a line on stderr says so when they do not.
+        kind: What the net is taught, by itself what the set is of.
 
     Raises:
         InputError: no pictures, a label without a name, a picture without its one label, a mosaic for another kind.
@@ -126,7 +131,10 @@ class Samples(Dataset[dict[str, Any]]):
         return {**sample, SKIPPED: reading.skipped} if reading.skipped else sample
 
     def __getitems__(self, keys: Sequence[Key]) -> list[dict[str, Any]] | HandlensError:
-        """The samples of one batch, or what is wrong with one: a raised error would come out of a worker as a trace."""
+        """Return the samples of one batch, or what is wrong with one.
+
+        a raised error would come out of a worker as a trace.
+        """
         try:
             return [self[key] for key in keys]
         except HandlensError as error:
@@ -171,10 +179,13 @@ class Order(Sampler[Key]):
 class Batches:
     """The batches of `samples`, epoch after epoch, from worker processes that live as long as this object.
 
-    batch: samples in each. workers: processes, 0 = none; the batches are the same for any number. shuffle: False for
-    measuring: the set's own order, the last batch smaller; True leaves a last smaller batch out, unless it is the only
-    one. epoch_size: samples in an epoch, None: as many as there are pictures. on_skip: told once of each picture that
-    cannot be read; without it a line on stderr.
+    Args:
+        batch: Samples in each.
+        workers: Processes, 0 = none; the batches are the same for any number.
+        shuffle: False for measuring: the set's own order, the last batch smaller; True leaves a last smaller batch out,
+            unless it is the only one.
+        epoch_size: Samples in an epoch, None: as many as there are pictures.
+        on_skip: Told once of each picture that cannot be read; without it a line on stderr.
     """
 
     def __init__(
@@ -264,7 +275,7 @@ def _unadvised() -> Iterator[None]:
 
 
 def _devices() -> tuple[int, int]:
-    """(number of this device, how many there are) of a training on several."""
+    """Return (number of this device, how many there are) of a training on several."""
     there = torch.distributed.is_available() and torch.distributed.is_initialized()
     return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
 

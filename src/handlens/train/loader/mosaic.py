@@ -56,7 +56,9 @@ def mosaic(rng: Generator, augment: AugmentConfig, tiles: Sequence[Resized], siz
 def followed(whole: Floats, seen: Floats, matrix: Matrix, size: tuple[int, int]) -> Floats:
     """Rows (n, 5) of boxes through the matrix, cut at the output (height, width); what is hardly left goes.
 
-    whole: the boxes as they are; seen: the same rows, cut where the picture already was.
+    Args:
+        whole: The boxes as they are.
+        seen: The same rows, cut where the picture already was.
     """
     if not len(whole):
         return whole
@@ -86,7 +88,7 @@ def _padded(image: Image, height: int, width: int) -> Image:
 
 
 def _mirrored(rng: Generator, augment: AugmentConfig, tile: Resized) -> tuple[Image, Floats]:
-    """The picture without its grey, mirrored as drawn, and its rows in its own pixels; the rows are a copy."""
+    """Return the picture without its grey, mirrored as drawn, and its rows in its own pixels; the rows are a copy."""
     image, rows, (x, y) = tile.inner, tile.boxes, tile.corner
     high, wide = image.shape[:2]
     rows[:, 1:] -= (x, y, x, y)

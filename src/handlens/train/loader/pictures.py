@@ -99,7 +99,10 @@ class ResizedPictures:
     def keep(self, limit: int = CACHE_BYTES, tell: Callable[[int], None] | None = None) -> bool:
         """Keep all resized pictures in memory and return True, or nothing where they need more than `limit` bytes.
 
-        Call it before workers start: they then share the memory. tell: is told how many pictures are done.
+        Call it before workers start: they then share the memory.
+
+        Args:
+            tell: Is told how many pictures are done.
         """
         height, width = self.card.size
         if len(self) * height * width * (FINE**2 if self.shapes else 3) > limit:
@@ -145,7 +148,8 @@ class ResizedPictures:
 def read_smaller(path: Path, size: tuple[int, int]) -> tuple[Image, int, int] | None:
     """Return a JPEG decoded at 1/8, 1/4 or 1/2, and its own width and height; None where that is not to be had.
 
-    size: (height, width) of the network's input; the picture stays `SPARE` times larger than it, on both sides.
+    Args:
+        size: (height, width) of the network's input; the picture stays `SPARE` times larger than it, on both sides.
     """
     try:
         data = path.read_bytes()
@@ -174,7 +178,8 @@ ENOUGH = 50
 class Reading:
     """The pictures of a set for one sample. odds: (n,) of drawing each picture, running sums, or None: all alike.
 
-    skipped: a sentence for every picture that could not be read.
+    Attributes:
+        skipped: A sentence for every picture that could not be read.
     """
 
     def __init__(self, pictures: ResizedPictures, odds: NDArray[np.float64] | None = None) -> None:
@@ -191,7 +196,7 @@ class Reading:
         return side, side
 
     def another(self, rng: Generator) -> int:
-        """The number of a picture drawn anew."""
+        """Return the number of a picture drawn anew."""
         if self.odds is None:
             return int(rng.integers(len(self.pictures)))
         return int(np.searchsorted(self.odds, rng.random() * self.odds[-1], side="right"))
@@ -239,8 +244,9 @@ def transformed_picture(rng: Generator, augment: AugmentConfig, reading: Reading
 def running_odds(found: LabelledSet, people: bool = True, classes: bool = False) -> NDArray[np.float64]:
     """(n,): running sums of what each picture weighs when pictures are drawn.
 
-    people: 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less. classes: each class
-    of a classifier's set weighs the same in all; within it people weigh as said.
+    Args:
+        people: 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less.
+        classes: Each class of a classifier's set weighs the same in all; within it people weigh as said.
     """
     kin = [picture.group_key for picture in found]
     count = Counter(kin)

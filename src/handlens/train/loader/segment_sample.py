@@ -67,7 +67,7 @@ def check_masks(found: LabelledSet) -> None:
 
 
 def _known(shown: Resized, reading: Reading) -> Image:
-    """The mask, where all its values have a name."""
+    """Return the mask, where all its values have a name."""
     mask, names = shown.mask, reading.pictures.found.names
     assert mask is not None
     strange = mask[(mask >= len(names)) & (mask != IGNORE)]

@@ -57,7 +57,7 @@ def silhouette_sample(
 
 
 def _moved(mask: Image, matrix: Matrix) -> Shape | None:
-    """The shape after a move, on a canvas that holds all of it."""
+    """Return the shape after a move, on a canvas that holds all of it."""
     height, width = mask.shape
     x1, y1, x2, y2 = transform_boxes(np.array([[0, 0, width, height]], np.float32), matrix)[0].tolist()
     size = (int(np.ceil(y2 - y1)) + 4, int(np.ceil(x2 - x1)) + 4)
@@ -71,7 +71,10 @@ def _stretch(rng: Generator, augment: AugmentConfig) -> Matrix:
 
 
 def _fineness(rng: Generator, augment: AugmentConfig, mask: Image, size: tuple[int, int]) -> float:
-    """The factor to the size at which the shape is drawn, so that its outline has as many steps as a picture's."""
+    """Return the factor to the size at which the shape is drawn.
+
+    So that its outline has as many steps as a picture's.
+    """
     if not augment.coarse:
         return 1.0
     least, most = 1 / (1 + augment.coarse), FINEST
@@ -80,6 +83,6 @@ def _fineness(rng: Generator, augment: AugmentConfig, mask: Image, size: tuple[i
 
 
 def _whole(mask: Image) -> Shape:
-    """What is left to see when a distortion took the whole shape away: the shape as it was."""
+    """Return what is left to see when a distortion took the whole shape away: the shape as it was."""
     height, width = mask.shape
     return Shape(mask, np.array([0, 0, width, height], np.float32))

@@ -39,8 +39,10 @@ def are_silhouettes(found: LabelledSet) -> bool:
 def with_hands(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
     """Return a set of silhouettes without those that show no hand, and without the classes of which nothing is left.
 
-    A few pictures of each class are looked at, and all of them where one of the few shows none. say: is told how many
-    of which class are left out.
+    A few pictures of each class are looked at, and all of them where one of the few shows none.
+
+    Args:
+        say: Is told how many of which class are left out.
 
     Raises:
         InputError: no picture is left.

@@ -17,12 +17,15 @@ FAR = 45.0
 
 
 def named(text: str) -> tuple[str, ...]:
-    """The names in "up, left, down, right"."""
+    """Return the names in "up, left, down, right"."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def direction_hint(names: Sequence[str], degrees: float, turning: str) -> str:
-    """What to say to someone whose classes are directions that turned pictures would make alike; "" for the others."""
+    """Return what to say to someone whose classes are directions that turned pictures would make alike.
+
+    "" for the others.
+    """
     lower = [name.lower() for name in names]
     if turning or degrees <= FAR or not all(name in lower for name in DIRECTIONS):
         return ""
@@ -33,11 +36,14 @@ def direction_hint(names: Sequence[str], degrees: float, turning: str) -> str:
 
 
 def truth_after(labelled: Labelled, matrix: Matrix, ring: Sequence[int] = ()) -> tuple[int, tuple[float, float]]:
-    """The label after a move, and cosine and sine of the angle, counter-clockwise from upright.
+    """Return the label after a move, and cosine and sine of the angle, counter-clockwise from upright.
 
-    A picture whose angle nobody told counts as upright. ring: labels that are one shape in several directions, counter-
-    clockwise from the one that points up. A mirrored picture of the first to its left shows the first to its right, and
-    a turned one the label that lies nearest; its angle counts from there, as `handlens.data.rotate` measures it.
+    A picture whose angle nobody told counts as upright.
+
+    Args:
+        ring: Labels that are one shape in several directions, counter- clockwise from the one that points up. A
+            mirrored picture of the first to its left shows the first to its right, and a turned one the label that lies
+            nearest; its angle counts from there, as `handlens.data.rotate` measures it.
     """
     label, cosine, sine = int(labelled.labels[0]), *turned_by(matrix)
     degrees, own = math.degrees(math.atan2(sine, cosine)), labelled.angle or 0.0

@@ -19,7 +19,7 @@ from handlens.errors import InputError
 
 
 def cells(raw: Tensor) -> Tensor:
-    """The column and row of every cell of a raw map: (h, w, 2), in cells."""
+    """Return the column and row of every cell of a raw map: (h, w, 2), in cells."""
     height, width = raw.shape[2], raw.shape[3]
     column = torch.arange(width, dtype=raw.dtype, device=raw.device).view(1, width).expand(height, width)
     row = torch.arange(height, dtype=raw.dtype, device=raw.device).view(height, 1).expand(height, width)
@@ -143,7 +143,7 @@ def search_anchors(
 
 
 def recall(anchors: NDArray[np.floating], sides: NDArray[np.floating]) -> float:
-    """The share of boxes (m, 2) within reach of some anchor (k, 2)."""
+    """Return the share of boxes (m, 2) within reach of some anchor (k, 2)."""
     return float((_closeness(anchors, sides) > 1 / RATIO).mean())
 
 

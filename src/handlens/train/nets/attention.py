@@ -83,7 +83,9 @@ class AttentionModule(nn.Module):
 class AttentionBody(nn.Sequential):
     """Pictures (n, 3, 112, 112) -> maps (n, widths[3], 7, 7).
 
-    widths: channels of the four stages; modules: attention modules in the first three, whose masks have 3, 2, 1 pools.
+    Args:
+        widths: Channels of the four stages.
+        modules: Attention modules in the first three, whose masks have 3, 2, 1 pools.
     """
 
     def __init__(self, widths: tuple[int, int, int, int], modules: tuple[int, int, int]) -> None:

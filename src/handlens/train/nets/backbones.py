@@ -171,7 +171,7 @@ def attention_net(name: str, dim: int, dropout: float) -> nn.Sequential:
 
 
 def backbone(name: str, dim: int = 512, dropout: float = 0.4) -> nn.Module:
-    """The backbone of that name, in any case.
+    """Return the backbone of that name, in any case.
 
     Raises:
         InputError: an unknown name.

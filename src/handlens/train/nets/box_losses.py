@@ -20,7 +20,10 @@ from handlens.errors import InputError
 class Truth(NamedTuple):
     """The true boxes of a batch.
 
-    picture: (m,) int64 row in the batch; label: (m,) int64 class; xyxy: (m, 4) float32 x1 y1 x2 y2, network pixels.
+    Attributes:
+        picture: (m,) int64 row in the batch.
+        label: (m,) int64 class.
+        xyxy: (m, 4) float32 x1 y1 x2 y2, network pixels.
     """
 
     picture: Tensor
@@ -90,6 +93,6 @@ LEAST = 0.1
 
 
 def pair_loss(kind: str, found: Tensor, true: Tensor) -> Tensor:
-    """The loss of that kind for each pair of boxes (m, 4) in pixels, finite whatever was found: (m,)."""
+    """Return the loss of that kind for each pair of boxes (m, 4) in pixels, finite whatever was found: (m,)."""
     low, high = found[:, :2], found[:, 2:]
     return BOX_LOSSES[kind](torch.cat((low, torch.maximum(high, low + LEAST)), dim=1), true)

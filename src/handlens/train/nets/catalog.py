@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 class Network:
     """One network that can be built.
 
-    classes: as many as it has unless told otherwise; None: it ends in an embedding. parameters: with that many classes,
-    not fused. build: number of classes -> net, with weights of chance. angle: whether it also tells by which angle the
-    hand is turned unless told otherwise; None: it cannot, and `build` takes no `angle`.
+    Attributes:
+        classes: As many as it has unless told otherwise; None: it ends in an embedding.
+        parameters: With that many classes, not fused.
+        build: Number of classes -> net, with weights of chance.
+        angle: Whether it also tells by which angle the hand is turned unless told otherwise; None: it cannot, and
+            `build` takes no `angle`.
     """
 
     name: str
@@ -33,12 +36,12 @@ class Network:
 
 
 def names() -> list[str]:
-    """The names of all networks, family by family."""
+    """Return the names of all networks, family by family."""
     return list(NETWORKS)
 
 
 def find(name: str) -> Network:
-    """The network of that name, in any case.
+    """Return the network of that name, in any case.
 
     Raises:
         InputError: an unknown name; the nearest known one is named.
@@ -49,9 +52,10 @@ def find(name: str) -> Network:
 
 
 def build(name: str, classes: int | None = None, angle: bool | None = None) -> nn.Module:
-    """A new net; a backbone comes with a softmax layer when `classes` is given, and alone otherwise.
+    """Return a new net; a backbone comes with a softmax layer when `classes` is given, and alone otherwise.
 
-    angle: whether the net also tells the direction of the hand; None: as the catalog says.
+    Args:
+        angle: Whether the net also tells the direction of the hand; None: as the catalog says.
 
     Raises:
         InputError: an unknown name, a wrong number of classes, a net that knows no angle, or torch is not installed.
@@ -85,7 +89,7 @@ def check_angle(name: str) -> None:
 
 
 def layer_table(name: str, classes: int | None = None, fused: bool = False) -> list[Row]:
-    """The layers of a network with their parameters, counted without memory for them. Raises as `build` does."""
+    """Return the layers of a network with their parameters, counted without memory for them. Raises as `build` does."""
     find(name)
     try:
         import torch

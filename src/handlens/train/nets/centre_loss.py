@@ -12,8 +12,9 @@ from handlens.train.nets.hand_encoder import STRIDE, RawMaps
 def facehand_loss(maps: RawMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """CenterNet's focal heat loss, and for size and offset L1 at the centres (arXiv 1904.07850) with IoU beside it.
 
-    batch: heat (n, c, h, w) Gaussian targets, heat_weight (n, c, h, w), box (n, c, 4, h, w): log size and offset at
-    the centre cells, centre (n, c, h, w) weights there.
+    Args:
+        batch: Heat (n, c, h, w) Gaussian targets, heat_weight (n, c, h, w), box (n, c, 4, h, w): log size and offset at
+            the centre cells, centre (n, c, h, w) weights there.
     """
     p = torch.sigmoid(maps.heat).clamp(1e-4, 1 - 1e-4)
     goal, weight = batch["heat"], batch["heat_weight"]
@@ -32,7 +33,7 @@ def facehand_loss(maps: RawMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def centre_targets(boxes: Tensor, pictures: int, classes: int, cells: tuple[int, int]) -> dict[str, Tensor]:
-    """The targets of `facehand_loss` for boxes of which all are marked.
+    """Return the targets of `facehand_loss` for boxes of which all are marked.
 
     Args:
         boxes: (m, 6) picture row, class, x1, y1, x2, y2 in network pixels.

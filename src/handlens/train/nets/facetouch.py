@@ -81,7 +81,7 @@ class FaceTouch(nn.Module):
 
 
 def grown(coarse: Tensor, fine: Tensor) -> Tensor:
-    """The coarser level at the finer one's size, by the nearest neighbour."""
+    """Return the coarser level at the finer one's size, by the nearest neighbour."""
     return fn.interpolate(coarse, size=(int(fine.shape[2]), int(fine.shape[3])), mode="nearest")
 
 

@@ -113,7 +113,7 @@ def _is_identity(norm: nn.BatchNorm2d) -> bool:
 
 
 def _layers(model: onnx.ModelProto) -> list[Layer]:
-    """The layers with constant weights, in the order of the file, which is that of computing."""
+    """Return the layers with constant weights, in the order of the file, which is that of computing."""
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     layers = []
     for node in model.graph.node:
@@ -134,7 +134,7 @@ def _layers(model: onnx.ModelProto) -> list[Layer]:
 
 
 def _folded(node: onnx.NodeProto, given: list[NDArray[np.generic]]) -> Array | None:
-    """The value of a node that widens a kernel, None of any other."""
+    """Return the value of a node that widens a kernel, None of any other."""
     first = np.asarray(given[0], np.float32)
     if node.op_type in ("Cast", "Identity"):
         return first
@@ -153,7 +153,7 @@ def _folded(node: onnx.NodeProto, given: list[NDArray[np.generic]]) -> Array | N
 
 @torch.no_grad()
 def _order(graph: nn.Module, example: Tensor) -> list[str]:
-    """The names of the net's layers with weights, in the order in which they compute."""
+    """Return the names of the net's layers with weights, in the order in which they compute."""
     order: list[str] = []
 
     def note(name: str, *_: object) -> None:
@@ -171,7 +171,7 @@ def _order(graph: nn.Module, example: Tensor) -> list[str]:
 
 
 def _norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
-    """The batch norm behind each convolution that has one, by the convolution's name."""
+    """Return the batch norm behind each convolution that has one, by the convolution's name."""
     found = {}
     for prefix, module in net.named_modules():
         if isinstance(module, nn.Sequential):

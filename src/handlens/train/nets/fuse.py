@@ -31,5 +31,5 @@ def fuse(net: Net) -> Net:
 
 
 def count(net: nn.Module) -> int:
-    """The number of parameters, trained and frozen."""
+    """Return the number of parameters, trained and frozen."""
     return sum(parameter.numel() for parameter in net.parameters())

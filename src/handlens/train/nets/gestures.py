@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class MultiHead(nn.Module):
     """Multi-head attention (arXiv 1706.03762) as Keras has it: with biases, and heads of any width.
 
-    query, key, value: (n, places, channels) -> (n, places, channels).
+    Attributes:
+        query, key, value: (n, places, channels) -> (n, places, channels).
     """
 
     def __init__(self, channels: int, heads: int, width: int) -> None:
@@ -85,7 +86,7 @@ class GestureNet(nn.Module):
         return answer
 
     def classified(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """What the net says of such features (n, widths[2])."""
+        """Return what the net says of such features (n, widths[2])."""
         logits: Tensor = self.out(self.dense(features))
         return logits if self.direction is None else (logits, self.direction(features))
 
@@ -115,10 +116,10 @@ def _uniform(layer: nn.Linear, fan_in: int, fan_out: int) -> None:
 
 
 def digits6(classes: int = 6, angle: bool = False) -> GestureNet:
-    """The net for the six finger numbers 0 to 5, input 64 x 64."""
+    """Return the net for the six finger numbers 0 to 5, input 64 x 64."""
     return GestureNet((32, 64, 128), heads=3, key=128, dense=(64, 32, 16), classes=classes, angle=angle)
 
 
 def gestures20(classes: int = 20, angle: bool = False) -> GestureNet:
-    """The net for twenty gestures, input 50 x 50."""
+    """Return the net for twenty gestures, input 50 x 50."""
     return GestureNet((16, 32, 64), heads=4, key=64, dense=(32,), classes=classes, angle=angle)

@@ -59,8 +59,10 @@ STRIDE = 8
 class RawMaps(NamedTuple):
     """What the loss needs, all at stride 8.
 
-    heat: (n, classes, h, w) logits; size: (n, 2 * classes, h, w) log of width and height in cells, a pair a class;
-    offset: (n, 2 * classes, h, w) centre inside the cell, in cells.
+    Attributes:
+        heat: (n, classes, h, w) logits.
+        size: (n, 2 * classes, h, w) log of width and height in cells, a pair a class.
+        offset: (n, 2 * classes, h, w) centre inside the cell, in cells.
     """
 
     heat: Tensor
@@ -82,7 +84,7 @@ class Body(nn.Module):
         self.down8 = TopDown(64, width)
 
     def maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The maps at stride 8 (width channels, all scales mixed), 16 (128) and 32 (96)."""
+        """Return the maps at stride 8 (width channels, all scales mixed), 16 (128) and 32 (96)."""
         fine = self.level8(self.stem(x))
         middle = self.level16(fine)
         coarse = self.level32(middle)
@@ -117,7 +119,7 @@ class FaceHand(Body):
         return facehand_loss(maps, centre_targets(boxes, pictures, self.classes, (height, width)))
 
     def graph(self) -> FaceHandGraph:
-        """The form to export."""
+        """Return the form to export."""
         return FaceHandGraph(self)
 
 

@@ -55,7 +55,7 @@ def _taken(sources: Iterator[int] | tuple[int, ...]) -> str:
 
 
 def _shape(layer: nn.Module) -> str:
-    """The one convolution or linear map of a layer, or how many it has."""
+    """Return the one convolution or linear map of a layer, or how many it has."""
     parts = [part for part in layer.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
     if len(parts) != 1:
         return f"{len(parts)} maps" if parts else ""

@@ -109,7 +109,7 @@ MARGINS: dict[str, type[Softmax]] = {
 
 
 def margin(name: str, dim: int, classes: int) -> Softmax:
-    """The margin layer of that name, in any case.
+    """Return the margin layer of that name, in any case.
 
     Raises:
         InputError: an unknown name, or fewer than two classes.
@@ -131,7 +131,7 @@ class Recogniser(nn.Module):
         return torch.as_tensor(self.backbone(x))
 
     def classified(self, features: Tensor) -> Tensor:
-        """The logits of such features, without a margin."""
+        """Return the logits of such features, without a margin."""
         return torch.as_tensor(self.head(features))
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:

@@ -28,8 +28,13 @@ def _double(cin: int, cout: int, kernel: int = 3, middle: nn.Module | None = Non
 class Ladder(nn.Module):
     """Down by pools, up by doubling, each level seeing its own encoder level again (arXiv 1505.04597).
 
-    Pictures (n, 3, h, w) -> logits (n, classes, h, w). down: one module a level, its map is pooled by 2 after
-    it; centre: at the end of the way down; up: coarsest first; out: 1x1.
+    Pictures (n, 3, h, w) -> logits (n, classes, h, w).
+
+    Attributes:
+        down: One module a level, its map is pooled by 2 after it.
+        centre: At the end of the way down.
+        up: Coarsest first.
+        out: 1x1.
     """
 
     def __init__(

@@ -33,7 +33,10 @@ class Assigned(NamedTuple):
 
     A place answers for one box, or for several where they are the same box with different classes.
 
-    picture, place: where; row: the true box; quality: the score it should have, 0 to 1.
+    Attributes:
+        picture, place: Where.
+        row: The true box.
+        quality: The score it should have, 0 to 1.
     """
 
     picture: Tensor
@@ -43,7 +46,9 @@ class Assigned(NamedTuple):
 
 
 def nano_loss(found: Tensor, logits: Tensor, centre: Tensor, stride: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-    """The parts `box` and `score` and their sum `loss`, in shares of all the quality that is asked for in the batch.
+    """Return the parts `box` and `score` and their sum `loss`.
+
+    In shares of all the quality that is asked for in the batch.
 
     Args:
         found: (n, k, 4) boxes in network pixels; logits: (n, k, classes) of their scores.
@@ -67,7 +72,10 @@ def nano_loss(found: Tensor, logits: Tensor, centre: Tensor, stride: Tensor, box
 
 
 def assign(found: Tensor, scores: Tensor, centre: Tensor, stride: Tensor, truth: Truth) -> Assigned:
-    """The places that answer for the true boxes, by what the net says now: found (n, k, 4), scores (n, k, classes)."""
+    """Return the places that answer for the true boxes, by what the net says now: found (n, k, 4), scores (n, k.
+
+    Classes).
+    """
     reach = (truth.sides / 2).clamp(min=REACH * float(stride.min()))
     row, place = _inside(centre, truth.centre - reach, truth.centre + reach)
     picture = truth.picture[row]
@@ -196,12 +204,12 @@ class Nano(nn.Module):
         return nano_loss(boxes_of(flat[:, :4], places), flat[:, 4:].transpose(1, 2), *places, boxes)
 
     def graph(self) -> Decoded:
-        """The form to export."""
+        """Return the form to export."""
         return Decoded(self)
 
 
 def places_of(raw: Sequence[Tensor]) -> Places:
-    """The places of raw maps (n, fields, h, w), in float32."""
+    """Return the places of raw maps (n, fields, h, w), in float32."""
     centres, strides = [], []
     for level, stride in zip(raw, STRIDES, strict=True):
         height, width = level.shape[2], level.shape[3]

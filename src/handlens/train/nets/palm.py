@@ -49,7 +49,7 @@ class Palm(nn.Module):
         return torch.as_tensor(self.body(x).mean((2, 3)))
 
     def classified(self, features: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """What the net says of such features (n, 192)."""
+        """Return what the net says of such features (n, 192)."""
         logits = self.out(self.dropout(features))
         return logits if self.direction is None else (logits, self.direction(features))
 

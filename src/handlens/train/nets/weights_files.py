@@ -25,7 +25,7 @@ _WRAPPERS = ("state_dict", "model", "ema")  # names under which training scripts
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by their names.
+    """Return the tensors of a file by their names.
 
     Raises:
         InputError: no such file, not one of the two formats, or no tensors in it.
@@ -88,9 +88,11 @@ PATIENCE = 10.0  # seconds without an answer
 
 
 def encoder_state(name: str, source: Path | None = None) -> dict[str, Tensor]:
-    """The tensors of an encoder, named as torchvision does.
+    """Return the tensors of an encoder, named as torchvision does.
 
-    name: one of `WEIGHTS`. source: a file of them; None: torchvision's own, from its cache or the network.
+    Args:
+        name: One of `WEIGHTS`.
+        source: A file of them; None: torchvision's own, from its cache or the network.
 
     Raises:
         InputError: there is no such file, or the weights cannot be had; what else can be typed is named.

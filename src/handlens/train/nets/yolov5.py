@@ -187,7 +187,7 @@ class YoloV5(nn.Module):
         return yolov5_loss(raw, boxes, self._detect.anchors, STRIDES, self.gains)
 
     def graph(self) -> Decoded:
-        """The form to export."""
+        """Return the form to export."""
         return Decoded(self)
 
     def anchors(self) -> Tensor:
@@ -228,7 +228,7 @@ def load_yolov5(path: Path, size: str) -> YoloV5:
 
 
 def _rows(depth: float, width: float, classes: int) -> list[Row]:
-    """The 25 layers, backbone, neck and head."""
+    """Return the 25 layers, backbone, neck and head."""
     c1, c2, c3, c4, c5 = (math.ceil(c * width / 8) * 8 for c in (64, 128, 256, 512, 1024))
     short, long = (max(round(n * depth), 1) for n in (3, 9))
     return [

@@ -28,8 +28,13 @@ NEIGHBOURS = ((0, 0), (-1, 0), (0, -1), (1, 0), (0, 1))
 class Gains:
     """How the parts are weighed; the values that release 5.0 begins with.
 
-    box: as it is; classes: for 80 of them, in proportion; objectness: at 640 pixels, in proportion to the area. ratio:
-    bound of the assignment. positive_class, positive_object: weight of the positives. smoothing: of the class labels.
+    Attributes:
+        box: As it is.
+        classes: For 80 of them, in proportion.
+        objectness: At 640 pixels, in proportion to the area.
+        ratio: Bound of the assignment.
+        positive_class, positive_object: Weight of the positives.
+        smoothing: Of the class labels.
     """
 
     box: float = 0.05
@@ -44,7 +49,9 @@ class Gains:
 class Assigned(NamedTuple):
     """Which places of a level answer for which true box: rows of equal length (p,) each.
 
-    picture, anchor, line, column: the place; row: the true box.
+    Attributes:
+        picture, anchor, line, column: The place.
+        row: The true box.
     """
 
     picture: Tensor
@@ -63,7 +70,9 @@ def boxes_of(fields: Tensor, cell: Tensor, anchors: Tensor) -> Tensor:
 def yolov5_loss(
     raw: Sequence[Tensor], boxes: Tensor, anchors: Tensor, strides: Sequence[int], gains: Gains
 ) -> dict[str, Tensor]:
-    """The weighed parts `box`, `objectness`, `class`, means over places, and `loss`: their sum times the batch size.
+    """Return the weighed parts `box`, `objectness`, `class`, means over places, and `loss`.
+
+    Their sum times the batch size.
 
     So does release 5.0, whose learning rate of 0.01 for SGD is meant for it, whatever the batch size.
 
@@ -87,7 +96,7 @@ def yolov5_loss(
 
 
 def assign(truth: Truth, anchors: Tensor, stride: int, shape: Sequence[int], ratio: float) -> Assigned:
-    """The places of a map (n, anchors, h, w, fields) that answer for true boxes; anchors (a, 2) in cells."""
+    """Return the places of a map (n, anchors, h, w, fields) that answer for true boxes; anchors (a, 2) in cells."""
     centre, sides = truth.centre / stride, truth.sides / stride
     apart = sides[:, None] / anchors[None]
     row, anchor = (torch.maximum(apart, 1 / apart).amax(dim=2) < ratio).nonzero(as_tuple=True)

@@ -51,11 +51,11 @@ class Section:
         return f"[{self.kind}] of line {self.line}"
 
     def text(self, key: str, default: str) -> str:
-        """A word."""
+        """Return a word."""
         return self.values.get(key, default)
 
     def whole(self, key: str, default: int, least: int | None = None) -> int:
-        """A whole number of at least `least`."""
+        """Return a whole number of at least `least`."""
         number = self._one(key, default, int, "a whole number")
         if least is not None and number < least:
             raise InputError(f"{self.place}: {key}={number} is too small; at least {least} is allowed.")
@@ -173,7 +173,7 @@ burn_in=1000
 
 
 def standard_cfg(name: str, classes: int = 80) -> str:
-    """The text of `yolov3`, `yolov3-spp` (608 pixels) or `yolov3-tiny` for so many classes.
+    """Return the text of `yolov3`, `yolov3-spp` (608 pixels) or `yolov3-tiny` for so many classes.
 
     Raises:
         InputError: another name, or no class.
@@ -216,7 +216,7 @@ def _upsample() -> str:
 
 
 def _darknet53() -> list[str]:
-    """The backbone: 75 layers, strides 8, 16 and 32 end at layers 36, 61 and 74."""
+    """Return the backbone: 75 layers, strides 8, 16 and 32 end at layers 36, 61 and 74."""
     layers = [_conv(32, 3)]
     for filters, units in ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4)):
         layers.append(_conv(filters, 3, 2))

@@ -114,7 +114,7 @@ def _upsample(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.M
 
 
 def _sources(section: Section, key: str, shapes: list[Shape]) -> list[int]:
-    """The layers a section names, counted from the first (0 or more) or back from here (negative)."""
+    """Return the layers a section names, counted from the first (0 or more) or back from here (negative)."""
     here, found = len(shapes), []
     for number in section.wholes(key):
         source = number if number >= 0 else here + number

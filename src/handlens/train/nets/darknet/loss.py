@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 class Assigned(NamedTuple):
     """Which places of a level answer for what. Places are rows of the flat map (n * anchors * h * w).
 
-    place: (p,) in rising order; row: (p,) the true box of each; classes: (p, classes) float32, 0 or 1.
+    Attributes:
+        place: (p,) in rising order.
+        row: (p,) the true box of each.
+        classes: (p, classes) float32, 0 or 1.
     """
 
     place: Tensor
@@ -44,7 +47,7 @@ class Assigned(NamedTuple):
 
 
 def yolov3_loss(heads: Sequence[Yolo], raw: Sequence[Tensor], boxes: Tensor) -> dict[str, Tensor]:
-    """The parts `box`, `objectness`, `class` and their sum `loss`, each a mean over pictures.
+    """Return the parts `box`, `objectness`, `class` and their sum `loss`, each a mean over pictures.
 
     Args:
         raw: one map (n, anchors, h, w, 5 + classes) a head.
@@ -64,7 +67,7 @@ def yolov3_loss(heads: Sequence[Yolo], raw: Sequence[Tensor], boxes: Tensor) -> 
 
 
 def assign(head: Yolo, shape: Sequence[int], truth: Truth, extra: Tensor | None = None) -> Assigned:
-    """The places of a map (n, anchors, h, w, fields) that answer for true boxes.
+    """Return the places of a map (n, anchors, h, w, fields) that answer for true boxes.
 
     Args:
         extra: (n * anchors * h * w,) the true box that a place answers for if no other claims it, or -1.
@@ -89,7 +92,7 @@ def assign(head: Yolo, shape: Sequence[int], truth: Truth, extra: Tensor | None 
 
 
 def _level(head: Yolo, level: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
-    """The sums of box, objectness and class loss over one map."""
+    """Return the sums of box, objectness and class loss over one map."""
     rules, flat = head.rules, level.flatten(0, 3)
     cell = cells(level).expand(*level.shape[:4], 2)
     anchors = head.anchors.view(1, -1, 1, 1, 2).expand_as(cell)

@@ -23,7 +23,10 @@ from handlens.train.nets.darknet.yolo_layer import Yolo
 class Darknet(nn.Module):
     """Pictures (n, 3, h, w), sides multiples of the coarsest stride, in [0, 1] -> one raw map a yolo layer.
 
-    size: (width, height) that the cfg asks for; layers: one module a section; classes; stride: the coarsest.
+    Attributes:
+        size: (width, height) that the cfg asks for.
+        layers: One module a section; classes.
+        stride: The coarsest.
 
     Raises:
         InputError: sections that make no network; the sentence names the section and its line.
@@ -54,7 +57,7 @@ class Darknet(nn.Module):
 
     @classmethod
     def from_cfg(cls, path: Path) -> Darknet:
-        """The network of a .cfg file."""
+        """Return the network of a .cfg file."""
         sections = read_cfg(path)
         try:
             return cls(sections)
@@ -91,7 +94,7 @@ class Darknet(nn.Module):
         return yolov3_loss(self.heads, raw, boxes)
 
     def graph(self) -> Decoded:
-        """The form to export."""
+        """Return the form to export."""
         return Decoded(self)
 
     def anchors(self) -> Tensor:

@@ -62,7 +62,7 @@ def write_weights(net: Darknet, path: Path, seen: int = 0) -> None:
 
 
 def _header(data: bytes, path: Path) -> tuple[int, int]:
-    """The pictures seen, and where the numbers begin."""
+    """Return the pictures seen, and where the numbers begin."""
     if len(data) < 20:
         raise InputError(f"'{path}' is too short to be a .weights file of Darknet: {len(data)} bytes.")
     major, minor, _ = struct.unpack_from("<iii", data)
@@ -74,7 +74,7 @@ def _header(data: bytes, path: Path) -> tuple[int, int]:
 
 
 def _tensors(net: Darknet, layers: int | None) -> list[Tensor]:
-    """The tensors in the file's order."""
+    """Return the tensors in the file's order."""
     if layers is not None and not 0 < layers <= len(net.layers):
         raise InputError(f"the network has {len(net.layers)} layers, so its first {layers} cannot be filled.")
     found: list[Tensor] = []

@@ -21,8 +21,11 @@ from handlens.train.nets.darknet.cfg import Section
 class YoloRules:
     """How a [yolo] section wants to be trained; where it says nothing Darknet's own defaults hold.
 
-    ignore, truth, match: IoU bounds (ignore_thresh, truth_thresh, iou_thresh); box: mse or a kind of IoU; the gains
-    weigh the three parts; smoothing: of the classes; foreign: keys that ask for losses unknown here.
+    Attributes:
+        ignore, truth, match: IoU bounds (ignore_thresh, truth_thresh, iou_thresh)
+        box: Mse or a kind of IoU; the gains weigh the three parts.
+        smoothing: Of the classes.
+        foreign: Keys that ask for losses unknown here.
     """
 
     ignore: float = 0.5
@@ -39,7 +42,9 @@ class YoloRules:
 class Yolo(nn.Module):
     """Splits a map into the fields of its anchors: -> raw map (n, anchors, h, w, 5 + classes).
 
-    every: (num, 2) all anchors that the section lists, width and height in input pixels; mask: those of this map.
+    Args:
+        every: (num, 2) all anchors that the section lists, width and height in input pixels.
+        mask: Those of this map.
     """
 
     every: Tensor
@@ -74,7 +79,7 @@ class Yolo(nn.Module):
 
 
 def rules_of(section: Section) -> YoloRules:
-    """The rules of a [yolo] section.
+    """Return the rules of a [yolo] section.
 
     Raises:
         InputError: an unknown iou_loss, or a value that is no number.
