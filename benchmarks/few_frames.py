@@ -82,7 +82,7 @@ def trained(asked: argparse.Namespace, net: str, frames: int, found: LabelledSet
 
 
 def _given(pairs: Sequence[str]) -> dict[str, Any]:
-    """["snet=160"] -> {"snet": 160}; what is no number stays a text."""
+    """["snet=160"] -> {"snet": 160}; what is not a number stays a text."""
     halves = [text.partition("=") for text in pairs]
     return {net: int(value) if value.isdigit() else value for net, _, value in halves}
 

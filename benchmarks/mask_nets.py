@@ -3,7 +3,7 @@
     python benchmarks/mask_nets.py [--nets snet vgg unet deeplabv3plus glove] [--sizes 320 400] [--rounds 15] [--busy]
         [--quality few_frames.json] [--json FILE]
 
-The nets have weights of chance and two classes, in one channel; what they have learned changes no time. Each round asks
+The nets have random weights and two classes, in one channel; what they have learned changes no time. Each round asks
 every net once with one thread and with two, so that whatever else runs on the machine slows all alike; the medians are
 printed. Where others keep the machine busy, `--busy` adds the processor's time of one thread, which they hardly change.
 The quality comes from runs of few_frames.py: the IoU at the most frames that each net learned from, where it was

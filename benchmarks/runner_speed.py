@@ -2,7 +2,7 @@
 
     python benchmarks/runner_speed.py [--net yolov5m] [--sizes 320 640] [--rounds 40] [--threads 2] [--busy]
 
-The net has weights of chance and looks at one picture. "torch" is the net as it was trained, in evaluation and
+The net has random weights and looks at one picture. "torch" is the net as it was trained, in evaluation and
 inference mode; two faster ways to ask torch stand beside it. Each round asks all of them once, so that whatever else
 runs on the machine slows all alike. Printed are medians, and the quartiles of torch's time over each other's. Where
 others keep the machine busy, `--busy --threads 1` counts the processor's time instead of the clock's.

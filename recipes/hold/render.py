@@ -96,7 +96,7 @@ def find_photos(folder: Path | None) -> tuple[Path, ...]:
     if folder is None:
         return ()
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder: give --backgrounds a folder of photographs.")
+        raise InputError(f"'{folder}' is not a folder: give --backgrounds a folder of photographs.")
     found = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES))
     if not found:
         raise InputError(f"'{folder}' has no pictures: give --backgrounds a folder of {', '.join(_PICTURES)} files.")

@@ -281,7 +281,7 @@ def add_beard(rng: Generator, scene: Scene) -> None:
 
 
 def add_object(rng: Generator, scene: Scene) -> None:
-    """Put a thing that is no hand over or beside the face, in place: phone, cup, stick, cloth, ball, paper."""
+    """Put a thing that is not a hand over or beside the face, in place: phone, cup, stick, cloth, ball, paper."""
     assert scene.points is not None
     _, _, height = face_axes(scene.points)
     mask = np.zeros(scene.image.shape[:2], np.float32)

@@ -26,7 +26,7 @@ def frames(
         Frames in RGB. `index` counts the frames of the file, `time` is in seconds from the start of the file.
 
     Raises:
-        InputError: there is no such file, it is no video, or `every`, `start` or `stop` is not allowed.
+        InputError: there is no such file, it is not a video, or `every`, `start` or `stop` is not allowed.
         FrameError: it is damaged. The frames that can be read are yielded before.
         DeviceError: a stream that cannot be reached.
     """
@@ -79,7 +79,7 @@ def video(
         One result for each frame, with `index` and `time` in seconds from the start of the file.
 
     Raises:
-        InputError: there is no such file, it is no video, or an argument is not allowed.
+        InputError: there is no such file, it is not a video, or an argument is not allowed.
         FrameError: the video is damaged. The results of the frames that can be read are yielded before.
         ModelError: no such model.
     """

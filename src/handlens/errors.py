@@ -41,11 +41,13 @@ class NotSilhouette(FrameError):
 
     def __init__(self, source: str, model: str) -> None:
         self.source, self.model = source, model
-        super().__init__(no_silhouettes(f"'{source}' is no silhouette" if source else "this is no silhouette", model))
+        super().__init__(
+            no_silhouettes(f"'{source}' is not a silhouette" if source else "this is not a silhouette", model)
+        )
 
 
 def no_silhouettes(what: str, model: str) -> str:
-    """Return the sentence that what was given is no silhouette, and what to type."""
+    """Return the sentence that what was given is not a silhouette, and what to type."""
     return (
         f"{what}, and the model '{model}' reads only silhouettes (a hand in white on black, or black on white):"
         " for photographs of hands type --model signs, or --model combined, which finds the silhouettes by itself."

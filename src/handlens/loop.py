@@ -84,7 +84,7 @@ def run(
     The caller opens and closes source, sinks and alarm. Sinks that draw or write belong in `Threaded`, so that the loop
     never waits for them when live. The alarm is asked for at each frame within an event and keeps its own cool-down.
     `progress` is called after each frame and must return at once. What cannot be read goes into `summary.errors` and to
-    `on_error`; frames that are no silhouettes, for models of these, are counted. `summary`: one to go on with, for
+    `on_error`; frames that are not silhouettes, for models of these, are counted. `summary`: one to go on with, for
     several sources.
 
     Raises:

@@ -75,7 +75,7 @@ class Result:
             (H, W, 3) uint8 RGB. Small pictures of judged hands come back enlarged by a whole number.
 
         Raises:
-            InputError: it is no picture, or one of another size.
+            InputError: it is not a picture, or one of another size.
         """
         from handlens.given import as_frame
         from handlens.io.draw import draw

@@ -82,7 +82,7 @@ class Summary:
         event_seconds: Their time in all.
         regions: The same for each label.
         table: Each source on its own.
-        unfit: Pictures that are no silhouettes, given to a model of silhouettes.
+        unfit: Pictures that are not silhouettes, given to a model of silhouettes.
         first_unfit: The first of them.
         errors: What could not be read.
         interrupted: Ctrl-C ended the run.

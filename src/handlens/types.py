@@ -155,7 +155,7 @@ class Mask:
     Attributes:
         classes: (H, W) uint8 in source size, indices into `names`, of which the first is the background; 255 is
             "ignore" (only in truths).
-        score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is no model's answer.
+        score: (H, W) uint8, the probability of each pixel's class, 255 = 1; None where it is not a model's answer.
         covered: (H, W) bool, where something of the class `under` lies hidden below another class, as a face below a
             hand; None where that is not known.
 

@@ -117,8 +117,8 @@ def test_folders_patterns_and_files_mix(at, capsys):
 
 def test_the_rest_of_a_batch_is_done(at, capsys):
     grey(at / "good.png", BRIGHT)
-    (at / "text.jpg").write_text("this is no picture")
-    (at / "text.mp4").write_text("this is no video")
+    (at / "text.jpg").write_text("this is not a picture")
+    (at / "text.mp4").write_text("this is not a video")
     asked = ["text.jpg", "missing.png", "text.mp4", "good.png"]
     assert run(["predict", *asked, "-m", "light.onnx", "--json", "out.jsonl"]) == 2
     assert [line["source"] for line in lines("out.jsonl")] == ["good.png"]

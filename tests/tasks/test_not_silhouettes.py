@@ -91,7 +91,7 @@ def test_photographs_among_masks_are_left_out_and_told_once(at: Path, capsys: py
     assert run(["predict", str(at), "-m", "shapes.onnx", "--json", "out.jsonl"]) == 2
     err = capsys.readouterr().err
     assert err.count("--model signs") == 1
-    assert "3 of 4 pictures are no silhouettes" in err
+    assert "3 of 4 pictures are not silhouettes" in err
     assert "photo0.png' is the first" in err
     assert [Path(json.loads(line)["source"]).name for line in Path("out.jsonl").read_text().splitlines()] == [
         "mask.png"
@@ -102,14 +102,14 @@ def test_photographs_alone_leave_no_file(at: Path, capsys: pytest.CaptureFixture
     save_picture(at / "photo.png", photograph())
     assert run(["predict", "photo.png", "-m", "shapes.onnx", "--json", "out.jsonl", "--out", "seen"]) == 2
     err = capsys.readouterr().err
-    assert err.count("'photo.png' is no silhouette") == 1
+    assert err.count("'photo.png' is not a silhouette") == 1
     assert not Path("out.jsonl").exists()
 
 
 def test_a_video_of_photographs_is_told_once_with_its_number(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_video(at / "clip.mp4", tuple(range(0, 400, 40)), size=(640, 480))  # four colours: no silhouette
     assert run(["predict", "clip.mp4", "-m", "shapes.onnx"]) == 2
-    assert capsys.readouterr().err.count("10 of 10 pictures are no silhouettes") == 1
+    assert capsys.readouterr().err.count("10 of 10 pictures are not silhouettes") == 1
 
 
 def test_evaluate_tells_it_once_as_well(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,9 +117,9 @@ def test_evaluate_tells_it_once_as_well(at: Path, capsys: pytest.CaptureFixture[
         (at / "set" / label).mkdir(parents=True)
         save_picture(at / "set" / label / "a.png", photograph())
     assert run(["evaluate", "shapes.onnx", "--data", "set", "--resamples", "0"]) == 2
-    assert capsys.readouterr().err.count("2 pictures are no silhouettes") == 1
+    assert capsys.readouterr().err.count("2 pictures are not silhouettes") == 1
     save_picture(at / "set" / "object" / "b.png", hand())
     assert run(["evaluate", "shapes.onnx", "--data", "set", "--resamples", "0"]) == 2
     told = capsys.readouterr()
-    assert told.err.count("2 pictures are no silhouettes") == 1
+    assert told.err.count("2 pictures are not silhouettes") == 1
     assert "accuracy" in told.out

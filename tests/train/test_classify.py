@@ -58,7 +58,7 @@ def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys:
     assert train(data, out) == 0
     told = capsys.readouterr().err
     assert "the pictures are silhouettes, so the network is 'shadow'" in told
-    assert "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is no hand" in told
+    assert "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is not a hand" in told
     with (out / "log.csv").open() as opened:
         rows = list(csv.DictReader(opened))
     assert all(0 < float(row["angle"]) < 180 for row in rows)
@@ -126,7 +126,7 @@ WRONG = {
     ),
     "no number": (
         lambda root: lists(root, "train/one/1.png  uno"),
-        "line 13: the label 'uno' is no number as the others",
+        "line 13: the label 'uno' is not a number as the others",
     ),
     "no such class": (lambda root: lists(root, "train/one/1.png  -1"), "the label '-1' is no class"),
     "blank only": (lambda root: blank_only(root), "has blank pictures only: there is no hand to train on"),

@@ -140,7 +140,7 @@ def looped(path: str | Path) -> Iterator[Frame]:
     """Yield the frames of a video again and again without end, index and time running on.
 
     Raises:
-        InputError: it is no video, or holds no frame.
+        InputError: it is not a video, or holds no frame.
     """
     index, shift = 0, 0.0
     while True:

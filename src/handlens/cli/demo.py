@@ -106,7 +106,7 @@ _TOUCHED = 0.5  # the opening threshold of events
 
 
 def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> list[int]:
-    """Return the frame numbers of at most `count` moments in order: the middle of each event, then calm ones.
+    """Return the frame numbers of at most `count` moments in order: the middle of each event, then quiet ones.
 
     Of many events the surest are shown. The surest frame of an event often lies where the hand comes or goes.
     """
@@ -118,9 +118,9 @@ def pick(results: Sequence[Result], events: Sequence[Event], count: int = 6) -> 
     ]
     chosen = middles[: max(1, count - count // 3)]
     inside = {i for event in events for i in range(event.start_frame, event.stop_frame + 1)}
-    calm = [i for i in shown if i not in inside]
+    quiet = [i for i in shown if i not in inside]
     left = count - len(chosen)
-    chosen += [calm[(2 * n + 1) * len(calm) // (2 * left)] for n in range(left)] if len(calm) >= left else calm
+    chosen += [quiet[(2 * n + 1) * len(quiet) // (2 * left)] for n in range(left)] if len(quiet) >= left else quiet
     return sorted(set(chosen))
 
 

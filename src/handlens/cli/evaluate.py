@@ -129,7 +129,7 @@ class _Complaints:
         """Say once how many pictures were no silhouettes, also where nothing is left to measure."""
         count, first = self.unfit
         if first is not None:
-            many = f"{count:,} pictures are no silhouettes ('{first.source}' is the first)"
+            many = f"{count:,} pictures are not silhouettes ('{first.source}' is the first)"
             complain(str(first) if count == 1 else no_silhouettes(many, first.model))
 
     def problem(self, problem: "Problem") -> None:

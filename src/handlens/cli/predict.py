@@ -145,8 +145,8 @@ def _run_all(
 def refuse(summary: "Summary", model: str) -> None:
     """Say once how many pictures were no silhouettes, where the model reads only these."""
     if summary.unfit:
-        what = f"{summary.unfit:,} of {summary.unfit + summary.frames:,} pictures are no silhouettes"
-        one = f"'{summary.first_unfit}' is no silhouette"
+        what = f"{summary.unfit:,} of {summary.unfit + summary.frames:,} pictures are not silhouettes"
+        one = f"'{summary.first_unfit}' is not a silhouette"
         alone = summary.unfit == 1
         complain(no_silhouettes(one if alone else f"{what} ('{summary.first_unfit}' is the first)", model))
 

@@ -104,7 +104,7 @@ def put_picture(picture: Labelled, place: Path, copy: bool = True) -> None:
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     if picture.pixels is None and not picture.path.is_file():
-        raise FrameError(f"'{picture.path}' cannot be read: it is no file.")
+        raise FrameError(f"'{picture.path}' cannot be read: it is not a file.")
     if picture.pixels is not None:
         good, data = cv2.imencode(".png", picture.image()[..., ::-1])
         if not good:

@@ -61,7 +61,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Return (width, height) in pixels as the picture is shown, from its header where that says.
 
     Raises:
-        FrameError: it cannot be read or is no picture.
+        FrameError: it cannot be read or is not a picture.
     """
     return size_and_orientation(path)[0]
 
@@ -70,7 +70,7 @@ def size_and_orientation(path: Path) -> tuple[tuple[int, int], int]:
     """Return (width, height) in pixels as the picture is shown, and the EXIF orientation (1 to 8) that it is stored in.
 
     Raises:
-        FrameError: it cannot be read or is no picture.
+        FrameError: it cannot be read or is not a picture.
     """
     from handlens.io.pictures.read import read_picture
 

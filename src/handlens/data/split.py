@@ -1,4 +1,4 @@
-"""Families of pictures -> train, val and test, as even as whole families allow; it must not know why they are kin."""
+"""Families of pictures -> train, val and test, as even as whole families allow; it must not know what relates them."""
 
 import dataclasses
 import re
@@ -142,7 +142,7 @@ def families(found: LabelledSet, seen: Survey, limit: float = NEAR) -> Ints:
     """Return (n,) int64: the family of each picture, 0, 1, 2 ...
 
     Pictures of one group are one family, so are pictures of the same bytes, and pictures that differ in at most `limit`
-    bits of their fingerprints; and whoever is kin to kin is kin.
+    bits of their fingerprints; and relatives of relatives are related.
     """
     kin = _Kin(len(found))
     for names in ([picture.group for picture in found], seen.digests):

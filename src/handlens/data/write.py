@@ -28,7 +28,7 @@ def write_set(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tic
         tick: Called after each picture.
 
     Raises:
-        InputError: a class name that is no folder name, or a mask that cannot be read.
+        InputError: a class name that is not a folder name, or a mask that cannot be read.
         OutputError: `dest` exists and is not empty, or cannot be written.
     """
     {"detect": write_yolo, "classify": write_folders, "segment": write_masks}[found.kind](found, dest, copy, tick)

@@ -258,7 +258,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return renamed(tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"the config file '{path}' cannot be read: {reason}.") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"the config file '{path}' is no TOML: {error}.") from error

@@ -64,7 +64,7 @@ class Experiment:
 
 
 def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
-    """Return a net with weights of chance for these labels, and its card.
+    """Return a net with random weights for these labels, and its card.
 
     Raises:
         InputError: a network that does not answer the task, or fewer than two classes to tell apart.
@@ -122,7 +122,7 @@ def sight(task: str, base: NetDefaults) -> tuple[dict[str, float], dict[str, str
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
-    """Return the net that a checkpoint's note speaks of, with weights of chance."""
+    """Return the net that a checkpoint's note speaks of, with random weights."""
     names, net = about["names"], str(about["net"])
     if about["cfg"]:
         return _darknet(str(about["cfg"]), net, len(names))

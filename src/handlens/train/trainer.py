@@ -79,12 +79,12 @@ def fit(
     resumed = out / LAST if (out / LAST).exists() else None
     if resumed is not None:
         read_checkpoint(resumed)
-    lesson = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
+    module = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
     with quiet_lightning():
         trainer = _trainer(plan, precision, out, check is not None)
         resumed = out / LAST
         try:
-            trainer.fit(lesson, ckpt_path=resumed if resumed.exists() else None, weights_only=False)
+            trainer.fit(module, ckpt_path=resumed if resumed.exists() else None, weights_only=False)
         except SystemExit as error:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt("interrupted: finished epochs are kept, the same command goes on.") from error
         except (OSError, RuntimeError) as error:

@@ -104,7 +104,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;">]><annotation>
         (voc(thing(box=("a", 2, 3, 4))), r"object 1 \(chin\) has no <bndbox> of four numbers"),
         (voc("<object><name>chin</name></object>"), "has no <bndbox>"),
         (voc(thing(box=(5, 5, 5, 9))), "the box has no area"),
-        (voc(thing(box=("nan", 5, 8, 9))), "a side that is no number"),
+        (voc(thing(box=("nan", 5, 8, 9))), "a side that is not a number"),
         (voc(thing(box=(100, 5, 180, 9))), "lies outside the picture of 64 x 48"),
         (voc(thing(), "<size><width>640</width><height>480</height></size>"), "is 64 x 48 .* labels are for 640 x 480"),
     ],

@@ -85,7 +85,7 @@ def test_what_is_wrong_in_a_list(tmp_path):
     found = read_lists(tmp_path, problems.append)
     assert sorted(told(found)) == [("1", "0", "train"), ("2", "1", "train")]
     assert [problem.kind for problem in problems] == ["no picture", "wrong line", "wrong class", "two splits"]
-    assert "'one' is no number as the others are; allowed: 0, 1" in problems[2].text
+    assert "'one' is not a number as the others are; allowed: 0, 1" in problems[2].text
 
 
 def test_a_table_with_groups_and_splits(tmp_path):

@@ -54,8 +54,8 @@ def test_blank_pictures_are_no_hands(tmp_path: Path) -> None:
     said: list[str] = []
     found = with_hands(blank_set(tmp_path), said.append)
     assert said == [
-        "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is no hand",
-        "1 blank picture of the class 'half' shows no hand and is left out: a blank mask is no hand",
+        "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is not a hand",
+        "1 blank picture of the class 'half' shows no hand and is left out: a blank mask is not a hand",
     ]
     assert found.names == ("half", "fist")
     assert [int(picture.labels[0]) for picture in found] == [0, 1, 1]

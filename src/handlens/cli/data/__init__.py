@@ -15,12 +15,12 @@ from handlens.cli.data.remap import remap
 from handlens.cli.data.split import split
 from handlens.cli.data.synth import synth
 
-data = group(help="Download, check, split, convert and enlarge labelled sets.", invoke_without_command=True)
+data = group(help="Download, check, split, convert and augment labelled sets.", invoke_without_command=True)
 
 
 @data.callback()
 def front(context: typer.Context) -> None:
-    """Download, check, split, convert and enlarge labelled sets."""
+    """Download, check, split, convert and augment labelled sets."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 

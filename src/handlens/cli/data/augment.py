@@ -27,7 +27,7 @@ def augment(
 ) -> int:
     """Write a set with changed versions of its training pictures beside them: 1,000 become 7,000 with --times 7.
 
-    Only the train split is enlarged; val and test are copied as they are, and a set that is not split is refused.
+    Only the train split is augmented; val and test are copied as they are, and a set that is not split is refused.
     Boxes and masks move along, and a version belongs to the group of its picture. A turned box is the upright box
     around the turned ellipse that fills it; a box of which less than a third is left, cut off or covered, is dropped.
     In masks, what is covered or lies outside is 255, to be ignored. DIR/augment.jpg shows four pictures with their

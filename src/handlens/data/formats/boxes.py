@@ -111,7 +111,7 @@ def fit_box(box: Sequence[float], width: int, height: int) -> tuple[list[float],
     """
     x1, y1, x2, y2 = box
     if not all(map(math.isfinite, box)):
-        return [0.0, 0.0, 0.0, 0.0], WRONG_BOX, "has a side that is no number"
+        return [0.0, 0.0, 0.0, 0.0], WRONG_BOX, "has a side that is not a number"
     if x2 < x1 or y2 < y1:
         low, high, axis = (x1, x2, "x") if x2 < x1 else (y1, y2, "y")
         why = f"has its sides the wrong way round: it would reach from {axis} = {low:g} to {high:g}"

@@ -33,7 +33,7 @@ def read_folders(root: str | Path, on_problem: OnProblem | None = None) -> Label
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"'{root}' is no folder: give one that holds a folder of pictures for each class.")
+        raise InputError(f"'{root}' is not a folder: give one that holds a folder of pictures for each class.")
     folders = list(_class_folders(root))
     names = ordered({folder.name for _, folder in folders})
     groups = read_groups(root)

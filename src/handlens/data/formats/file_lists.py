@@ -51,7 +51,9 @@ def believe(
         path, before = claim.path, pictures.get(claim.path)
         label = str(int(claim.label)) if numbered and _is_number(claim.label) else claim.label
         if label not in classes:
-            what = "is no number as the others are" if not label.lstrip("-").isdecimal() and numbered else "is no class"
+            what = (
+                "is not a number as the others are" if not label.lstrip("-").isdecimal() and numbered else "is no class"
+            )
             sentence = f"{claim.where}: the label '{claim.label}' {what}; allowed: {_listed(classes)}."
             complain(on_problem, WRONG_CLASS, path, sentence)
         elif before is not None and before.split != claim.split:

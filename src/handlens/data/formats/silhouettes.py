@@ -30,7 +30,7 @@ def read_silhouettes(path: str | Path, on_problem: OnProblem | None = None) -> L
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"'{path}' is no file: give an .npz file of silhouettes.")
+        raise InputError(f"'{path}' is not a file: give an .npz file of silhouettes.")
     file = File.of(path)
     arrays = _loaded(file)
     bits, labels = arrays["bits"], arrays["y"]

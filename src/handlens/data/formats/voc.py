@@ -77,7 +77,7 @@ def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledS
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"'{root}' is no folder: give one with Annotations/*.xml and JPEGImages/.")
+        raise InputError(f"'{root}' is not a folder: give one with Annotations/*.xml and JPEGImages/.")
     files = list(find_files(root))
     sheets = [sheet for path in files if path.suffix.lower() == ".xml" for sheet in _read_sheet(path, on_problem)]
     if not sheets:

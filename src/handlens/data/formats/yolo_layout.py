@@ -48,7 +48,7 @@ def find_layout(root: Path, on_problem: OnProblem | None = None) -> Layout:
     if root.suffix.lower() == ".data":
         return _from_darknet(root, on_problem)
     if not root.is_dir():
-        raise InputError(f"'{root}' is no folder, data.yaml or .data file: give one of these.")
+        raise InputError(f"'{root}' is not a folder, data.yaml or .data file: give one of these.")
     described = description(root)
     return find_layout(described, on_problem) if described else _from_folder(root)
 

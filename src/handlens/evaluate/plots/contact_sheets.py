@@ -26,13 +26,13 @@ def chosen(outcomes: Sequence[Outcome], choice: str, count: int = COUNT) -> list
     """Return the pictures of a sheet: first one of each group, then more where there is room."""
     order = CHOICES[choice]
     ranked = [(value, number) for number, one in enumerate(outcomes) if (value := order(one)) is not None]
-    kin: set[str] = set()
+    seen_groups: set[str] = set()
     first: list[Outcome] = []
     more: list[Outcome] = []
     for _, number in sorted(ranked):
         group = outcomes[number].picture.group_key
-        (more if group in kin else first).append(outcomes[number])
-        kin.add(group)
+        (more if group in seen_groups else first).append(outcomes[number])
+        seen_groups.add(group)
     return (first + more)[:count]
 
 

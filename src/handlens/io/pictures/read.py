@@ -38,7 +38,7 @@ def read_picture(path: str, remark: Remark = silent) -> Image:
     """Return (H, W, 3) uint8 RGB of the first page of a picture file, as `read_pictures` does.
 
     Raises:
-        FrameError: the file cannot be read, is no picture, is cut off, or has more than 400 megapixels.
+        FrameError: the file cannot be read, is not a picture, is cut off, or has more than 400 megapixels.
     """
     return decode_picture(_bytes(path), path, remark)
 

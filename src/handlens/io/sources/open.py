@@ -53,7 +53,7 @@ def open_source(
         patience = math.inf  # a recording of a screen may show one picture for minutes
         return Live(video.name, "video", play(video), video.close, video.fps, patience, patience, clocked=False)
     if live:
-        raise InputError(f"'{name}' is no video, camera or stream: for pictures type 'handlens predict {name}'.")
+        raise InputError(f"'{name}' is not a video, camera or stream: for pictures type 'handlens predict {name}'.")
     from handlens.io.sources.files import Files
 
     return Files(name, paths, reading)

@@ -155,7 +155,7 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
 
     Raises:
         InputError: they do not fit together, or cannot be joined.
-        ModelError: a file is no model, or the joined graph answers otherwise than its parts.
+        ModelError: a file is not a model, or the joined graph answers otherwise than its parts.
         OutputError: it cannot be written.
     """
     if out.resolve() in (segment.resolve(), gesture.resolve()):

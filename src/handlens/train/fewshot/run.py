@@ -203,7 +203,7 @@ def open_base(start: str, found: LabelledSet) -> tuple[Path, OnnxRunner]:
         start: A name or an .onnx; "": a shipped one, by the pictures.
 
     Raises:
-        InputError: it is no classifier, tells no embedding, or is for silhouettes and the pictures are none.
+        InputError: it is not a classifier, tells no embedding, or is for silhouettes and the pictures are none.
         ModelError: there is no such model.
         NotYet: the shipped model does not exist yet.
     """

@@ -107,7 +107,7 @@ def contact_loss(maps: ContactMaps, batch: dict[str, Tensor]) -> dict[str, Tenso
     dice = ((1 - (2 * inter + 1) / (total + 1)) * exact).sum() / (exact.sum() + 1e-3)
     balance = torch.ones(maps.regions.shape[1], device=hand.device)
     balance[0] = 0.3
-    known = bool((batch["parts"] != 255).any())  # a mean over no pixel is no number
+    known = bool((batch["parts"] != 255).any())  # a mean over no pixel is not a number
     parts = fn.cross_entropy(maps.regions, batch["parts"], balance, ignore_index=255) if known else hand.sum() * 0
     touch = _weighted_bce(maps.touch, batch["touch"] * (1 - 2 * SMOOTH) + SMOOTH, batch["touch_weight"])
     over = _weighted_bce(maps.over, batch["over"], batch["over_weight"])

@@ -1,4 +1,4 @@
-"""Train and val of a set that nobody split, kin pictures together; it must not know networks or training."""
+"""Train and val of a set that nobody split, related pictures together; it must not know networks or training."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ BLOCKS = 12
 def divided(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
     """Return the set with a split for each picture; one that is split stays as it is. say: is told how it was done.
 
-    Where every picture has a group, groups are kin. Else pictures that look alike are; but silhouettes of one sign look
-    alike whoever makes it, and mostly come from videos: there it is the neighbouring frames, by number.
+    Where every picture has a group, groups are related. Else pictures that look alike are; but silhouettes of one sign
+    look alike whoever makes it, and mostly come from videos: there it is the neighbouring frames, by number.
 
     Raises:
         InputError: there are too few groups.
@@ -33,13 +33,13 @@ def divided(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
     if found.splits or not len(found):
         return found
     if all(picture.group for picture in found):
-        kin, what = _unique([picture.group for picture in found]), "its groups"
+        groups, what = _unique([picture.group for picture in found]), "its groups"
     elif found.kind == "classify" and are_silhouettes(found):
-        kin, what = _blocks(found), "blocks of neighbouring frames"
+        groups, what = _blocks(found), "blocks of neighbouring frames"
     else:
-        kin, what = families(found, survey(found)), "groups of kin pictures"
+        groups, what = families(found, survey(found)), "groups of related pictures"
     say(f"'{found.root}' is not split: {what} go to train and val, 85 to 15")
-    parts = split_families(kin, tally_of(found), SHARES)
+    parts = split_families(groups, tally_of(found), SHARES)
     return found.having([replace(picture, split=part) for picture, part in zip(found, parts, strict=True)])
 
 

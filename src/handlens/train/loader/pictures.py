@@ -248,9 +248,9 @@ def running_odds(found: LabelledSet, people: bool = True, classes: bool = False)
         people: 1 / sqrt(pictures of the same group), so that a person with many pictures weighs less.
         classes: Each class of a classifier's set weighs the same in all; within it people weigh as said.
     """
-    kin = [picture.group_key for picture in found]
-    count = Counter(kin)
-    weights = np.array([count[name] ** -0.5 if people else 1.0 for name in kin])
+    groups = [picture.group_key for picture in found]
+    count = Counter(groups)
+    weights = np.array([count[name] ** -0.5 if people else 1.0 for name in groups])
     if classes:
         labels = np.array([int(picture.labels[0]) for picture in found], np.int64)
         weights /= np.bincount(labels, weights)[labels]

@@ -57,7 +57,7 @@ def with_hands(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
     count = Counter(found.names[int(picture.labels[0])] for picture in found if id(picture) in blank)
     for name, many in count.items():
         what, shows = ("pictures", "show no hand and are") if many > 1 else ("picture", "shows no hand and is")
-        say(f"{many} blank {what} of the class '{name}' {shows} left out: a blank mask is no hand")
+        say(f"{many} blank {what} of the class '{name}' {shows} left out: a blank mask is not a hand")
     kept = [picture for picture in found if id(picture) not in blank]
     if not kept:
         raise InputError(f"'{found.root}' has blank pictures only: there is no hand to train on.")

@@ -21,7 +21,7 @@ class Network:
     Attributes:
         classes: As many as it has unless told otherwise; None: it ends in an embedding.
         parameters: With that many classes, not fused.
-        build: Number of classes -> net, with weights of chance.
+        build: Number of classes -> net, with random weights.
         angle: Whether it also tells by which angle the hand is turned unless told otherwise; None: it cannot, and
             `build` takes no `angle`.
     """

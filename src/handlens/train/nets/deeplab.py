@@ -21,7 +21,7 @@ class DeepLab(nn.Module):
     """DeepLabV3+ (arXiv 1802.02611): atrous spatial pyramid pooling over a ResNet-34, and the stride-4 map again.
 
     Pictures (n, 3, h, w), RGB with ImageNet's mean and deviation -> logits (n, classes, h, w): padded right and below
-    to the stride, and cut. The weights begin by chance; `take_encoder` brings what ImageNet taught the ResNet.
+    to the stride, and cut. The weights start at random; `take_encoder` brings what ImageNet taught the ResNet.
 
     Raises:
         InputError: no channel, or the library is not installed.

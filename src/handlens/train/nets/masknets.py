@@ -97,7 +97,7 @@ class VGGDecoder(Ladder):
     """The first three blocks of VGG16 (arXiv 1409.1556), frozen, and a decoder over them.
 
     Input: RGB with ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225), as the weights know it.
-    They begin by chance; `take_encoder` brings what ImageNet taught.
+    They start at random; `take_encoder` brings what ImageNet taught.
     """
 
     def __init__(self, classes: int = 1) -> None:
@@ -124,7 +124,7 @@ class VGGDecoder(Ladder):
         load_by_name(self.down, _renamed(encoder_state("vgg16", source), name), name)
 
     def free_encoder(self) -> None:
-        """Let the blocks learn too: frozen weights of chance would be a poor encoder."""
+        """Let the blocks learn too: frozen random weights would be a poor encoder."""
         self.down.requires_grad_(True)
 
 

@@ -97,7 +97,7 @@ def encoder_state(name: str, source: Path | None = None) -> dict[str, Tensor]:
     Raises:
         InputError: there is no such file, or the weights cannot be had; what else can be typed is named.
     """
-    ways = f"give a file of them (--pretrained {name}.pth), or begin by chance (--no-pretrained)"
+    ways = f"give a file of them (--pretrained {name}.pth), or start at random (--no-pretrained)"
     if source is not None:
         if not source.is_file():
             raise InputError(f"there is no file '{source}' with weights of {name}: {ways}.")

@@ -105,7 +105,7 @@ def read_cfg(path: Path) -> list[Section]:
     except OSError as error:
         raise InputError(f"cannot read '{path}': {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"'{path}' is no text file, so no .cfg of Darknet.") from error
+        raise InputError(f"'{path}' is not a text file, so no .cfg of Darknet.") from error
     try:
         return parse_cfg(text)
     except InputError as error:

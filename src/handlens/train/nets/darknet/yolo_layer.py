@@ -82,7 +82,7 @@ def rules_of(section: Section) -> YoloRules:
     """Return the rules of a [yolo] section.
 
     Raises:
-        InputError: an unknown iou_loss, or a value that is no number.
+        InputError: an unknown iou_loss, or a value that is not a number.
     """
     box, known = section.text("iou_loss", "mse"), ("mse", *BOX_LOSSES)
     if box not in known:
