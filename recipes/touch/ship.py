@@ -1,10 +1,11 @@
-"""Puts the face net together: trained weights -> a calibrated .onnx that computes in 8 bits, with card and scores.
+"""Puts the face net together: trained weights -> a calibrated .onnx with card and scores.
 
     python -m recipes.touch.ship --data DATA --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
 
 The whole chain, detector included, is asked about every picture. The probability is calibrated on the sources that
-cache.py names LEFT_OUT, which the net never saw; the scores are those of the val part, which nothing was chosen on. The
-integer model is refused when it loses more than half a point of AUC or of F1 against floats on the left-out sources.
+cache.py names LEFT_OUT, which the net never saw; the scores are those of the val part, which nothing was chosen on.
+Kernels are stored in 8 bits. With --integers the model computes in 8 bits as well, and is refused when it loses more
+than half a point of AUC or of F1 against floats on the left-out sources.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -146,6 +146,17 @@ def rates(answers: Sequence[Detections], rows: Sequence[dict[str, str]], card: M
     return out
 
 
+def write_lines(answers: Sequence[Detections], rows: Sequence[dict[str, str]], path: Path) -> None:
+    """Write the answers as JSON lines that benchmarks/touch_quality.py reads."""
+    with path.open("w", encoding="utf-8") as out:
+        for answer, row in zip(answers, rows, strict=True):
+            boxes = [
+                {"label": label, "score": float(score), "xyxy": box.tolist()}
+                for label, score, box in zip(answer.label_names, answer.score, answer.xyxy, strict=True)
+            ]
+            out.write(json.dumps({"source": row["file"], "value": {"touch": answer.best_touch, "boxes": boxes}}) + "\n")
+
+
 def main() -> None:
     """Export, quantize, calibrate, score, and export again with the card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,6 +165,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="+", required=True, help="files whose mean ships")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=144)
+    parser.add_argument("--integers", action="store_true", help="compute in 8 bits, not only store kernels so")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--version", default="0.2")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
@@ -164,24 +176,29 @@ def main() -> None:
         plain_card(args.version, args.size),
         mean_of(args.weights),
     )
-    floating = args.out / "float" / "touch.onnx"
-    export(FaceTouchGraph(net), card, torch.randn(2, 3, args.size, args.size), OUTPUTS, floating)
-    small = write_int8(floating, card, store, args.out / "int8" / "touch.onnx", args.method)
+    example, graph = torch.randn(2, 3, args.size, args.size), FaceTouchGraph(net)
+    stored = export(graph, card, example, OUTPUTS, args.out / "float" / "touch.onnx", int8=True)
+    files, told = {"float": stored}, {}
+    if args.integers:
+        wide = export(graph, card, example, OUTPUTS, args.out / "wide" / "touch.onnx")
+        files["int8"] = write_int8(wide, card, store, args.out / "int8" / "touch.onnx", args.method)
     left, val = rows_of(args.data, "train", left_out=True), rows_of(args.data, "val")
-    told: dict[str, Any] = {}
-    for name, file in (("float", floating), ("int8", small)):
+    for name, file in files.items():
         answers = ask(file, args.data, [r["file"] for r in left])
         mine = dataclasses.replace(card, calibration=calibration_of(answers, left))
         told[name] = {"calibration": mine.calibration, "left_out": rates(answers, left, mine)}
     print(json.dumps(told, indent=1), flush=True)
-    for number in ("auc", "f1"):
+    for number in ("auc", "f1") if args.integers else ():
         if told["int8"]["left_out"][number] < told["float"]["left_out"][number] - LOSS:
             raise ModelError(f"8 bits lose more than half a point of {number}; keep more layers in float.")
-    card = dataclasses.replace(card, calibration=told["int8"]["calibration"])
-    held = rates(ask(small, args.data, [r["file"] for r in val]), val, card)
+    kind = "int8" if args.integers else "float"
+    card = dataclasses.replace(card, calibration=told[kind]["calibration"])
+    final = write_checked(onnx.load(files[kind]), card, args.out / "touch.onnx", lambda runner: None)
+    answers = ask(final, args.data, [r["file"] for r in val])
+    held = rates(answers, val, dataclasses.replace(card, calibration={}))
+    write_lines(answers, val, args.out / "val.jsonl")
     print(json.dumps({"val": held}, indent=1), flush=True)
-    card = dataclasses.replace(card, scores=held)
-    final = write_checked(onnx.load(small), card, args.out / "touch.onnx", lambda runner: None)
+    final = write_checked(onnx.load(final), dataclasses.replace(card, scores=held), final, lambda runner: None)
     state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
     save_file(state, args.out / "touch.safetensors")
     if args.ship:
