@@ -116,7 +116,7 @@ class Settings:
         str,
         Doc(
             "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: `nano` for touch,"
-            " `mobileface` for hold, `glove` for segment; for gesture the pictures decide: `shadow` for silhouettes,"
+            " `grip` for hold, `glove` for segment; for gesture the pictures decide: `shadow` for silhouettes,"
             " `palm` for photographs.",
             "by task",
         ),

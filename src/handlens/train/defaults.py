@@ -106,7 +106,7 @@ DEFAULTS: dict[str, NetDefaults] = {
     "unet": NetDefaults("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
-DEFAULT_NETS = {"touch": "nano", "hold": "mobileface", "gesture": "palm", "segment": "glove"}
+DEFAULT_NETS = {"touch": "nano", "hold": "grip", "gesture": "palm", "segment": "glove"}
 """The network a task is trained with when none is named."""
 SILHOUETTE_NET = "shadow"
 """The network for gestures when the pictures are silhouettes."""

@@ -32,7 +32,7 @@ from handlens.report import Report
 from handlens.train.augment.config import PLAIN
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Settings, read_toml
-from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, check_task, defaults_of
+from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, TASK_KINDS, check_task, defaults_of
 from handlens.train.devices import check_devices
 from handlens.train.experiment import Experiment, new_experiment, restored
 from handlens.train.export.export import export
@@ -43,6 +43,7 @@ from handlens.train.initial_weights import CHANCE, load_encoder_weights, load_in
 from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.kinds.segment import RATES
 from handlens.train.loader.auto_split import divided
+from handlens.train.loader.face_sample import touches_of
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.silhouettes import are_silhouettes, with_hands
 from handlens.train.loader.turned_labels import direction_hint, named
@@ -325,6 +326,10 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
 def _default_net(task: str, data: str, opened: OpenedSets) -> str:
     """Return the network for a task when none is named; for gestures the pictures decide."""
     net = DEFAULT_NETS.get(task, "nano")
+    if task == "touch" and data:
+        touched = touches_of(opened(data, TASK_KINDS[task]))
+        if touched.any() and not touched.all():
+            _say(f"the network is '{net}': for few pictures --net contact is better, it begins with the shipped model")
     if task != "gesture" or not data:
         return net
     shapes = are_silhouettes(opened(data, "classify"))
