@@ -218,7 +218,7 @@ def test_a_wrong_yaml_is_one_sentence(split_set, text, said):
 
 
 def test_what_is_no_set_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"no folder, data\.yaml or \.data file"):
+    with pytest.raises(InputError, match=r"is not a folder, data\.yaml or \.data file"):
         read_yolo(tmp_path / "nothing")
     with pytest.raises(InputError, match="has no pictures"):
         read_yolo(tmp_path)

@@ -89,7 +89,7 @@ def test_photographs_behind_the_hands_are_used(tmp_path: Path) -> None:
     [
         ({"--count": "1"}, "2 crops or more"),
         ({"--size": "9"}, "32 to 256"),
-        ({"--backgrounds": "nowhere"}, "no folder"),
+        ({"--backgrounds": "nowhere"}, "is not a folder"),
         ({"--backgrounds": "."}, "no pictures"),
     ],
 )

@@ -150,7 +150,7 @@ def test_files_that_cannot_be_read_say_so(tmp_path: Path):
     with pytest.raises(InputError, match="No such file"):
         read_cfg(tmp_path / "no.cfg")
     (tmp_path / "x.cfg").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="no text file"):
+    with pytest.raises(InputError, match="is not a text file"):
         Darknet.from_cfg(tmp_path / "x.cfg")
     (tmp_path / "x.cfg").write_text(SMALL.replace("filters=14", "filters=15"))
     with pytest.raises(InputError, match=r"x\.cfg': \[yolo\]"):
