@@ -91,7 +91,7 @@ DEFAULTS: dict[str, NetDefaults] = {
     "yolov3": NetDefaults("detect", (416, 416), "letterbox", settings=_DARKNET),
     "yolov5": NetDefaults("detect", (640, 640), "letterbox", settings=_YOLO),
     "nano": NetDefaults("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
-    "contact": NetDefaults("contact", (160, 160), "stretch", settings=_CONTACT, **_OWN),
+    "contact": NetDefaults("contact", (144, 144), "stretch", settings=_CONTACT, **_HALF),
     "facehand": NetDefaults("detect", (320, 320), "fit", settings=_FACEHAND, labels=("face", "hand"), **_OWN),
     "face": NetDefaults("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
     "grip": NetDefaults("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),

@@ -21,9 +21,9 @@ from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.export.graphs import OVER
 from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.nets import catalog
-from handlens.train.nets.contact import Contact
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights
+from handlens.train.nets.facetouch import FaceTouch
 from handlens.train.nets.from_onnx import take_onnx_weights
 from handlens.train.nets.weights_files import read_state
 from handlens.weights import COMPOSED, SHIPPED, resolve
@@ -246,7 +246,7 @@ def trainable_weights(name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 def _from_shipped(net: nn.Module, name: str, classes: Sequence[str]) -> str:
     """Put the weights of a shipped model into the net, as far as they fit, and say so."""
-    if name == "touch" and not isinstance(net, Contact):
+    if name == "touch" and not isinstance(net, FaceTouch):
         name = "facehand"  # the model 'touch' is two networks, and this is the one that finds
     given, names = trainable_weights(name)
     return _taken(net, given, name, names, classes)

@@ -21,7 +21,8 @@ from handlens.tasks.touch import REGIONS
 from handlens.train.calibration import touch_calibration
 from handlens.train.kinds.base import Kind, Make, SampleOptions
 from handlens.train.loader.face_sample import ROOM, face_sample, faces_of, touches_of
-from handlens.train.nets.contact import ContactGraph, ContactMaps
+from handlens.train.nets.contact import ContactMaps
+from handlens.train.nets.facetouch import FaceMaps, FaceTouchGraph
 from handlens.train.precision import Batch
 from handlens.types import OWNERS
 from handlens.weights import DETECTOR
@@ -73,12 +74,11 @@ class ContactKind(Kind):
 
     def loss(self, net: nn.Module, x: Tensor, batch: Batch, about: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the loss of the shipped net, in 32 bits."""
-        maps: ContactMaps = net(x)
-        return contact_loss(ContactMaps(*(part.float() for part in maps)), batch)
+        return contact_loss(FaceMaps(*(part.float() for part in net(x))), batch)
 
     def graph(self, net: nn.Module, card: ModelCard, about: Mapping[str, Any], channels: int) -> nn.Module:
         """Return the maps, the logit of a touch and the regions."""
-        return ContactGraph(net)  # type: ignore[arg-type]
+        return FaceTouchGraph(net)  # type: ignore[arg-type]
 
     def parts(self, card: ModelCard) -> dict[str, Runner]:
         """Return the shipped detector."""
@@ -90,7 +90,7 @@ class ContactKind(Kind):
         return (dataclasses.replace(predictor.card, calibration=calibration), Report()) if calibration else None
 
 
-def contact_loss(maps: ContactMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def contact_loss(maps: ContactMaps | FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Parts and their sum `loss`.
 
     Args:

@@ -158,9 +158,9 @@ def _palm(channels: int) -> Callable[..., Any]:
 
 
 def _contact(classes: int | None) -> Any:
-    from handlens.train.nets.contact import Contact
+    from handlens.train.nets.facetouch import FaceTouch
 
-    return Contact()  # it always tells the same regions
+    return FaceTouch(pretrained=False)  # it always tells the same regions
 
 
 def _facehand(classes: int | None) -> Any:
@@ -202,7 +202,7 @@ _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and 
 
 _ALL = (
     Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
-    Network("contact", "our own, looks at faces", "touch", 9, 1_909_238, _contact),
+    Network("contact", "our own, looks at faces", "touch", 9, 3_229_672, _contact),
     Network("facehand", "our own, by centres", "touch", 2, 1_179_098, _facehand),
     Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
     Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),

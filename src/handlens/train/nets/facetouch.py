@@ -88,6 +88,8 @@ def grown(coarse: Tensor, fine: Tensor) -> Tensor:
 class FaceTouchGraph(nn.Module):
     """The exported form: hand and region maps, the touch logit, region probabilities, and things at the face."""
 
+    outputs = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
+
     def __init__(self, net: FaceTouch) -> None:
         super().__init__()
         self.net = net

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from handlens.errors import ModelError
 from handlens.runner import OnnxRunner
 from handlens.train.nets.fuse import fuse
+from handlens.train.nets.lite import FoldedConv
 
 Array = NDArray[np.float32]
-LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm1d)
+LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, FoldedConv)
 TOLERANCE = 2e-3
 """Largest difference between the answers of file and net, as a share of the largest number of the answer."""
 
@@ -49,7 +50,8 @@ def take_onnx_weights(net: nn.Module, graph: nn.Module, path: Path, example: Ten
     Raises:
         ModelError: other layers than those of the net, or other answers.
     """
-    layers = _layers(onnx.load(str(path)))
+    model = onnx.load(str(path))
+    layers = _layers(model)
     order = _order(fuse(graph), example)
     if len(order) != len(layers):
         raise ModelError(f"'{path.name}' has {len(layers)} layers with weights, but the network has {len(order)}.")
@@ -57,6 +59,10 @@ def take_onnx_weights(net: nn.Module, graph: nn.Module, path: Path, example: Ten
     with torch.no_grad():
         for name, layer in zip(order, layers, strict=True):
             _fill(path, name, modules[name], norms.get(name), layer)
+        for tensor in model.graph.initializer:  # parameters of no layer keep their names
+            own = dict(net.named_parameters(recurse=False)).get(tensor.name.removeprefix("net."))
+            if own is not None and list(own.shape) == list(tensor.dims):
+                own.copy_(torch.from_numpy(np.array(numpy_helper.to_array(tensor), np.float32)))
     _compare(graph.eval(), path, example)
 
 
@@ -192,6 +198,8 @@ def _fill(path: Path, name: str, module: nn.Module, norm: nn.BatchNorm2d | None,
     own.copy_(weight)
     if norm is None:
         module.get_parameter("bias").copy_(rest[0])
+        if isinstance(module, FoldedConv):
+            module.scale.fill_(1.0)
         if isinstance(module, nn.BatchNorm1d):
             module.get_buffer("running_mean").copy_(rest[1])
             module.get_buffer("running_var").copy_(rest[2])

@@ -24,10 +24,12 @@ class Row(NamedTuple):
 
 def rows(net: nn.Module) -> list[Row]:
     """One row for each layer; those of YOLOv5 are counted from 1, those of Darknet from 0, as their tables do."""
-    return [
+    table = [
         Row(place, kind, detail, sum(p.numel() for p in layer.parameters()), _frozen(layer))
         for place, kind, detail, layer in _layers(net)
     ]
+    own = [] if isinstance(net, YoloV5 | Darknet) else list(net.named_parameters(recurse=False))
+    return table + [Row(name, "Parameter", "x".join(map(str, p.shape)), p.numel(), 0) for name, p in own]
 
 
 def _layers(net: nn.Module) -> Iterator[tuple[str, str, str, nn.Module]]:
