@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from handlens.train.augment.photometric import light_and_lens
-from handlens.train.nets.hand_encoder import STRIDE
+from handlens.train.nets.centre_loss import STRIDE
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout
 from recipes.shared.face_regions import paint_regions

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from handlens.train.nets.box_losses import truth_of
-from handlens.train.nets.hand_encoder import STRIDE, RawMaps
+
+STRIDE = 8
+
+
+class RawMaps(NamedTuple):
+    """What the loss needs, all at stride 8.
+
+    Attributes:
+        heat: (n, classes, h, w) logits.
+        size: (n, 2 * classes, h, w) log of width and height in cells, a pair a class.
+        offset: (n, 2 * classes, h, w) centre inside the cell, in cells.
+    """
+
+    heat: Tensor
+    size: Tensor
+    offset: Tensor
 
 
 def facehand_loss(maps: RawMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """CenterNet's focal heat loss, and for size and offset L1 at the centres (arXiv 1904.07850) with IoU beside it.
+    """Return the focal heat loss of CenterNet, and for size and offset L1 at the centres (arXiv 1904.07850) with IoU beside it.
 
     Args:
         batch: Heat (n, c, h, w) Gaussian targets, heat_weight (n, c, h, w), box (n, c, 4, h, w): log size and offset at

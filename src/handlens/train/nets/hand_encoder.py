@@ -5,10 +5,10 @@ One level at stride 8, a heat map a class, box size and centre offset (Objects a
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
+
+from handlens.train.nets.centre_loss import STRIDE, RawMaps, centre_targets, facehand_loss
 
 
 class ConvUnit(nn.Sequential):
@@ -53,23 +53,6 @@ def stage(cin: int, cout: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(ConvUnit(cin, cout, 2), *(ResidualBlock(cout) for _ in range(blocks)))
 
 
-STRIDE = 8
-
-
-class RawMaps(NamedTuple):
-    """What the loss needs, all at stride 8.
-
-    Attributes:
-        heat: (n, classes, h, w) logits.
-        size: (n, 2 * classes, h, w) log of width and height in cells, a pair a class.
-        offset: (n, 2 * classes, h, w) centre inside the cell, in cells.
-    """
-
-    heat: Tensor
-    size: Tensor
-    offset: Tensor
-
-
 class Body(nn.Module):
     """What finders and judges of hands share; abstract. Pictures (n, 3, h, w), sides multiples of 32, normalised."""
 
@@ -112,8 +95,6 @@ class FaceHand(Body):
 
     def loss(self, raw: RawMaps, boxes: Tensor) -> dict[str, Tensor]:
         """Raw maps, true boxes (m, 6) of picture row, class, x1 y1 x2 y2 in pixels -> parts and their sum `loss`."""
-        from handlens.train.nets.centre_loss import centre_targets, facehand_loss
-
         pictures, _, height, width = raw.heat.shape
         maps = RawMaps(*(part.float() for part in raw))
         return facehand_loss(maps, centre_targets(boxes, pictures, self.classes, (height, width)))
