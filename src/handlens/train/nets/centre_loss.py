@@ -27,7 +27,7 @@ class RawMaps(NamedTuple):
 
 
 def facehand_loss(maps: RawMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the focal heat loss of CenterNet, and for size and offset L1 at the centres (arXiv 1904.07850) with IoU beside it.
+    """Return the focal heat loss of CenterNet, and L1 of size and offset at the centres (arXiv 1904.07850).
 
     Args:
         batch: Heat (n, c, h, w) Gaussian targets, heat_weight (n, c, h, w), box (n, c, 4, h, w): log size and offset at
