@@ -91,7 +91,7 @@ def test_photographs_get_the_net_for_photographs(tmp_path: Path, capsys: pytest.
             cv2.imwrite(str(tmp_path / split / name / "1.png"), np.full((30, 40, 3), level, np.uint8))
     assert prepared("gesture", {"data": str(tmp_path)}, None)[0].net == "palm"
     assert prepared("gesture", {"data": str(tmp_path), "net": "digits6"}, None)[0].net == "digits6"
-    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "mobileface"
+    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "grip"
     assert capsys.readouterr().err.count("the network is 'palm': --net takes another") == 1
 
 

@@ -221,6 +221,17 @@ def _ordered(ours: NDArray[np.floating[Any]], theirs: NDArray[np.floating[Any]])
     return ours
 
 
+def _levels_of(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
+    """Return levels and scale of a kernel that `compact` rounded, also of a transposed one; None for any other."""
+    for turned in (False, True) if kernel.ndim == 2 else (False,):
+        levels, scale = rounded(kernel.T if turned else kernel)
+        if turned:
+            levels, scale = np.ascontiguousarray(levels.T), np.ascontiguousarray(scale.T)
+        if np.allclose(levels * scale, kernel, rtol=0, atol=1e-5 * float(np.abs(kernel).max())):
+            return levels, scale
+    return None
+
+
 def _shrink(model: onnx.ModelProto) -> None:
     """Store big kernels as 8-bit levels, each widened by a Cast and a Mul that onnxruntime folds away while loading."""
     extra, nodes = [], []
@@ -229,9 +240,10 @@ def _shrink(model: onnx.ModelProto) -> None:
             continue
         name = tensor.name
         kernel = numpy_helper.to_array(tensor)
-        levels, scale = rounded(kernel)
-        if not np.allclose(levels * scale, kernel, rtol=0, atol=1e-5 * float(np.abs(kernel).max())):
+        stored = _levels_of(kernel)
+        if stored is None:
             continue  # no kernel that `compact` rounded, but a table that the exporter computed
+        levels, scale = stored
         tensor.CopyFrom(numpy_helper.from_array(levels, f"{name}.levels"))
         extra.append(numpy_helper.from_array(scale, f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.levels"], [f"{name}.wide"], to=TensorProto.FLOAT))
