@@ -155,7 +155,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("set", help="pictures with masks, split into train and val")
     parser.add_argument("--other", default="", help="a set of another source")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--nets", nargs="+", default=["snet", "vgg", "glove"])
+    parser.add_argument("--nets", nargs="+", default=["snet", "vgg", "segment-net"])
     parser.add_argument("--frames", type=int, nargs="+", default=[25, 50, 100, 200, 400])
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=4)

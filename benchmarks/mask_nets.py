@@ -28,7 +28,7 @@ from handlens.train.export.export import export
 from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.catalog import build
 
-NETS = ("snet", "vgg", "unet", "deeplabv3plus", "glove")
+NETS = ("snet", "vgg", "unet", "deeplabv3plus", "segment-net")
 WARM_UP = 2
 
 

@@ -10,9 +10,9 @@ step sets/hold "$PYTHON" -m recipes.hold.build_set --data "$DATA" --dest sets/ho
 step sets/hold_wide "$PYTHON" -m recipes.hold.build_set --data "$DATA" --source photographs --source found \
     --source generated --source webcam --webcam 5 --dest sets/hold_wide
 
-step runs/hold "$PYTHON" -m handlens train hold --net grip --data sets/hold --start runs/facehand3/last.ckpt --epochs 14 \
+step runs/hold "$PYTHON" -m handlens train hold --net hold-net --data sets/hold --start runs/facehand3/last.ckpt --epochs 14 \
     --rate 0.0007 --set even=true --set epoch=2500 --set augment.erase=0.1 --out runs/hold
-step runs/hold_wide "$PYTHON" -m handlens train hold --net grip --data sets/hold_wide --start runs/facehand3/last.ckpt \
+step runs/hold_wide "$PYTHON" -m handlens train hold --net hold-net --data sets/hold_wide --start runs/facehand3/last.ckpt \
     --epochs 16 --rate 0.0007 --set even=true --set epoch=2500 --set augment.erase=0.1 --out runs/hold_wide
 
 # The mean of both.

@@ -22,7 +22,7 @@ from recipes.ship import averaged, put, put_weights, shipped
 
 def experiment(seed: int):
     torch.manual_seed(seed)
-    return new_experiment(Settings(task="hold", net="grip", data="made"), ("nothing", "object"))
+    return new_experiment(Settings(task="hold", net="hold-net", data="made"), ("nothing", "object"))
 
 
 def test_each_model_that_is_put_there_is_known_by_its_sum(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_written_weights_are_a_beginning(tmp_path: Path) -> None:
 
 def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
     names = ("background", "hand", "face", "hand over face")
-    taught = new_experiment(Settings(task="segment", net="glove", data="made"), names)
+    taught = new_experiment(Settings(task="segment", net="segment-net", data="made"), names)
     told = shipped(taught, "segment", "0.1", ["scenes"])
     assert told.card.names == names[:3]
     assert (told.card.options["upper"], told.card.options["lower"]) == (1.0, 2.0)
@@ -90,7 +90,7 @@ def test_a_mask_net_ships_without_its_class_of_what_lies_below() -> None:
 
 @pytest.mark.slow
 def test_a_mask_net_may_ship_with_the_sides_of_its_pictures(tmp_path: Path) -> None:
-    taught = new_experiment(Settings(task="segment", net="glove", data="made"), ("background", "hand", "face"))
+    taught = new_experiment(Settings(task="segment", net="segment-net", data="made"), ("background", "hand", "face"))
     file = export_experiment(taught.with_card(size=(96, 96), resize="fit"), tmp_path / "fit.onnx", int8=True)
     predictor, sides = load(file), []
     ask = predictor.runner.run

@@ -57,7 +57,7 @@ def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys:
         cv2.imwrite(str(blank / f"{number}.png"), np.zeros((40, 40), np.uint8))
     assert train(data, out) == 0
     told = capsys.readouterr().err
-    assert "the pictures are silhouettes, so the network is 'shadow'" in told
+    assert "the pictures are silhouettes, so the network is 'silhouette-net'" in told
     assert "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is not a hand" in told
     with (out / "log.csv").open() as opened:
         rows = list(csv.DictReader(opened))
@@ -89,10 +89,11 @@ def test_photographs_get_the_net_for_photographs(tmp_path: Path, capsys: pytest.
         for name, level in (("dark", 60), ("light", 200)):
             (tmp_path / split / name).mkdir(parents=True)
             cv2.imwrite(str(tmp_path / split / name / "1.png"), np.full((30, 40, 3), level, np.uint8))
-    assert prepared("gesture", {"data": str(tmp_path)}, None)[0].net == "palm"
+    assert prepared("gesture", {"data": str(tmp_path)}, None)[0].net == "hand-net"
     assert prepared("gesture", {"data": str(tmp_path), "net": "digits6"}, None)[0].net == "digits6"
-    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "grip"
-    assert capsys.readouterr().err.count("the network is 'palm': --net takes another") == 1
+    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "hold-net"
+    assert prepared("hold", {"data": str(tmp_path), "net": "grip"}, None)[0].net == "hold-net"
+    assert capsys.readouterr().err.count("the network is 'hand-net': --net takes another") == 1
 
 
 def empty_class(root: Path) -> Path:
@@ -142,7 +143,7 @@ def blank_only(root: Path) -> Path:
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture, case: str) -> None:
     make, said = WRONG[case]
-    assert train(make(tmp_path / "set"), tmp_path / "run", "--net", "shadow") == 2
+    assert train(make(tmp_path / "set"), tmp_path / "run", "--net", "silhouette-net") == 2
     told = capsys.readouterr().err.strip().splitlines()
     assert said in told[-1]
     assert "Traceback" not in "".join(told)

@@ -53,6 +53,6 @@ def test_without_the_package_a_sentence_says_where_to_get_it(tmp_path: Path, mon
 
 
 def test_the_network_of_segment_takes_all_but_its_head() -> None:
-    told = load_initial_weights(find("glove").build(2), "segment", ("background", "hand"))
+    told = load_initial_weights(find("segment-net").build(2), "segment", ("background", "hand"))
     assert told.startswith("took ")
     assert "by chance" not in told

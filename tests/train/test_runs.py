@@ -128,7 +128,7 @@ def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_
     for more, said in [
         (["--rate", "0.01"], "holds a run with other settings, rate = 0.002 (now 0.01): give another --out, --fresh"),
         (["--seed", "3", "--set", "augment.erase=0.4"], "seed = 0 (now 3), augment.erase = "),
-        (["--net", "digits6"], "net = 'palm' (now 'digits6')"),
+        (["--net", "digits6"], "net = 'hand-net' (now 'digits6')"),
         (["--epochs", "1"], "has 2 epochs already, more than --epochs 1"),
         (["--set", "warm_bias=0.1"], "warm_bias = none (now 0.1)"),
     ]:
@@ -153,7 +153,10 @@ WRONG = [
     (["train", "touch", "--data", "SET", "--start", "none.pt", *SHORT], "there is no file 'none.pt'"),
     (["train", "touch", "--data", "SET", "--start", "combined"], "is segment and digits together"),
     (["train", "touch", "--data", "SET", "--start", "mine.onnx"], "its weights are folded. Give a RUN"),
-    (["train", "touch", "--data", "SET", "--net", "yolov5n", "--start", "segment"], "they fit the network 'glove'"),
+    (
+        ["train", "touch", "--data", "SET", "--net", "yolov5n", "--start", "segment"],
+        "they fit the network 'segment-net'",
+    ),
     (["train", "touch", "--data", "SET", "--device", "gpu"], "there is no GPU that torch can use"),
     (["train", "touch", "--data", "SET", "--device", "cuda"], "type --device cpu or --device auto"),
     (["train", "touch", "--data", "SET", "--device", "mps"], "there is no Apple GPU (mps) on this machine"),

@@ -35,15 +35,17 @@ SHORT = ["--epochs", "1", "--batch", "4", "--workers", "0", "--precision", "32"]
 @pytest.mark.parametrize("name", SHIPPED_NETS)
 def test_shipped_weights_answer_as_the_shipped_model(name: str) -> None:
     state, names = trainable_weights(name)  # refuses other answers by itself
-    net = catalog.build(SHIPPED_NETS[name], len(names), **({"angle": True} if SHIPPED_NETS[name] == "shadow" else {}))
+    net = catalog.build(
+        SHIPPED_NETS[name], len(names), **({"angle": True} if SHIPPED_NETS[name] == "silhouette-net" else {})
+    )
     net.load_state_dict(state)
 
 
 def test_weights_of_another_model_are_refused() -> None:
-    net = catalog.build("palm", 4)
+    net = catalog.build("hand-net", 4)
     with pytest.raises(ModelError, match="has a kernel of"):
         take_onnx_weights(net, ProbabilityGraph(net), resolve("signs"), torch.zeros(1, 3, 96, 96))
-    net = catalog.build("grip", 2)
+    net = catalog.build("hold-net", 2)
     with pytest.raises(ModelError, match="layers with weights, but the network has"):
         take_onnx_weights(net, ProbabilityGraph(net), resolve("signs"), torch.zeros(1, 3, 96, 96))
 
@@ -63,11 +65,11 @@ def test_a_net_with_trainable_weights_answers_alike_in_training() -> None:
 def test_the_last_layer_goes_by_the_names_of_classes() -> None:
     state, names = trainable_weights("hold")
     assert names == ("nothing", "object")
-    net = catalog.build("grip", 2)
+    net = catalog.build("hold-net", 2)
     load_initial_weights(net, "hold", ("object", "nothing"))
     torch.testing.assert_close(net.out.weight[0], state["out.weight"][1])
     torch.testing.assert_close(net.out.weight[1], state["out.weight"][0])
-    net = catalog.build("grip", 2)
+    net = catalog.build("hold-net", 2)
     assert load_initial_weights(net, "hold", ("cup", "phone")).endswith("; the layer 'out' begins at random")
 
 
@@ -131,7 +133,7 @@ def test_faces_carry_the_touches_that_lie_in_them(tmp_path: Path) -> None:
 
 
 def test_a_sample_of_a_face_knows_touch_region_and_where_no_hand_is(tmp_path: Path) -> None:
-    settings, found = prepared("touch", {"net": "contact", "data": str(face_set(tmp_path))}, None)
+    settings, found = prepared("touch", {"net": "contact-net", "data": str(face_set(tmp_path))}, None)
     from handlens.train.experiment import new_experiment
 
     experiment = new_experiment(settings, found.names)
@@ -155,34 +157,36 @@ def test_a_set_without_untouched_pictures_is_refused(tmp_path: Path) -> None:
     for file in (data / "labels" / "train").glob("*.txt"):
         file.write_text("0 .5 .5 .2 .2\n")
     with pytest.raises(InputError, match="is without a touch: add some, or train a detector with --net nano"):
-        prepared("touch", {"net": "contact", "data": str(data)}, None)
+        prepared("touch", {"net": "contact-net", "data": str(data)}, None)
 
 
 def test_the_detector_learns_faces_and_hands_alone(tmp_path: Path) -> None:
     found = LabelledSet("detect", ("chin", "hand", "face"), (Labelled(Path("a"), 9, 9, np.eye(3, 4), np.arange(3)),))
-    left = _with_labels(found, "facehand")
+    left = _with_labels(found, "face-hand-net")
     assert left.names == ("face", "hand")
     assert left.pictures[0].labels.tolist() == [1, 0]
     with pytest.raises(InputError, match="learns face and hand"):
-        _with_labels(LabelledSet("detect", ("chin",), ()), "facehand")
+        _with_labels(LabelledSet("detect", ("chin",), ()), "face-hand-net")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("net", "names"), [("contact", ("facetouch",)), ("facehand", ("face", "hand", "chin"))])
+@pytest.mark.parametrize(
+    ("net", "names"), [("contact-net", ("facetouch",)), ("face-hand-net", ("face", "hand", "chin"))]
+)
 def test_one_verb_trains_the_two_nets_of_touch(tmp_path: Path, net: str, names: tuple[str, ...], capsys) -> None:
     data, out = face_set(tmp_path, names), tmp_path / "run"
     line = ["train", "touch", "--data", str(data), "--net", net, "--out", str(out), *SHORT]
     assert run(line) == 0, capsys.readouterr().err
     said = capsys.readouterr().err
-    assert f"from '{'touch' if net == 'contact' else net}'" in said
+    assert f"from '{'touch' if net == 'contact-net' else 'facehand'}'" in said
     predictor = load(out / f"{net}.onnx")
-    assert predictor.card.kind == ("contact" if net == "contact" else "detect")
+    assert predictor.card.kind == ("contact" if net == "contact-net" else "detect")
     answer = predictor.predict(frames(1)[0]).value
     assert {"face", "hand"} <= set(answer.names)
-    assert (answer.touch is not None) == (net == "contact")
+    assert (answer.touch is not None) == (net == "contact-net")
     assert run(["evaluate", str(out / f"{net}.onnx"), "--data", str(data), "--resamples", "0"]) == 0
     assert run(["evaluate", str(out / "best.ckpt"), "--data", str(data), "--resamples", "0"]) == 0
-    if net == "facehand":  # of a detector that learned nothing many boxes are equally good
+    if net == "face-hand-net":  # of a detector that learned nothing many boxes are equally good
         return
     assert run([*line[:-8], *SHORT, "--epochs", "2", "--start", "none", "--fresh"]) == 0
     assert "took" not in capsys.readouterr().err
@@ -191,7 +195,7 @@ def test_one_verb_trains_the_two_nets_of_touch(tmp_path: Path, net: str, names: 
 def test_start_none_is_a_setting_and_the_default_is_the_shipped_model() -> None:
     from handlens.train.defaults import defaults_of
 
-    assert {net: defaults_of(net).settings.get("start", "") for net in ("contact", "grip", "nano")} == {
-        "contact": "touch", "grip": "hold", "nano": "",
+    assert {net: defaults_of(net).settings.get("start", "") for net in ("contact-net", "hold-net", "nano")} == {
+        "contact-net": "touch", "hold-net": "hold", "nano": "",
     }  # fmt: skip
     assert Settings(start="none").start == "none"

@@ -25,13 +25,25 @@ def models(
 
     if name is None:
         _list()
-    elif name.lower() in catalog.names():
+    elif _is_network(name, sized=classes is not None or fused):
         _layers(name, classes, fused)
     elif classes is not None or fused:
         near = unknown("network", name, catalog.names())
         raise InputError(f"--classes and --fused belong to networks; leave them out to see a card; {near}")
     else:
         _show(name)
+
+
+def _is_network(name: str, sized: bool) -> bool:
+    """Whether a name means a network. sized: an option was given that only networks have.
+
+    Without such an option, a shipped model goes before a network that once had the same name.
+    """
+    from handlens.train.nets import catalog
+    from handlens.weights import shipped
+
+    known = name.lower()
+    return known in catalog.names() or (known in catalog.OLD_NAMES and (sized or known not in shipped()))
 
 
 def _list() -> None:

@@ -116,8 +116,8 @@ class Settings:
         str,
         Doc(
             "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: `nano` for touch,"
-            " `grip` for hold, `glove` for segment; for gesture the pictures decide: `shadow` for silhouettes,"
-            " `palm` for photographs.",
+            " `hold-net` for hold, `segment-net` for segment. For gesture the pictures decide: `silhouette-net` for"
+            " silhouettes, `hand-net` for photographs.",
             "by task",
         ),
     ] = ""
@@ -134,8 +134,9 @@ class Settings:
         Doc(
             "Weights to begin from: a run, a `.ckpt`, `.pt`, `.safetensors`, Darknet `.weights`, the name of a shipped"
             " model, or `none` for random ones. Also the first part of Darknet's weights (`.conv.74`) and YOLOv5 5.0 as"
-            " plain tensors. The networks of shipped models begin with the weights of these: `contact` with `touch`,"
-            " `facehand`, `grip` with `hold`, `palm` with `signs`, `shadow` with `digits`, `glove` with `segment`.",
+            " plain tensors. The networks of shipped models begin with the weights of these:"
+            " `contact-net` with `touch`, `face-hand-net` with `facehand`, `hold-net` with `hold`, `hand-net` with"
+            " `signs`, `silhouette-net` with `digits`, `segment-net` with `segment`.",
             "random",
         ),
     ] = ""
@@ -167,7 +168,7 @@ class Settings:
         bool,
         Doc(
             "The network also learns by how many degrees a hand is turned; the set's pictures count as upright."
-            " `shadow` does; `palm`, `digits6` and `gestures20` can.",
+            " `silhouette-net` does; `hand-net`, `digits6` and `gestures20` can.",
             "the network's",
         ),
     ] = False

@@ -58,18 +58,18 @@ _OURS = {
     "epochs": 100, "augment": "webcam",
 }  # fmt: skip
 
-_CONTACT = {
+_CONTACT_NET = {
     **_OURS, "start": "touch", "rate": 5e-4, "decay": 0.02, "average": 0.99, "batch": 16, "epochs": 20, "clip": 5.0,
     "cache": True, "augment": "face",
 }  # fmt: skip
-_FACEHAND = {**_OURS, "start": "facehand", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30}
-_PALM = {**_OURS, "start": "signs", "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
-_GRIP = {**_PALM, "start": "hold", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
-_GLOVE = {
+_FACE_HAND_NET = {**_OURS, "start": "facehand", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30}
+_HAND_NET = {**_OURS, "start": "signs", "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
+_HOLD_NET = {**_HAND_NET, "start": "hold", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
+_SEGMENT_NET = {
     **_OURS, "start": "segment", "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5,
     "augment": "people",
 }  # fmt: skip
-_SHADOW = {**_PALM, "start": "digits", "epochs": 40, "augment": "shape", "angle": True}
+_SILHOUETTE_NET = {**_HAND_NET, "start": "digits", "epochs": 40, "augment": "shape", "angle": True}
 
 _FACE = {
     "optimiser": "sgd", "rate": 0.1, "momentum": 0.9, "decay": 5e-4, "schedule": "steps",
@@ -91,24 +91,26 @@ DEFAULTS: dict[str, NetDefaults] = {
     "yolov3": NetDefaults("detect", (416, 416), "letterbox", settings=_DARKNET),
     "yolov5": NetDefaults("detect", (640, 640), "letterbox", settings=_YOLO),
     "nano": NetDefaults("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
-    "contact": NetDefaults("contact", (144, 144), "stretch", settings=_CONTACT, **_HALF),
-    "facehand": NetDefaults("detect", (320, 320), "fit", settings=_FACEHAND, labels=("face", "hand"), **_OWN),
+    "contact-net": NetDefaults("contact", (144, 144), "stretch", settings=_CONTACT_NET, **_HALF),
+    "face-hand-net": NetDefaults("detect", (320, 320), "fit", settings=_FACE_HAND_NET, labels=("face", "hand"), **_OWN),
     "face": NetDefaults("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
-    "grip": NetDefaults("classify", (96, 96), "letterbox", settings=_GRIP, **_OWN),
-    "palm": NetDefaults("classify", (96, 96), "letterbox", settings=_PALM, **_OWN),
-    "shadow": NetDefaults("classify", (64, 64), "letterbox", channels=1, settings=_SHADOW, silhouette=True, **_OWN),
+    "hold-net": NetDefaults("classify", (96, 96), "letterbox", settings=_HOLD_NET, **_OWN),
+    "hand-net": NetDefaults("classify", (96, 96), "letterbox", settings=_HAND_NET, **_OWN),
+    "silhouette-net": NetDefaults(
+        "classify", (64, 64), "letterbox", channels=1, settings=_SILHOUETTE_NET, silhouette=True, **_OWN
+    ),
     "digits6": NetDefaults("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
     "gestures20": NetDefaults("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
-    "glove": NetDefaults("segment", (256, 256), "letterbox", settings=_GLOVE, **_OWN),
+    "segment-net": NetDefaults("segment", (256, 256), "letterbox", settings=_SEGMENT_NET, **_OWN),
     "snet": NetDefaults("segment", (400, 400), "stretch", settings=_MASK, **_OWN),
     "vgg": NetDefaults("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
     "deeplabv3plus": NetDefaults("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),
     "unet": NetDefaults("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
-DEFAULT_NETS = {"touch": "nano", "hold": "grip", "gesture": "palm", "segment": "glove"}
+DEFAULT_NETS = {"touch": "nano", "hold": "hold-net", "gesture": "hand-net", "segment": "segment-net"}
 """The network a task is trained with when none is named."""
-SILHOUETTE_NET = "shadow"
+SILHOUETTE_NET = "silhouette-net"
 """The network for gestures when the pictures are silhouettes."""
 
 TASK_KINDS = {"touch": "detect", "hold": "classify", "gesture": "classify", "segment": "segment"}

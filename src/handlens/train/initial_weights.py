@@ -185,8 +185,8 @@ def _place(source: str) -> Path:
 
 
 SHIPPED_NETS = {
-    "touch": "contact", "facehand": "facehand", "hold": "grip", "signs": "palm", "digits": "shadow",
-    "gestures": "shadow", "segment": "glove",
+    "touch": "contact-net", "facehand": "face-hand-net", "hold": "hold-net", "signs": "hand-net",
+    "digits": "silhouette-net", "gestures": "silhouette-net", "segment": "segment-net",
 }  # fmt: skip
 """The network of each shipped model."""
 

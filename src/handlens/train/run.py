@@ -47,6 +47,7 @@ from handlens.train.loader.face_sample import touches_of
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.silhouettes import are_silhouettes, with_hands
 from handlens.train.loader.turned_labels import direction_hint, named
+from handlens.train.nets.catalog import current_name
 from handlens.train.nets.from_onnx import settle_norms
 from handlens.train.opened import OpenedSets
 from handlens.train.precision import Batch
@@ -260,7 +261,7 @@ def prepared(
     """Return the settings, put together from defaults, file and flags, and the set, split by group where it was not."""
     opened = opened or OpenedSets()
     keys = {**(read_toml(config) if config else {}), **given}
-    net = str(keys.get("net") or _default_net(task, str(keys.get("data") or ""), opened))
+    net = current_name(str(keys.get("net") or _default_net(task, str(keys.get("data") or ""), opened)))
     kind = TRAINING_KINDS[check_task(task, net)]
     settings = (
         Settings(task=task, net=net).changed(defaults_of(net).settings).changed({**keys, "net": net, "task": task})
@@ -329,7 +330,10 @@ def _default_net(task: str, data: str, opened: OpenedSets) -> str:
     if task == "touch" and data:
         touched = touches_of(opened(data, TASK_KINDS[task]))
         if touched.any() and not touched.all():
-            _say(f"the network is '{net}': for few pictures --net contact is better, it begins with the shipped model")
+            _say(
+                f"the network is '{net}': for few pictures --net contact-net is better, it begins with the weights of"
+                " the shipped model"
+            )
     if task != "gesture" or not data:
         return net
     shapes = are_silhouettes(opened(data, "classify"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from handlens.errors import InputError
 from handlens.train.config import read_toml
+from handlens.train.nets.catalog import current_name
 
 CONFIG = "config.toml"
 FREE = ("epochs", "minutes", "workers", "cache", "device", "devices", "nodes")
@@ -54,7 +55,7 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
 def _same(key: str, old: Any, new: Any) -> bool:
     if old == new:
         return True
-    if key == "net" and str(old).lower() == str(new).lower():
+    if key == "net" and current_name(str(old)).lower() == current_name(str(new)).lower():
         return True
     if key in PATHS and isinstance(old, str) and isinstance(new, str) and old and new:
         return Path(old).expanduser().resolve() == Path(new).expanduser().resolve()

@@ -24,6 +24,7 @@ from handlens.errors import InputError, OutputError
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Plan
 from handlens.train.log import Log
+from handlens.train.nets.catalog import current_name
 from handlens.train.optim import Averaging, optimiser, set_rate
 from handlens.train.precision import Batch, Loss, faster_precision
 
@@ -183,7 +184,8 @@ class TrainingModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint.get(ABOUT, {})
-        if kept.get("net") != self.about.get("net") or kept.get("names") != self.about.get("names"):
+        begun, now = (current_name(str(about.get("net"))) for about in (kept, self.about))
+        if begun != now or kept.get("names") != self.about.get("names"):
             raise InputError(
                 f"the run was begun with the net '{kept.get('net')}' and the labels {kept.get('names')}:"
                 " give another --out, or --fresh to begin anew."

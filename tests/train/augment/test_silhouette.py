@@ -28,7 +28,7 @@ MOVED = AugmentConfig(flip=0.5, degrees=180.0, fill="black")
 SIZE = (64, 64)
 
 
-def experiment(net: str = "shadow") -> Experiment:
+def experiment(net: str = "silhouette-net") -> Experiment:
     return new_experiment(
         Settings().changed(defaults_of(net).settings).changed({"task": "gesture", "net": net, "data": "x"}),
         ("even", "odd"),

@@ -77,9 +77,9 @@ GRAPHS = {
     "mobileface": ("classify", 112, lambda: canonical_graph(build("mobileface", 3), "classify")),
     "res_ir": ("classify", 112, lambda: canonical_graph(small_res_ir(), "classify")),
     "gestures20": ("classify", 50, lambda: canonical_graph(build("gestures20", 3), "classify", grey=True)),
-    "shadow": ("classify", 64, lambda: canonical_graph(build("shadow", 3), "classify", grey=True)),
+    "silhouette-net": ("classify", 64, lambda: canonical_graph(build("silhouette-net", 3), "classify", grey=True)),
     "digits6": ("classify", 64, lambda: canonical_graph(build("digits6", 3, True), "classify", grey=True)),
-    "palm": ("classify", 48, lambda: canonical_graph(build("palm", 3), "classify")),
+    "hand-net": ("classify", 48, lambda: canonical_graph(build("hand-net", 3), "classify")),
     "unet": ("segment", 40, lambda: canonical_graph(build("unet", 3), "segment")),
 }
 

@@ -304,7 +304,7 @@ def test_few_pictures_are_told_from_many(tmp_path) -> None:
     settings, found = chosen({"seed": 4})
     assert (settings.seed, len(found)) == (4, 15)
     assert "--no-few trains a network all the same" in said[0]
-    for given in ({"net": "palm"}, {"start": "signs"}, {"epochs": 3}, {"augment": "hand"}):
+    for given in ({"net": "hand-net"}, {"start": "signs"}, {"epochs": 3}, {"augment": "hand"}):
         assert chosen(given) is None
     assert chosen({}, few=False) is None
     assert chosen({}, config=tmp_path / "config.toml") is None

@@ -69,11 +69,11 @@ def test_the_cards_say_how_a_hand_is_looked_at() -> None:
         given = {"task": task, "net": net, "data": "x"}
         return new_experiment(Settings().changed(defaults_of(net).settings).changed(given), ("a", "b")).card
 
-    assert card("shadow").options["silhouette"] == 1.0
+    assert card("silhouette-net").options["silhouette"] == 1.0
     assert "silhouette" not in card("digits6").options
-    assert card("shadow").parts == card("digits6").parts == {}
-    assert card("palm").parts == card("mobileface", "hold").parts == {"detector": "facehand"}
-    assert (card("palm").size, card("shadow").size) == ((96, 96), (64, 64))
+    assert card("silhouette-net").parts == card("digits6").parts == {}
+    assert card("hand-net").parts == card("mobileface", "hold").parts == {"detector": "facehand"}
+    assert (card("hand-net").size, card("silhouette-net").size) == ((96, 96), (64, 64))
 
 
 def test_a_net_without_an_angle_is_a_sentence() -> None:

@@ -101,7 +101,9 @@ def test_the_loss_says_how_far_off_the_angle_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("net", "size", "channels"), [("digits6", 64, 1), ("shadow", 64, 1), ("palm", 96, 3)])
+@pytest.mark.parametrize(
+    ("net", "size", "channels"), [("digits6", 64, 1), ("silhouette-net", 64, 1), ("hand-net", 96, 3)]
+)
 def test_one_batch_is_learned_with_its_angles(tmp_path: Path, net: str, size: int, channels: int) -> None:
     torch.manual_seed(0)
     experiment, batch = turned_course(net, smoothing=0.1), batch_of(tmp_path, size, channels)

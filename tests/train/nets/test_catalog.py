@@ -7,13 +7,16 @@ import pytest
 
 from handlens.cli import run
 from handlens.errors import InputError
+from handlens.train.defaults import defaults_of
 from handlens.train.nets import catalog
+from handlens.train.same_run import refuse_other_settings
 
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
-    *("contact", "facehand"),
+    *("contact-net", "face-hand-net"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
-    *("grip", "palm", "shadow", "digits6", "gestures20", "glove", "snet", "vgg", "unet", "deeplabv3plus"),
+    *("hold-net", "hand-net", "silhouette-net", "digits6", "gestures20"),
+    *("segment-net", "snet", "vgg", "unet", "deeplabv3plus"),
 )
 
 
@@ -32,6 +35,21 @@ def test_names_in_any_case_and_the_nearest_one():
         catalog.find("mobilface")
     with pytest.raises(InputError, match="at least one"):
         catalog.build("yolov5n", 0)
+
+
+@pytest.mark.parametrize("old", catalog.OLD_NAMES)
+def test_an_old_name_still_finds_its_network(old):
+    assert old not in catalog.names()
+    assert catalog.find(old.upper()).name == catalog.OLD_NAMES[old] == catalog.current_name(old)
+    assert defaults_of(old) is defaults_of(catalog.OLD_NAMES[old])
+
+
+@pytest.mark.parametrize("old", catalog.OLD_NAMES)
+def test_a_run_with_an_old_name_goes_on_under_the_new_one(old, tmp_path):
+    (tmp_path / "config.toml").write_text(f'net = "{old}"\n')
+    refuse_other_settings(tmp_path, f'net = "{catalog.OLD_NAMES[old]}"\n')
+    with pytest.raises(InputError, match="a run with other settings"):
+        refuse_other_settings(tmp_path, 'net = "nano"\n')
 
 
 @pytest.mark.slow
@@ -67,26 +85,28 @@ def test_any_number_of_classes(name):
     with torch.device("meta"):
         net = catalog.build(name, 7).eval()
         network = catalog.find(name)
-        side, channels = (64, 1) if network.task == "gesture" and name != "palm" else (112, 3)
+        side, channels = (64, 1) if network.task == "gesture" and name != "hand-net" else (112, 3)
         side -= side % int(getattr(net, "stride", 1))
         answer = net(torch.empty(2, channels, side, side))
         logits = answer[0] if network.angle else answer
         assert logits.shape[:2] == (2, 7)
 
 
-@pytest.mark.parametrize("name", ["palm", "shadow", "digits6", "gestures20"])
+@pytest.mark.parametrize("name", ["hand-net", "silhouette-net", "digits6", "gestures20"])
 @pytest.mark.parametrize("angle", [True, False])
 def test_the_nets_of_hands_tell_the_angle_where_it_is_asked_for(name, angle):
     torch = pytest.importorskip("torch")
     with torch.device("meta"):
         net = catalog.build(name, 4, angle).eval()
-        answer = net(torch.empty(2, 3 if name == "palm" else 1, 64, 64))
+        answer = net(torch.empty(2, 3 if name == "hand-net" else 1, 64, 64))
     assert isinstance(answer, tuple) == angle
     assert not angle or answer[1].shape == (2, 2)
 
 
 def test_a_net_that_knows_no_angle_says_so():
-    with pytest.raises(InputError, match="'unet' cannot tell an angle; those that can are palm, shadow, digits6, gest"):
+    with pytest.raises(
+        InputError, match="'unet' cannot tell an angle; those that can are hand-net, silhouette-net, digits6"
+    ):
         catalog.build("UNet", 1, True)
 
 

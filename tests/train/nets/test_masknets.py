@@ -12,7 +12,7 @@ from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.fuse import count
-from handlens.train.nets.glove import Glove
+from handlens.train.nets.segment_net import SegmentNet
 from handlens.train.nets.masknets import SNet, UNet, VGGDecoder
 
 
@@ -31,7 +31,12 @@ def test_any_size_comes_back_as_it_was(build, height, width):
     assert build(3).eval()(torch.rand(1, 3, height, width)).shape == (1, 3, height, width)
 
 
-RULES = [(SNet, "stretch", 42, 37), (VGGDecoder, "letterbox", 21, 30), (UNet, "fit", 42, 42), (Glove, "fit", 42, 42)]
+RULES = [
+    (SNet, "stretch", 42, 37),
+    (VGGDecoder, "letterbox", 21, 30),
+    (UNet, "fit", 42, 42),
+    (SegmentNet, "fit", 42, 42),
+]
 
 
 @pytest.mark.slow

@@ -36,19 +36,25 @@ class Network:
 
 
 def names() -> list[str]:
-    """Return the names of all networks, family by family."""
+    """Return the names of all networks, family by family; old names are left out."""
     return list(NETWORKS)
 
 
+def current_name(name: str) -> str:
+    """Return the name that a network has today for one of its old names, and any other name as it is."""
+    return OLD_NAMES.get(name.lower(), name)
+
+
 def find(name: str) -> Network:
-    """Return the network of that name, in any case.
+    """Return the network of that name, in any case; an old name finds it too.
 
     Raises:
         InputError: an unknown name; the nearest known one is named.
     """
-    if name.lower() not in NETWORKS:
+    known = current_name(name).lower()
+    if known not in NETWORKS:
         raise InputError(unknown("network", name, NETWORKS))
-    return NETWORKS[name.lower()]
+    return NETWORKS[known]
 
 
 def build(name: str, classes: int | None = None, angle: bool | None = None) -> nn.Module:
@@ -148,37 +154,37 @@ def _gesture(name: str) -> Callable[..., Any]:
     return make
 
 
-def _palm(channels: int) -> Callable[..., Any]:
+def _hand_net(channels: int) -> Callable[..., Any]:
     def make(classes: int | None, angle: bool = False) -> Any:
-        from handlens.train.nets.palm import Palm
+        from handlens.train.nets.hand_net import HandNet
 
-        return Palm(classes or 6, channels, angle)
+        return HandNet(classes or 6, channels, angle)
 
     return make
 
 
-def _contact(classes: int | None) -> Any:
+def _contact_net(classes: int | None) -> Any:
     from handlens.train.nets.facetouch import FaceTouch
 
     return FaceTouch(pretrained=False)  # it always tells the same regions
 
 
-def _facehand(classes: int | None) -> Any:
+def _face_hand_net(classes: int | None) -> Any:
     from handlens.train.nets.hand_encoder import FaceHand
 
     return FaceHand(classes or 2)
 
 
-def _grip(classes: int | None) -> Any:
-    from handlens.train.nets.grip import Grip
+def _hold_net(classes: int | None) -> Any:
+    from handlens.train.nets.hold_net import HoldNet
 
-    return Grip(classes or 2)
+    return HoldNet(classes or 2)
 
 
-def _glove(classes: int | None) -> Any:
-    from handlens.train.nets.glove import Glove
+def _segment_net(classes: int | None) -> Any:
+    from handlens.train.nets.segment_net import SegmentNet
 
-    return Glove(classes or 3)
+    return SegmentNet(classes or 3)
 
 
 def _mask(name: str) -> Callable[[int | None], Any]:
@@ -197,13 +203,13 @@ def _deeplab(classes: int | None) -> Any:
 
 
 _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
-_PALM = "our own, residual blocks"
+_RESIDUAL = "our own, residual blocks"
 _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
 
 _ALL = (
     Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
-    Network("contact", "our own, looks at faces", "touch", 9, 3_229_672, _contact),
-    Network("facehand", "our own, by centres", "touch", 2, 1_179_098, _facehand),
+    Network("contact-net", "our own, looks at faces", "touch", 9, 3_229_672, _contact_net),
+    Network("face-hand-net", "our own, faces and hands by their centres", "touch", 2, 1_179_098, _face_hand_net),
     Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
     Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),
     Network("yolov3-tiny", _V3, "touch", 80, 8_852_366, _yolov3("yolov3-tiny")),
@@ -220,12 +226,12 @@ _ALL = (
     Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
     Network("attention_56", _FACE, "hold", None, 26_419_392, _backbone("attention_56")),
     Network("attention_92", _FACE, "hold", None, 134_559_424, _backbone("attention_92")),
-    Network("grip", "our own, the body of our finder", "hold", 2, 1_142_866, _grip),
-    Network("palm", f"{_PALM}, colour", "gesture", 6, 1_313_254, _palm(3), False),
-    Network("shadow", f"{_PALM}, silhouettes", "gesture", 6, 1_313_064, _palm(1), True),
+    Network("hold-net", "our own, the encoder of our detector", "hold", 2, 1_142_866, _hold_net),
+    Network("hand-net", f"{_RESIDUAL}, colour", "gesture", 6, 1_313_254, _hand_net(3), False),
+    Network("silhouette-net", f"{_RESIDUAL}, silhouettes", "gesture", 6, 1_313_064, _hand_net(1), True),
     Network("digits6", _ATTENTION, "gesture", 6, 351_318, _gesture("digits6"), False),
     Network("gestures20", _ATTENTION, "gesture", 20, 105_012, _gesture("gestures20"), False),
-    Network("glove", "our own, live", "segment", 3, 1_543_571, _glove),
+    Network("segment-net", "our own, live", "segment", 3, 1_543_571, _segment_net),
     Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
     Network("vgg", _MASK, "segment", 1, 4_243_201, _mask("VGGDecoder")),
     Network("unet", _MASK, "segment", 1, 1_946_881, _mask("UNet")),
@@ -233,3 +239,13 @@ _ALL = (
 )
 
 NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
+
+OLD_NAMES = {
+    "glove": "segment-net",
+    "grip": "hold-net",
+    "palm": "hand-net",
+    "shadow": "silhouette-net",
+    "contact": "contact-net",
+    "facehand": "face-hand-net",
+}
+"""Names that networks had before version 0.2: commands, settings files and runs may still hold them."""

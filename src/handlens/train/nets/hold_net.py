@@ -14,7 +14,7 @@ WIDTH = 64
 EMBEDDING = 2 * WIDTH + 128 + 96
 
 
-class Grip(Body):
+class HoldNet(Body):
     """Pictures (n, 3, h, w), sides multiples of 32, normalised -> logits (n, classes).
 
     The body is that of `FaceHand`, so that its weights fit.

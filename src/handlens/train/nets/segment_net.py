@@ -17,7 +17,7 @@ COARSEST = 32
 FINE = 32  # channels of the two finest maps
 
 
-class Glove(Body):
+class SegmentNet(Body):
     """Pictures (n, 3, h, w), normalised, of any size -> logits (n, classes, h / 2, w / 2), rounded up."""
 
     stride = COARSEST

@@ -28,7 +28,7 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
-class Palm(nn.Module):
+class HandNet(nn.Module):
     """Pictures (n, channels, h, w) -> logits (n, classes); with `angle` also a direction (n, 2): cosine, sine.
 
     The direction is as long as it happens to come out; the exported graph makes it a unit vector.
