@@ -58,14 +58,10 @@ def describe(
     Args:
         longest: Its longer side is made at most so many pixels.
     """
-    count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
-    if count < 2:
+    blob = _largest_blob(mask)
+    if blob is None:
         return None
-    best = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    x, y, w, h, area = (int(v) for v in stats[best])
-    if area < 600 or min(w, h) < 24:
-        return None
-    solid = (parts == best).astype(np.uint8)
+    solid, (x, y, w, h) = blob
     edge = np.zeros_like(solid)
     edge[0], edge[-1], edge[:, 0], edge[:, -1] = solid[0], solid[-1], solid[:, 0], solid[:, -1]
     ys, xs = np.nonzero(edge)
@@ -105,6 +101,18 @@ def describe(
         rgb, np.asarray(alpha, np.uint8), palm, tips, direction, wrist.astype(np.float32),
         float(across.max() - across.min()), float(end - reach.min()), source,
     )  # fmt: skip
+
+
+def _largest_blob(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]] | None:
+    """Return the largest connected part (0/1) of a mask (0/255) and its box x, y, w, h; None where it is too small."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+    if count < 2:
+        return None
+    best = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, area = (int(v) for v in stats[best])
+    if area < 600 or min(w, h) < 24:
+        return None
+    return (parts == best).astype(np.uint8), (x, y, w, h)
 
 
 def plain_ground_mask(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from handlens.events import EventTracker
     from handlens.io.reading import Reading
 
 Model = Annotated[
@@ -67,6 +68,13 @@ OwnCrop = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
 ]
+
+
+def event_tracker(open: float, close: float | None, min_time: float, gap: float) -> "EventTracker":
+    """Return what turns probabilities into events; without `close`, an event closes below 0.35, or `open` if lower."""
+    from handlens.events import EventTracker
+
+    return EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
 
 
 def reading(

@@ -13,10 +13,12 @@ from handlens.errors import DeviceError, HandlensError, InputError, no_silhouett
 if TYPE_CHECKING:
     from handlens.cli.console import Bar
     from handlens.cli.resume import RunRecord
+    from handlens.events import EventTracker
     from handlens.io.reading import Reading
     from handlens.io.sinks.base import Sink
     from handlens.io.sources.base import Source
     from handlens.loop import Step
+    from handlens.predictor import Predictor
     from handlens.summary import Summary
 
 _TOGETHER = 64  # pictures after which what is done is noted
@@ -59,14 +61,10 @@ def predict(
     from handlens.cli.console import Bar
     from handlens.cli.outputs import open_sinks
     from handlens.cli.resume import RunRecord, digests, settings_of
-    from handlens.events import EventTracker
-    from handlens.io.sources.base import is_picture
-    from handlens.loop import run
     from handlens.predictor import load
     from handlens.summary import Summary
-    from handlens.track import Tracker
 
-    tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
+    tracker = options.event_tracker(open, close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
     outputs = {"events": events, "json": json, "out": out}
@@ -82,30 +80,48 @@ def predict(
         open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources, complain) as sinks,
         Bar(lambda step: _told(step, open)) as bar,
     ):
-        work = partial(
-            run,
-            predictor=predictor,
-            tracker=Tracker(),
-            events=tracker,
-            sinks=sinks,
-            progress=bar,
-            on_error=lambda error: complain(str(error)),
-            min_score=min_score,
-            crop=crop,
-        )
+        work = _work(predictor, tracker, sinks, bar, min_score, crop)
         _run_all(todo, reading, work, record, sinks, bar, summary)
         if (summary.errors or summary.unfit) and not summary.frames:
             refuse(summary, predictor.card.name)
             raise typer.Exit(WRONG_INPUT)  # inside: files that would be empty are not left behind
+    return _finish(record, summary, predictor.card.name, len(inputs))
+
+
+def _finish(record: "RunRecord", summary: "Summary", model: str, inputs: int) -> int:
+    """Print the summary, and after Ctrl-C how to go on with the rest of the inputs; return the exit code."""
+    from handlens.io.sources.base import is_picture
+
     if not summary.interrupted:
         record.close()
-        return conclude(summary, predictor.card.name)
+        return conclude(summary, model)
     cut = summary.table[-1] if summary.table and summary.table[-1].name not in record.sources else None
     if cut is not None and is_picture(cut.name):
         cut = None  # what stands in the files of a picture is whole; it is read again by --resume
-    code = conclude(summary, predictor.card.name)
-    complain(record.advice(len(inputs), cut.name if cut else None, cut.stop if cut else 0.0))
+    code = conclude(summary, model)
+    complain(record.advice(inputs, cut.name if cut else None, cut.stop if cut else 0.0))
     return code
+
+
+def _work(
+    predictor: "Predictor",
+    events: "EventTracker",
+    sinks: "Sequence[Sink]",
+    bar: "Bar",
+    min_score: float | None,
+    crop: str,
+) -> "Callable[..., Summary]":
+    """Return what runs the model over one source into one summary."""
+    from handlens.loop import run
+    from handlens.track import Tracker
+
+    def on_error(error: HandlensError) -> None:
+        complain(str(error))
+
+    return partial(
+        run, predictor=predictor, tracker=Tracker(), events=events, sinks=sinks, progress=bar, on_error=on_error,
+        min_score=min_score, crop=crop,
+    )  # fmt: skip
 
 
 def _run_all(

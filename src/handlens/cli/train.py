@@ -1,5 +1,6 @@
 """The verb `train`: a labelled set -> a run with curves, the best checkpoint, the exported model and its report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,10 @@ SETTINGS = (
     "precision", "device", "devices", "nodes", "workers", "seed",
 )  # fmt: skip
 """Settings that have flags of their own."""
+
+
+_LIGHT = ("onnx",)
+"""What a head on a shipped model needs: no torch."""
 
 
 class TrainCommand(TyperCommand):
@@ -75,24 +80,18 @@ def train(
     touch finds boxes, segment finds masks. hold and gesture tell hands apart, on crops or silhouettes; gestures with a
     handful of pictures each are learned in under a minute, on what a shipped model sees.
     """
-    may_be_few = task.lower() == "gesture" and few is not False
-    need_training("training", ("onnx",) if may_be_few else NEEDED)  # a head on a shipped model needs no torch
-    from handlens.train.config import merged, parse_set
-
+    need_training("training", _LIGHT if task.lower() == "gesture" and few is not False else NEEDED)
     if pretrained is not None and no_pretrained:
         raise InputError("--pretrained and --no-pretrained contradict each other: give one of them.")
     flags: dict[str, Any] = {
         "data": data, "net": net, "epochs": epochs, "minutes": minutes, "batch": batch, "size": size, "rate": rate,
         "start": start, "pretrained": "none" if no_pretrained else pretrained, "margin": margin, "patience": patience,
-        "precision": precision, "device": device,
-        "devices": devices, "nodes": nodes, "workers": workers, "seed": seed,
+        "precision": precision, "device": device, "devices": devices, "nodes": nodes, "workers": workers, "seed": seed,
     }  # fmt: skip
-    given = {key: value for key, value in flags.items() if value is not None}
-    for text in set or ():
-        given = merged(given, parse_set(text))
-    places = Path(config) if config else None, Path(out) if out else None
     from handlens.train.opened import OpenedSets
 
+    given = _given(flags, set or ())
+    places = Path(config) if config else None, Path(out) if out else None
     opened = OpenedSets()
     if _learned_from_few(task.lower(), given, *places, few, fresh, opened):
         return
@@ -100,6 +99,16 @@ def train(
     from handlens.train.run import train_run
 
     train_run(task.lower(), given, *places, fresh, opened)
+
+
+def _given(flags: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Return the settings that were given: flags first, then what --set says."""
+    from handlens.train.config import merged, parse_set
+
+    given = {key: value for key, value in flags.items() if value is not None}
+    for text in texts:
+        given = merged(given, parse_set(text))
+    return given
 
 
 def _learned_from_few(

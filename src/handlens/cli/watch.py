@@ -70,7 +70,6 @@ def watch(
     from handlens.cli.console import View
     from handlens.cli.outputs import open_sinks
     from handlens.cli.predict import conclude
-    from handlens.events import EventTracker
     from handlens.io.alarm import Alarm
     from handlens.io.sources.open import open_source
     from handlens.loop import run
@@ -79,7 +78,7 @@ def watch(
     from handlens.tasks import task_of
     from handlens.track import Tracker
 
-    tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
+    tracker = options.event_tracker(open, close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
     wanted = voice is not None or task_of(predictor.task).touches
@@ -92,17 +91,8 @@ def watch(
         Alarm(voice or "Don't touch your face", cooldown, sound=not no_sound and wanted, bell=view.ring) as alarm,
     ):
         summary = run(
-            camera,
-            predictor,
-            Tracker(),
-            tracker,
-            sinks,
-            alarm,
-            view,
-            max_seconds,
-            lambda error: complain(str(error)),
-            min_score=min_score,
-            crop=crop,
+            camera, predictor, Tracker(), tracker, sinks, alarm, view, max_seconds,
+            lambda error: complain(str(error)), min_score=min_score, crop=crop,
             summary=Summary(threshold=open, task=predictor.task),
-        )
+        )  # fmt: skip
     return conclude(summary, predictor.card.name)

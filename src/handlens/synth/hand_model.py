@@ -5,6 +5,7 @@ It must not know about heads, scenes or labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,6 +30,7 @@ from handlens.synth.shading import Light, random_light, shade
 
 Rng = np.random.Generator
 
+_Skin = tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]
 VIEWS = ("dorsal", "palmar", "side", "toward")
 
 
@@ -79,7 +81,7 @@ def pose_hand(
     matrices = bones(pose, look.reach)
     mirror = np.array([-1 if left else 1, 1, 1], np.float32)
     toward = None if facing is None else np.einsum("bij,i->bj", matrices[:, :, :3], facing * mirror)
-    parts: list[tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]] = []
+    parts: list[_Skin] = []
     for first, end, used, weights in shape.groups:
         on_arm = first >= shape.arm_rows
         stop = first + max(1, int((end - first) * min(share * (1.5 if on_arm else 1.0), 1.0)))
@@ -97,17 +99,7 @@ def pose_hand(
         swell, cloth = np.float32(look.plump), np.zeros(len(rows), np.bool_)
         if on_arm and look.sleeve is not None:
             rest, rest_normals, cloth = dress(rest, rest_normals, look.sleeve)
-        at = rest + rest_normals * swell
-        points, normals = (
-            at @ matrices[used[0], :, :3].T + matrices[used[0], :, 3],
-            rest_normals @ matrices[used[0], :, :3].T,
-        )
-        if len(used) > 1:
-            points, normals = points * weights[:, :1], normals * weights[:, :1]
-        for k, bone in enumerate(used[1:], 1):
-            turn = matrices[bone, :, :3]
-            points += weights[:, k : k + 1] * (at @ turn.T + matrices[bone, :, 3])
-            normals += weights[:, k : k + 1] * (rest_normals @ turn.T)
+        points, normals = _bent(rest + rest_normals * swell, rest_normals, matrices, used, weights)
         parts.append((points * mirror, normals * mirror, rows, cloth))
     points, normals = np.concatenate([p[0] for p in parts]), unit(np.concatenate([p[1] for p in parts]))
     rows, cloth = np.concatenate([p[2] for p in parts]), np.concatenate([p[3] for p in parts])
@@ -117,17 +109,31 @@ def pose_hand(
     knuckle = matrices[9 + 1][:, :3] @ joint + matrices[9 + 1][:, 3]
     elbow = matrices[2][:, :3] @ np.array([0, -265, 0], np.float32) + matrices[2][:, 3]
     return PosedHand(
-        points,
-        normals,
-        rows,
-        cloth,
-        tips * mirror,
-        outward * mirror,
-        np.array([2, 52, -15.5], np.float32) * mirror,
-        np.array([0, 0, -1], np.float32),
-        np.asarray(knuckle * mirror, np.float32),
-        np.asarray(elbow * mirror, np.float32),
-    )
+        points, normals, rows, cloth, tips * mirror, outward * mirror,
+        np.array([2, 52, -15.5], np.float32) * mirror, np.array([0, 0, -1], np.float32),
+        np.asarray(knuckle * mirror, np.float32), np.asarray(elbow * mirror, np.float32),
+    )  # fmt: skip
+
+
+def _bent(points: F32, normals: F32, matrices: F32, used: Sequence[int], weights: F32) -> tuple[F32, F32]:
+    """Return skin (n, 3) and its normals (n, 3) moved with the bones that it hangs on.
+
+    Args:
+        points: skin of the hand at rest, millimetres.
+        normals: its normals.
+        matrices: (bones, 3, 4) from rest to pose.
+        used: the bones that move this skin.
+        weights: (n, bones used) how much each of them moves a point.
+    """
+    turn = matrices[used[0], :, :3]
+    moved, turned = points @ turn.T + matrices[used[0], :, 3], normals @ turn.T
+    if len(used) > 1:
+        moved, turned = moved * weights[:, :1], turned * weights[:, :1]
+    for k, bone in enumerate(used[1:], 1):
+        turn = matrices[bone, :, :3]
+        moved += weights[:, k : k + 1] * (points @ turn.T + matrices[bone, :, 3])
+        turned += weights[:, k : k + 1] * (normals @ turn.T)
+    return moved, turned
 
 
 def random_view(rng: Rng, view: str | F32 | None = None) -> F32:
@@ -178,24 +184,13 @@ def render_hand(
     Raises:
         ValueError: for an unknown pose or view.
     """
-    if pose is None:
-        pose = random_pose(rng)
-    elif isinstance(pose, str):
-        pose = named_pose(pose, rng)
+    if not isinstance(pose, HandPose):
+        pose = random_pose(rng) if pose is None else named_pose(pose, rng)
     look = look or random_appearance(rng, tone)
     light = light or random_light(rng)
     left = bool(rng.random() < 0.5) if left is None else left
-    turn = random_view(rng, view)
-    for _ in range(12):  # a forearm that points at the camera hides the hand
-        if view is not None or float((turn @ skeleton_elbow(pose))[2]) < 60:
-            break
-        turn = random_view(rng)
-    if left:
-        turn = np.asarray(
-            turn * np.array([[1, -1, 1]], np.float32) * np.array([[1], [-1], [1]], np.float32), np.float32
-        )
-    away = float(rng.uniform(450, 1100))
-    margin = float(rng.uniform(0.74, 0.9))
+    turn = _view_of(rng, view, pose, left)
+    away, margin = float(rng.uniform(450, 1100)), float(rng.uniform(0.74, 0.9))
     corners = skeleton(bones(pose, look.reach)) * np.array([-1 if left else 1, 1, 1], np.float32)
     corners = _project(corners @ turn.T, away)
     low, high = corners.min(0) - 11, corners.max(0) + 11
@@ -203,9 +198,8 @@ def render_hand(
     finer = float(np.clip(2.1 / scale, 1.0, 2.0))  # there are skin points for about two pixels a millimetre
     big = round(size * finer)
     scale *= big / size
-    if arm is None:  # long enough to leave the picture
-        lean = float(np.hypot(*(turn @ (skeleton_elbow(pose) * np.array([-1 if left else 1, 1, 1])))[:2])) / 265.0
-        arm = float(np.clip(0.85 * big / scale / max(lean, 0.2), 90, 265))
+    if arm is None:
+        arm = _arm_length(pose, left, turn, big / scale)
     hand = pose_hand(pose, look, left, arm, scale**2 / 4.0, turn[2])
     at, normals = hand.points @ turn.T, hand.normals @ turn.T
 
@@ -215,15 +209,38 @@ def render_hand(
 
     patch = np.where(hand.rows < hand_shape().arm_rows, 0.36, 0.75).astype(np.float32)
     index = splat_discs(to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
-    surface = gather(index, at, normals, *hand_albedo_seen(index, hand, look), scale)
-    rgb = shade(surface, light)
-    rgb = np.where(surface.mask[..., None] > 0, rgb, masked_blur(rgb, surface.mask, 1.0))
-    alpha = cv2.GaussianBlur(surface.mask, (0, 0), 0.35 * finer)
-    how = cv2.INTER_AREA if big > size else cv2.INTER_LINEAR
-    rgb, alpha = (np.asarray(cv2.resize(image, (size, size), interpolation=how), np.float32) for image in (rgb, alpha))
+    rgb, alpha = _shaded(gather(index, at, normals, *hand_albedo_seen(index, hand, look), scale), light, finer, size)
     tips = to_pixels(hand.tips @ turn.T) * (size / big)
     palm = to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * (size / big)
     return to_srgb(rgb), np.clip(alpha, 0, 1), np.asarray(tips, np.float32), np.asarray(palm, np.float32)
+
+
+def _view_of(rng: Rng, view: str | F32 | None, pose: HandPose, left: bool) -> F32:
+    """Return the 3x3 view that was asked for, or one in which the forearm does not hide the hand."""
+    turn = random_view(rng, view)
+    for _ in range(12):  # a forearm that points at the camera hides the hand
+        if view is not None or float((turn @ skeleton_elbow(pose))[2]) < 60:
+            break
+        turn = random_view(rng)
+    if left:
+        turn = turn * np.array([[1, -1, 1]], np.float32) * np.array([[1], [-1], [1]], np.float32)
+    return np.asarray(turn, np.float32)
+
+
+def _arm_length(pose: HandPose, left: bool, turn: F32, side: float) -> float:
+    """Return the millimetres of forearm that leave a picture of `side` millimetres."""
+    lean = float(np.hypot(*(turn @ (skeleton_elbow(pose) * np.array([-1 if left else 1, 1, 1])))[:2])) / 265.0
+    return float(np.clip(0.85 * side / max(lean, 0.2), 90, 265))
+
+
+def _shaded(surface: Surface, light: Light, finer: float, size: int) -> tuple[F32, F32]:
+    """Return linear rgb (size, size, 3) and alpha (size, size) of a surface that is `finer` times as large."""
+    rgb = shade(surface, light)
+    rgb = np.where(surface.mask[..., None] > 0, rgb, masked_blur(rgb, surface.mask, 1.0))
+    alpha = cv2.GaussianBlur(surface.mask, (0, 0), 0.35 * finer)
+    how = cv2.INTER_AREA if len(rgb) > size else cv2.INTER_LINEAR
+    small, clear = (cv2.resize(image, (size, size), interpolation=how) for image in (rgb, alpha))
+    return np.asarray(small, np.float32), np.asarray(clear, np.float32)
 
 
 def _project(points: F32, away: float) -> F32:
