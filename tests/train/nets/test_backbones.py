@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from handlens.errors import InputError
-from handlens.train.nets.attention import AttentionBody
+from handlens.train.nets.attention import AttentionBody, AttentionModule, Unit, Wiring
 from handlens.train.nets.backbones import BACKBONES, backbone
 from handlens.train.nets.fuse import count, fuse
 from handlens.train.nets.margins import MARGINS, Recogniser, margin
@@ -21,6 +21,8 @@ PUBLISHED = {
     "SERes100_IR": 65_528_384,
     "Attention_56": 26_419_392,
     "Attention_92": 134_559_424,
+    "Attention_56-paper": 26_419_392,
+    "Attention_92-paper": 134_559_424,
 }
 
 
@@ -102,3 +104,25 @@ def test_unknown_names_and_one_class_say_so():
         margin("ArcFase", 8, 3)
     with pytest.raises(InputError, match="at least two"):
         margin("softmax", 8, 1)
+
+
+def test_the_published_wiring_of_the_attention_nets_differs_from_the_papers_where_its_source_does():
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 16, 16)
+    for unit in (Unit(8, 16, 2, wiring) for wiring in Wiring):
+        unit.eval()
+        expected = unit.past(x if unit.wiring is Wiring.PUBLISHED else unit.first(x)) + unit.work(unit.first(x))
+        torch.testing.assert_close(unit(x), expected)
+    for adds in (True, False):
+        module = AttentionModule(8, 2, adds=adds).eval()
+        before = module.before(x)
+        trunk = module.trunk(before)
+        gain = 1 + module.mask(before, trunk)
+        torch.testing.assert_close(module(x), module.after(gain + trunk if adds else gain * trunk))
+    published, paper = AttentionModule(8, 1).eval(), AttentionModule(8, 1, Wiring.PAPER).eval()
+    paper.load_state_dict(published.state_dict())
+    trunk = torch.randn(2, 8, 16, 16)
+    assert torch.equal(paper.mask(x, trunk), paper.mask(x, -trunk)), "the paper's mask does not see the trunk"
+    assert not torch.allclose(published.mask(x, trunk), published.mask(x, -trunk))
+    assert [body.get_submodule("stage1.1").adds for body in (AttentionBody((8,) * 4, (1,) * 3),)] == [True]
+    assert not AttentionBody((8,) * 4, (1,) * 3, Wiring.PAPER).get_submodule("stage1.1").adds

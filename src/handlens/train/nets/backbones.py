@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
-from handlens.train.nets.attention import ATTENTION, AttentionBody
+from handlens.train.nets.attention import ATTENTION, AttentionBody, Wiring
 
 SIZE = 112
 """The side of the pictures; the flattened maps at the end fit no other."""
@@ -162,10 +162,10 @@ class MobileFace(nn.Sequential):
         self.add_module("embed", nn.Sequential(embed, nn.BatchNorm2d(dim), nn.Flatten()))
 
 
-def attention_net(name: str, dim: int, dropout: float) -> nn.Sequential:
+def attention_net(name: str, dim: int, dropout: float, wiring: Wiring = Wiring.PUBLISHED) -> nn.Sequential:
     """`attention_56` or `attention_92` with the output block."""
     widths, modules = ATTENTION[name]
-    net = AttentionBody(widths, modules)
+    net = AttentionBody(widths, modules, wiring)
     net.add_module("embed", Embed(widths[3], 7 * 7, dim, dropout))
     return net
 
@@ -192,5 +192,7 @@ BACKBONES: dict[str, Callable[[int, float], nn.Module]] = {
     "seres100_ir": lambda dim, dropout: ImprovedResNet(_100, True, dim, dropout),
     "attention_56": lambda dim, dropout: attention_net("attention_56", dim, dropout),
     "attention_92": lambda dim, dropout: attention_net("attention_92", dim, dropout),
+    "attention_56-paper": lambda dim, dropout: attention_net("attention_56", dim, dropout, Wiring.PAPER),
+    "attention_92-paper": lambda dim, dropout: attention_net("attention_92", dim, dropout, Wiring.PAPER),
 }
 """Every backbone by its name: (embedding, dropout before it) -> net."""

@@ -206,6 +206,8 @@ _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
 _RESIDUAL = "our own, residual blocks"
 _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
 
+_PAPER = f"{_FACE}, wired as in the paper"
+
 _ALL = (
     Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
     Network("contact-net", "our own, looks at faces", "touch", 9, 3_229_672, _contact_net),
@@ -226,6 +228,8 @@ _ALL = (
     Network("seres100_ir", _FACE, "hold", None, 65_528_384, _backbone("seres100_ir")),
     Network("attention_56", _FACE, "hold", None, 26_419_392, _backbone("attention_56")),
     Network("attention_92", _FACE, "hold", None, 134_559_424, _backbone("attention_92")),
+    Network("attention_56-paper", _PAPER, "hold", None, 26_419_392, _backbone("attention_56-paper")),
+    Network("attention_92-paper", _PAPER, "hold", None, 134_559_424, _backbone("attention_92-paper")),
     Network("hold-net", "our own, the encoder of our detector", "hold", 2, 1_142_866, _hold_net),
     Network("hand-net", f"{_RESIDUAL}, colour", "gesture", 6, 1_313_254, _hand_net(3), False),
     Network("silhouette-net", f"{_RESIDUAL}, silhouettes", "gesture", 6, 1_313_064, _hand_net(1), True),
