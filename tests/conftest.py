@@ -42,10 +42,12 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def own_cache(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the person at this machine has cached out of the tests."""
+    """Keep what the person at this machine has cached, set and done out of the tests."""
     folder = next(caches)
     folder.mkdir()
     monkeypatch.setenv("HANDLENS_CACHE", str(folder))
+    monkeypatch.setenv("HANDLENS_CONFIG", str(folder / "config"))
+    monkeypatch.setenv("HANDLENS_DATA", str(folder / "data"))
 
 
 @pytest.fixture
