@@ -150,18 +150,22 @@ def test_a_change_is_clear_only_where_chance_would_not_do_it():
 
 
 def test_regions_retention_and_csv(path, utc):
-    touches = [touch(NOON - 40 * 86400), touch(NOON, 1.5), touch(NOON + 9, 1.0, "=eye")]
+    moved = Touch(NOON, 0, 1.5, "chin", "left", 0.9, regions=(("chin", 1.0), ("nose", 0.25), ("chin", 0.25)))
+    touches = [touch(NOON - 40 * 86400), moved, touch(NOON + 9, 1.0, "=eye")]
     with filled(path, touches, [Span(NOON - 40 * 86400, 0, 60.0), Span(NOON, 0, 60.0)]) as history:
         assert {name: (total.count, total.seconds) for name, total in history.regions().items()} == {
-            "chin": (2, 3.5),
+            "chin": (2, 3.25),
             "=eye": (1, 1.0),
+            "nose": (1, 0.25),
         }
         assert pruned(history, 0, NOON) == 0
         assert pruned(history, 30, NOON) == 1
         assert len(history.observed()) == 1
         out = path.with_name("out.csv")
         assert history.to_csv(out) == out.read_text()
-        row = next(csv.DictReader(out.read_text().splitlines()))
+        row, other = csv.DictReader(out.read_text().splitlines())
+        assert other["region"] == "'=eye"  # no formula for a spreadsheet
+        assert row["regions"] == "chin:1.000;nose:0.250;chin:0.250"
         assert row["start"] == "2026-11-30T12:00:00.000+00:00"
         assert row["stop"] == "2026-11-30T12:00:01.500+00:00"
         assert (row["region"], row["side"], row["probability"]) == ("chin", "left", "0.900")

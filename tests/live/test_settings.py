@@ -38,7 +38,8 @@ def test_every_setting_survives_the_file():
     values = {
         "source": "rtsp://camera/1", "model": "mine.onnx", "open": 0.6, "close": 0.2, "min_time": 0.5, "gap": 1.0,
         "cooldown": 9.0, "reconnect": 0.0, "every": 2, "rotate": 90, "mirror": True, "threads": 1, "min_score": 0.4,
-        "regions": ("eye",), "voice": "Hands", "warn": ("beep", "glow"), "volume": 0.25, "no_sound": True,
+        "regions": ("eye",), "voice": "Hands", "sound": "beep", "volume": 0.25, "notify": True, "glow": False,
+        "no_sound": True,
         "no_page": True, "early": True, "low_power": True, "no_history": True, "keep_days": 0, "keep_wrong": True,
     }  # fmt: skip
     assert tuple(values) == NAMES
@@ -66,6 +67,7 @@ def test_every_setting_survives_the_file():
         ({"voice": "a\nb"}, "'voice' needs a text"),
         ({"voice": "\ud800"}, "'voice' needs a text"),
         ({"every": 1.5}, "'every' needs a whole number"),
+        ({"sound": "siren"}, "'sound' needs one of voice, beep, off"),
         ({"mirror": 1}, "'mirror' needs true or false"),
     ],
 )

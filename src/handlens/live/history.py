@@ -9,6 +9,7 @@ import contextlib
 import csv
 import datetime as dt
 import io
+import json
 import math
 import os
 import sqlite3
@@ -40,7 +41,7 @@ from handlens.live.spans import (
 
 FILE = "history.sqlite"
 VERSION = 1
-FIELDS = ("start", "stop", "seconds", "region", "side", "probability", "source", "model")
+FIELDS = ("start", "stop", "seconds", "region", "side", "probability", "source", "model", "regions")
 """The columns of the CSV export."""
 _BUSY_S = 5.0  # another process may write for so long
 _DAY_S = 86400.0
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 CREATE TABLE IF NOT EXISTS touches (
     id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
     start REAL NOT NULL, offset INTEGER NOT NULL, seconds REAL NOT NULL, region TEXT NOT NULL, side TEXT NOT NULL,
-    probability REAL NOT NULL
+    regions TEXT NOT NULL, probability REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS observed (
     id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
@@ -196,9 +197,12 @@ class History:
             if self._data.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is None:
                 return False
             self._data.executemany(
-                "INSERT INTO touches (session, start, offset, seconds, region, side, probability)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(session, t.start, t.offset, t.seconds, t.region, t.side, t.probability) for t in touches],
+                "INSERT INTO touches (session, start, offset, seconds, region, side, regions, probability)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (session, t.start, t.offset, t.seconds, t.region, t.side, json.dumps(t.regions), t.probability)
+                    for t in touches
+                ],
             )
             for span in observed:
                 grown = self._data.execute(
@@ -253,12 +257,13 @@ class History:
     def touches(self, since: float = -math.inf, until: float = math.inf) -> list[Touch]:
         """Return the touches that begin from `since` on and before `until`, in order."""
         rows = self._rows(
-            "SELECT t.start, t.offset, t.seconds, t.region, t.side, t.probability, s.source, s.model FROM touches t"
+            "SELECT t.start, t.offset, t.seconds, t.region, t.side, t.probability, s.source, s.model, t.regions"
+            " FROM touches t"
             " JOIN sessions s ON s.id = t.session WHERE t.start >= ? AND t.start < ? ORDER BY t.start, t.id",
             since,
             until,
         )
-        return [Touch(*row) for row in rows]
+        return [Touch(*row[:-1], tuple((name, seconds) for name, seconds in json.loads(row[-1]))) for row in rows]
 
     def observed(self, since: float = -math.inf, until: float = math.inf) -> list[Span]:
         """Return the stretches of time in which a touch could be seen, cut at `since` and `until`, in order."""
@@ -293,11 +298,15 @@ class History:
         return trend(self.touches(since), self.observed(since), first, weeks)
 
     def regions(self, since: float = -math.inf, until: float = math.inf) -> dict[str, RegionTotal]:
-        """Return for each touched region how often and how long, the most frequent first."""
+        """Return for each touched region how often and how long, the most frequent first.
+
+        A touch that moves over the face counts once for each region that it reached.
+        """
         totals: dict[str, RegionTotal] = {}
         for touch in self.touches(since, until):
-            total = totals.get(touch.region, RegionTotal())
-            totals[touch.region] = RegionTotal(total.count + 1, total.seconds + touch.seconds)
+            for name, seconds in touch.by_region.items():
+                total = totals.get(name, RegionTotal())
+                totals[name] = RegionTotal(total.count + 1, total.seconds + seconds)
         return dict(sorted(totals.items(), key=lambda item: (-item[1].count, item[0])))
 
     def longest_pause(self, since: float = -math.inf, until: float = math.inf) -> Pause | None:
@@ -327,8 +336,9 @@ class History:
         table.writerow(FIELDS)
         for touch in self.touches(since):
             times = (_iso(touch.local), _iso(touch.local + dt.timedelta(seconds=touch.seconds)))
-            rest = (touch.region, touch.side, f"{touch.probability:.3f}", _guarded(touch.source), _guarded(touch.model))
-            table.writerow((*times, f"{touch.seconds:.3f}", *rest))
+            rest = (touch.region, touch.side, f"{touch.probability:.3f}", touch.source, touch.model)
+            parts = ";".join(f"{name}:{seconds:.3f}" for name, seconds in touch.regions)
+            table.writerow((*times, f"{touch.seconds:.3f}", *map(_guarded, rest), parts))
         if path is not None:
             with AtomicFile(path) as draft:
                 draft.write(text.getvalue().encode("utf-8"))

@@ -109,7 +109,8 @@ class Recorder(Sink):
             start = event.start + (self._clock() - event.stop if self._base is None else self._base)
         seconds = max(0.0, event.stop - event.start)
         offset, sure = local_offset(start), min(1.0, max(0.0, event.peak))
-        self._writer.work.put(Touch(start, offset, seconds, event.label, event.side, sure))
+        touch = Touch(start, offset, seconds, event.label, event.side, sure, regions=event.regions)
+        self._writer.work.put(touch)
 
     def flush(self, patience: float = _PATIENCE_S) -> bool:
         """Wait until what came so far was written or could not be, and return whether the writer answered."""

@@ -21,7 +21,7 @@ from handlens.tasks.touch import REGIONS
 
 FILE = "settings.toml"
 VERSION = 1
-WARNINGS = ("voice", "beep", "notification", "glow")
+SOUNDS = ("voice", "beep", "off")
 _HEADING = "# Settings of 'handlens watch'; each has the name of its flag. Flags come first.\n"
 
 
@@ -43,8 +43,9 @@ class Settings:
         min_score: Leave out boxes below it, or None.
         regions: Regions of the face to warn for; all are recorded.
         voice: What the alarm says, or None.
-        warn: How the alarm warns: "voice", "beep", "notification", "glow" (of the page); none: it is silent.
+        sound: "voice", "beep" or "off".
         volume: Of the beep and the voice, 0 to 1.
+        notify, glow: Whether the page shows a notification, and glows.
         no_sound: Never make a sound.
         no_page: Show it in the terminal.
         early: Warn before the contact, from the hand's approach.
@@ -72,8 +73,10 @@ class Settings:
     min_score: float | None = None
     regions: tuple[str, ...] = REGIONS
     voice: str | None = None
-    warn: tuple[str, ...] = ("voice",)
-    volume: float = 1.0
+    sound: str = "voice"
+    volume: float = 0.8
+    notify: bool = False
+    glow: bool = True
     no_sound: bool = False
     no_page: bool = False
     early: bool = False
@@ -279,6 +282,17 @@ def _quarter(value: Any) -> int:
     return int(value)
 
 
+def _one_of(known: Iterable[str]) -> Callable[[Any], str]:
+    choices = tuple(known)
+
+    def rule(value: Any) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return rule
+
+
 def _some_of(known: Iterable[str]) -> Callable[[Any], tuple[str, ...]]:
     order = tuple(known)
 
@@ -311,8 +325,10 @@ _RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "min_score": (_or_none(_number(0, 1)), "a number from 0 to 1"),
     "regions": (_some_of(REGIONS), f"a list of some of {', '.join(REGIONS)}"),
     "voice": (_or_none(_text(200)), "a text of at most 200 characters in one line"),
-    "warn": (_some_of(WARNINGS), f"a list of some of {', '.join(WARNINGS)}"),
+    "sound": (_one_of(SOUNDS), f"one of {', '.join(SOUNDS)}"),
     "volume": _SHARE,
+    "notify": _SWITCH,
+    "glow": _SWITCH,
     "no_sound": _SWITCH,
     "no_page": _SWITCH,
     "early": _SWITCH,

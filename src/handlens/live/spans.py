@@ -37,6 +37,7 @@ class Touch:
         region: What was touched ("chin"), or "touch".
         side: Of the person, "left", "right" or "".
         probability: The highest.
+        regions: The touched regions one after the other, each with its seconds.
     """
 
     start: float
@@ -47,6 +48,15 @@ class Touch:
     probability: float = 1.0
     source: str = ""
     model: str = ""
+    regions: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def by_region(self) -> dict[str, float]:
+        """The seconds for which each region was touched."""
+        totals: dict[str, float] = {}
+        for name, seconds in self.regions or ((self.region, self.seconds),):
+            totals[name] = totals.get(name, 0.0) + seconds
+        return totals
 
     @property
     def local(self) -> dt.datetime:
@@ -66,6 +76,7 @@ class Touch:
             "stop": stop.isoformat(timespec="milliseconds"),
             "seconds": round(self.seconds, 3),
             "region": self.region,
+            "regions": {name: round(seconds, 3) for name, seconds in self.by_region.items()},
             "side": self.side,
             "probability": round(self.probability, 4),
         }
