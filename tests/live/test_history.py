@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from handlens.errors import InputError
-from handlens.live.history import History, HistoryError, local_offset, pruned, since_date, usable
+from handlens.live.diary import Diary
+from handlens.live.history import History, HistoryError, delete_history, local_offset, pruned, since_date, usable
 from handlens.live.recorder import Recorder
 from handlens.live.spans import Change, Span, Touch, change, longest
 from handlens.result import Result
@@ -192,10 +193,13 @@ def test_a_damaged_file_is_kept_and_a_newer_one_left_alone(path):
     with sqlite3.connect(path) as data:
         data.execute("PRAGMA user_version = 7")
     data.close()
-    for attempt in (History, usable):
+    for attempt in (History, usable, delete_history):
         with pytest.raises(HistoryError, match="newer handlens"):
             attempt(path)
     assert path.exists()
+    path.write_bytes(b"no database" * 100)
+    assert delete_history(path) == 0
+    assert not path.exists()
 
 
 def test_dates_are_understood_or_refused(utc):
@@ -206,6 +210,21 @@ def test_dates_are_understood_or_refused(utc):
     for wrong in ("soon", "2026-13-01", "-3d", ""):
         with pytest.raises(InputError, match="is no date"):
             since_date(wrong)
+
+
+def test_the_page_gets_touches_and_hours_from_any_thread(path, utc):
+    filled(path, [touch(NOON, 3.0)], [Span(NOON - 600, 0, 1200.0)]).close()
+    diary, got = Diary(path), []
+    asking = threading.Thread(target=lambda: got.extend([diary.touches(0), diary.observed(0), diary.told()["touches"]]))
+    asking.start()
+    asking.join()
+    (first,), hours, count = got
+    assert (first["start"], first["stop"], first["regions"]) == (NOON, NOON + 3.0, {"chin": 3.0})
+    assert hours == [(NOON - 3600, 600.0), (NOON, 600.0)]
+    assert count == 1
+    assert diary.csv().count("chin") == 1
+    diary.clear()
+    assert diary.touches(0) == []
 
 
 # ---- the recorder
@@ -273,7 +292,8 @@ def test_a_file_that_is_played_gets_the_time_of_day_at_which_it_is_played(path):
 
 def test_two_processes_write_at_the_same_time_and_nothing_is_lost(path):
     script = (
-        "import sys; from handlens.live.history import History; from handlens.live.spans import Touch\n"
+        "import sys; from handlens.live.diary import Diary
+from handlens.live.history import History; from handlens.live.spans import Touch\n"
         "h = History(sys.argv[1]); s = h.begin(0, sys.argv[2], 'touch')\n"
         "for n in range(100): h.add(s, [Touch(float(n), 0, 1.0, 'chin')], [])\n"
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from handlens.live.history import History
+from handlens.live.history import History, delete_history
 
 
 class Diary:
@@ -75,4 +75,4 @@ class Diary:
         Raises:
             HistoryError: another program holds it.
         """
-        History(self.path).delete_all()
+        delete_history(self.path)

@@ -263,7 +263,7 @@ class History:
             since,
             until,
         )
-        return [Touch(*row[:-1], tuple((name, seconds) for name, seconds in json.loads(row[-1]))) for row in rows]
+        return [Touch(*row[:8], regions=tuple(map(tuple, json.loads(row[8])))) for row in rows]
 
     def observed(self, since: float = -math.inf, until: float = math.inf) -> list[Span]:
         """Return the stretches of time in which a touch could be seen, cut at `since` and `until`, in order."""
@@ -409,6 +409,23 @@ def usable(path: str | Path | None = None) -> tuple[History, str]:
         place = set_aside(file, "damaged")
         remove_files(file)
         return History(path), f"the history was damaged; it is kept as '{place}', and a new one begins."
+
+
+def delete_history(path: str | Path | None = None) -> int:
+    """Delete the history, also one that is damaged, and return the number of touches that went; 0 where there is none.
+
+    Raises:
+        HistoryError: another program holds it.
+    """
+    file = Path(data_dir() / FILE if path is None else path)
+    if not file.exists():
+        remove_files(file)
+        return 0
+    try:
+        return History(file).delete_all()
+    except DamagedHistory:
+        remove_files(file)
+        return 0
 
 
 def remove_files(file: Path) -> None:
