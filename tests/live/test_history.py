@@ -292,8 +292,7 @@ def test_a_file_that_is_played_gets_the_time_of_day_at_which_it_is_played(path):
 
 def test_two_processes_write_at_the_same_time_and_nothing_is_lost(path):
     script = (
-        "import sys; from handlens.live.diary import Diary
-from handlens.live.history import History; from handlens.live.spans import Touch\n"
+        "import sys; from handlens.live.history import History; from handlens.live.spans import Touch\n"
         "h = History(sys.argv[1]); s = h.begin(0, sys.argv[2], 'touch')\n"
         "for n in range(100): h.add(s, [Touch(float(n), 0, 1.0, 'chin')], [])\n"
     )

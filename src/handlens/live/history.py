@@ -263,7 +263,7 @@ class History:
             since,
             until,
         )
-        return [Touch(*row[:8], regions=tuple(map(tuple, json.loads(row[8])))) for row in rows]
+        return [_touch(row) for row in rows]
 
     def observed(self, since: float = -math.inf, until: float = math.inf) -> list[Span]:
         """Return the stretches of time in which a touch could be seen, cut at `since` and `until`, in order."""
@@ -460,6 +460,13 @@ def local_offset(moment: float) -> int:
     """Return the seconds by which the local time is ahead of UTC at a moment."""
     offset = dt.datetime.fromtimestamp(moment).astimezone().utcoffset()
     return 0 if offset is None else round(offset.total_seconds())
+
+
+def _touch(row: Sequence[Any]) -> Touch:
+    """Return the touch of one row: the columns in the order of its fields."""
+    regions = tuple((name, seconds) for name, seconds in json.loads(row[8]))
+    start, offset, seconds, region, side, probability, source, model = row[:8]
+    return Touch(start, offset, seconds, region, side, probability, source, model, regions)
 
 
 def _local_midnight(date: dt.date) -> float:
