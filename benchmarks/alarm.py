@@ -66,16 +66,16 @@ def main() -> int:
     parser.add_argument("--model", default="touch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    predictor = load(asked.model)
-    delays = [delay for _ in range(asked.rounds) for delay in play(asked.video or demo_clip(), predictor)]
+    args = parser.parse_args()
+    predictor = load(args.model)
+    delays = [delay for _ in range(args.rounds) for delay in play(args.video or demo_clip(), predictor)]
     if not delays:
         print("no event opened, so no alarm was asked for", file=sys.stderr)
         return 1
     middle, worst = statistics.median(delays), max(delays)
     print(f"{len(delays)} alarms: median {middle:.1f} ms, worst {worst:.1f} ms from the opening (limit {LIMIT_MS:g})")
-    if asked.json:
-        asked.json.write_text(json.dumps({"delays_ms": [round(delay, 1) for delay in delays]}, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps({"delays_ms": [round(delay, 1) for delay in delays]}, indent=1) + "\n")
     return 0 if worst <= LIMIT_MS else 1
 
 

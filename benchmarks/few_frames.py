@@ -44,27 +44,27 @@ HELD_OUT, OTHER = "held-out people", "another source"
 METRICS = ("IoU", "F1")
 
 
-def trained(asked: argparse.Namespace, net: str, frames: int, found: LabelledSet, out: Path) -> dict[str, Any]:
+def trained(args: argparse.Namespace, net: str, frames: int, found: LabelledSet, out: Path) -> dict[str, Any]:
     """Train one net on so many frames, measure it, and return what is kept of it."""
-    began, learned, data = time.monotonic(), found.split("train"), Path(asked.set)
+    began, learned, data = time.monotonic(), found.split("train"), Path(args.set)
     everyone = frames > len(learned)
     if everyone:
-        data = _everyone(found, open_set(asked.other, "segment"), asked.out / "everyone")
+        data = _everyone(found, open_set(args.other, "segment"), args.out / "everyone")
     given = {
-        "data": str(data), "net": net, "size": _given(asked.sizes).get(net, asked.size), "batch": asked.batch,
-        "rate": asked.rate, "seed": asked.seed,
-        "augment": asked.augment, "frames": 0 if everyone else frames, "epochs": PARTS, "check": PARTS, "workers": 0,
-        "epoch": asked.batch * asked.steps // PARTS, "warmup": 0.2, "dice": 1.0, "cache": True,
-        "precision": asked.precision,
+        "data": str(data), "net": net, "size": _given(args.sizes).get(net, args.size), "batch": args.batch,
+        "rate": args.rate, "seed": args.seed,
+        "augment": args.augment, "frames": 0 if everyone else frames, "epochs": PARTS, "check": PARTS, "workers": 0,
+        "epoch": args.batch * args.steps // PARTS, "warmup": 0.2, "dice": 1.0, "cache": True,
+        "precision": args.precision,
     }  # fmt: skip
-    if net in _given(asked.start):
-        given["start"] = _given(asked.start)[net]
+    if net in _given(args.start):
+        given["start"] = _given(args.start)[net]
     if net in ("vgg", "deeplabv3plus"):
-        given["pretrained"] = asked.pretrained
+        given["pretrained"] = args.pretrained
     predictor = load(train_run("segment", given, None, out))
     measured = {OTHER if everyone else HELD_OUT: json.loads((out / "report.json").read_text("utf-8"))["rows"]}
-    if asked.other and not everyone:
-        measured[OTHER] = evaluate(predictor, open_set(asked.other, "segment")).report.to_json()
+    if args.other and not everyone:
+        measured[OTHER] = evaluate(predictor, open_set(args.other, "segment")).report.to_json()
     return {
         "net": net,
         "frames": len(found) if everyone else frames,
@@ -72,10 +72,10 @@ def trained(asked: argparse.Namespace, net: str, frames: int, found: LabelledSet
         "parameters": catalog.find(net).parameters,
         "size": given["size"],
         "resize": predictor.card.resize,
-        "steps": asked.steps,
-        "batch": asked.batch,
-        "rate": asked.rate,
-        "augment": asked.augment,
+        "steps": args.steps,
+        "batch": args.batch,
+        "rate": args.rate,
+        "augment": args.augment,
         "minutes": round((time.monotonic() - began) / 60, 2),
         "measured": {name: _kept(rows, found.names[1]) for name, rows in measured.items()},
     }
@@ -172,28 +172,28 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked = arguments()
-    found = open_set(asked.set, "segment")
+    args = arguments()
+    found = open_set(args.set, "segment")
     if not {"train", "val"} <= {*found.splits} or len(found.names) != 2:
-        raise InputError(f"'{asked.set}' needs the parts train and val and two classes, background and another.")
-    asked.out.mkdir(parents=True, exist_ok=True)
-    for frames in () if asked.redraw else asked.frames:
-        for net in asked.nets:
-            out = asked.out / f"{net}{'-started' if net in _given(asked.start) else ''}-{frames}"
+        raise InputError(f"'{args.set}' needs the parts train and val and two classes, background and another.")
+    args.out.mkdir(parents=True, exist_ok=True)
+    for frames in () if args.redraw else args.frames:
+        for net in args.nets:
+            out = args.out / f"{net}{'-started' if net in _given(args.start) else ''}-{frames}"
             if (out / DONE).exists():
                 continue
-            told = json.dumps(trained(asked, net, frames, found, out), indent=1)
+            result = json.dumps(trained(args, net, frames, found, out), indent=1)
             with AtomicFile(out / DONE) as draft:
-                draft.write(told.encode())
+                draft.write(result.encode())
             for name in ("last.ckpt", "best.ckpt"):  # of nets of this size dozens would fill a disk
                 (out / name).unlink(missing_ok=True)
-    runs = collected(asked.out)
+    runs = collected(args.out)
     if not runs:
-        raise InputError(f"'{asked.out}' holds no finished run.")
-    with AtomicFile(asked.out / ALL) as draft:
+        raise InputError(f"'{args.out}' holds no finished run.")
+    with AtomicFile(args.out / ALL) as draft:
         draft.write((json.dumps(runs, indent=1) + os.linesep).encode())
     title = f"{found.names[1]} from few labelled frames, {runs[0]['steps']} steps each; 95 % intervals by group"
-    print(drawn(runs, asked.out / PLOT, title))
+    print(drawn(runs, args.out / PLOT, title))
     return 0
 
 

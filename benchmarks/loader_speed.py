@@ -33,7 +33,7 @@ class Case:
     """One line of the table."""
 
     name: str
-    look: str
+    preset: str
     workers: int = 1
     cache: bool = False
     size: tuple[int, int] = (480, 640)
@@ -75,7 +75,7 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> LabelledSe
 def speed(found: LabelledSet, case: Case, size: int, rounds: int) -> float:
     """Return samples a second, the median over the rounds."""
     card = ModelCard("speed", "touch", "detect", NAMES, (size, size), "letterbox")
-    batches = Batches(Samples(found, card, PRESETS[case.look], cache=case.cache), 8, workers=case.workers)
+    batches = Batches(Samples(found, card, PRESETS[case.preset], cache=case.cache), 8, workers=case.workers)
     took = []
     for epoch in range(rounds + 1):
         began = time.perf_counter()
@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked = arguments()
+    args = arguments()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         sets: dict[tuple[int, int], LabelledSet] = {}
@@ -102,13 +102,13 @@ def main() -> int:
             if case.size not in sets:
                 place = Path(folder) / f"{case.size[1]}x{case.size[0]}"
                 place.mkdir()
-                few = asked.pictures if case.size == CASES[0].size else max(8, asked.pictures // 6)
+                few = args.pictures if case.size == CASES[0].size else max(8, args.pictures // 6)
                 sets[case.size] = make_pictures(place, few, case.size)
-            found[case.name] = round(speed(sets[case.size], case, asked.size, asked.rounds), 1)
+            found[case.name] = round(speed(sets[case.size], case, args.size, args.rounds), 1)
             print(f"{case.name:<26} {found[case.name]:8.1f} samples/s")
     print(f"one worker, mosaic: {found['mosaic']:.1f}, at least {LEAST:g} wanted")
-    if asked.json:
-        asked.json.write_text(json.dumps({"size": asked.size, "samples_per_second": found}, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps({"size": args.size, "samples_per_second": found}, indent=1) + "\n")
     return 0 if found["mosaic"] >= LEAST else 1
 
 

@@ -40,11 +40,11 @@ def exported(name: str, size: int, folder: Path) -> Path:
     return export(graph, card, torch.rand(1, 3, size, size), ("probabilities",), folder / f"{name}_{size}.onnx")
 
 
-def timed(asked: dict[Any, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[Any, float]:
+def timed(calls: dict[Any, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[Any, float]:
     """Median milliseconds of each, asked in turns."""
-    took: dict[Any, list[float]] = {key: [] for key in asked}
+    took: dict[Any, list[float]] = {key: [] for key in calls}
     for number in range(rounds + WARM_UP):
-        for key, ask in asked.items():
+        for key, ask in calls.items():
             start = clock()
             ask()
             if number >= WARM_UP:
@@ -69,11 +69,11 @@ def qualities(path: Path | None) -> dict[str, str]:
     for run in json.loads(path.read_text("utf-8")) if path else ():
         if "held-out people" in run["measured"] and run["frames"] > best.get(run["net"], {"frames": 0})["frames"]:
             best[run["net"]] = run
-    told = {}
+    cells = {}
     for net, run in best.items():
         row = run["measured"]["held-out people"]["IoU"]
-        told[net] = f"{row['value']:.2f} ({row['low']:.2f}-{row['high']:.2f}), {run['frames']} frames"
-    return told
+        cells[net] = f"{row['value']:.2f} ({row['low']:.2f}-{row['high']:.2f}), {run['frames']} frames"
+    return cells
 
 
 def arguments() -> argparse.Namespace:
@@ -88,16 +88,16 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked = arguments()
-    quality, rows = qualities(asked.quality), []
+    args = arguments()
+    quality, rows = qualities(args.quality), []
     ways = [("1 thread", 1, time.perf_counter), ("2 threads", 2, time.perf_counter)]
-    ways += [("1 thread, processor", 1, time.process_time)] if asked.busy else []
+    ways += [("1 thread, processor", 1, time.process_time)] if args.busy else []
     print(f"| net | px | quality | parameters | MB | {' | '.join(f'ms, {way}' for way, _, _ in ways)} |")
     print(f"|---|---|---|---|---|{'---|' * len(ways)}")
-    for size in asked.sizes:
+    for size in args.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            files = {net: exported(net, size, Path(folder)) for net in asked.nets}
-            spent = {way: timed(questions(files, size, count), asked.rounds, clock) for way, count, clock in ways}
+            files = {net: exported(net, size, Path(folder)) for net in args.nets}
+            spent = {way: timed(questions(files, size, count), args.rounds, clock) for way, count, clock in ways}
             for net, file in files.items():
                 row: dict[str, Any] = {"net": net, "size": size, "quality": quality.get(net, "-")}
                 row["parameters"] = sum(part.numel() for part in build(net, 1).parameters())
@@ -105,10 +105,10 @@ def main() -> int:
                 row["milliseconds"] = {way: round(spent[way][net], 1) for way, _, _ in ways}
                 rows.append(row)
                 times = " | ".join(f"{value:.1f}" for value in row["milliseconds"].values())
-                told = f"| {net} | {size} | {row['quality']} | {row['parameters']:,} | {row['megabytes']:.2f} |"
-                print(f"{told} {times} |", flush=True)
-    if asked.json:
-        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+                cells = f"| {net} | {size} | {row['quality']} | {row['parameters']:,} | {row['megabytes']:.2f} |"
+                print(f"{cells} {times} |", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
     return 0
 
 

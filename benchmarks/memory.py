@@ -80,15 +80,15 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--every", type=int, default=1, help="look at every N-th frame, to be quicker")
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    marks = Marks(asked.minutes * 60 / 6)
-    source = Hour(asked.video or demo_clip(), asked.minutes * 60 + 1, asked.every)
+    args = parser.parse_args()
+    marks = Marks(args.minutes * 60 / 6)
+    source = Hour(args.video or demo_clip(), args.minutes * 60 + 1, args.every)
     with tempfile.TemporaryDirectory() as folder, open_sinks(f"{folder}/x.jsonl", f"{folder}/x.csv", None) as sinks:
-        summary = run(source, load(asked.model), Tracker(), EventTracker(), sinks, progress=marks)
+        summary = run(source, load(args.model), Tracker(), EventTracker(), sinks, progress=marks)
     held = [row["resident_mb"] for row in marks.rows]
     print(f"{summary.frames} frames, {summary.events} events, at most {peak_mb():.1f} MB")
-    if asked.json:
-        asked.json.write_text(json.dumps({"marks": marks.rows, "peak_mb": round(peak_mb(), 1)}, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps({"marks": marks.rows, "peak_mb": round(peak_mb(), 1)}, indent=1) + "\n")
     return 0 if max(held) <= LIMIT_MB and held[-1] <= held[0] * (1 + GROWTH) else 1
 
 

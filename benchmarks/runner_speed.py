@@ -62,11 +62,11 @@ def ways(name: str, classes: int, size: int, threads: int, folder: Path) -> dict
 
 
 @torch.inference_mode()
-def timed(asked: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+def timed(calls: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Milliseconds of every round, by way."""
-    took: dict[str, list[float]] = {way: [] for way in asked}
+    took: dict[str, list[float]] = {way: [] for way in calls}
     for number in range(rounds + WARM_UP):
-        for way, ask in asked.items():
+        for way, ask in calls.items():
             start = clock()
             ask()
             if number >= WARM_UP:
@@ -87,24 +87,24 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked = arguments()
-    torch.set_num_threads(asked.threads)
-    clock = time.process_time if asked.busy else time.perf_counter
-    classes = 1 if find(asked.net).task == "segment" else asked.classes
-    told, good = [], True
-    for size in asked.sizes:
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    clock = time.process_time if args.busy else time.perf_counter
+    classes = 1 if find(args.net).task == "segment" else args.classes
+    rows, good = [], True
+    for size in args.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            took = timed(ways(asked.net, classes, size, asked.threads, Path(folder)), asked.rounds, clock)
-        print(f"{asked.net}, {size} x {size}, {asked.threads} threads, {asked.rounds} rounds")
+            took = timed(ways(args.net, classes, size, args.threads, Path(folder)), args.rounds, clock)
+        print(f"{args.net}, {size} x {size}, {args.threads} threads, {args.rounds} rounds")
         for way, times in took.items():
             quartiles = np.percentile(np.array(took["torch"]) / np.array(times), (25, 50, 75)).round(2).tolist()
-            told.append({"net": asked.net, "size": size, "way": way, "ms": round(float(np.median(times)), 1),
+            rows.append({"net": args.net, "size": size, "way": way, "ms": round(float(np.median(times)), 1),
                          "times_as_fast": quartiles})  # fmt: skip
             low, middle, high = quartiles
-            print(f"  {way:28}{told[-1]['ms']:8.1f} ms   {middle:5.2f} times as fast ({low:.2f} to {high:.2f})")
+            print(f"  {way:28}{rows[-1]['ms']:8.1f} ms   {middle:5.2f} times as fast ({low:.2f} to {high:.2f})")
         good &= quartiles[1] >= LIMIT
-    if asked.json:
-        asked.json.write_text(json.dumps(told, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
     print(f"at least {LIMIT} times as fast as torch: {'yes' if good else 'no'}")
     return 0 if good else 1
 

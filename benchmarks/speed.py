@@ -37,16 +37,16 @@ def handlens(film: Path, frames: int, threads: int, model: str) -> dict[str, flo
     """One round of handlens: decoded frame to result, identities and events."""
     command = [sys.executable, "-m", "handlens", "bench", "--json", "-", "--model", model, "--video", str(film)]
     command += ["--frames", str(frames), "--threads", str(threads)]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {**told["speed"], "memory_mb": told["peak_mb"], "models_mb": sum(told["models_mb"].values())}
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {**report["speed"], "memory_mb": report["peak_mb"], "models_mb": sum(report["models_mb"].values())}
 
 
 def mediapipe(python: str, film: Path, answer: Path) -> dict[str, float]:
     """One round of MediaPipe: decoded frame to hands, face mesh and rule."""
     command = [python, str(RULE), "video", str(film), "--json", str(answer)]
     subprocess.run(command, check=True, capture_output=True)
-    told = json.loads(answer.read_text())
-    return {"median_ms": told["median_ms"], "p95_ms": told["p95_ms"], "memory_mb": told["peak_rss_mb"]}
+    report = json.loads(answer.read_text())
+    return {"median_ms": report["median_ms"], "p95_ms": report["p95_ms"], "memory_mb": report["peak_rss_mb"]}
 
 
 def middle(rounds: list[dict[str, float]]) -> dict[str, float]:
@@ -67,19 +67,19 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    asked = arguments()
+    args = arguments()
     if hasattr(os, "sched_setaffinity"):  # inherited by the processes below
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.cores])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.cores])
     ours: list[dict[str, float]] = []
     theirs: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
-        make_film(asked.video or demo_clip(), film, asked.frames)
-        for _ in range(asked.rounds):
-            ours.append(handlens(film, asked.frames, asked.cores, asked.model))
-            if asked.mediapipe:
-                theirs.append(mediapipe(asked.mediapipe, film, Path(folder) / "answer.json"))
-    answer: dict[str, object] = {"frames": asked.frames, "rounds": asked.rounds, "cores": asked.cores}
+        make_film(args.video or demo_clip(), film, args.frames)
+        for _ in range(args.rounds):
+            ours.append(handlens(film, args.frames, args.cores, args.model))
+            if args.mediapipe:
+                theirs.append(mediapipe(args.mediapipe, film, Path(folder) / "answer.json"))
+    answer: dict[str, object] = {"frames": args.frames, "rounds": args.rounds, "cores": args.cores}
     answer["handlens"] = own = middle(ours)
     peer = middle(theirs) if theirs else {}
     if peer:
@@ -88,8 +88,8 @@ def main() -> int:
     for name, limit in LIMITS.items():
         beside = f"   MediaPipe {peer[name]:8.2f}   x {peer[name] / own[name]:.2f}" if peer else ""
         print(f"{name:<10} handlens {own[name]:8.2f} (limit {limit:g}){beside}")
-    if asked.json:
-        asked.json.write_text(json.dumps(answer, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps(answer, indent=1) + "\n")
     return 0 if all(own[name] <= limit for name, limit in LIMITS.items()) else 1
 
 

@@ -175,12 +175,12 @@ def things(truth: Truth) -> Array:
     return chosen
 
 
-def macro_recall(said: Array, truth: Truth, weights: Array) -> Array:
+def macro_recall(predicted: Array, truth: Truth, weights: Array) -> Array:
     """Return as (draws,) the mean over regions of the share of touches there whose best region is one of the label's.
 
     A touch that was not found, or has no region, is wrong. A region nobody drawn touches is left out.
     """
-    right = np.array([region in regions for region, regions in zip(said, truth.regions, strict=True)])
+    right = np.array([region in regions for region, regions in zip(predicted, truth.regions, strict=True)])
     recalls = []
     for name in sorted(REGIONS):
         there = np.array([name in regions for regions in truth.regions])
@@ -235,8 +235,8 @@ def table(section: dict[str, Any], names: list[str]) -> str:
         cells = []
         for name in names:
             cell = section["systems"][name].get(metric, {"value": None})
-            told = cell["value"] is not None
-            cells.append(f"{cell['value']:.3f} [{cell['low']:.3f} {cell['high']:.3f}]" if told else "-")
+            defined = cell["value"] is not None
+            cells.append(f"{cell['value']:.3f} [{cell['low']:.3f} {cell['high']:.3f}]" if defined else "-")
         lines.append(f"{metric:<32}" + "".join(f"{cell:>22}" for cell in cells))
     return "\n".join(lines)
 

@@ -100,14 +100,14 @@ def main() -> None:
         fit(experiment.net, epoch, experiment.loss, settings.plan, Path(folder) / "run")
     timed = [one for one in ours if len(one.asked) == args.steps]
     step = statistics.median(one.whole / (args.steps - 2) for one in timed)
-    told = {
+    rates = {
         "ours, samples/s": args.batch / step,
         **{f"plain loop {name}, samples/s": args.batch / statistics.median(spent) for name, spent in plain.items()},
         "share of the time waiting for samples": sum(o.waited for o in timed) / sum(o.whole for o in timed),
     }
-    told["ours / plain 32"] = told["ours, samples/s"] / told["plain loop 32, samples/s"]
-    told["ours / plain bf16"] = told["ours, samples/s"] / told["plain loop bf16, samples/s"]
-    print(json.dumps({key: round(value, 3) for key, value in told.items()}, indent=1))
+    rates["ours / plain 32"] = rates["ours, samples/s"] / rates["plain loop 32, samples/s"]
+    rates["ours / plain bf16"] = rates["ours, samples/s"] / rates["plain loop bf16, samples/s"]
+    print(json.dumps({key: round(value, 3) for key, value in rates.items()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from handlens.data.formats.detect_format import open_set
 from handlens.data.rotate import turned
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import load
-from handlens.train.calibration import asked, fitted
+from handlens.train.calibration import fitted, predict_set
 from handlens.train.defaults import defaults_of
 from handlens.train.experiment import Experiment, sight
 from handlens.train.initial_weights import WEIGHTS
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     if len(args.run) > 1 and experiment.card.kind == "classify":
         # The cut stays where training put it: val has photographs alone, and webcams would suffer.
-        sharpness = fitted(asked(live_predictor(experiment), parts[0]))["a"]
+        sharpness = fitted(predict_set(live_predictor(experiment), parts[0]))["a"]
         experiment = experiment.with_card(calibration={"a": sharpness, "b": 0.0})
     scores: dict[str, float] = {}
     for _ in range(2):

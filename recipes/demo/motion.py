@@ -137,9 +137,9 @@ def head_at(t: float) -> tuple[F32, F32]:
 def face_at(t: float) -> Face:
     """Blinks, glances and a slight smile; in coarse steps, so that few faces have to be built."""
     blink = max((max(0.0, 1 - abs(t - at) / 0.10) for at in (1.1, 4.3, 6.0, 8.8, 11.8, 13.4)), default=0.0)
-    look = (-6.0, -3.0) if 2.2 < t < 3.6 else ((5.0, 1.0) if 8.6 < t < 9.8 else (0.0, 0.0))
+    gaze = (-6.0, -3.0) if 2.2 < t < 3.6 else ((5.0, 1.0) if 8.6 < t < 9.8 else (0.0, 0.0))
     smile = 0.2 + 0.5 * _ease((t - 4.6) / 0.5) * (1 - _ease((t - 6.8) / 0.5))
-    return Face(blink=round(blink * 3) / 3, smile=round(smile * 6) / 6, gaze=look)
+    return Face(blink=round(blink * 3) / 3, smile=round(smile * 6) / 6, gaze=gaze)
 
 
 def _in_room(key: Key, t: float) -> tuple[F32, F32]:

@@ -146,21 +146,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dest", type=Path, required=True)
     args = parser.parse_args(arguments)
-    told: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str, str]] = Counter()
     with new_folder(args.dest) as folder:
         lines = ["file,group"]
         for source in args.source or ("photographs", "found"):
             step = args.webcam if source == "webcam" else 1
             for crop in islice(MAKERS[source](args.data), 0, None, step):
-                lines.append(_write(folder, crop, told))
+                lines.append(_write(folder, crop, counts))
         if args.pool:
             for crop in composites(args.data, read_pool(args.data, args.pool), args.composites, args.seed):
-                lines.append(_write(folder, crop, told))
+                lines.append(_write(folder, crop, counts))
         for path in args.held:
             for crop in _rendered(path):
-                lines.append(_write(folder, crop, told))
+                lines.append(_write(folder, crop, counts))
         (folder / "groups.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    print("\n".join(f"{' '.join(key):<28}{number:>6}" for key, number in sorted(told.items())))
+    print("\n".join(f"{' '.join(key):<28}{number:>6}" for key, number in sorted(counts.items())))
 
 
 def _rendered(path: Path) -> Iterator[Crop]:
@@ -169,9 +169,9 @@ def _rendered(path: Path) -> Iterator[Crop]:
             yield Crop(read_rgb(picture), label, "train", f"render/{picture.stem}", "render")
 
 
-def _write(folder: Path, crop: Crop, told: Counter[tuple[str, str, str]]) -> str:
-    told[crop.split, crop.source, crop.label] += 1
-    name = f"{crop.split}/{crop.label}/{crop.source}_{sum(told.values()):05d}.jpg"
+def _write(folder: Path, crop: Crop, counts: Counter[tuple[str, str, str]]) -> str:
+    counts[crop.split, crop.source, crop.label] += 1
+    name = f"{crop.split}/{crop.label}/{crop.source}_{sum(counts.values()):05d}.jpg"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / name), crop.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
     return f"{name},{crop.group}"

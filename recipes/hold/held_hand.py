@@ -54,7 +54,7 @@ class _Stage:
     """A hand before the camera. turn: (3, 3) from right-hand to camera coordinates, mirrored for a left hand."""
 
     pose: HandPose
-    look: HandAppearance
+    appearance: HandAppearance
     left: bool
     turn: F32
     camera: Camera
@@ -110,7 +110,7 @@ def _free_pose(kind: str, rng: Rng) -> HandPose:
     return finger_pose(str(rng.choice(FINGER_POSES)), rng)
 
 
-def _staged(pose: HandPose, look: HandAppearance, rng: Rng) -> _Stage:
+def _staged(pose: HandPose, appearance: HandAppearance, rng: Rng) -> _Stage:
     """From any side, the arm from below more often than from elsewhere, seldom toward the camera."""
     for _ in range(8):
         yaw = rng.choice([0.0, 180.0, 90.0, -90.0], p=(0.34, 0.22, 0.3, 0.14)) + rng.normal(0, 28)
@@ -124,18 +124,18 @@ def _staged(pose: HandPose, look: HandAppearance, rng: Rng) -> _Stage:
     left = bool(rng.random() < 0.5)
     mirror = np.array([-1 if left else 1, 1, 1], np.float32)
     turn = np.asarray(turn * mirror[None] * mirror[:, None], np.float32) if left else turn
-    corners = (skeleton(bones(pose, look.reach)) * mirror) @ turn.T
+    corners = (skeleton(bones(pose, appearance.reach)) * mirror) @ turn.T
     low, high = corners[:, :2].min(0) - 11, corners[:, :2].max(0) + 11
     scale = CANVAS * float(rng.uniform(0.54, 0.66)) / float((high - low).max())
     across, up = ((low + high) / 2 * scale).tolist()
     camera = Camera(scale, float(rng.uniform(400, 1500)), (CANVAS / 2 - across, CANVAS / 2 + up))
-    return _Stage(pose, look, left, turn, camera)
+    return _Stage(pose, appearance, left, turn, camera)
 
 
 def _hand(stage: _Stage, number: int = HAND, share: float = 0.32) -> list[Cloud]:
     """Return the hand's skin, and the arm with its sleeve."""
-    hand = pose_hand(stage.pose, stage.look, stage.left, 265.0, share, stage.turn[2])
-    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, stage.look)
+    hand = pose_hand(stage.pose, stage.appearance, stage.left, 265.0, share, stage.turn[2])
+    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, stage.appearance)
     own = hand.rows < hand_shape().arm_rows
     zero = np.zeros(3, np.float32)
     whole = cloud(hand.points, hand.normals, rgb, gloss, soft, np.where(own, number, ARM), 0.75).moved(stage.turn, zero)
@@ -183,7 +183,7 @@ def _other_hand(stage: _Stage, middle: F32, rng: Rng) -> list[Cloud]:
     pose = named_pose(str(rng.choice(["flat", "relaxed", "cup", "curled", "fist", "open"])), rng)
     yaw = float(rng.choice([0, 180]) + rng.normal(0, 30))
     turn = rotation([0, 0, 1], float(rng.uniform(0, 360))) @ rotation([0, 1, 0], yaw)
-    other = _Stage(pose, stage.look, not stage.left, np.asarray(turn, np.float32), stage.camera)
+    other = _Stage(pose, stage.appearance, not stage.left, np.asarray(turn, np.float32), stage.camera)
     clouds = _hand(other, OTHER)
     own = clouds[0].points.mean(0)
     side = 1 if rng.random() < 0.3 else -1

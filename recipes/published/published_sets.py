@@ -104,9 +104,9 @@ def _video(
 
 def _other_digits(data: Path, dest: Path) -> None:
     """Hands of other people that show the digits as the video does, cut out of photographs and placed as there."""
-    said = {sign: name for sign, name in SCHEMES["digits"]["pool"].items() if sign not in OTHERWISE}
-    pool = [hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.sign in said]
-    write([_drawn(hand, _framed(hand.mask, FILLED), said[hand.sign]) for hand in pool], dest)
+    digits = {sign: name for sign, name in SCHEMES["digits"]["pool"].items() if sign not in OTHERWISE}
+    pool = [hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.sign in digits]
+    write([_drawn(hand, _framed(hand.mask, FILLED), digits[hand.sign]) for hand in pool], dest)
 
 
 def _other_signs(data: Path, dest: Path) -> None:

@@ -119,30 +119,30 @@ RUNS: dict[str, Run] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and measure what is asked for, one run after the other."""
-    asked = _asked(arguments)
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-        cv2.setNumThreads(asked.threads)
-    end = time.monotonic() + 3600 * asked.hours
+    args = _arguments(arguments)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+        cv2.setNumThreads(args.threads)
+    end = time.monotonic() + 3600 * args.hours
     for name, run in RUNS.items():
-        wanted = not asked.system or run.system in asked.system or name in asked.system
-        if not wanted or _finished(asked.out / name) or time.monotonic() >= end:
+        wanted = not args.system or run.system in args.system or name in args.system
+        if not wanted or _finished(args.out / name) or time.monotonic() >= end:
             continue
         try:
-            finished = trained(run, asked, asked.out / name, end - time.monotonic())
-            if (asked.out / name / LAST).exists():  # an epoch is whole
-                measured(name, run, asked, finished)
+            finished = trained(run, args, args.out / name, end - time.monotonic())
+            if (args.out / name / LAST).exists():  # an epoch is whole
+                measured(name, run, args, finished)
         except HandlensError as error:  # the next system is not to wait for a person
             print(f"{name}: {error}", file=sys.stderr, flush=True)
-    write_table(asked.out)
+    write_table(args.out)
 
 
-def trained(run: Run, asked: argparse.Namespace, out: Path, seconds: float) -> bool:
+def trained(run: Run, args: argparse.Namespace, out: Path, seconds: float) -> bool:
     """Train until the run is finished or its time is over; return whether it is finished."""
-    data = set_at(run.data, asked.data, asked.out / "sets")
-    given = {**run.given, "data": str(data), "device": asked.device, "workers": asked.workers}
-    if asked.pretrained and run.system == "vgg":
-        given["pretrained"] = asked.pretrained
+    data = set_at(run.data, args.data, args.out / "sets")
+    given = {**run.given, "data": str(data), "device": args.device, "workers": args.workers}
+    if args.pretrained and run.system == "vgg":
+        given["pretrained"] = args.pretrained
     end = time.monotonic() + seconds
     try:
         with time_limit(seconds):
@@ -170,27 +170,27 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def measured(name: str, run: Run, asked: argparse.Namespace, finished: bool) -> None:
+def measured(name: str, run: Run, args: argparse.Namespace, finished: bool) -> None:
     """Measure the best epoch on all sets of a run; write its numbers, its model and its curves."""
-    out = asked.out / name
+    out = args.out / name
     experiment, last = open_experiment(out), read_checkpoint(out / LAST)[ABOUT]
     best = read_checkpoint(out / (BEST if (out / BEST).exists() else LAST))[ABOUT]
     export_experiment(experiment, out / f"{experiment.card.name}.onnx")
     plot_log(out / LOG, out / "curves.png")
     predictor, rows = open_predictor(out), []
     for title, (place, part) in run.measures.items():
-        found = open_set(set_at(place, asked.data, asked.out / "sets"), experiment.card.kind).split(part)
+        found = open_set(set_at(place, args.data, args.out / "sets"), experiment.card.kind).split(part)
         found = evenly(found, MOST) if title == "learned" else found
         report = evaluate(predictor, found, on_error=lambda error: None).report
-        told = [row for row in report if row.name in _wanted(found)]
-        rows += [{"measured on": title, "set": place, "part": part, **vars(row), **_wilson(row)} for row in told]
+        chosen = [row for row in report if row.name in _wanted(found)]
+        rows += [{"measured on": title, "set": place, "part": part, **vars(row), **_wilson(row)} for row in chosen]
     numbers = {
         "run": name, "system": run.system, "claim": run.claim, "finished": finished, "epochs": len(last["rows"]),
         "best epoch": max(best["rows"]) + 1, "hours": last["spent"] / 3600, "rows": rows,
     }  # fmt: skip
     with AtomicFile(out / DONE) as draft:
         draft.write((json.dumps(numbers, indent=1) + "\n").encode())
-    write_table(asked.out)
+    write_table(args.out)
 
 
 def _wanted(found: LabelledSet) -> set[str]:
@@ -205,8 +205,8 @@ def _wilson(row: Row) -> dict[str, float]:
     """Wilson's interval of an accuracy as if frames were independent: where all are right, resampling tells nothing."""
     if row.name != "accuracy":
         return {}
-    told = share(row.name, np.arange(row.n) < round(row.value * row.n))
-    return {"Wilson low": told.low, "Wilson high": told.high}
+    interval = share(row.name, np.arange(row.n) < round(row.value * row.n))
+    return {"Wilson low": interval.low, "Wilson high": interval.high}
 
 
 def write_table(home: Path) -> None:
@@ -225,7 +225,7 @@ def _finished(out: Path) -> bool:
     return (out / DONE).exists() and bool(json.loads((out / DONE).read_text("utf-8"))["finished"])
 
 
-def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted({*RUNS, *(run.system for run in RUNS.values())})
     parser.add_argument("--data", type=Path, required=True, help="folder with gestures/, touch/, holding/")

@@ -19,7 +19,7 @@ from rich.progress import track
 from handlens.data.new_folder import new_folder
 from handlens.predictor import load
 from handlens.runner import Runner
-from recipes.segment.auto_label import asked, hand_mask, seconded, single
+from recipes.segment.auto_label import hand_mask, predicted_maps, seconded, single
 from recipes.segment.build_set import HAND, NAMES, OVER, for_validation
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.segment.portraits import FACE, U8, is_late, outlined, picture_of
@@ -52,7 +52,7 @@ def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> 
         file = f"touch/images/{row['file']}"
         image = read_rgb(data / file)
         picture = picture_of(table, file, image)
-        maps = seconded(asked(runner, image, picture.faces), touch, image, picture.faces)
+        maps = seconded(predicted_maps(runner, image, picture.faces), touch, image, picture.faces)
         mask = hand_mask(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
         yield Marked(image, mask, copies)
 
@@ -93,7 +93,7 @@ def counted(data: Path, runner: Runner) -> Iterator[Marked]:
     for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
         if row["source"] == "fingers_cluttered" and not late:
             image = read_rgb(data / "gestures" / "photos" / "images" / row["file"])
-            maps = asked(runner, image, np.zeros((0, 4), np.float32))
+            maps = predicted_maps(runner, image, np.zeros((0, 4), np.float32))
             mask = single(maps[HAND] + maps[OVER])
             if mask is not None:
                 yield Marked(image, mask)

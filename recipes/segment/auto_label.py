@@ -22,7 +22,7 @@ BOXED = 0.12
 """The least share of a marked box that must be seen as hand; a box with less was not understood."""
 
 
-def asked(runner: Runner, image: U8, faces: Floats) -> Floats:
+def predicted_maps(runner: Runner, image: U8, faces: Floats) -> Floats:
     """(classes, H, W): the mean of what is said of the whole picture and of each face from near, and mirrored."""
     tensor, way = prepare(image, runner.card)
     total = _laid(_mirrored(runner, tensor), way)
@@ -47,8 +47,8 @@ def seconded(maps: Floats, touch: Predictor, image: U8, faces: Floats) -> Floats
         turned = touch.runner.run(np.ascontiguousarray(tensor[..., ::-1]))["hand"][0][..., ::-1]
         x1, y1 = (max(0, int(np.ceil(v))) for v in box[:2])
         x2, y2 = int(box[2]), int(box[3])
-        told = _laid((plain + turned) / 2, way)[0, y1:y2, x1:x2]
-        hand[y1:y2, x1:x2] = (hand[y1:y2, x1:x2] + told) / 2
+        predicted = _laid((plain + turned) / 2, way)[0, y1:y2, x1:x2]
+        hand[y1:y2, x1:x2] = (hand[y1:y2, x1:x2] + predicted) / 2
     before = np.clip(maps[HAND] + maps[OVER], 1e-4, 1 - 1e-4)
     out = maps * ((1 - hand) / (1 - before))
     for number in (HAND, OVER):

@@ -101,7 +101,7 @@ def gather(scheme: str, data: Path, pool: Sequence[Pooled], renders: Sequence[Pa
     """
     drawn = []
     for hand in pool:
-        name = SCHEMES[scheme]["pool"].get(_said(hand))
+        name = SCHEMES[scheme]["pool"].get(_source_name(hand))
         if name is None:
             continue
         apart = hand.source in HELD_OUT
@@ -131,7 +131,7 @@ def _rendered(path: Path) -> Iterator[tuple[NDArray[np.uint8], str, str]]:
         yield picture.image()[..., 0], found.names[int(picture.labels[0])], picture.group
 
 
-def _said(hand: Pooled) -> str:
+def _source_name(hand: Pooled) -> str:
     """Return the sign as finger numbers have it: these two sources show 3 without the thumb."""
     return "W" if hand.sign == "3" and hand.source == "epsrc_composites" else hand.sign
 
@@ -194,8 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pool += read_masked(args.data, model)
     drawn = gather(args.scheme, args.data, pool, args.render, args.hold_out)
     write(drawn, args.out)
-    told = Counter((one.split, one.name) for one in drawn)
-    print("\n".join(f"{split:<6}{name:<8}{number:>6}" for (split, name), number in sorted(told.items())))
+    counts = Counter((one.split, one.name) for one in drawn)
+    print("\n".join(f"{split:<6}{name:<8}{number:>6}" for (split, name), number in sorted(counts.items())))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def legible(pose: HandPose, turn: F32, apart: float = 12.0) -> bool:
     return True
 
 
-def hand_mask(pose: HandPose, look: HandAppearance, view: View, size: int, rng: Rng) -> U8:
+def hand_mask(pose: HandPose, appearance: HandAppearance, view: View, size: int, rng: Rng) -> U8:
     """Return the silhouette (size, size) uint8, 255 on the hand: the hand lies whole in the picture.
 
     The arm may leave it.
@@ -80,14 +80,16 @@ def hand_mask(pose: HandPose, look: HandAppearance, view: View, size: int, rng: 
     mirror = np.array([-1 if view.left else 1, 1, 1], np.float32)
     turn = view.turn * mirror * np.array([[-1 if view.left else 1], [1], [1]], np.float32)
     shape = view.build[:, None] * mirror[:, None]
-    corners = _flat(skeleton(bones(pose, look.reach)) * shape[:, 0] @ turn.T, view.away)
+    corners = _flat(skeleton(bones(pose, appearance.reach)) * shape[:, 0] @ turn.T, view.away)
     low, high = corners.min(0) - 12, corners.max(0) + 12
     big = size * FINER
     fill = float(rng.uniform(0.6, 0.9))
     scale = big * fill / float((high - low).max())
     slack = big - (high - low) * scale
     corner = slack * np.array([rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.6)])
-    hand = pose_hand(pose, look, view.left, max(view.arm, 0.0), float(np.clip(0.55 * scale**2, 0.04, 1.0)), turn[2])
+    hand = pose_hand(
+        pose, appearance, view.left, max(view.arm, 0.0), float(np.clip(0.55 * scale**2, 0.04, 1.0)), turn[2]
+    )
     points = hand.points[hand.points[:, 1] > -view.arm] if view.arm < 30 else hand.points
     at = (_flat(points * np.abs(view.build) @ turn.T, view.away) - (low[0], high[1])) * (scale, -scale) + corner
     return _filled(np.asarray(at, np.float32), big, size)

@@ -67,7 +67,7 @@ def render_one(plan: Plan, number: int) -> U8:
     """
     rng = np.random.default_rng((plan.seed, 1, number))
     name = plan.names[number % len(plan.names)]
-    look, left, build = _person(np.random.default_rng((plan.seed, 0, number // PER_HAND)))
+    appearance, left, build = _person(np.random.default_rng((plan.seed, 0, number // PER_HAND)))
     for _ in range(_TRIES):
         pose = finger_pose(name, rng)
         turn = upright_turn(name, pose, rng)
@@ -75,9 +75,9 @@ def render_one(plan: Plan, number: int) -> U8:
             break
     if plan.kind == "silhouette":
         arm = float(rng.choice([rng.uniform(-8, 25), rng.uniform(30, 110), 265.0], p=(0.35, 0.25, 0.4)))
-        return hand_mask(pose, look, View(turn, left, float(rng.uniform(320, 1100)), arm, build), plan.size, rng)
+        return hand_mask(pose, appearance, View(turn, left, float(rng.uniform(320, 1100)), arm, build), plan.size, rng)
     arm = float(rng.choice([rng.uniform(0, 90), 265.0], p=(0.25, 0.75)))
-    rgb, alpha, _, _ = render_hand(rng, plan.size, pose, view=turn, look=look, left=left, arm=arm)
+    rgb, alpha, _, _ = render_hand(rng, plan.size, pose, view=turn, appearance=appearance, left=left, arm=arm)
     out: U8 = np.dstack((rgb, alpha * 255 + 0.5)).astype(np.uint8)
     return out
 

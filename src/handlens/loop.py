@@ -93,7 +93,7 @@ def run(
     summary = Summary(threshold=events.open if events else 0.5) if summary is None else summary
     turn = _Turn(source, tracker, events, sinks, alarm, progress, summary)
 
-    def tell(error: HandlensError) -> None:
+    def report_error(error: HandlensError) -> None:
         summary.errors.append(error)
         if on_error is not None:
             on_error(error)
@@ -103,7 +103,7 @@ def run(
         timer.daemon = True
         timer.start()
     try:
-        for frame in source.frames(tell):
+        for frame in source.frames(report_error):
             began = time.monotonic()
             try:
                 result = predictor.predict(frame, min_score=min_score, crop=crop)

@@ -48,7 +48,7 @@ class Report:
         wide = max([len(row.name) for row in self.rows] + [4])
         lines = [f"{'name':<{wide}}  {'value':>8}  {'low':>8}  {'high':>8}  {'n':>7}"]
         for row in self.rows:
-            value, low, high = map(_told, (row.value, row.low, row.high))
+            value, low, high = map(_shown, (row.value, row.low, row.high))
             lines.append(f"{row.name:<{wide}}  {value:>8}  {low:>8}  {high:>8}  {row.n:>7d}")
         return "\n".join([*lines, *self.notes])
 
@@ -63,7 +63,7 @@ class Report:
         for title in ("value", "low", "high", "n"):
             table.add_column(title, justify="right", style="" if title == "value" else "dim")
         for row in self.rows:
-            table.add_row(Text(row.name), *map(_told, (row.value, row.low, row.high)), f"{row.n:,}")
+            table.add_row(Text(row.name), *map(_shown, (row.value, row.low, row.high)), f"{row.n:,}")
         return Group(table, *(Text(note) for note in self.notes))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -76,5 +76,5 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _told(value: float) -> str:
+def _shown(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.4f}"

@@ -214,11 +214,11 @@ def _detections(found: Detections) -> dict[str, Any]:
 def _mask(found: Mask, path: str | None) -> dict[str, Any]:
     boxes = [box for name in found.parts for box in _blobs(found, name)]
     fraction = {name: _score(found.fraction(name)) for name in found.parts}
-    told: dict[str, Any] = {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
+    record: dict[str, Any] = {"mask": path, "names": list(found.names), "fraction": fraction, "boxes": boxes}
     if found.covered is not None:
         hidden = found.hidden()
-        told["covered"] = {found.under: None if hidden is None else _score(hidden)}
-    return told
+        record["covered"] = {found.under: None if hidden is None else _score(hidden)}
+    return record
 
 
 def _blobs(found: Mask, name: str) -> Iterator[dict[str, Any]]:
@@ -226,20 +226,20 @@ def _blobs(found: Mask, name: str) -> Iterator[dict[str, Any]]:
     blobs = found.blobs(name)
     for xyxy, pixels, score in zip(blobs.xyxy, blobs.pixels, blobs.score, strict=True):
         if pixels >= SPECK * found.classes.size:
-            told = {} if found.score is None else {"score": _score(score)}
-            yield {"label": name, **told, "xyxy": _box(xyxy)}
+            record = {} if found.score is None else {"score": _score(score)}
+            yield {"label": name, **record, "xyxy": _box(xyxy)}
 
 
 def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    record: dict[str, Any] = {
         "xyxy": _box(hand.xyxy),
         "label": hand.gesture.name,
         "score": _score(hand.gesture.score),
         "scores": {name: _score(score) for name, score in hand.gesture.scores.items()},
     }
     if with_angle:
-        told["angle"] = _angle(hand)
-    return {**told, "id": hand.id} if hand.id >= 0 else told
+        record["angle"] = _angle(hand)
+    return {**record, "id": hand.id} if hand.id >= 0 else record
 
 
 def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:

@@ -178,13 +178,13 @@ class Summary:
         return {**kept, "errors": [str(error) for error in self.errors]}
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> "Summary":
+    def from_dict(cls, record: dict[str, Any]) -> "Summary":
         """Return the summary that `to_dict` gave."""
-        summary = cls(**{name: value for name, value in told.items() if name not in ("errors", "regions", "table")})
-        summary.labels = Counter(told["labels"])
-        summary.regions = {name: Region(**region) for name, region in told["regions"].items()}
-        summary.table = [SourceSummary(**row) for row in told["table"]]
-        summary.errors = [InputError(sentence) for sentence in told["errors"]]
+        summary = cls(**{name: value for name, value in record.items() if name not in ("errors", "regions", "table")})
+        summary.labels = Counter(record["labels"])
+        summary.regions = {name: Region(**region) for name, region in record["regions"].items()}
+        summary.table = [SourceSummary(**row) for row in record["table"]]
+        summary.errors = [InputError(sentence) for sentence in record["errors"]]
         return summary
 
     @property

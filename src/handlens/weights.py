@@ -126,7 +126,7 @@ def demo_truth() -> list[Event]:
         InputError: the truth is missing, so the package is incomplete.
     """
     try:
-        told = json.loads((_MEDIA / "demo.json").read_text("utf-8"))["touches"]
+        touches = json.loads((_MEDIA / "demo.json").read_text("utf-8"))["touches"]
     except OSError as error:
         raise InputError(
             "the truth about the demo clip is missing from the package: install handlens again."
@@ -142,5 +142,5 @@ def demo_truth() -> list[Event]:
             touch["stop_frame"],
             1.0,
         )
-        for touch in told
+        for touch in touches
     ]

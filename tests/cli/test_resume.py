@@ -33,15 +33,15 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, source: str, frame: int, error: BaseException) -> Callable[[], None]:
     """Raise the error when this frame of a source was looked at; call what is returned to run undisturbed again."""
-    told = predict_room._told
+    verdict_line = predict_room._verdict_line
 
     def strike(step: Step, threshold: float) -> str | None:
         if step.frame.source == source and step.frame.index == frame:
             raise error
-        return told(step, threshold)
+        return verdict_line(step, threshold)
 
-    monkeypatch.setattr(predict_room, "_told", strike)
-    return lambda: monkeypatch.setattr(predict_room, "_told", told)
+    monkeypatch.setattr(predict_room, "_verdict_line", strike)
+    return lambda: monkeypatch.setattr(predict_room, "_verdict_line", verdict_line)
 
 
 def rows(path: str = "k.csv") -> list[tuple[str, str, str, str]]:
@@ -62,9 +62,11 @@ def test_ctrl_c_says_what_was_done_and_how_to_go_on_and_resume_does_the_rest_onl
     assert rows() == [WHOLE[0], ("b.mp4", "5", "12", "1")]
     again()
     seen: list[str] = []
-    told = predict_room._told
+    verdict_line = predict_room._verdict_line
     monkeypatch.setattr(
-        predict_room, "_told", lambda step, threshold: seen.append(step.frame.source) or told(step, threshold)
+        predict_room,
+        "_verdict_line",
+        lambda step, threshold: seen.append(step.frame.source) or verdict_line(step, threshold),
     )
     before = os.stat("seen/a.mp4").st_mtime_ns
     assert run([*ASKED, "--out", "seen", "--resume"]) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from media import touch_result
 
-from handlens.cli.demo import CELL, _told, pick, sheet
+from handlens.cli.demo import CELL, _caption, pick, sheet
 from handlens.errors import OutputError
 from handlens.io.draw import GAP, STRIP
 from handlens.types import Event, Frame
@@ -48,5 +48,5 @@ def test_answer_and_truth_stand_below_each_frame():
     frames = [Frame(np.full((30, 40, 3), 100, np.uint8), n, n / 10) for n in range(100)]
     image = sheet(frames, RESULTS, [1, 25, 50], EVENTS)
     assert image.shape == (300 + STRIP + 2 * GAP, 3 * (CELL + GAP) + GAP, 3)
-    assert _told(RESULTS[25], EVENTS) == "answer: cheek    truth: chin"
-    assert _told(RESULTS[1], EVENTS) == "answer: no touch    truth: no touch"
+    assert _caption(RESULTS[25], EVENTS) == "answer: cheek    truth: chin"
+    assert _caption(RESULTS[1], EVENTS) == "answer: no touch    truth: no touch"

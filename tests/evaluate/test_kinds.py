@@ -239,17 +239,17 @@ def touches(boxes):
 
 
 class TestTouches:
-    def told(self):
+    def scores(self):
         judge = Touches(("chin", "ear"))
         judge.add({"chin"}, touches([("face", 0.9), ("chin", 0.8), ("ear", 0.3)]))
         judge.add({"ear", "nose"}, touches([("chin", 0.6), ("ear", 0.4)]))
         judge.add({"nose"}, touches([("ear", 0.2)]))
         judge.add(set(), touches([("hand", 0.9), ("ear", 0.75)]))
         judge.add(set(), touches([("face", 0.9)]))
-        return judge.told()
+        return judge.scores()
 
     def test_by_hand(self):
-        rows = {row.name: (row.values[0], row.n) for row in self.told().metrics(np.ones((1, 5)))}
+        rows = {row.name: (row.values[0], row.n) for row in self.scores().metrics(np.ones((1, 5)))}
         assert rows["touch precision"] == (pytest.approx(2 / 3), 3)
         assert rows["touch recall"] == (pytest.approx(2 / 3), 3)
         assert rows["touch F1"] == (pytest.approx(2 / 3), 5)
@@ -265,7 +265,7 @@ class TestTouches:
     def test_with_one_kind_of_pictures_nothing_is_told(self):
         judge = Touches(("chin",))
         judge.add({"chin"}, touches([("chin", 0.8)]))
-        assert judge.told() is None
+        assert judge.scores() is None
 
 
 class TestTouchModels:

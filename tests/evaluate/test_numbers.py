@@ -94,7 +94,7 @@ class TestBinary:
         assert binary.calibration_error(SCORE, TRUTH, ONE) == pytest.approx(expected)
         curve = reliability("touch", SCORE, TRUTH)
         assert curve.count.tolist() == [0, 1, 0, 1, 1, 0, 0, 0, 2, 1]
-        assert curve.so[8] == 0.5
+        assert curve.accuracy[8] == 0.5
 
     def test_a_score_of_one_lies_in_the_last_bin(self):
         assert binary.in_bins(np.array([0.0, 0.999, 1.0])).argmax(axis=1).tolist() == [0, 9, 9]

@@ -61,7 +61,7 @@ def test_every_pose_can_be_rendered(pose: str) -> None:
 def test_skin_tone_goes_from_light_to_dark() -> None:
     def brightness(tone: float) -> float:
         look = HandAppearance(tone=tone, sleeve=None)
-        rgb, alpha, _, _ = render_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", look=look)
+        rgb, alpha, _, _ = render_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", appearance=look)
         return float(rgb[alpha > 0.9].mean())
 
     assert brightness(0.0) > 1.5 * brightness(0.5) > 1.5 * 1.2 * brightness(1.0)

@@ -14,7 +14,7 @@ from handlens.evaluate.evaluate import evaluate
 from handlens.kinds.classify import calibrated
 from handlens.predictor import Predictor
 from handlens.runner import FakeRunner
-from handlens.train.calibration import Told, asked, cross_fitted, fitted
+from handlens.train.calibration import Predictions, cross_fitted, fitted, predict_set
 
 PAIR = ("nothing", "object")
 
@@ -25,19 +25,19 @@ def rare(count=600, share=0.2, seed=0):
     truth = (draw.random(count) < share).astype(np.int64)
     z = draw.normal(2.0 * truth - 3.0, 1.0)
     second = 1 / (1 + np.exp(-z))
-    return Told(PAIR, np.stack((1 - second, second), 1), truth, tuple(f"p{n // 2}" for n in range(count)))
+    return Predictions(PAIR, np.stack((1 - second, second), 1), truth, tuple(f"p{n // 2}" for n in range(count)))
 
 
-def balanced(told, said):
-    right = said.argmax(1) == told.truth
+def balanced(told, probabilities):
+    right = probabilities.argmax(1) == told.truth
     return np.mean([right[told.truth == k].mean() for k in range(len(told.names))])
 
 
 def test_the_cut_of_two_classes_serves_both():
     told, other = rare(), rare(seed=1)
     calibration = fitted(told)
-    assert balanced(other, other.said) < 0.65
-    assert balanced(other, calibrated(other.said, calibration)) > 0.82  # no cut reaches more than .84
+    assert balanced(other, other.probabilities) < 0.65
+    assert balanced(other, calibrated(other.probabilities, calibration)) > 0.82  # no cut reaches more than .84
     assert calibration["b"] / calibration["a"] == pytest.approx(2, abs=0.25)  # halfway between -3 and -1
 
 
@@ -46,7 +46,7 @@ def test_how_sure_many_classes_are_is_put_right_and_who_wins_stays():
     honest = draw.dirichlet(np.full(5, 0.6), 800)
     truth = np.array([draw.choice(5, p=row) for row in honest])
     boast = honest**3 / (honest**3).sum(1, keepdims=True)
-    told = Told(tuple("abcde"), boast, truth, tuple(map(str, range(800))))
+    told = Predictions(tuple("abcde"), boast, truth, tuple(map(str, range(800))))
     calibration = fitted(told)
     assert calibration["a"] == pytest.approx(1 / 3, abs=0.05)
     after = calibrated(boast, calibration)
@@ -62,7 +62,7 @@ def test_the_cross_fitted_number_does_not_flatter():
     for seed in range(12):  # nothing can be told from these scores
         second = draw.random(80)
         kin = tuple(map(str, range(80)))
-        told = Told(PAIR, np.stack((1 - second, second), 1), draw.integers(0, 2, 80), kin)
+        told = Predictions(PAIR, np.stack((1 - second, second), 1), draw.integers(0, 2, 80), kin)
         values.append(cross_fitted(told, 0, seed)["balanced accuracy, cross-fitted"].value)
     assert np.mean(values) == pytest.approx(0.5, abs=0.05)
     report = cross_fitted(rare(), 50)
@@ -77,9 +77,11 @@ def test_too_little_is_not_tuned_on():
     assert not rare(50).enough
     few = rare(600, 0.01)
     assert not few.enough
-    one = Told(PAIR, few.said, few.truth, ("ann",) * 600)
+    one = Predictions(PAIR, few.probabilities, few.truth, ("ann",) * 600)
     assert not one.enough
-    lonely = Told(PAIR, few.said, few.truth, tuple("ann" if t else f"b{n}" for n, t in enumerate(few.truth)))
+    lonely = Predictions(
+        PAIR, few.probabilities, few.truth, tuple("ann" if t else f"b{n}" for n, t in enumerate(few.truth))
+    )
     assert cross_fitted(lonely, 0).rows == ()
 
 
@@ -100,11 +102,11 @@ def test_what_a_model_says_becomes_a_card_that_evaluates_better():
 
     def predictor(**fields):
         card = ModelCard("fake", "hold", "classify", PAIR, (16, 16), "stretch", **fields)
-        rows = told.said.astype(np.float32)
+        rows = told.probabilities.astype(np.float32)
         return Predictor(FakeRunner(card, lambda b: {"probabilities": rows[[round(float(b[0, 0, 0, 0]) * 255)]]}))
 
-    heard = asked(predictor(), found)
-    assert np.allclose(heard.said, told.said, atol=1e-6)
+    heard = predict_set(predictor(), found)
+    assert np.allclose(heard.probabilities, told.probabilities, atol=1e-6)
     assert heard.truth.tolist() == told.truth.tolist()
     before, after = (
         evaluate(model, found.having(pictures), resamples=0).report["balanced accuracy"].value

@@ -72,7 +72,7 @@ def _table(numbers: "Bench") -> str:
         ("one hand", ", ".join(f"{name} {ms:.2f} ms" for name, ms in numbers.hand_ms.items()) or "no model"),
         ("models", f"{sizes or 'none'}, {sum(numbers.models_mb.values()):.2f} MB in all"),
     ]
-    return "\n".join(f"{name:<16} {told}" for name, told in rows)
+    return "\n".join(f"{name:<16} {text}" for name, text in rows)
 
 
 WIDTH, HEIGHT = 640, 480
@@ -88,8 +88,8 @@ class Speed:
     p95_ms: float
 
 
-def time_frames(look: Callable[[Frame], object], frames: Iterable[Frame], warm_up: int = WARM_UP) -> Speed:
-    """Time `look` on each frame, decoding not counted; the first `warm_up` frames are looked at but not counted.
+def time_frames(process: Callable[[Frame], object], frames: Iterable[Frame], warm_up: int = WARM_UP) -> Speed:
+    """Time `process` on each frame, decoding not counted; the first `warm_up` frames are looked at but not counted.
 
     Raises:
         ValueError: there were not more frames than the warm-up takes.
@@ -97,7 +97,7 @@ def time_frames(look: Callable[[Frame], object], frames: Iterable[Frame], warm_u
     took: list[float] = []
     for frame in frames:
         start = time.perf_counter()
-        look(frame)
+        process(frame)
         took.append((time.perf_counter() - start) * 1000)
     counted = took[warm_up:]
     if not counted:
@@ -191,7 +191,7 @@ def time_hands(threads: int | None = None, times: int = 50) -> dict[str, float]:
 
 
 def measure(
-    model: str, video: str | Path, frames: int = 300, threads: int | None = None, tell: Callable[[], object] = int
+    model: str, video: str | Path, frames: int = 300, threads: int | None = None, tick: Callable[[], object] = int
 ) -> Bench:
     """Measure a model from decoded frame to result (identities and events too) on a video, scaled to 640 x 480.
 
@@ -208,15 +208,15 @@ def measure(
     load_ms = (time.perf_counter() - began) * 1000
     tracker, events = Tracker(), EventTracker()
 
-    def look(frame: Frame) -> None:
+    def answer_frame(frame: Frame) -> None:
         events.update(tracker.update(predictor.predict(frame)))
 
-    def told() -> Iterator[Frame]:
+    def timed_frames() -> Iterator[Frame]:
         for frame in islice(resized(looped(video)), frames + WARM_UP):
-            tell()  # here, where no clock runs
+            tick()  # here, where no clock runs
             yield frame
 
-    speed = time_frames(look, told())
+    speed = time_frames(answer_frame, timed_frames())
     sizes = {name: round(resolve(name).stat().st_size / 1e6, 3) for name in shipped()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = resident_mb(), peak_mb()  # before the other models come in

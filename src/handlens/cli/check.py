@@ -40,8 +40,8 @@ def _versions() -> str:
 
     from handlens import __version__
 
-    told = [f"{name} {version(name)}" for name in _LIBRARIES]
-    return f"handlens {__version__}, Python {platform.python_version()} on {platform.platform()}, {', '.join(told)}"
+    versions = [f"{name} {version(name)}" for name in _LIBRARIES]
+    return f"handlens {__version__}, Python {platform.python_version()} on {platform.platform()}, {', '.join(versions)}"
 
 
 def _providers() -> str:
@@ -102,9 +102,9 @@ def _model(name: str) -> str:
     loaded = time.perf_counter()
     card = predictor.card
     frame = _silhouette() if card.options.get("silhouette") or card.options.get("grey") else _first_frame()
-    asked = time.perf_counter()
+    answering = time.perf_counter()
     result = predictor.predict(frame, crop="whole")  # without a second model, where that is possible
-    took = f"loads in {(loaded - began) * 1000:.0f} ms, answers in {(time.perf_counter() - asked) * 1000:.0f} ms"
+    took = f"loads in {(loaded - began) * 1000:.0f} ms, answers in {(time.perf_counter() - answering) * 1000:.0f} ms"
     return f"{took}: {verdict(result, card.threshold('touch', 0.5))}"
 
 

@@ -179,9 +179,9 @@ class Bar:
         tell: Returns the line to print above the bar for a step, or None for no line.
     """
 
-    def __init__(self, tell: Callable[[Step], str | None] = lambda step: None) -> None:
+    def __init__(self, line_of: Callable[[Step], str | None] = lambda step: None) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self._tell = tell
+        self._line_of = line_of
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -207,7 +207,7 @@ class Bar:
 
     def __call__(self, step: Step) -> None:
         """Count one frame, and tell of it."""
-        line = self._tell(step)
+        line = self._line_of(step)
         if line is not None:
             self.console.print(line, markup=False, soft_wrap=True)
         self.count()

@@ -89,8 +89,8 @@ def _beside(events: "Sequence[Event]", truth: "Sequence[Event]") -> str:
     lines = [f"{_HEADING}{'region':<{width}}  |  {'truth':>8}  {'':>8}  region"]
     for event, true in matched(events, truth):
         answer = _cells(event) if event is not None else f"{'missed':>8}"
-        told = f"{true.start:8.2f}  {true.stop:8.2f}  {true.label}" if true is not None else f"{'no touch':>8}"
-        lines.append(f"{answer:<{len(_HEADING) + width}}  |  {told}")
+        expected = f"{true.start:8.2f}  {true.stop:8.2f}  {true.label}" if true is not None else f"{'no touch':>8}"
+        lines.append(f"{answer:<{len(_HEADING) + width}}  |  {expected}")
     return "\n".join(lines)
 
 
@@ -138,12 +138,12 @@ def sheet(
         if frame.index in set(picks):
             result = by_index[frame.index]
             time = clock(frame.time)
-            told = time if truth is None else f"{time}    {_told(result, truth)}"
-            cells.append(captioned(draw(*scaled(frame, result, CELL)), told))
+            caption = time if truth is None else f"{time}    {_caption(result, truth)}"
+            cells.append(captioned(draw(*scaled(frame, result, CELL)), caption))
     return grid(cells)
 
 
-def _told(result: Result, truth: Sequence[Event]) -> str:
+def _caption(result: Result, truth: Sequence[Event]) -> str:
     """Say what the model says of a frame and what is true."""
     value = result.value
     touched = isinstance(value, Detections) and value.best_touch >= _TOUCHED

@@ -89,8 +89,8 @@ def _usage_sentence(error: Any) -> str:
     path = context.command_path if context is not None else "handlens"
     option = getattr(error, "option_name", None)
     if option is None or context is None or not hasattr(error, "possibilities"):
-        said = str(error.format_message()).rstrip(".").replace(": Input should", ": it should")
-        return f"{said[:1].lower()}{said[1:]}. Type '{path} --help' to see what is allowed."
+        message = str(error.format_message()).rstrip(".").replace(": Input should", ": it should")
+        return f"{message[:1].lower()}{message[1:]}. Type '{path} --help' to see what is allowed."
     for verb, command in getattr(context.command, "commands", {}).items():
         if option in _long(command):
             return f"{option} belongs after the command: type 'handlens {verb} ... {option} ...'."

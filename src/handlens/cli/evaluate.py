@@ -195,8 +195,8 @@ def _part(found: "LabelledSet", split: str | None) -> tuple["LabelledSet", str]:
     name = split.lower() if split else next((name for name in ("test", "val") if name in found.splits), "all")
     part = found if name == "all" else found.split(name)
     if split is None:
-        told = "all" if name == "all" else f"the {name} split of"
-        print(f"measuring on {told} '{found.root}': {len(part):,} pictures", file=sys.stderr)
+        measured = "all" if name == "all" else f"the {name} split of"
+        print(f"measuring on {measured} '{found.root}': {len(part):,} pictures", file=sys.stderr)
     return part, name
 
 

@@ -110,13 +110,13 @@ def _made_of(name: str) -> str:
     from handlens.predictor import load
     from handlens.weights import parts_of, resolve
 
-    told = " + ".join(parts_of(name).values())
+    names = " + ".join(parts_of(name).values())
     try:
         size = sum(resolve(part).stat().st_size for part in parts_of(name).values()) / 1e6
         card = load(name).card
     except HandlensError as error:
-        return f"{told}: {error}"
-    return f"{told}, {size:.2f} MB  task {card.task}: {', '.join(card.names)}"
+        return f"{names}: {error}"
+    return f"{names}, {size:.2f} MB  task {card.task}: {', '.join(card.names)}"
 
 
 def _card(path: Path) -> "ModelCard":
@@ -145,7 +145,7 @@ def _show(name: str) -> None:
     if outputs:
         print(f"{'answers':<12} {', '.join(_answer(name, sides) for name, sides in outputs.items())}")
     for field in dataclasses.fields(card):
-        print(f"{field.name:<12} {_told(field.name, getattr(card, field.name))}")
+        print(f"{field.name:<12} {_field_text(field.name, getattr(card, field.name))}")
 
 
 def _hands(card: "ModelCard", made_of: "Mapping[str, str]") -> str:
@@ -173,14 +173,14 @@ _SEES: "dict[str, Callable[[ModelCard, Mapping[str, str]], str]]" = {"classify":
 
 def _answer(name: str, sides: "tuple[int | None, ...]") -> str:
     """Return an output with its sides but the first, which counts pictures."""
-    told = " x ".join("n" if side is None else str(side) for side in sides[1:])
-    return f"{name} ({told})" if told else name
+    shape = " x ".join("n" if side is None else str(side) for side in sides[1:])
+    return f"{name} ({shape})" if shape else name
 
 
-def _told(name: str, value: object) -> str:
+def _field_text(name: str, value: object) -> str:
     """Return the value of a card's field in a line."""
     if isinstance(value, dict):
-        value = ", ".join(f"{key} {_number(told)}" for key, told in value.items())
+        value = ", ".join(f"{key} {_number(number)}" for key, number in value.items())
     elif isinstance(value, tuple):
         value = (" x " if name == "size" else ", ").join(map(str, value))
     return str(value) if value != "" else "-"

@@ -66,8 +66,8 @@ def open_sinks(
         made.append(lines)
     with ExitStack() as stack:
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
-    if say is not None and (told := _written(json, events, out, made)):
-        print(f"written: {told}", file=sys.stderr, flush=True)
+    if say is not None and (names := _written(json, events, out, made)):
+        print(f"written: {names}", file=sys.stderr, flush=True)
 
 
 def _reader_gone() -> None:

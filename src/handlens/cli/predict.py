@@ -78,7 +78,7 @@ def predict(
     with (
         record,
         open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources, complain) as sinks,
-        Bar(lambda step: _told(step, open)) as bar,
+        Bar(lambda step: _verdict_line(step, open)) as bar,
     ):
         work = _work(predictor, tracker, sinks, bar, min_score, crop)
         _run_all(todo, reading, work, record, sinks, bar, summary)
@@ -221,7 +221,7 @@ def _report(error: HandlensError, summary: "Summary") -> None:
     summary.errors.append(error)
 
 
-def _told(step: "Step", threshold: float) -> str | None:
+def _verdict_line(step: "Step", threshold: float) -> str | None:
     """Return a line for a picture; a frame of a video has none."""
     from handlens.cli.console import verdict
     from handlens.io.sources.base import is_picture

@@ -122,10 +122,10 @@ class RunRecord:
             InputError: a finished source has changed since, or is not among these.
         """
         done = Counter(source["path"] for step in self._done for source in step["sources"])
-        asked = {_path(source) for job in jobs for source in job}
+        requested = {_path(source) for job in jobs for source in job}
         for step in self._done:
             for source in step["sources"]:
-                if source["path"] not in asked:
+                if source["path"] not in requested:
                     raise InputError(
                         f"the unfinished run also read '{source['given']}', which is not among these sources: give the"
                         f" same ones, or {self._anew()}"
@@ -198,12 +198,12 @@ class RunRecord:
         """Return what was done when Ctrl-C came, and how to go on. source, at: what was cut off, and where."""
         done = len(self.sources)
         cut = f", '{source}' was cut off at {clock(at)}" if source is not None else ""
-        said = f"interrupted: {done} of {_count(total)} done{cut}."
+        text = f"interrupted: {done} of {_count(total)} done{cut}."
         if self.path is None:
-            return said
+            return text
         if not done:
-            return f"{said} The files hold what was seen so far; the same command begins anew."
-        return f"{said} {self._go_on()}"
+            return f"{text} The files hold what was seen so far; the same command begins anew."
+        return f"{text} {self._go_on()}"
 
 
 def settings_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,15 +240,15 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         return {}, []
     except OSError as error:
         raise output_error(error, path) from error
-    told = []
+    records = []
     for line in lines:
         try:
-            told.append(json.loads(line))
+            records.append(json.loads(line))
         except ValueError:
             break
-    if lines and (not told or "models" not in told[0]):
+    if lines and (not records or "models" not in records[0]):
         raise OutputError(f"'{path}' is no record of a run: remove or rename it.")
-    return (told[0], told[1:]) if told else ({}, [])
+    return (records[0], records[1:]) if records else ({}, [])
 
 
 def _path(source: str) -> str:
@@ -270,10 +270,10 @@ def _differs(what: str, before: Mapping[str, Any], now: Mapping[str, Any], path:
     if what == "model":
         detail = f"another model ({', '.join(names)})"
     else:
-        told = (
+        changes = (
             f"--{name.replace('_', '-')} was {_value(before.get(name))}, is {_value(now.get(name))}" for name in names
         )
-        detail = f"other {what} ({'; '.join(told)})"
+        detail = f"other {what} ({'; '.join(changes)})"
     return f"the unfinished run had {detail}: give the same, or delete '{path}' to begin anew."
 
 

@@ -46,10 +46,10 @@ def merge_sets(sets: Sequence[LabelledSet], names: Sequence[str] = ()) -> Labell
                 f"value 0 is '{first.names[0]}' in the masks of '{first.root}' and '{other.names[0]}' in those of"
                 f" '{other.root}': rename one ('handlens data remap')."
             )
-    told: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     for name in names or [name for one in sets for name in one.names]:
-        told.setdefault(name.lower(), name)
-    classes = list(told.values())
+        spelling.setdefault(name.lower(), name)
+    classes = list(spelling.values())
     moved = [_moved(one, classes) for one in sets]
     return dataclasses.replace(first, names=tuple(classes), pictures=tuple(p for one in moved for p in one))
 
@@ -76,8 +76,10 @@ def without_copies(found: LabelledSet, seen: Survey) -> tuple[LabelledSet, Surve
     known: set[object] = set()
     rows = []
     for row, picture in enumerate(found):
-        told = sorted(zip(picture.labels.tolist(), picture.boxes.tolist() or [[]] * len(picture.labels), strict=True))
-        what = (seen.digests[row], str(told))
+        spelling = sorted(
+            zip(picture.labels.tolist(), picture.boxes.tolist() or [[]] * len(picture.labels), strict=True)
+        )
+        what = (seen.digests[row], str(spelling))
         if row in seen.faults or (what in known and not found.label_kind.has_background):
             continue
         known.add(what)

@@ -72,9 +72,9 @@ def is_error(problem: Problem) -> bool:
     return problem.kind in ERRORS or (problem.kind in (NO_PICTURE, NO_LABEL) and not problem.harmless)
 
 
-def check_set(found: LabelledSet, seen: Survey, told: Iterable[Problem] = (), near: float = NEAR) -> Findings:
-    """Return all that is wrong with a set. told: what its reader said; near: bits, see fingerprints."""
-    problems = list(told)
+def check_set(found: LabelledSet, seen: Survey, reported: Iterable[Problem] = (), near: float = NEAR) -> Findings:
+    """Return all that is wrong with a set. reported: what its reader said; near: bits, see fingerprints."""
+    problems = list(reported)
     problems += [Problem(UNREADABLE, found.pictures[row].path, text) for row, text in seen.faults.items()]
     problems += _labels(found, {problem.path for problem in problems if problem.kind == NO_LABEL}, seen)
     problems += _absent(found, seen)
@@ -219,8 +219,8 @@ def check_sheet(findings: Findings) -> Image | None:
             group = f" (group {picture.group})" if picture.group else ""
             cells.append(_cell(found, picture, f"{picture.split}: {picture.path.name}{group}", problem.kind, _LEAK))
     for problem, picture in _odd_pictures(findings):
-        said = problem.text.partition(f"{problem.path}'")[2].lstrip(": ").rstrip(".")
-        cells.append(_cell(found, picture, picture.path.name, f"{problem.kind}: {said}", _ODD))
+        reason = problem.text.partition(f"{problem.path}'")[2].lstrip(": ").rstrip(".")
+        cells.append(_cell(found, picture, picture.path.name, f"{problem.kind}: {reason}", _ODD))
     return grid(cells, COLUMNS) if cells else None
 
 

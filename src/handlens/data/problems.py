@@ -68,6 +68,6 @@ def reasons(problems: Sequence[Problem]) -> str:
     wrong = [problem for problem in problems if not problem.harmless] or list(problems)
     count = Counter(problem.kind for problem in wrong)
     first = {problem.kind: problem.text for problem in reversed(wrong)}
-    told = [f"{kind} ({number}): {first[kind].rstrip('.')}" for kind, number in count.most_common(_SHOWN)]
+    parts = [f"{kind} ({number}): {first[kind].rstrip('.')}" for kind, number in count.most_common(_SHOWN)]
     more = f"; and {len(count) - _SHOWN} more kinds" if len(count) > _SHOWN else ""
-    return f"{'; '.join(told)}{more}." if told else ""
+    return f"{'; '.join(parts)}{more}." if parts else ""

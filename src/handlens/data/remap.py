@@ -31,9 +31,9 @@ def rename(found: LabelledSet, renames: Mapping[str, str]) -> LabelledSet:
     """
     for old in renames:
         _place(found, old)
-    told = [renames.get(name, name) for name in found.names]
-    names = list(dict.fromkeys(told))
-    return relabel(found, names, [names.index(name) for name in told])
+    renamed_names = [renames.get(name, name) for name in found.names]
+    names = list(dict.fromkeys(renamed_names))
+    return relabel(found, names, [names.index(name) for name in renamed_names])
 
 
 def drop(found: LabelledSet, names: Sequence[str], drop_empty: bool = False) -> LabelledSet:

@@ -125,7 +125,7 @@ class Survey:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _Scanned:
     digest: str
     print: Floats
     size: tuple[int, int]
@@ -135,21 +135,21 @@ class _Look:
 
 def survey(found: LabelledSet, tick: Tick | None = None) -> Survey:
     """Read every picture and mask of a set once. tick: called after each."""
-    looks: list[_Look] = []
+    scanned: list[_Scanned] = []
     pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1))
     try:
-        for look in pool.map(lambda picture: _look(found, picture), found.pictures):
-            looks.append(look)
+        for one in pool.map(lambda picture: _scan_picture(found, picture), found.pictures):
+            scanned.append(one)
             if tick is not None:
                 tick()
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C the pictures that wait are not read
     return Survey(
-        tuple(look.digest for look in looks),
-        np.array([look.print for look in looks], np.float32).reshape(-1, BITS),
-        np.array([look.size for look in looks], np.int64).reshape(-1, 2),
-        np.array([look.tally for look in looks], np.int64).reshape(-1, len(found.names)),
-        {row: look.fault for row, look in enumerate(looks) if look.fault},
+        tuple(one.digest for one in scanned),
+        np.array([one.print for one in scanned], np.float32).reshape(-1, BITS),
+        np.array([one.size for one in scanned], np.int64).reshape(-1, 2),
+        np.array([one.tally for one in scanned], np.int64).reshape(-1, len(found.names)),
+        {row: one.fault for row, one in enumerate(scanned) if one.fault},
     )
 
 
@@ -189,7 +189,7 @@ def count_rows(
     return found.splits, rows
 
 
-def _look(found: LabelledSet, picture: Labelled) -> _Look:
+def _scan_picture(found: LabelledSet, picture: Labelled) -> _Scanned:
     from handlens.io.pictures.read import decode_picture
 
     nothing = np.zeros(BITS, np.float32)
@@ -205,7 +205,7 @@ def _look(found: LabelledSet, picture: Labelled) -> _Look:
         size = (image.shape[1], image.shape[0])
         known = tally(found, picture)
     except (FrameError, InputError) as error:
-        return _Look(mark, nothing, size, known, str(error))
+        return _Scanned(mark, nothing, size, known, str(error))
     except OSError as error:
-        return _Look(mark, nothing, size, known, f"'{picture.path}' cannot be read: {error.strerror or error}.")
-    return _Look(mark, fingerprint(image), size, known, "")
+        return _Scanned(mark, nothing, size, known, f"'{picture.path}' cannot be read: {error.strerror or error}.")
+    return _Scanned(mark, fingerprint(image), size, known, "")

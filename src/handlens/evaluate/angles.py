@@ -26,13 +26,13 @@ class Turned:
     """
 
     truth: Array
-    said: Array
+    predicted: Array
     right: Array
 
     @property
     def error(self) -> Array:
         """The degrees between truth and answer, (n,), 0 to 180, nan where nothing was said."""
-        return np.asarray(np.abs((self.truth - self.said + 180) % 360 - 180))
+        return np.asarray(np.abs((self.truth - self.predicted + 180) % 360 - 180))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def around(turned: Turned, groups: Sequence[Any], resamples: int = RESAMPLES, se
         groups: (n,) the group of each picture.
     """
     sector = (np.mod(turned.truth, 360) * SECTORS / 360).astype(np.int64) % SECTORS
-    told = ~np.isnan(turned.said)
+    known = ~np.isnan(turned.predicted)
     error = turned.error
 
     def metrics(weights: Array) -> list[Drawn]:
@@ -77,8 +77,8 @@ def around(turned: Turned, groups: Sequence[Any], resamples: int = RESAMPLES, se
             here = sector == number
             some = weights[:, here]
             made.append(Drawn("", binary.ratio(some @ turned.right[here], some.sum(axis=1)), int(here.sum())))
-        for number in range(SECTORS if told.any() else 0):
-            here = (sector == number) & told
+        for number in range(SECTORS if known.any() else 0):
+            here = (sector == number) & known
             made.append(Drawn("", quantile(error[here], weights[:, here], 0.5), int(here.sum())))
         return made
 
@@ -93,11 +93,11 @@ def lean_apart(turned: Turned, pictures: Sequence[Any]) -> str:
         pictures: (n,) what was turned, the same for all turns of one. No picture of a set stands perfectly upright, and
             its own lean counts as error in every turn; here the mean over the turns of each picture is taken out.
     """
-    told = ~np.isnan(turned.said)
-    names, picture = np.unique(np.asarray(pictures)[told], return_inverse=True)
+    known = ~np.isnan(turned.predicted)
+    names, picture = np.unique(np.asarray(pictures)[known], return_inverse=True)
     if not len(names) or np.bincount(picture).min() < OFTEN:
         return ""
-    off = np.exp(1j * np.deg2rad(turned.said[told] - turned.truth[told]))
+    off = np.exp(1j * np.deg2rad(turned.predicted[known] - turned.truth[known]))
     lean = np.zeros(len(names), np.complex128)
     np.add.at(lean, picture, off)
     rest = float(np.median(np.abs(np.rad2deg(np.angle(off * lean[picture].conj())))))

@@ -19,8 +19,8 @@ def ratio(part: Array, whole: Array) -> Array:
 
 def mean(values: Array) -> Array:
     """Return the mean over the last axis of what could be told, nan where nothing could."""
-    told = ~np.isnan(values)
-    return ratio(np.where(told, values, 0.0).sum(axis=-1), told.sum(axis=-1))
+    defined = ~np.isnan(values)
+    return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
 
 def f1(hit: Array, called: Array, there: Array) -> Array:

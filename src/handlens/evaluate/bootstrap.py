@@ -63,10 +63,10 @@ def interval(value: float, draws: Array) -> tuple[float, float]:
 
     A best threshold or a calibration error is biased in a resample, so that its percentiles alone may miss the value.
     """
-    told = draws[~np.isnan(draws)]
-    if np.isnan(value) or not len(told):
+    defined = draws[~np.isnan(draws)]
+    if np.isnan(value) or not len(defined):
         return value, value
-    low, high = np.percentile(told, CENTRAL)
+    low, high = np.percentile(defined, CENTRAL)
     return min(value, float(low)), max(value, float(high))
 
 

@@ -41,23 +41,23 @@ class LabelJudge:
         label = _chosen(answer)
         place = self.names.index(truth.name)
         sure = [0.0] * len(self.names) if label is None else [label.scores.get(name, 0.0) for name in self.names]
-        said = len(self.names) if label is None else self.names.index(label.name)
+        predicted = len(self.names) if label is None else self.names.index(label.name)
         self._truths.append(place)
-        self._answers.append(said)
+        self._answers.append(predicted)
         self._sure.append(sure)
         self._angles.append((_number(truth.angle), _number(label.angle if label is not None else None)))
         said_words = NONE if label is None else f"{label.name} {label.score:.2f}{_at(label.angle)}"
         words = f"{truth.name}{_at(truth.angle)}, said {said_words}"
-        return Verdict(sure[place], max(sure) if said != place else 0.0, words)
+        return Verdict(sure[place], max(sure) if predicted != place else 0.0, words)
 
     def finish(self) -> Findings:
         """Return what comes of all labels."""
         truths, answers = np.array(self._truths, np.int64), np.array(self._answers, np.int64)
         angles = np.array(self._angles, np.float64).reshape(-1, 2)
         turned = Turned(angles[:, 0], angles[:, 1], truths == answers)
-        told = Labels(self.names, truths, answers, np.array(self._sure), turned.error)
+        labels = Labels(self.names, truths, answers, np.array(self._sure), turned.error)
         known = len(angles) and not np.isnan(turned.truth).any()
-        return Findings(told.metrics, told.curves(), turned=turned if known else None)
+        return Findings(labels.metrics, labels.curves(), turned=turned if known else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +125,16 @@ class Labels:
         return PrecisionRecall("labels", self.names[k], recall, precision, float(area[0]))
 
     def _angles(self, weights: Array) -> list[Drawn]:
-        told = ~np.isnan(self.error)
-        if not told.any():
+        defined = ~np.isnan(self.error)
+        if not defined.any():
             return []
-        error, some = self.error[told], weights[:, told]
+        error, some = self.error[defined], weights[:, defined]
         rows = [
-            Drawn(f"angle error {name}, degrees", quantile(error, some, share), int(told.sum()))
+            Drawn(f"angle error {name}, degrees", quantile(error, some, share), int(defined.sum()))
             for name, share in (("median", 0.5), ("90th percentile", 0.9))
         ]
         near = binary.ratio(some @ (error <= NEAR), some.sum(axis=1))
-        return [*rows, Drawn(f"angle within {NEAR} degrees", near, int(told.sum()))]
+        return [*rows, Drawn(f"angle within {NEAR} degrees", near, int(defined.sum()))]
 
 
 def _chosen(answer: Value) -> Label | None:

@@ -105,26 +105,26 @@ def table_of(runs: Sequence[Finished]) -> "Table":
 
 def remarks(runs: Sequence[Finished]) -> list[str]:
     """Return what a reader of the table must know, a sentence each: what the intervals can tell, and what flatters."""
-    told = []
+    notes = []
     if len({run.measured for run in runs}) > 1:
         parts = sorted({f"{data} ({split})" for data, split in (run.measured for run in runs)})
-        told.append(f"Not measured on the same pictures: {', '.join(parts)}.")
+        notes.append(f"Not measured on the same pictures: {', '.join(parts)}.")
     elif runs[0].measured[1] == "test":
-        told.append("The test part also chose the best epoch of each run: these numbers flatter.")
+        notes.append("The test part also chose the best epoch of each run: these numbers flatter.")
     least = min(run.score.n for run in runs)
     widest = max(run.score.high - run.score.low for run in runs)
     span = f"With {least:,} pictures an interval spans up to {widest:.2f}"
     below = [run.name for run in runs if run.score.high < runs[0].score.low]
     if len(runs) < 2:
-        return [*told, f"{span}."] if least < FEW else told
+        return [*notes, f"{span}."] if least < FEW else notes
     if below:
-        told.append(f"Clearly below '{runs[0].name}', its interval wholly under: {', '.join(below)}.")
+        notes.append(f"Clearly below '{runs[0].name}', its interval wholly under: {', '.join(below)}.")
     rest = len(runs) - len(below)
     if rest == len(runs):
-        told.append(f"{span}, and all overlap the best one's: these runs cannot be ranked.")
+        notes.append(f"{span}, and all overlap the best one's: these runs cannot be ranked.")
     elif rest > 1:
-        told.append(f"{span}; the best {rest} overlap and cannot be ranked.")
-    return told
+        notes.append(f"{span}; the best {rest} overlap and cannot be ranked.")
+    return notes
 
 
 def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:

@@ -29,8 +29,8 @@ class Reliability:
     """
 
     of: str
-    said: Array
-    so: Array
+    confidence: Array
+    accuracy: Array
     count: Array
 
 

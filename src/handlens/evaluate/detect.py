@@ -14,7 +14,7 @@ from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.coco import Boxes, Matches
 from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, reliability
 from handlens.evaluate.judge import Findings, Verdict, misfit, used_names
-from handlens.evaluate.touch import NOT_TOLD, Touches
+from handlens.evaluate.touch import NO_TOUCHES, Touches
 from handlens.predictor import Predictor
 from handlens.tasks import task_of
 from handlens.types import OWNERS, Detections, Floats, Ints, Value
@@ -122,17 +122,17 @@ class BoxJudge:
         """Match all boxes and return what comes of them."""
         matches = coco.match(self._truths, self._founds, len(self.names)) if self.names else []
         hits = Hits(self.names, self._shown, tuple(matches), np.array(self._counts))
-        told = self._touches.told() if self._touches is not None else None
+        touch_scores = self._touches.scores() if self._touches is not None else None
         notes = list(self._notes)
-        if self._touches is not None and told is None:
-            notes.append(NOT_TOLD)
-        curves: list[Curve] = list(told.curves()) if told is not None else []
+        if self._touches is not None and touch_scores is None:
+            notes.append(NO_TOUCHES)
+        curves: list[Curve] = list(touch_scores.curves()) if touch_scores is not None else []
         if matches:
             every = (*self.names, NOTHING)
             curves += [*hits.curves(), Confusion("boxes", every, every, self._confusion)]
 
         def metrics(weights: Array) -> list[Drawn]:
-            return [*hits.metrics(weights), *(told.metrics(weights) if told is not None else [])]
+            return [*hits.metrics(weights), *(touch_scores.metrics(weights) if touch_scores is not None else [])]
 
         return Findings(metrics, tuple(curves), tuple(notes))
 

@@ -133,5 +133,5 @@ def judge_for(predictor: Predictor, found: LabelledSet) -> Judge:
 
 
 def _about(pictures: int, groups: int, resamples: int) -> str:
-    told = f"{pictures:,} pictures of {groups:,} groups"
-    return f"{told}; intervals: 95 %, {resamples:,} resamples of whole groups." if resamples else f"{told}."
+    text = f"{pictures:,} pictures of {groups:,} groups"
+    return f"{text}; intervals: 95 %, {resamples:,} resamples of whole groups." if resamples else f"{text}."

@@ -65,21 +65,21 @@ def used_names(found: LabelledSet) -> tuple[str, ...]:
     return found.label_kind.used(found, found.names)
 
 
-def require_known(model: str, known: Sequence[str], asked: Sequence[str]) -> None:
+def require_known(model: str, known: Sequence[str], wanted: Sequence[str]) -> None:
     """Hold the labels of a set against those of a model that must know each of them.
 
     Raises:
         InputError: the model does not know one.
     """
-    missing = [name for name in asked if name not in known]
+    missing = [name for name in wanted if name not in known]
     if missing:
-        raise misfit(model, known, asked)
+        raise misfit(model, known, wanted)
 
 
-def misfit(model: str, known: Sequence[str], asked: Sequence[str]) -> InputError:
+def misfit(model: str, known: Sequence[str], wanted: Sequence[str]) -> InputError:
     """Return the sentence for a set and a model whose labels do not fit."""
-    strange = [name for name in asked if name not in known]
+    strange = [name for name in wanted if name not in known]
     return InputError(
-        f"the set has the labels {', '.join(asked) or '(none)'}, but the model '{model}' knows {', '.join(known)}: "
+        f"the set has the labels {', '.join(wanted) or '(none)'}, but the model '{model}' knows {', '.join(known)}: "
         f"say which is which, for example --map '{(strange or ['LABEL'])[0]}={known[0]}'."
     )

@@ -47,10 +47,10 @@ class PixelJudge:
         """Take the mask of one picture."""
         if not isinstance(truth, Mask) or not isinstance(answer, Mask):
             raise TypeError(f"PixelJudge: expected masks, got {type(truth).__name__} and {type(answer).__name__}")
-        said = self._table[answer.classes]
-        pixels = confusion(truth.classes, said, len(self.names))
+        predicted = self._table[answer.classes]
+        pixels = confusion(truth.classes, predicted, len(self.names))
         self._pixels.append(pixels)
-        self._edges.append(edges(truth.classes, said, len(self.names)))
+        self._edges.append(edges(truth.classes, predicted, len(self.names)))
         hit, there, called = np.diag(pixels)[1:], pixels.sum(axis=1)[1:], pixels.sum(axis=0)[1:]
         overlap = binary.mean(binary.ratio(hit, there + called - hit))
         quality = 1.0 if np.isnan(overlap) else float(overlap)
@@ -60,8 +60,8 @@ class PixelJudge:
 
     def finish(self) -> Findings:
         """Return what comes of all masks."""
-        told = Pixels(self.names, np.stack(self._pixels), np.stack(self._edges))
-        return Findings(told.metrics, told.curves(), (*self._notes, _ABOUT_BATCHES))
+        defined = Pixels(self.names, np.stack(self._pixels), np.stack(self._edges))
+        return Findings(defined.metrics, defined.curves(), (*self._notes, _ABOUT_BATCHES))
 
 
 _ABOUT_BATCHES = (
@@ -118,25 +118,25 @@ class Pixels:
         return (Confusion("pixels", self.names, self.names, self.pixels.sum(axis=0)),)
 
 
-def confusion(truth: Image, said: Image, classes: int) -> Array:
+def confusion(truth: Image, predicted: Image, classes: int) -> Array:
     """Return (classes, classes) int64: the pixels of each true class (rows) that are said to be each class."""
-    pairs = said.astype(np.uint16) + truth.astype(np.uint16) * np.uint16(classes)
+    pairs = predicted.astype(np.uint16) + truth.astype(np.uint16) * np.uint16(classes)
     counts = np.bincount(pairs.ravel(), minlength=classes * classes)
     return counts[: classes * classes].reshape(classes, classes)  # an ignored pixel has a number beyond
 
 
-def edges(truth: Image, said: Image, classes: int) -> Array:
+def edges(truth: Image, predicted: Image, classes: int) -> Array:
     """Return (4, classes) float64, pixels of boundaries: said ones near a true one, said, true near a said one, true.
 
     Near: within 2 pixels of masks whose longer side is at most 400 pixels (larger ones are made smaller first). What
     the truth ignores is left out, and the border of the picture is no boundary.
     """
-    truth, said = _small(truth), _small(said)
+    truth, predicted = _small(truth), _small(predicted)
     counted = truth != IGNORE
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * NEAR + 1, 2 * NEAR + 1))
     sums = np.zeros((4, classes))
     for k in range(1, classes):
-        mine, true = (_outline((mask == k) & counted, counted) for mask in (said, truth))
+        mine, true = (_outline((mask == k) & counted, counted) for mask in (predicted, truth))
         near_true, near_mine = (np.asarray(cv2.dilate(line, disc)) > 0 for line in (true, mine))
         sums[:, k] = (mine[near_true].sum(), mine.sum(), true[near_mine].sum(), true.sum())
     return sums
@@ -182,12 +182,14 @@ def _rates(name: str, n: int, parts: Sequence[Array]) -> list[Drawn]:
 
 def _mean(values: Array, weights: Array) -> Array:
     """Return (draws,): the mean of (n,) values over the pictures that have one."""
-    told = ~np.isnan(values)
-    return binary.ratio(weights[:, told] @ values[told], weights[:, told].sum(axis=1))
+    defined = ~np.isnan(values)
+    return binary.ratio(weights[:, defined] @ values[defined], weights[:, defined].sum(axis=1))
 
 
-def _harmonic(near: Array, said: Array, found: Array, there: Array) -> Array:
+def _harmonic(near: Array, predicted: Array, found: Array, there: Array) -> Array:
     """Return the F1 of boundaries: 0 where only one of the masks has one, nan where neither has."""
-    precision, recall = (np.nan_to_num(binary.ratio(part, whole)) for part, whole in ((near, said), (found, there)))
+    precision, recall = (
+        np.nan_to_num(binary.ratio(part, whole)) for part, whole in ((near, predicted), (found, there))
+    )
     best = np.nan_to_num(binary.ratio(2 * precision * recall, precision + recall))
-    return np.where(said + there > 0, best, np.nan)
+    return np.where(predicted + there > 0, best, np.nan)

@@ -16,7 +16,7 @@ from handlens.types import Detections, Label, Value
 CALLED = 0.5  # the probability from which a picture is called touched
 TOUCH = "touch"
 """In a set of pictures with one label each: the label of those with a touch; all others have none."""
-NOT_TOLD = "Touches are not told: that needs pictures with a touch and pictures without one."
+NO_TOUCHES = "Touches are not told: that needs pictures with a touch and pictures without one."
 
 
 class Touches:
@@ -40,18 +40,18 @@ class Touches:
         words = f"{'touch' if touched else 'no touch'}, said {sure:.2f}"
         return Verdict(1 - abs(sure - touched), 0.0 if right else abs(sure - touched), words)
 
-    def told(self) -> "Told | None":
+    def scores(self) -> "TouchScores | None":
         """Return what was collected, or None unless some pictures are touched and some are not."""
         if not self._rows:
             return None
         touched, sure, named, answered, right = (np.array(column) for column in zip(*self._rows, strict=True))
         if touched.all() or not touched.any():
             return None
-        return Told(touched, np.asarray(sure, np.float64), named, answered, right, bool(self.regions))
+        return TouchScores(touched, np.asarray(sure, np.float64), named, answered, right, bool(self.regions))
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class TouchScores:
     """All pictures. touched, named (its region is one the model can name), answered, right: (n,) bool; sure: (n,)."""
 
     touched: Array
@@ -80,9 +80,9 @@ class Told:
         ]
         if self.regions and self.named.any():
             found = self.named & called & self.answered
-            for name, asked in (("region top-1", self.named), ("region top-1 where found", found)):
-                share = binary.ratio(weights @ (self.right & asked), weights @ asked)
-                rows.append(Drawn(name, share, int(asked.sum())))
+            for name, counted in (("region top-1", self.named), ("region top-1 where found", found)):
+                share = binary.ratio(weights @ (self.right & counted), weights @ counted)
+                rows.append(Drawn(name, share, int(counted.sum())))
         return rows
 
     def curves(self) -> tuple[Curve, ...]:
@@ -122,17 +122,17 @@ class TouchJudge:
 
     def finish(self) -> Findings:
         """Return the numbers of all pictures, and how often those of each other label are called touched."""
-        told, labels = self._touches.told(), np.array(self._labels)
-        if told is None:
-            return Findings(lambda weights: [], (), (NOT_TOLD,))
+        scores, labels = self._touches.scores(), np.array(self._labels)
+        if scores is None:
+            return Findings(lambda weights: [], (), (NO_TOUCHES,))
 
         def metrics(weights: Array) -> list[Drawn]:
-            rows = told.metrics(weights)
+            rows = scores.metrics(weights)
             for number, name in enumerate(self.names):
                 if name != TOUCH:
                     there = labels == number
-                    share = binary.ratio(weights @ (there & (told.sure >= CALLED)), weights @ there)
+                    share = binary.ratio(weights @ (there & (scores.sure >= CALLED)), weights @ there)
                     rows.append(Drawn(f"false alarms, {name}", share, int(there.sum())))
             return rows
 
-        return Findings(metrics, told.curves())
+        return Findings(metrics, scores.curves())

@@ -123,8 +123,8 @@ class Alarm:
         self._say, self._bell = say or _say, bell or _ring
         self._find, self._device = players, device
         self._players: list[list[str]] | None = None
-        self._asked: float | None = None
-        self._said = False
+        self._requested: float | None = None
+        self._warned = False
         self._closing = False
         self._wav: Path | None = None
         self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -133,9 +133,9 @@ class Alarm:
     def start(self) -> bool:
         """Ask for the alarm and return at once; True if it will sound, False in the cool-down or without sound."""
         now = time.monotonic()
-        if not self.sound or self._closing or (self._asked is not None and now - self._asked < self.cooldown):
+        if not self.sound or self._closing or (self._requested is not None and now - self._requested < self.cooldown):
             return False
-        self._asked = now
+        self._requested = now
         if self._thread.ident is None:
             self._thread.start()
         self._calls.put(True)
@@ -202,8 +202,8 @@ class Alarm:
     def _ring(self, why: str) -> None:
         self._bell()
         self.last_started = time.monotonic()
-        if not self._said:
-            self._said = True
+        if not self._warned:
+            self._warned = True
             self._say(f"handlens: {why}; the alarm is the terminal bell.")
 
     def _beep(self) -> Path:

@@ -43,16 +43,16 @@ class Combined:
         maps = expect("mask", outputs["mask"], (len(geometries), None, None, None))
         older = "picture" not in outputs
         owner = np.flatnonzero(outputs["found"]) if older else outputs["picture"]
-        told = {name: outputs[name] for name in ("probabilities", "angle") if name in outputs}
+        arrays = {name: outputs[name] for name in ("probabilities", "angle") if name in outputs}
         answers: list[tuple[Hand, ...]] = []
         for row, way in enumerate(geometries):
             own = owner == row
-            said = {name: array[row : row + 1] if older else array[own] for name, array in told.items()}
+            single = {name: array[row : row + 1] if older else array[own] for name, array in arrays.items()}
             if not own.any():
                 answers.append(())
                 continue
             crops = _crops_told(outputs["hand"][own]) if "hand" in outputs else crops_of(maps[row], card)[: own.sum()]
-            answers.append(hands_of(crops, classify.decode(said, card), maps[row], card, way))
+            answers.append(hands_of(crops, classify.decode(single, card), maps[row], card, way))
         return tuple(answers)
 
     def encode(

@@ -61,7 +61,7 @@ class PosedHand:
 
 def pose_hand(
     pose: HandPose,
-    look: HandAppearance,
+    appearance: HandAppearance,
     left: bool = False,
     arm: float = 265.0,
     share: float = 1.0,
@@ -78,7 +78,7 @@ def pose_hand(
         facing: (3,) in hand coordinates; points that look away from it are left out.
     """
     shape = hand_shape()
-    matrices = bones(pose, look.reach)
+    matrices = bones(pose, appearance.reach)
     mirror = np.array([-1 if left else 1, 1, 1], np.float32)
     toward = None if facing is None else np.einsum("bij,i->bj", matrices[:, :, :3], facing * mirror)
     parts: list[_Skin] = []
@@ -89,16 +89,16 @@ def pose_hand(
         weights = weights[: stop - first]
         rest_normals = shape.normals[first:stop]
         if toward is not None:
-            limit = 0.0 if look.sleeve is None or not on_arm else -9.0  # one can look into a sleeve
+            limit = 0.0 if appearance.sleeve is None or not on_arm else -9.0  # one can look into a sleeve
             seen = np.flatnonzero(np.einsum("ij,ij->i", weights @ toward[list(used)], rest_normals) > limit)
             rows, weights = rows[seen], weights[seen]
         if on_arm:
             inside = np.flatnonzero(shape.points[rows, 1] > -arm)
             rows, weights = rows[inside], weights[inside]
         rest, rest_normals = shape.points[rows], shape.normals[rows]
-        swell, cloth = np.float32(look.plump), np.zeros(len(rows), np.bool_)
-        if on_arm and look.sleeve is not None:
-            rest, rest_normals, cloth = dress(rest, rest_normals, look.sleeve)
+        swell, cloth = np.float32(appearance.plump), np.zeros(len(rows), np.bool_)
+        if on_arm and appearance.sleeve is not None:
+            rest, rest_normals, cloth = dress(rest, rest_normals, appearance.sleeve)
         points, normals = _bent(rest + rest_normals * swell, rest_normals, matrices, used, weights)
         parts.append((points * mirror, normals * mirror, rows, cloth))
     points, normals = np.concatenate([p[0] for p in parts]), unit(np.concatenate([p[1] for p in parts]))
@@ -159,7 +159,7 @@ def render_hand(
     pose: str | HandPose | None = None,
     tone: float | None = None,
     view: str | F32 | None = None,
-    look: HandAppearance | None = None,
+    appearance: HandAppearance | None = None,
     light: Light | None = None,
     left: bool | None = None,
     arm: float | None = None,
@@ -186,12 +186,12 @@ def render_hand(
     """
     if not isinstance(pose, HandPose):
         pose = random_pose(rng) if pose is None else named_pose(pose, rng)
-    look = look or random_appearance(rng, tone)
+    appearance = appearance or random_appearance(rng, tone)
     light = light or random_light(rng)
     left = bool(rng.random() < 0.5) if left is None else left
     turn = _view_of(rng, view, pose, left)
     away, margin = float(rng.uniform(450, 1100)), float(rng.uniform(0.74, 0.9))
-    corners = skeleton(bones(pose, look.reach)) * np.array([-1 if left else 1, 1, 1], np.float32)
+    corners = skeleton(bones(pose, appearance.reach)) * np.array([-1 if left else 1, 1, 1], np.float32)
     corners = _project(corners @ turn.T, away)
     low, high = corners.min(0) - 11, corners.max(0) + 11
     scale = size * margin / float((high - low).max())
@@ -200,7 +200,7 @@ def render_hand(
     scale *= big / size
     if arm is None:
         arm = _arm_length(pose, left, turn, big / scale)
-    hand = pose_hand(pose, look, left, arm, scale**2 / 4.0, turn[2])
+    hand = pose_hand(pose, appearance, left, arm, scale**2 / 4.0, turn[2])
     at, normals = hand.points @ turn.T, hand.normals @ turn.T
 
     def to_pixels(p: F32) -> F32:
@@ -209,7 +209,9 @@ def render_hand(
 
     patch = np.where(hand.rows < hand_shape().arm_rows, 0.36, 0.75).astype(np.float32)
     index = splat_discs(to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
-    rgb, alpha = _shaded(gather(index, at, normals, *hand_albedo_seen(index, hand, look), scale), light, finer, size)
+    rgb, alpha = _shaded(
+        gather(index, at, normals, *hand_albedo_seen(index, hand, appearance), scale), light, finer, size
+    )
     tips = to_pixels(hand.tips @ turn.T) * (size / big)
     palm = to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * (size / big)
     return to_srgb(rgb), np.clip(alpha, 0, 1), np.asarray(tips, np.float32), np.asarray(palm, np.float32)
@@ -249,11 +251,11 @@ def _project(points: F32, away: float) -> F32:
     return np.asarray(points[:, :2] * near[:, None], np.float32)
 
 
-def hand_albedo_seen(index: NDArray[np.int32], hand: PosedHand, look: HandAppearance) -> tuple[F32, F32, F32]:
+def hand_albedo_seen(index: NDArray[np.int32], hand: PosedHand, appearance: HandAppearance) -> tuple[F32, F32, F32]:
     """Colour, gloss and softness per pixel: worked out only for points that are seen."""
     seen = index >= 0
     rows = index[seen]
-    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows[rows]], hand.cloth[rows], look)
+    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows[rows]], hand.cloth[rows], appearance)
     h, w = index.shape
     out = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
     for image, value in zip(out, (rgb, gloss, soft), strict=True):

@@ -169,7 +169,7 @@ def regions_met(skin: Skin, met: NDArray[np.int64], least: float = 0.2) -> tuple
 
 def place(
     pose: HandPose,
-    look: HandAppearance,
+    appearance: HandAppearance,
     left: bool,
     mark: str,
     spot: F32,
@@ -189,7 +189,7 @@ def place(
         firm: weight of facing the normal against the weight 1 of the forearm.
         roll: extra rotation (3, 3) in world coordinates, or None.
     """
-    hand = pose_hand(pose, look, left, share=share)
+    hand = pose_hand(pose, appearance, left, share=share)
     at, outward = mark_of(hand, mark, left)
     turn = turn_to([(outward, -normal, firm), (hand.elbow, forearm, 1.0)])
     if roll is not None:

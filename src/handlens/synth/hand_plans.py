@@ -75,16 +75,16 @@ class Plan:
 
     kind: str
     hands: tuple[Placed, ...]
-    look: HandAppearance
+    appearance: HandAppearance
     touch: bool
     regions: tuple[int, ...]
 
 
-def _look(rng: Rng, stage: Stage) -> HandAppearance:
+def _appearance(rng: Rng, stage: Stage) -> HandAppearance:
     """Return the person's own hand: same skin, sleeve of the same cloth."""
-    look = random_appearance(rng, stage.person.colour.tone)
+    appearance = random_appearance(rng, stage.person.colour.tone)
     sleeve = float(rng.uniform(5, 90)) if rng.random() < 0.6 else None
-    return replace(look, tint=stage.person.colour.tint, cloth=stage.person.cloth, sleeve=sleeve)
+    return replace(appearance, tint=stage.person.colour.tint, cloth=stage.person.cloth, sleeve=sleeve)
 
 
 def anchor(stage: Stage, region: str, pick: int, left: bool) -> tuple[F32, F32]:
@@ -99,7 +99,7 @@ def touch_hand(
     rng: Rng,
     stage: Stage,
     skin: Skin,
-    look: HandAppearance,
+    appearance: HandAppearance,
     region: str,
     left: bool,
     gesture: int | None = None,
@@ -118,7 +118,9 @@ def touch_hand(
             name, mark, forearm = "point", "index", normal + np.array([0.2 * out, -0.5, 0.2])
             pose = named_pose(name, rng, 0.2)
         facing, swing = unit(normal + rng.normal(0, 0.08, 3)), jitter(rng, 7)
-        found = place(pose, look, left, mark, spot, facing, np.asarray(forearm, np.float32), _share(stage), firm, swing)
+        found = place(
+            pose, appearance, left, mark, spot, facing, np.asarray(forearm, np.float32), _share(stage), firm, swing
+        )
         found, met = settle(found, skin, unit(normal + np.array([0, 0, 0.25], np.float32)))
         if met and met[0] == number:
             break
@@ -133,13 +135,13 @@ def _share(stage: Stage) -> float:
     )
 
 
-def apart_hand(rng: Rng, stage: Stage, skin: Skin, look: HandAppearance, kind: str, left: bool) -> Placed:
+def apart_hand(rng: Rng, stage: Stage, skin: Skin, appearance: HandAppearance, kind: str, left: bool) -> Placed:
     """One hand that does not touch: close to the face, in front of it toward the camera, or beside it."""
     out = 1.0 if left else -1.0
     pose: HandPose = random_pose(rng)
     if kind == "near":  # as if about to touch: any gesture, stopped short
         region = str(rng.choice(REGIONS))
-        found, _ = touch_hand(rng, stage, skin, look, region, left)
+        found, _ = touch_hand(rng, stage, skin, appearance, region, left)
         _, normal = anchor(stage, region, 0, left)
         way = unit(normal + np.array([0, -0.1, 0.5], np.float32))
         return found.moved(np.asarray(way * rng.uniform(14, 55), np.float32))
@@ -154,7 +156,7 @@ def apart_hand(rng: Rng, stage: Stage, skin: Skin, look: HandAppearance, kind: s
     facing = rotation([0, 1, 0], float(rng.uniform(0, 360))) @ np.array([0, 0, 1], np.float32)
     found = place(
         pose,
-        look,
+        appearance,
         left,
         "palm",
         np.asarray(spot, np.float32),
@@ -182,9 +184,9 @@ def plan_hands(rng: Rng, stage: Stage, skin: Skin, kind: str | None = None, regi
         raise ValueError(f"unknown kind of scene {kind!r}; known are {', '.join(KINDS)}")
     if region is not None and region not in REGIONS:
         raise ValueError(f"unknown region {region!r}; known are {', '.join(REGIONS)}")
-    look, left = _look(rng, stage), bool(rng.random() < 0.5)
+    appearance, left = _appearance(rng, stage), bool(rng.random() < 0.5)
     if kind == "none":
-        return Plan(kind, (), look, False, ())
+        return Plan(kind, (), appearance, False, ())
     if kind in ("touch", "two"):
         hands, met = [], []
         first = str(rng.choice(REGIONS)) if region is None else region
@@ -194,18 +196,18 @@ def plan_hands(rng: Rng, stage: Stage, skin: Skin, kind: str | None = None, regi
         second = first if rng.random() < 0.7 else str(rng.choice(REGIONS))
         same = int(rng.integers(9))
         for side, name in ((left, first), (not left, second))[: 1 if kind == "touch" else 2]:
-            found, regions = touch_hand(rng, stage, skin, look, name, side, same if kind == "two" else None)
+            found, regions = touch_hand(rng, stage, skin, appearance, name, side, same if kind == "two" else None)
             hands.append(found)
             met += [r for r in regions if r not in met]
-        return Plan(kind, tuple(hands), look, bool(met), tuple(met))
+        return Plan(kind, tuple(hands), appearance, bool(met), tuple(met))
     for _ in range(8):
-        found = apart_hand(rng, stage, skin, look, kind, left)
+        found = apart_hand(rng, stage, skin, appearance, kind, left)
         if distance(found.points, skin) > 9:
             break
         found = found.moved(np.array([0, 0, 60], np.float32))
         if distance(found.points, skin) > 9:
             break
-    return Plan(kind, (found,), look, False, ())
+    return Plan(kind, (found,), appearance, False, ())
 
 
 __all__ = ["GESTURES", "KINDS", "POSES", "Plan", "anchor", "apart_hand", "plan_hands", "touch_hand"]

@@ -188,27 +188,32 @@ def decorate(points: F32, normals: F32, weights: F32, rng: np.random.Generator) 
     return out
 
 
-def hand_albedo(details: F32, cloth: NDArray[np.bool_], look: HandAppearance) -> tuple[F32, F32, F32]:
+def hand_albedo(details: F32, cloth: NDArray[np.bool_], appearance: HandAppearance) -> tuple[F32, F32, F32]:
     """Linear RGB (n, 3), gloss (n,) and softness (n,) of points with those details (n, len(DETAILS))."""
     d = dict(zip(DETAILS, details.T, strict=True))
-    skin, blood = skin_rgb(look.tone) * look.tint, skin_rgb(look.tone, blood=True) * look.tint
-    pale = skin + (linear([226, 168, 146]) - skin) * 0.62 * look.tone  # palms of dark hands are light
-    palmar = (d["palmar"] * (0.25 + 0.75 * look.tone))[:, None]
+    skin, blood = skin_rgb(appearance.tone) * appearance.tint, skin_rgb(appearance.tone, blood=True) * appearance.tint
+    pale = skin + (linear([226, 168, 146]) - skin) * 0.62 * appearance.tone  # palms of dark hands are light
+    palmar = (d["palmar"] * (0.25 + 0.75 * appearance.tone))[:, None]
     rgb = skin + (pale - skin) * palmar
-    flush = np.clip(d["red"] * 0.55 + d["palmar"] * 0.28 + 0.10 * d["grain"], 0, 1)[:, None] * (1 - 0.35 * look.tone)
+    flush = np.clip(d["red"] * 0.55 + d["palmar"] * 0.28 + 0.10 * d["grain"], 0, 1)[:, None] * (
+        1 - 0.35 * appearance.tone
+    )
     rgb = rgb + (blood + (pale - skin) * palmar * 0.7 - rgb) * flush
-    dark = 0.42 * np.clip(d["crease"], 0, 1.3) * look.detail + d["knuckle"] * (0.10 + 0.22 * look.tone) * look.detail
-    dark = dark + 0.13 * d["vein"] * look.detail * (1 - look.tone) - 0.035 * d["grain"]
+    dark = (
+        0.42 * np.clip(d["crease"], 0, 1.3) * appearance.detail
+        + d["knuckle"] * (0.10 + 0.22 * appearance.tone) * appearance.detail
+    )
+    dark = dark + 0.13 * d["vein"] * appearance.detail * (1 - appearance.tone) - 0.035 * d["grain"]
     rgb = rgb * (1 - np.clip(dark[:, None], -0.3, 0.85) * np.array([0.75, 1.0, 1.0], np.float32))
-    if look.varnish is None:
-        nail = rgb * 0.35 + 0.65 * (skin * 0.45 + linear([232, 176, 165]) * (0.62 - 0.2 * look.tone))
-        nail = nail + (linear([238, 218, 205]) * (0.85 - 0.25 * look.tone) - nail) * (0.6 * d["lunula"])[:, None]
+    if appearance.varnish is None:
+        nail = rgb * 0.35 + 0.65 * (skin * 0.45 + linear([232, 176, 165]) * (0.62 - 0.2 * appearance.tone))
+        nail = nail + (linear([238, 218, 205]) * (0.85 - 0.25 * appearance.tone) - nail) * (0.6 * d["lunula"])[:, None]
     else:
-        nail = np.broadcast_to(look.varnish, rgb.shape)
+        nail = np.broadcast_to(appearance.varnish, rgb.shape)
     rgb = rgb + (nail - rgb) * d["nail"][:, None]
-    gloss = 0.055 + d["nail"] * (0.16 if look.varnish is None else 0.4) + 0.02 * d["grain"].clip(-1, 1)
+    gloss = 0.055 + d["nail"] * (0.16 if appearance.varnish is None else 0.4) + 0.02 * d["grain"].clip(-1, 1)
     weave = 1 + 0.05 * d["grain"][:, None]
-    rgb = np.where(cloth[:, None], look.cloth * weave, rgb)
+    rgb = np.where(cloth[:, None], appearance.cloth * weave, rgb)
     skinlike = np.where(cloth, 0.0, 1.0 - 0.6 * d["nail"])
     return (
         np.asarray(np.clip(rgb, 0.003, 1), np.float32),

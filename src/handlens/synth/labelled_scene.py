@@ -90,7 +90,7 @@ def draw_labelled_scene(task: Task) -> LabelledScene:
     stage = random_stage(rng, (task.size, task.size), person)
     skin = stage.skin
     plan = plan_hands(rng, stage, skin)
-    return LabelledScene(stage, plan, skin, *compose(stage, [(hand, plan.look) for hand in plan.hands], rng))
+    return LabelledScene(stage, plan, skin, *compose(stage, [(hand, plan.appearance) for hand in plan.hands], rng))
 
 
 def labelled(shot: LabelledScene, labels: str) -> Drawn:

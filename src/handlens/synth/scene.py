@@ -56,17 +56,17 @@ class Scene:
     kind: str
 
 
-def hand_clouds(placed: Placed, look: HandAppearance, number: int) -> list[Cloud]:
+def hand_clouds(placed: Placed, appearance: HandAppearance, number: int) -> list[Cloud]:
     """Return a placed hand and its forearm; parts are HAND + number, ARM for the bare forearm, BODY for the sleeve."""
     hand = placed.hand
-    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, look)
+    rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, appearance)
     own = hand.rows < hand_shape().arm_rows
     part = np.where(hand.cloth, BODY, np.where(own, HAND + number, ARM))
     whole = cloud(placed.points, np.asarray(hand.normals @ placed.turn.T, np.float32), rgb, gloss, soft, part, 0.42)
     return [whole.kept(own), replace(whole.kept(~own), size=0.85)]
 
 
-def upper_arm(person: Person, look: HandAppearance | None, left: bool, elbow: F32 | None = None) -> Cloud:
+def upper_arm(person: Person, appearance: HandAppearance | None, left: bool, elbow: F32 | None = None) -> Cloud:
     """Return the arm from the shoulder to the elbow; hangs down without one."""
     out = 1.0 if left else -1.0
     shoulder = np.array([out * 168 * person.broad, -226, -14], np.float32)
@@ -82,7 +82,7 @@ def upper_arm(person: Person, look: HandAppearance | None, left: bool, elbow: F3
     cap = np.clip(np.maximum(-along / 0.12, (along - 0.9) / 0.2), 0, 1)
     radius = radius * np.sqrt(np.clip(1 - cap**2, 0.01, 1))
     points = elbow + along[..., None] * axis + ring * radius[..., None]
-    bare = (along < 0.45) & (look is not None and look.sleeve is None)
+    bare = (along < 0.45) & (appearance is not None and appearance.sleeve is None)
     skin = skin_rgb(person.colour.tone) * person.colour.tint
     rgb = np.where(bare[..., None], skin, person.cloth)
     flat = bare.ravel()
@@ -107,10 +107,10 @@ def compose(
     camera = Camera(stage.camera.scale * zoom, stage.camera.away, tuple(c * zoom for c in stage.camera.centre))  # type: ignore[arg-type]
     skin, over = stage.posed
     clouds = [*skin, *over, *stage.bust.body]
-    for number, (placed, look) in enumerate(hands):
-        clouds += hand_clouds(placed, look, number)
+    for number, (placed, appearance) in enumerate(hands):
+        clouds += hand_clouds(placed, appearance, number)
         elbow = np.asarray(placed.turn @ placed.hand.elbow + placed.shift, np.float32)
-        clouds.append(upper_arm(stage.person, look, placed.left, elbow))
+        clouds.append(upper_arm(stage.person, appearance, placed.left, elbow))
     idle = {True, False} - {placed.left for placed, _ in hands}
     clouds += [upper_arm(stage.person, hands[0][1] if hands else None, left) for left in sorted(idle)]
     surface, part, _ = draw(clouds, camera, big)
@@ -166,7 +166,7 @@ def render_scene(
 
 def scene_of(stage: Stage, plan: Plan, skin: Skin, grain: Rng | None = None) -> Scene:
     """Return the picture of a plan, with its truth."""
-    image, part, regions, mask = compose(stage, [(p, plan.look) for p in plan.hands], grain)
+    image, part, regions, mask = compose(stage, [(p, plan.appearance) for p in plan.hands], grain)
     boxes = [box_of(part == HAND + i) for i in range(len(plan.hands))]
     found = np.array([b for b in boxes if b is not None], np.float32).reshape(-1, 4)
     face = box_of((regions > 0) & (regions != 7))

@@ -54,13 +54,13 @@ class Composed:
         hands = [crops_of(one, self.card) for one in maps]
         crops = [crop for some in hands for crop in some]
         scale = np.array(batch.shape[:1:-1], np.float32) / np.array(maps.shape[:1:-1], np.float32)
-        told = self.judge(crops or [BLANK])
+        answers = self.judge(crops or [BLANK])
         return {
             "mask": maps,
             "found": np.array([bool(some) for some in hands]),
             "picture": np.repeat(np.arange(len(hands), dtype=np.int64), [len(some) for some in hands]),
             "box": np.reshape([crop.shape.box * np.tile(scale, 2) for crop in crops], (-1, 4)).astype(np.float32),
-            **{name: told[name][: len(crops)] for name in ("probabilities", "angle") if name in told},
+            **{name: answers[name][: len(crops)] for name in ("probabilities", "angle") if name in answers},
             "hand": np.reshape([crop.shape.mask > 0 for crop in crops], (-1, *maps.shape[2:])).astype(np.float32),
         }
 

@@ -59,7 +59,7 @@ def outlined(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     shape = find_shape(frame.image)
     if shape is None:
         return ()
-    return _asked(runner, [shape.box], [seen(shape, runner.card.size)])
+    return _judged_hands(runner, [shape.box], [seen(shape, runner.card.size)])
 
 
 def whole(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
@@ -106,10 +106,10 @@ def closeup(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Floats, float]
 
 def _cropped(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Hand, ...]:
     squares = square(boxes, runner.card.options.get("crop_scale", HAND_SCALE))
-    return _asked(runner, list(boxes), [crop_box(frame.image, box, runner.card.size)[0] for box in squares])
+    return _judged_hands(runner, list(boxes), [crop_box(frame.image, box, runner.card.size)[0] for box in squares])
 
 
-def _asked(runner: Runner, boxes: list[Floats], views: list[Image]) -> tuple[Hand, ...]:
+def _judged_hands(runner: Runner, boxes: list[Floats], views: list[Image]) -> tuple[Hand, ...]:
     if not views:
         return ()
     labels = classify.decode(runner.run(to_tensor(views, runner.card)), runner.card)

@@ -79,11 +79,11 @@ NOTE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Predictions:
     """What a net said of pictures. said: (n, classes) probabilities; truth: (n,) class; group_key: of each."""
 
     names: tuple[str, ...]
-    said: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
     truth: NDArray[np.int64]
     group_key: tuple[str, ...]
 
@@ -97,18 +97,18 @@ class Told:
             and (len(self.names) > 2 or int(counts.min()) >= EACH)
         )
 
-    def of(self, some: NDArray[np.bool_]) -> Told:
+    def of(self, some: NDArray[np.bool_]) -> Predictions:
         """Return the chosen pictures."""
         groups = tuple(name for name, chosen in zip(self.group_key, some, strict=True) if chosen)
-        return Told(self.names, self.said[some], self.truth[some], groups)
+        return Predictions(self.names, self.probabilities[some], self.truth[some], groups)
 
 
-def asked(predictor: Predictor, val: LabelledSet) -> Told:
+def predict_set(predictor: Predictor, val: LabelledSet) -> Predictions:
     """Return what a model without a calibration says of whole pictures.
 
     Those without a hand or unreadable are left out.
     """
-    said, truth, groups = [], [], []
+    probabilities, truth, groups = [], [], []
     for picture in val:
         try:
             hands = predictor.predict(val.sample(picture).frame, crop="whole").value
@@ -116,55 +116,61 @@ def asked(predictor: Predictor, val: LabelledSet) -> Told:
             continue
         assert isinstance(hands, tuple)
         if hands and isinstance(hands[0], Hand):
-            said.append([hands[0].gesture.scores[name] for name in predictor.card.names])
+            probabilities.append([hands[0].gesture.scores[name] for name in predictor.card.names])
             truth.append(predictor.card.names.index(val.names[int(picture.labels[0])]))
             groups.append(picture.group_key)
     names = predictor.card.names
-    return Told(names, np.array(said).reshape(-1, len(names)), np.array(truth, np.int64), tuple(groups))
+    return Predictions(names, np.array(probabilities).reshape(-1, len(names)), np.array(truth, np.int64), tuple(groups))
 
 
-def fitted(told: Told) -> dict[str, float]:
+def fitted(predictions: Predictions) -> dict[str, float]:
     """Return the calibration {"a", "b"} for `kinds.classify`.
 
     A person with many pictures counts 1 / sqrt(pictures) each.
     """
-    _, person = np.unique(told.group_key, return_inverse=True)
+    _, person = np.unique(predictions.group_key, return_inverse=True)
     weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
-    if len(told.names) > 2:
-        return {"a": round(_sharpness(told, weight / weight.mean()), 4), "b": 0.0}
-    second = told.truth == 1
+    if len(predictions.names) > 2:
+        return {"a": round(_sharpness(predictions, weight / weight.mean()), 4), "b": 0.0}
+    second = predictions.truth == 1
     for side in (second, ~second):
         weight[side] *= len(weight) / 2 / weight[side].sum()
-    a, b = fit_platt(logit(told.said[:, 1]), second, weight)
+    a, b = fit_platt(logit(predictions.probabilities[:, 1]), second, weight)
     return {"a": round(a, 4), "b": round(b, 4)}
 
 
-def cross_fitted(told: Told, resamples: int = 1000, seed: int = 0) -> Report:
+def cross_fitted(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Report:
     """How good labels are whose calibration comes from other groups; empty where a half has too little to fit to."""
-    groups = np.unique(told.group_key)
+    groups = np.unique(predictions.group_key)
     first = set(np.random.default_rng(seed).permutation(groups)[: len(groups) // 2].tolist())
-    half = np.array([name in first for name in told.group_key])
-    said = told.said.copy()
+    half = np.array([name in first for name in predictions.group_key])
+    probabilities = predictions.probabilities.copy()
     for measured in (half, ~half):
-        other = told.of(~measured)
-        if len(told.names) == 2 and not 0 < other.truth.sum() < len(other.truth):
+        other = predictions.of(~measured)
+        if len(predictions.names) == 2 and not 0 < other.truth.sum() < len(other.truth):
             return Report()
-        said[measured] = calibrated(told.said[measured].astype(np.float32), fitted(other))
-    labels = Labels(told.names, told.truth, said.argmax(1), said, np.full(len(said), np.nan))
+        probabilities[measured] = calibrated(predictions.probabilities[measured].astype(np.float32), fitted(other))
+    labels = Labels(
+        predictions.names,
+        predictions.truth,
+        probabilities.argmax(1),
+        probabilities,
+        np.full(len(probabilities), np.nan),
+    )
 
-    reported = SURE if len(told.names) > 2 else (*CUT, *SURE)  # a temperature alone changes no answer
+    reported = SURE if len(predictions.names) > 2 else (*CUT, *SURE)  # a temperature alone changes no answer
 
     def metrics(weights: NDArray[np.float64]) -> list[Drawn]:
         kept = [row for row in labels.metrics(weights) if row.name in reported]
         return [row._replace(name=f"{row.name}, cross-fitted") for row in kept]
 
-    return Report(rows(metrics, told.group_key, resamples), (NOTE,))
+    return Report(rows(metrics, predictions.group_key, resamples), (NOTE,))
 
 
-def _sharpness(told: Told, weight: NDArray[np.float64]) -> float:
+def _sharpness(predictions: Predictions, weight: NDArray[np.float64]) -> float:
     """Return the power of probabilities at which the truth surprises least, between 0.05 and 20, by golden section."""
-    logs = np.log(np.maximum(told.said, TINY))
-    right = np.arange(len(told.truth)), told.truth
+    logs = np.log(np.maximum(predictions.probabilities, TINY))
+    right = np.arange(len(predictions.truth)), predictions.truth
 
     def cost(power: float) -> float:
         scaled = np.exp(power) * logs

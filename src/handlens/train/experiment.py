@@ -100,12 +100,12 @@ def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
         name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=answers, size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
         options=options, parts=own.get("parts", parts), thresholds=dict(own.get("thresholds", {})),
-        data=(_told(settings),), licence="that of the user",
+        data=(_data_note(settings),), licence="that of the user",
     )  # fmt: skip
     return Experiment(net, card, base.channels, about).with_card()
 
 
-def _told(settings: Settings) -> str:
+def _data_note(settings: Settings) -> str:
     """Return what the card says of the pictures."""
     part = f", {settings.frames} of its training part, drawn by seed {settings.plan.seed}" if settings.frames else ""
     return f"pictures of the user: {Path(settings.data).name}{part}"

@@ -102,11 +102,11 @@ def _taken(net: nn.Module, given: dict[str, Tensor], source: str, before: Sequen
         whose = f"; they fit the network '{ours}'" if ours else ""
         raise InputError(f"nothing in '{source}' fits the network: its tensors have other names or shapes{whose}.")
     net.load_state_dict(fitting, strict=False)
-    told = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
+    text = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     if head:
-        told += f"; the last layer, '{head}', is made anew of what it knew"
+        text += f"; the last layer, '{head}', is made anew of what it knew"
     anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
-    return f"{told}; {_listed(anew)} at random" if anew else told
+    return f"{text}; {_listed(anew)} at random" if anew else text
 
 
 def _with_head(

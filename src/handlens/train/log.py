@@ -45,7 +45,7 @@ class Log:
         with AtomicFile(self.path) as draft:
             draft.write(text.getvalue().encode())
         if fresh:
-            self._tell(self.rows[epoch])
+            self._print_row(self.rows[epoch])
         if time.monotonic() >= self._next_drawing:
             self._draw()
 
@@ -63,7 +63,7 @@ class Log:
         now = time.monotonic()
         self._next_drawing = now + (now - began) / SHARE
 
-    def _tell(self, row: Row) -> None:
+    def _print_row(self, row: Row) -> None:
         shown = [f"{key} {value:.4g}{self._past(key)}" for key, value in row.items() if key not in _SILENT]
         print(f"epoch {int(row['epoch'])}/{self.epochs}  {'  '.join(shown)}", file=sys.stderr, flush=True)
 
@@ -79,9 +79,9 @@ class Log:
 def bars(values: Sequence[float]) -> str:
     """Return the last values as a line of bars, the lowest of them to the highest."""
     last = np.array(values[-LONGEST:], np.float64)
-    told = last[np.isfinite(last)]
-    if not len(told):
+    finite = last[np.isfinite(last)]
+    if not len(finite):
         return ""
-    low, span = float(told.min()), float(np.ptp(told)) or 1.0
+    low, span = float(finite.min()), float(np.ptp(finite)) or 1.0
     places = np.clip((last - low) / span * (len(BARS) - 1) + 0.5, 0, len(BARS) - 1)
     return "".join(BARS[int(place)] if np.isfinite(place) else " " for place in places)

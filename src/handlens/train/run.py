@@ -116,10 +116,10 @@ def _trial(card: ModelCard, model: Path) -> str:
     """Return what to type to see the model at work."""
     if card.kind == "detect":
         return f"'handlens watch --model {model}'"
-    told = f"'handlens predict PICTURES --model {model}'"
+    command = f"'handlens predict PICTURES --model {model}'"
     if card.kind != "classify" or not card.parts:
-        return told
-    return f"{told}, which looks at each hand it finds, or add --crop whole where each picture shows one hand"
+        return command
+    return f"{command}, which looks at each hand it finds, or add --crop whole where each picture shows one hand"
 
 
 def export_experiment(experiment: Experiment, path: Path, int8: bool = False) -> Path:
@@ -138,8 +138,8 @@ def live_predictor(experiment: Experiment, folded: bool = False) -> Predictor:
 def _tuned(experiment: Experiment, val: LabelledSet, ring: Sequence[int]) -> tuple[Experiment, Report | None]:
     """Return the experiment with a tuned card and what that is worth on other groups; None where nothing was tuned."""
     raw = experiment.with_card(calibration={})
-    asked = turned(val, 1, ring=ring) if experiment.about.get("angle") else val
-    tuned = experiment.kind.tuned(live_predictor(raw, folded=True), asked)
+    measured_on = turned(val, 1, ring=ring) if experiment.about.get("angle") else val
+    tuned = experiment.kind.tuned(live_predictor(raw, folded=True), measured_on)
     if tuned is None:
         return experiment, None
     card, fair = tuned

@@ -18,7 +18,7 @@ PATHS = ("data", "start", "pretrained", "net")
 SHOWN = 3
 
 
-def refuse_other_settings(out: Path, asked: str, usual: str = "", free: Collection[str] = FREE) -> None:
+def refuse_other_settings(out: Path, wanted: str, usual: str = "", free: Collection[str] = FREE) -> None:
     """Raise unless the run in `out` was made with these settings.
 
     Args:
@@ -29,9 +29,9 @@ def refuse_other_settings(out: Path, asked: str, usual: str = "", free: Collecti
         InputError: settings differ, and the sentence names them; or the run's config file is missing or damaged.
     """
     file = out / CONFIG
-    new, old = _flat(tomllib.loads(asked)), _flat(tomllib.loads(usual)) | _flat(read_toml(file))
+    new, old = _flat(tomllib.loads(wanted)), _flat(tomllib.loads(usual)) | _flat(read_toml(file))
     differing = [
-        f"{key} = {_told(old.get(key))} (now {_told(new.get(key))})"
+        f"{key} = {_shown(old.get(key))} (now {_shown(new.get(key))})"
         for key in dict.fromkeys([*new, *old])
         if key not in free and not _same(key, old.get(key), new.get(key))
     ]
@@ -62,5 +62,5 @@ def _same(key: str, old: Any, new: Any) -> bool:
     return False
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "none" if value is None else f"'{value}'" if isinstance(value, str) else str(value)

@@ -12,8 +12,8 @@ from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.fuse import count
-from handlens.train.nets.segment_net import SegmentNet
 from handlens.train.nets.masknets import SNet, UNet, VGGDecoder
+from handlens.train.nets.segment_net import SegmentNet
 
 
 def test_counts_are_the_published_ones():

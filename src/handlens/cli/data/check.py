@@ -43,18 +43,18 @@ def check(
     from handlens.data.formats.detect_format import has_boxes_and_masks, open_set
     from handlens.data.scan import survey
 
-    told: list[Problem] = []
+    reported: list[Problem] = []
     console = Console(highlight=False, markup=False)
     try:
-        found = open_set(set, kind, told.append)
+        found = open_set(set, kind, reported.append)
     except InputError as error:
-        if not told:
+        if not reported:
             raise
-        return _unusable(error, told, console, out)
+        return _unusable(error, reported, console, out)
     with Bar() as bar:
         bar.begin("looking at pictures", len(found))
         seen = survey(found, bar.count)
-    findings = check_set(found, seen, told, near)
+    findings = check_set(found, seen, reported, near)
     console.print(options.count_table(found, seen.tally))
     if not found.splits:
         console.print(f"  not split yet, so nothing can leak: 'handlens data split {set} --dest DIR'", soft_wrap=True)
@@ -67,13 +67,13 @@ def check(
     return _conclude(findings, set)
 
 
-def _unusable(error: InputError, told: "list[Problem]", console: "Console", out: str | None) -> int:
+def _unusable(error: InputError, problems: "list[Problem]", console: "Console", out: str | None) -> int:
     """Say why no picture of a set can be used, the most frequent reason first."""
-    kinds = Counter(problem.kind for problem in told)
-    told = sorted(told, key=lambda problem: (problem.harmless, -kinds[problem.kind], problem.kind))
-    _list(told, console, out)
+    kinds = Counter(problem.kind for problem in problems)
+    problems = sorted(problems, key=lambda problem: (problem.harmless, -kinds[problem.kind], problem.kind))
+    _list(problems, console, out)
     if out is not None:
-        _write(told, Path(out), None)
+        _write(problems, Path(out), None)
         console.print(f"  written to {out}", soft_wrap=True)
     complain(str(error))
     return WRONG_INPUT
@@ -131,9 +131,9 @@ def _conclude(findings: "Findings", set: str) -> int:
     """Say in one sentence how it is, and return the exit code."""
     errors = findings.errors
     if errors:
-        told = ", ".join(f"{kind} ({count})" for kind, count in Counter(one.kind for one in errors).items())
+        kind_counts = ", ".join(f"{kind} ({count})" for kind, count in Counter(one.kind for one in errors).items())
         many = "1 problem that stops or spoils" if len(errors) == 1 else f"{len(errors)} problems that stop or spoil"
-        complain(f"'{set}' has {many} a training: {told}.")
+        complain(f"'{set}' has {many} a training: {kind_counts}.")
         return WRONG_INPUT
     rest = len(findings.problems)
     more = "" if not rest else f"; {rest} thing{'s are' if rest > 1 else ' is'} worth a look"

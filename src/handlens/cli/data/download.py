@@ -78,13 +78,13 @@ def download(
                 offers = in_turn([search(web, tally.keyword, licences) for search in searches], refused)
                 gather(tally, offers, credits, web, limit, min_side, bar.count, lambda error: complain(str(error)))
     except KeyboardInterrupt:
-        _tell(tallies, limit, dest)
+        _print_tallies(tallies, limit, dest)
         complain("interrupted: what is complete is kept, and the same command goes on from there.")
         return INTERRUPTED
     except HandlensError:
-        _tell([tally for tally in tallies if tally.new], limit, dest)
+        _print_tallies([tally for tally in tallies if tally.new], limit, dest)
         raise
-    _tell(tallies, limit, dest)
+    _print_tallies(tallies, limit, dest)
     return WRONG_INPUT if complaints or not all(tally.total for tally in tallies) else DONE
 
 
@@ -103,7 +103,7 @@ def _searches(source: str) -> "list[Callable[[Web, str, tuple[str, ...]], Iterat
     return list(galleries.values()) if source.lower() == "all" else [galleries[source.lower()]]
 
 
-def _tell(tallies: "list[Tally]", limit: int, dest: str) -> None:
+def _print_tallies(tallies: "list[Tally]", limit: int, dest: str) -> None:
     """Say for each keyword what there is now, and why it is not more."""
     for tally in tallies:
         left = {"too small": tally.small, "there already": tally.twice, "broken": tally.broken}

@@ -56,13 +56,13 @@ def search(web: Web, keyword: str, licences: tuple[str, ...], address: str = ADD
 def licence_of(meta: dict[str, Any]) -> tuple[str, str]:
     """Return the short name and the version of a file's licence, as ("by-sa", "4.0"), or ("", "") for any other."""
     for name in ("License", "LicenseShortName"):
-        said = _value(meta, name).lower().replace(" ", "-")
-        found = _CREATIVE_COMMONS.match(said)
+        text = _value(meta, name).lower().replace(" ", "-")
+        found = _CREATIVE_COMMONS.match(text)
         if found:
             return found[1], found[2] or ""
-        if said.startswith(("cc0", "cc-zero")):
+        if text.startswith(("cc0", "cc-zero")):
             return "cc0", ""
-        if said == "pd" or said.startswith(("pd-", "public-domain")):
+        if text == "pd" or text.startswith(("pd-", "public-domain")):
             return "pdm", ""
     return "", ""
 
@@ -100,5 +100,5 @@ def _offer(page: dict[str, Any], keyword: str, licences: tuple[str, ...]) -> Off
 def _value(meta: dict[str, Any], name: str) -> str:
     """Return the words of an entry; Commons gives many as HTML."""
     entry = meta.get(name)
-    said = str(entry.get("value") or "") if isinstance(entry, dict) else ""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", said)).split())
+    text = str(entry.get("value") or "") if isinstance(entry, dict) else ""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())

@@ -39,7 +39,7 @@ class Web:
         self._last: dict[str, float] = {}
         self._session = _session(self.name)
 
-    def json(self, address: str, asked: dict[str, str]) -> dict[str, Any]:
+    def json(self, address: str, query: dict[str, str]) -> dict[str, Any]:
         """Return the JSON object that a server answers.
 
         Raises:
@@ -51,7 +51,7 @@ class Web:
             raise InputError(f"'{address}' is not an address of the web: it must begin with https:// or http://.")
         host = _host(address)
         try:
-            answer = self._get(address, asked)
+            answer = self._get(address, query)
             text = answer.text
         except _Busy as error:
             raise InputError(f"'{host}' {error}; {_AGAIN}.") from error
@@ -60,15 +60,15 @@ class Web:
         if answer.status_code != 200:
             raise InputError(_refusal(host, answer.status_code, text))
         try:
-            said = answer.json()
+            answer_json = answer.json()
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            answer_json = None
+        if not isinstance(answer_json, dict):
             raise InputError(
                 f"'{host}' answered with a page instead of JSON: perhaps a log-in page of this network"
                 " stands between, or the address is not that of its API."
             )
-        return said
+        return answer_json
 
     def fetch(self, address: str, most: int = MOST_BYTES) -> bytes:
         """Return the bytes of one picture.
@@ -98,13 +98,13 @@ class Web:
         except requests.RequestException as error:
             raise FrameError(f"'{address}' did not arrive: {type(error).__name__}.") from error
 
-    def _get(self, address: str, asked: dict[str, str], stream: bool = False) -> "requests.Response":
+    def _get(self, address: str, query: dict[str, str], stream: bool = False) -> "requests.Response":
         host = _host(address)
         wait = self._last.get(host, -self._pause) + self._pause - time.monotonic()
         if wait > 0:
             time.sleep(wait)
         try:
-            return self._session.get(address, params=asked, stream=stream, timeout=(CONNECT, READ))
+            return self._session.get(address, params=query, stream=stream, timeout=(CONNECT, READ))
         finally:
             self._last[host] = time.monotonic()
 
@@ -161,5 +161,5 @@ def _refusal(who: str, code: int, text: str = "") -> str:
         return f"'{who}' says no ({code}): it may want to know who asks, so try --contact with your mail address."
     if code >= 500:
         return f"'{who}' is out of order ({code}): try later; {_AGAIN}."
-    said = " ".join(text.split())[:120]
-    return f"'{who}' answered {code}{f': {said}' if said and '<' not in said else ''}."
+    reason = " ".join(text.split())[:120]
+    return f"'{who}' answered {code}{f': {reason}' if reason and '<' not in reason else ''}."

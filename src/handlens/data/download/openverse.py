@@ -24,8 +24,8 @@ def search(web: Web, keyword: str, licences: tuple[str, ...], address: str = ADD
     for page in range(1, PAGES + 1):
         if page > last:
             return
-        asked = {"q": keyword, "license": ",".join(licences), "page": str(page), "page_size": str(PAGE)}
-        answer = web.json(address, asked)
+        query = {"q": keyword, "license": ",".join(licences), "page": str(page), "page_size": str(PAGE)}
+        answer = web.json(address, query)
         results = answer.get("results")
         if not isinstance(results, list):
             raise InputError(f"'{address}' answered without the list 'results': is it Openverse's image search?")

@@ -58,7 +58,7 @@ def keep_boxes(
 
 
 def measure(
-    path: Path, on_problem: OnProblem | None, told: tuple[int, int] = (0, 0), scaled: bool = False
+    path: Path, on_problem: OnProblem | None, stated: tuple[int, int] = (0, 0), scaled: bool = False
 ) -> tuple[int, int] | None:
     """Return (width, height) of a picture as it is shown, or None where that is a problem.
 
@@ -78,12 +78,12 @@ def measure(
     except FrameError as error:
         complain(on_problem, UNREADABLE, path, str(error))
         return None
-    if scaled and all(told):
-        told = next((same for same in (size, size[::-1]) if _proportional(told, same)), told)
-    if all(told) and told != size:
-        is_size, says = f"{size[0]} x {size[1]}", f"{told[0]} x {told[1]}"
+    if scaled and all(stated):
+        stated = next((same for same in (size, size[::-1]) if _proportional(stated, same)), stated)
+    if all(stated) and stated != size:
+        is_size, says = f"{size[0]} x {size[1]}", f"{stated[0]} x {stated[1]}"
         why = f"'{path}' is {is_size} pixels large, but its labels are for {says}: the boxes would be wrong."
-        if orientation >= 5 and told == size[::-1]:
+        if orientation >= 5 and stated == size[::-1]:
             why = (
                 f"'{path}' is shown with {is_size} pixels, turned by its EXIF orientation ({orientation}), but its"
                 f" labels give {says}, the size before that turn, so nobody can tell which of the two the boxes are of."
@@ -92,7 +92,7 @@ def measure(
             )
         complain(on_problem, WRONG_SIZE, path, why)
         return None
-    if orientation > 1 and (not all(told) or orientation < 5 or size[0] == size[1]):
+    if orientation > 1 and (not all(stated) or orientation < 5 or size[0] == size[1]):
         text = f"'{path}' is turned by its EXIF orientation ({orientation}): its labels are taken as those of the"
         mention(on_problem, TURNED, path, f"{text} picture as it is shown; look whether they are.")
     return size

@@ -60,22 +60,22 @@ def read_sheet(path: Path, on_problem: OnProblem | None) -> Sheet:
     Raises:
         InputError: it is no COCO file; without `on_problem` also an entry that is wrong.
     """
-    told = read_json(path)
+    tables = read_json(path)
     for table in _TABLES:
-        if not isinstance(told, dict) or not isinstance(told.get(table), list):
+        if not isinstance(tables, dict) or not isinstance(tables.get(table), list):
             raise InputError(f"'{path}' is no COCO file: it has no list called '{table}'.")
     sheet = Sheet(path, split_of([*re.findall("[a-z]+", path.stem.lower()), path.parent.name]))
-    for where, entry in _entries(path, told, "categories", "id", "name", on_problem):
+    for where, entry in _entries(path, tables, "categories", "id", "name", on_problem):
         name = str(entry["name"]).strip()
         if sheet.names.setdefault(entry["id"], name) != name:
             text = f"{where}: the id {entry['id']} is that of '{sheet.names[entry['id']]}' and of '{name}'."
             complain(on_problem, WRONG_CLASS, path, text)
-    for where, entry in _entries(path, told, "images", "id", "file_name", on_problem):
+    for where, entry in _entries(path, tables, "images", "id", "file_name", on_problem):
         if entry["id"] in sheet.images:
             complain(on_problem, WRONG_LINE, path, f"{where}: the id {entry['id']} is there twice.")
         else:
             sheet.images[entry["id"]] = entry
-    for where, entry in _entries(path, told, "annotations", "image_id", "category_id", on_problem):
+    for where, entry in _entries(path, tables, "annotations", "image_id", "category_id", on_problem):
         if entry["image_id"] not in sheet.images:
             complain(on_problem, WRONG_LINE, path, f"{where}: there is no image with the id {entry['image_id']}.")
         elif entry["category_id"] not in sheet.names:
@@ -119,10 +119,10 @@ def outlines_of(
 
 
 def _entries(
-    path: Path, told: dict[str, list[Any]], table: str, key: str, value: str, on_problem: OnProblem | None
+    path: Path, sheet: dict[str, list[Any]], table: str, key: str, value: str, on_problem: OnProblem | None
 ) -> Iterator[tuple[str, Object]]:
     """Yield (where, entry) of one table, each with a key and a value that can be used; ids are made whole numbers."""
-    for number, entry in enumerate(told[table]):
+    for number, entry in enumerate(sheet[table]):
         where = f"'{path}' {table}[{number}]"
         if not isinstance(entry, dict):
             complain(on_problem, WRONG_LINE, path, f"{where} is no object with '{key}' and '{value}'.")
@@ -138,27 +138,27 @@ def _entries(
             complain(on_problem, WRONG_LINE, path, f"{where}: '{wrong}' is {entry[wrong]!r}, but must be {what}.")
 
 
-def whole_id(told: Any) -> Any:
+def whole_id(identifier: Any) -> Any:
     """Return an id as a whole number where it is one in any spelling (1, 1.0, "1", "1.0"), else as it is."""
-    if isinstance(told, float) and told.is_integer():
-        return int(told)
-    if isinstance(told, str):
-        word = told.strip()
+    if isinstance(identifier, float) and identifier.is_integer():
+        return int(identifier)
+    if isinstance(identifier, str):
+        word = identifier.strip()
         return int(float(word)) if re.fullmatch(r"(0|-?[1-9]\d{0,14})(\.0+)?", word) else word
-    return told
+    return identifier
 
 
-def _is_word(told: Any) -> bool:
-    return isinstance(told, int | str) and not isinstance(told, bool) and told != ""
+def _is_word(identifier: Any) -> bool:
+    return isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier != ""
 
 
 def _is_crowd(found: Object) -> bool:
-    told = found.get("iscrowd")
-    return told is True or bool(number_of(told)) or (isinstance(told, str) and told.strip().lower() == "true")
+    crowd = found.get("iscrowd")
+    return crowd is True or bool(number_of(crowd)) or (isinstance(crowd, str) and crowd.strip().lower() == "true")
 
 
-def _box(told: Any) -> list[float] | None:
-    sides = [number_of(side) for side in told] if isinstance(told, list) else []
+def _box(sides_given: Any) -> list[float] | None:
+    sides = [number_of(side) for side in sides_given] if isinstance(sides_given, list) else []
     numbers = [side for side in sides if side is not None]
     if len(sides) != 4 or len(numbers) != 4:
         return None

@@ -102,9 +102,9 @@ def open_set(
         return _read(chosen, root, on_problem)
     fitting = [form for form in FORMATS if form.signs(root)]
     if fitting:
-        told = " and ".join(dict.fromkeys(form.name for form in fitting))
+        reported = " and ".join(dict.fromkeys(form.name for form in fitting))
         raise InputError(
-            f"'{path}' is {told}, which is to {fitting[0].kind}; this needs a set to {' or '.join(kinds)}:"
+            f"'{path}' is {reported}, which is to {fitting[0].kind}; this needs a set to {' or '.join(kinds)}:"
             f" {'; '.join(form.name for form in FORMATS if form.kind in kinds)}."
         )
     if root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
@@ -136,12 +136,12 @@ def _chosen(root: Path, kinds: Sequence[str]) -> Format | None:
 
 def _read(form: Format, root: Path, on_problem: OnProblem | None) -> LabelledSet:
     """Return what a format reads; where nothing can be used, say why."""
-    told: list[Problem] = []
+    reported: list[Problem] = []
     refused = False
 
     def hear(problem: Problem) -> None:
         nonlocal refused
-        told.append(problem)
+        reported.append(problem)
         if on_problem is not None:
             refused = True  # of the listener's own error the text is whole
             on_problem(problem)
@@ -150,12 +150,12 @@ def _read(form: Format, root: Path, on_problem: OnProblem | None) -> LabelledSet
     try:
         found = form.read(root, None if on_problem is None else hear)
     except InputError as error:
-        if refused or not told:
+        if refused or not reported:
             raise
-        raise InputError(f"{error} {_begun(reasons(told))}") from error
+        raise InputError(f"{error} {_begun(reasons(reported))}") from error
     if not len(found):
-        raise InputError(f"'{root}' has no picture that can be used. {_begun(reasons(told))}".strip())
-    wrong = [problem for problem in told if problem.kind in (WRONG_LINE, WRONG_CLASS, WRONG_BOX)]
+        raise InputError(f"'{root}' has no picture that can be used. {_begun(reasons(reported))}".strip())
+    wrong = [problem for problem in reported if problem.kind in (WRONG_LINE, WRONG_CLASS, WRONG_BOX)]
     if wrong and found.label_kind.has_boxes and not any(len(picture.boxes) for picture in found):
         raise InputError(f"'{root}' has no box that can be used. {_begun(reasons(wrong))}")
     return found

@@ -91,9 +91,9 @@ def _words(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[s
 
 def _numbers(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the names, and the class of each number as text."""
-    told = names_beside(root)
-    if told is not None:
-        return told, {str(number): number for number in range(len(told))}
+    known_names = names_beside(root)
+    if known_names is not None:
+        return known_names, {str(number): number for number in range(len(known_names))}
     pairs = Counter((int(claim.label), claim.folder) for claim in claims if _is_number(claim.label))
     numbers = sorted({number for number, _ in pairs})
     folders = [folder for _, folder in sorted(pairs)]

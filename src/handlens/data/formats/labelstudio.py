@@ -75,10 +75,10 @@ def read_tasks(path: Path, on_problem: OnProblem | None) -> Iterator[Task]:
     Raises:
         InputError: it is no export; without `on_problem` also an entry that is wrong.
     """
-    told = read_json(path)
-    if not isinstance(told, list) or not all(isinstance(entry, dict) for entry in told):
+    entries = read_json(path)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"'{path}' is no Label Studio export: it must be a list of tasks.")
-    for number, entry in enumerate(told):
+    for number, entry in enumerate(entries):
         where = f"'{path}' task {entry.get('id', number)}"
         data = entry["data"] if isinstance(entry.get("data"), dict) else entry
         image = _image_of(data)
@@ -123,8 +123,8 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
     """Return (kind, value) of each result of a task, or None where nobody has annotated it."""
     if "data" not in entry:
         return _short_results(entry)
-    told = entry.get("annotations", entry.get("completions"))
-    done = [each for each in told or () if isinstance(each, dict) and not each.get("was_cancelled")]
+    annotations = entry.get("annotations", entry.get("completions"))
+    done = [each for each in annotations or () if isinstance(each, dict) and not each.get("was_cancelled")]
     if not done:
         return None
     if len(done) > 1:
@@ -144,14 +144,14 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
 def _short_results(entry: Object) -> list[tuple[str, Object]]:
     """Return (kind, value) of each result in JSON-MIN, whose keys are the names that the user gave to the controls."""
     found: list[tuple[str, Object]] = []
-    for key, told in entry.items():
-        if isinstance(told, list):
-            values = [value for value in told if isinstance(value, dict)]
+    for key, given in entry.items():
+        if isinstance(given, list):
+            values = [value for value in given if isinstance(value, dict)]
             found += [(kind, value) for value in values for kind in value if kind.endswith("labels")]
-        elif isinstance(told, dict) and isinstance(told.get("choices"), list):
-            found.append(("choices", told))
-        elif key in ("choice", "choices") and isinstance(told, str):
-            found.append(("choices", {"choices": [told]}))
+        elif isinstance(given, dict) and isinstance(given.get("choices"), list):
+            found.append(("choices", given))
+        elif key in ("choice", "choices") and isinstance(given, str):
+            found.append(("choices", {"choices": [given]}))
     return found
 
 
@@ -258,8 +258,8 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
             " must be percent."
         )
     boxed = kind == "detect" or (kind is None and any(task.shapes for task in tasks))
-    told = {name for task in tasks for name in ([each[0] for each in task.shapes] if boxed else task.choices)}
-    names = names_beside(path.parent) or ordered(told)
+    label_names = {name for task in tasks for name in ([each[0] for each in task.shapes] if boxed else task.choices)}
+    names = names_beside(path.parent) or ordered(label_names)
     if not names:
         raise InputError(f"'{path}' has no {'box' if boxed else 'choice'} in {len(tasks)} annotated tasks.")
     shelf, groups = _Shelf(path.parent), read_groups(path.parent)
@@ -385,5 +385,5 @@ def _task(
         kind = {"id": f"{number}-{row}", "from_name": "label", "to_name": "image", "type": "rectanglelabels"}
         results.append({**kind, **size, "value": value})
     data = {"image": f"/data/local-files/?d={quote(f'{name}/{below(path, folder)}')}"}
-    data |= {key: told for key, told in (("split", picture.split), ("group", picture.group)) if told}
+    data |= {key: part for key, part in (("split", picture.split), ("group", picture.group)) if part}
     return {"id": number, "data": data, "annotations": [{"id": number, "result": results}]}

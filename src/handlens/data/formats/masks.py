@@ -110,9 +110,9 @@ def judge(
     names = names or next((known for known in (TWO, THREE) if highest < len(known)), SIX)
     wrong = next((value for value in (min(seen, default=0), highest) if not 0 <= value < len(names)), None)
     if wrong is not None:
-        told = ", ".join(f"{value:g}" for value in sorted(seen)[:10])
+        listed = ", ".join(f"{value:g}" for value in sorted(seen)[:10])
         raise InputError(
-            f"the masks of '{name}' have the values {told} ({wrong:g} in '{first[wrong]}'); allowed are classes 0 to"
+            f"the masks of '{name}' have the values {listed} ({wrong:g} in '{first[wrong]}'); allowed are classes 0 to"
             f" {len(names) - 1} ({', '.join(names)}), or 0 and 255. Put the names of all classes into names.txt, one a"
             " line."
         )

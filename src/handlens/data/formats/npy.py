@@ -88,18 +88,18 @@ def read_pair(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     for pair in pairs:
         _check_shapes(pair, kind)
     if kind == "segment":
-        names, tell = _masks(pairs, names_beside(home), str(root))
+        names, read_labels = _masks(pairs, names_beside(home), str(root))
     else:
-        names, tell = _classes(pairs, names_beside(home), on_problem)
+        names, read_labels = _classes(pairs, names_beside(home), on_problem)
     pictures = []
     for pair in pairs:
         images = mapped(pair.images)
         scale, (count, height, width) = _scale(images), images.shape[:3]
         for place in range(count):
-            path, told = Path(pair.images.path, str(place)), tell(pair, place)
-            if told is not None:
-                told |= {"pixels": partial(_picture_of, pair.images, place, scale), "split": pair.split}
-                pictures.append(Labelled(path, width, height, group=groups.get(below(path, home), ""), **told))
+            path, fields = Path(pair.images.path, str(place)), read_labels(pair, place)
+            if fields is not None:
+                fields |= {"pixels": partial(_picture_of, pair.images, place, scale), "split": pair.split}
+                pictures.append(Labelled(path, width, height, group=groups.get(below(path, home), ""), **fields))
     return LabelledSet(kind, names, tuple(pictures), home)
 
 
@@ -166,7 +166,7 @@ def _classes(
         raise InputError(f"'{pairs[0].labels.path}' has the label {highest}: are these classes? Then give names.txt.")
     known = names or tuple(map(str, range(highest + 1)))
 
-    def tell(pair: _Pair, place: int) -> dict[str, Any] | None:
+    def read_labels(pair: _Pair, place: int) -> dict[str, Any] | None:
         label = int(numbers[pair][place])
         if 0 <= label < len(known):
             return {"labels": np.array([label])}
@@ -174,7 +174,7 @@ def _classes(
         complain(on_problem, WRONG_CLASS, Path(pair.labels.path), text)
         return None
 
-    return known, tell
+    return known, read_labels
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -17,26 +17,26 @@ Outline = list[list[float]] | dict[str, Any]
 """Polygons, each x1 y1 x2 y2 ... in pixels, or run lengths: {"counts": ..., "size": [height, width]}."""
 
 
-def read_outline(told: Any, size: tuple[int, int]) -> Outline | None:
+def read_outline(shape: Any, size: tuple[int, int]) -> Outline | None:
     """Return an outline of a picture of (width, height), or None where it is none."""
     width, height = size
-    if isinstance(told, dict):
-        counts = told.get("counts")
-        fits = told.get("size") == [height, width]
+    if isinstance(shape, dict):
+        counts = shape.get("counts")
+        fits = shape.get("size") == [height, width]
         if isinstance(counts, list):
             whole = all(isinstance(count, int) and count >= 0 for count in counts) and sum(counts) == width * height
         else:
             whole = isinstance(counts, str) and counts.isascii() and counts != ""
-        return told if fits and whole else None
-    if not isinstance(told, list) or not told:
+        return shape if fits and whole else None
+    if not isinstance(shape, list) or not shape:
         return None
-    return told if all(map(_is_polygon, told)) else None
+    return shape if all(map(_is_polygon, shape)) else None
 
 
-def _is_polygon(told: Any) -> bool:
-    if not isinstance(told, list) or len(told) < 6 or len(told) % 2:
+def _is_polygon(shape: Any) -> bool:
+    if not isinstance(shape, list) or len(shape) < 6 or len(shape) % 2:
         return False
-    return all(isinstance(value, int | float) and math.isfinite(value) for value in told)
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in shape)
 
 
 def box_around(outline: Outline, size: tuple[int, int]) -> list[float]:

@@ -72,8 +72,8 @@ def _loaded(file: File) -> dict[str, npt.NDArray[Any]]:
         or not 0 < width <= 8 * bits.shape[2]
         or any(arrays.get(key, labels).shape != labels.shape for key in ("group", "split"))
     ):
-        told = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
-        raise InputError(f"'{file.path}' holds {told}: expected bits (n, h, bytes) uint8 and y (n,) whole numbers.")
+        shapes = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"'{file.path}' holds {shapes}: expected bits (n, h, bytes) uint8 and y (n,) whole numbers.")
     return arrays
 
 

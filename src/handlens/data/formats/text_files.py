@@ -64,15 +64,15 @@ def check_names(names: Iterable[object], path: Path) -> tuple[str, ...]:
     Raises:
         InputError: there is none, one is empty, or one is there twice.
     """
-    told = tuple(str(name).strip() for name in names)
-    if not told:
+    cleaned = tuple(str(name).strip() for name in names)
+    if not cleaned:
         raise InputError(f"'{path}' names no class: it needs at least one name.")
-    if "" in told:
-        raise InputError(f"'{path}': name {told.index('')} is empty; give every class a name.")
-    twice = next((name for name in told if told.count(name) > 1), None)
+    if "" in cleaned:
+        raise InputError(f"'{path}': name {cleaned.index('')} is empty; give every class a name.")
+    twice = next((name for name in cleaned if cleaned.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"'{path}' has the name '{twice}' twice; names must differ.")
-    return told
+    return cleaned
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
@@ -140,12 +140,12 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[objec
         draft.write(text.getvalue().encode())
 
 
-def number_of(told: Any) -> float | None:
+def number_of(given: Any) -> float | None:
     """Return a number, also one that is written as a text, or None."""
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
         return None
     try:
-        value = float(told)
+        value = float(given)
     except (ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None

@@ -86,11 +86,11 @@ def read_voc(root: str | Path, on_problem: OnProblem | None = None) -> LabelledS
     if not names:
         raise InputError(f"'{root}' has no object in {len(sheets)} .xml files: put the names into classes.txt.")
     pictures = {path: None for path in files if is_picture_file(path.name)}
-    told = _by_picture(sheets, pictures, on_problem)
+    sheet_of = _by_picture(sheets, pictures, on_problem)
     splits, groups = _read_splits(root, on_problem), read_groups(root)
     labelled = []
     for path in pictures:
-        sheet = told.get(path)
+        sheet = sheet_of.get(path)
         if sheet is None:
             mention(on_problem, NO_LABEL, path, f"'{path}' has no .xml file: it counts as a picture without objects.")
         size = measure(path, on_problem, sheet.size if sheet else (0, 0))
@@ -175,22 +175,24 @@ def _read_xml(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    told = _ENCODING.match(data.removeprefix(codecs.BOM_UTF8))
-    name = next((name for mark, name in _MARKS if data.startswith(mark)), told.group(1).decode() if told else "utf-8")
+    declared = _ENCODING.match(data.removeprefix(codecs.BOM_UTF8))
+    name = next(
+        (name for mark, name in _MARKS if data.startswith(mark)), declared.group(1).decode() if declared else "utf-8"
+    )
     try:
         return data.decode(name).removeprefix("\ufeff")
     except LookupError as error:
         raise InputError(f"'{path}' says that its encoding is '{name}', which is unknown: save it as UTF-8.") from error
     except UnicodeError as error:
         where = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else "its text"
-        said = "as it says" if told else "and does not say what it is in"
-        raise InputError(f"'{path}' is not in {name.upper()}, {said}: {where} is none; save it as UTF-8.") from error
+        note = "as it says" if declared else "and does not say what it is in"
+        raise InputError(f"'{path}' is not in {name.upper()}, {note}: {where} is none; save it as UTF-8.") from error
 
 
 def _sides(found: Element) -> list[float] | None:
     sides = [_number(found, f"bndbox/{side}") for side in _SIDES]
-    told = [side for side in sides if side is not None]
-    return told if len(told) == len(_SIDES) else None
+    numbers = [side for side in sides if side is not None]
+    return numbers if len(numbers) == len(_SIDES) else None
 
 
 def _number(found: Element, place: str) -> float | None:

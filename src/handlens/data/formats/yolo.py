@@ -188,9 +188,9 @@ def _describe(found: LabelledSet, folder: Path, name: str, placed: list[tuple[Pa
     (folder / "data.yaml").write_text(yaml.safe_dump(sheet, sort_keys=False, allow_unicode=True), encoding="utf-8")
     write_text(folder / f"{name}.names", found.names)
     keys = {"train": "train", "val": "valid", "test": "test"}
-    told = [f"classes = {len(found.names)}", *(f"{keys[split]} = {split}.txt" for split in lists)]
-    told += [f"names = {name}.names", "backup = backup"]
-    write_text(folder / f"{name}.data", told)
+    data_lines = [f"classes = {len(found.names)}", *(f"{keys[split]} = {split}.txt" for split in lists)]
+    data_lines += [f"names = {name}.names", "backup = backup"]
+    write_text(folder / f"{name}.data", data_lines)
     for split, paths in lists.items():  # ./ because Darknet looks for /images/ in them
         write_text(folder / f"{split}.txt", [f"./{below(path, folder)}" for path in paths])
     write_groups(folder, placed)

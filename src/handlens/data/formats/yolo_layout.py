@@ -97,9 +97,9 @@ def _from_folder(folder: Path) -> Layout:
     names = names_file(folder, pictures)
     if names is None:
         raise InputError(f"'{folder}' does not say how its classes are called: put classes.txt there, one name a line.")
-    told = read_names(names)
-    stated = Stated(file=folder / "data.yaml", names=f"names: [{', '.join(told)}]")
-    return Layout(folder, told, tuple((path, split_of(_folders(path, folder))) for path in pictures), stated)
+    checked_names = read_names(names)
+    stated = Stated(file=folder / "data.yaml", names=f"names: [{', '.join(checked_names)}]")
+    return Layout(folder, checked_names, tuple((path, split_of(_folders(path, folder))) for path in pictures), stated)
 
 
 def _folders(path: Path, root: Path) -> tuple[str, ...]:
@@ -190,10 +190,10 @@ def _yaml_names(sheet: dict[str, Any], file: Path) -> tuple[str, ...]:
         names = [numbered[number] for number in sorted(numbered)]
     if not isinstance(names, list):
         raise InputError(f"'{file}' has no names: it needs a line such as 'names: [cheek, forehead, chin]'.")
-    told = check_names(names, file)
-    if sheet.get("nc", str(len(told))) != str(len(told)):
-        raise InputError(f"'{file}' says nc: {sheet['nc']}, but has {len(told)} names; make them agree.")
-    return told
+    checked_names = check_names(names, file)
+    if sheet.get("nc", str(len(checked_names))) != str(len(checked_names)):
+        raise InputError(f"'{file}' says nc: {sheet['nc']}, but has {len(checked_names)} names; make them agree.")
+    return checked_names
 
 
 def _stated(sheet: Mapping[str, Any], file: Path) -> Stated:
@@ -220,35 +220,35 @@ def _base(file: Path, path: Any) -> Path:
 
 
 def _from_darknet(file: Path, on_problem: OnProblem | None) -> Layout:
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for number, line in enumerate(read_text(file).splitlines(), 1):
         key, equals, value = (part.strip() for part in line.split("#")[0].partition("="))
         if key and not (equals and value):
             raise InputError(f"'{file}' line {number}: expected 'key = value', got '{line.strip()}'.")
-        told[key] = value
+        values[key] = value
     bases = [file.parent, file.parent.parent]
-    if "names" not in told:
+    if "names" not in values:
         raise InputError(f"'{file}' has no line 'names = FILE.names'.")
-    names = find_place(told["names"], bases, 1)
+    names = find_place(values["names"], bases, 1)
     if names is None or names.is_dir():
-        raise InputError(f"'{file}': there is no file '{told['names']}' for its names.")
+        raise InputError(f"'{file}': there is no file '{values['names']}' for its names.")
     labels = read_names(names)
-    if told.get("classes", str(len(labels))) != str(len(labels)):
-        raise InputError(f"'{file}' says classes = {told['classes']}, but '{names}' has {len(labels)} names.")
+    if values.get("classes", str(len(labels))) != str(len(labels)):
+        raise InputError(f"'{file}' says classes = {values['classes']}, but '{names}' has {len(labels)} names.")
     entries: list[tuple[Path, str]] = []
     for key, split in _SPLIT_KEYS.items():
-        if key not in told:
+        if key not in values:
             continue
-        place = find_place(told[key], bases, 1)
+        place = find_place(values[key], bases, 1)
         if place is None:
-            complain(on_problem, NO_PICTURE, file, f"'{file}': {key} is '{told[key]}', which does not exist.")
+            complain(on_problem, NO_PICTURE, file, f"'{file}': {key} is '{values[key]}', which does not exist.")
         else:
             entries += [(path, split) for path in _pictures_of(place, file.parent, on_problem)]
-    if not any(key in told for key in _SPLIT_KEYS):
-        return Layout(file.parent, labels, _from_folder_of(file.parent, file), _stated(told, file))
+    if not any(key in values for key in _SPLIT_KEYS):
+        return Layout(file.parent, labels, _from_folder_of(file.parent, file), _stated(values, file))
     if not entries:
         raise InputError(f"'{file}': there are no pictures where its train and valid point to.")
-    return Layout(file.parent, labels, tuple(_one_split(entries, on_problem)), _stated(told, file))
+    return Layout(file.parent, labels, tuple(_one_split(entries, on_problem)), _stated(values, file))
 
 
 def _pictures_of(place: Path, root: Path, on_problem: OnProblem | None) -> Iterator[Path]:

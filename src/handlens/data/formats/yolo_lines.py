@@ -76,7 +76,7 @@ class Form:
         """Return why a line of so many numbers cannot be read, or ""."""
         if count == _BOX and self.task != "obb":
             return ""
-        told = f"has {count} number{'' if count == 1 else 's'}"
+        problem = f"has {count} number{'' if count == 1 else 's'}"
         if self.task == "detect":
             good = count in (_BOX + 1, _BOX + 2) and _is_scored(values)
         elif self.task == "pose":
@@ -84,16 +84,16 @@ class Form:
             wanted = _BOX + points * each
             good = count == wanted or (count in (wanted + 1, wanted + 2) and _is_scored(values, wanted))
             form = _FORMS["pose"].format(points=points, values=each, count=points * each)
-            return "" if good else f"{told}; {form}"
+            return "" if good else f"{problem}; {form}"
         elif self.task == "obb":
             good = count == 9
         elif self.task == "segment":
             good = _is_polygonal(count)
         else:
             if count > _BOX:
-                return f"{told}, {_readings(count)}. {_say_which(count, self.stated)}"
+                return f"{problem}, {_readings(count)}. {_say_which(count, self.stated)}"
             good = False
-        return "" if good else f"{told}; {_FORMS[self.task]}"
+        return "" if good else f"{problem}; {_FORMS[self.task]}"
 
     def kept(self, values: Sequence[float]) -> Sequence[float]:
         """Return the four numbers of the box or those of the polygon, of a line that is right."""

@@ -40,11 +40,11 @@ def plot_circle(circle: Circle, title: str, path: Path) -> Path:
     axes.set_title(f"labels that are right\n{right.mean():.1%} of {len(right):,}", pad=14)
     if angles:
         error = circle.turned.error
-        told = error[~np.isnan(error)]
+        known = error[~np.isnan(error)]
         most = max(10.0, 1.1 * float(np.nanmax([row.high for row in circle.error])))
         axes = figure.add_subplot(1, places, 2, projection="polar")
         _ring(axes, circle.error, plots.LINES[0], 0.0, most, "°")
-        half, most_of = np.percentile(told, (50, 90))
+        half, most_of = np.percentile(known, (50, 90))
         axes.set_title(f"error of the angle, median\n{half:.1f}°; nine of ten within {most_of:.1f}°", pad=14)
         _scatter(figure.add_subplot(1, places, 3), circle)
     return plots.save(figure, path)
@@ -85,13 +85,13 @@ def _round_ticks(high: float) -> Array:
 def _scatter(axes: Any, circle: Circle) -> None:
     """Draw each angle said against the true one, the wrong labels on top."""
     turned = circle.turned
-    shown = np.flatnonzero(~np.isnan(turned.said))
+    shown = np.flatnonzero(~np.isnan(turned.predicted))
     shown = np.random.default_rng(0).permutation(shown)[:DOTS]
     size = float(np.clip(4000 / len(shown), 2, 14))
     axes.plot([0, 360], [0, 360], "--", color=plots.GUIDE, lw=1, zorder=1)
     for right, colour, name in ((True, RIGHT, "label right"), (False, WRONG, "label wrong")):
         some = shown[turned.right[shown] == right]
-        at = np.mod(turned.truth[some], 360), np.mod(turned.said[some], 360)
+        at = np.mod(turned.truth[some], 360), np.mod(turned.predicted[some], 360)
         axes.scatter(
             *at, s=size, color=colour, alpha=0.5, lw=0, label=f"{name} ({len(some):,})", zorder=2 + (not right)
         )

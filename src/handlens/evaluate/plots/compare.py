@@ -65,10 +65,10 @@ def _curves(
             pair, ("training", "measured"), (LEARNT, MEASURED), ("--", "-"), strict=True
         ):
             if column in run.log:
-                told = ~np.isnan(run.log[column])
-                mark = "o" if told.sum() < 15 else ""
-                line = np.minimum(run.log[column][told], high)
-                axes.plot(run.log["epoch"][told], line, dash, color=colour, marker=mark, ms=3, lw=1.6, label=name)
+                known = ~np.isnan(run.log[column])
+                mark = "o" if known.sum() < 15 else ""
+                line = np.minimum(run.log[column][known], high)
+                axes.plot(run.log["epoch"][known], line, dash, color=colour, marker=mark, ms=3, lw=1.6, label=name)
         plots.dress(axes, title if row == 0 else "", "epoch" if row == len(runs) - 1 else "", "")
         axes.set_ylim(0, high)
         axes.tick_params(labelsize=8, labelbottom=row == len(runs) - 1)

@@ -76,9 +76,9 @@ def _precision_recall(of: str, lines: Sequence[PrecisionRecall]) -> "Figure":
 def _reliability(curve: Reliability) -> "Figure":
     figure = new_figure(5.6, 6.2)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    told = curve.count > 0
+    filled = curve.count > 0
     axes.plot([0, 1], [0, 1], "--", color=GUIDE, lw=1, label="perfectly calibrated")
-    axes.plot(curve.said[told], curve.so[told], marker="o", label="model", **style(0))
+    axes.plot(curve.confidence[filled], curve.accuracy[filled], marker="o", label="model", **style(0))
     dress(axes, f"{curve.of}: calibration", "", "how often it is so")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=9)

@@ -71,16 +71,16 @@ def _log_panel(axes: "Axes", title: str, epoch: Any, lines: dict[str, Any]) -> N
 
     colours: dict[str, int] = {}
     for name, values in lines.items():
-        told = ~np.isnan(values)
-        mark = "o" if told.sum() < 20 else ""
+        known = ~np.isnan(values)
+        mark = "o" if known.sum() < 20 else ""
         twin = _twin(name, lines)
-        look = style(colours.setdefault(twin, len(colours)))
+        line_style = style(colours.setdefault(twin, len(colours)))
         paired = any(other != twin and _twin(other, lines) == twin for other in lines)
         label = name.removeprefix("val_")
         if paired:
-            look["ls"] = "-" if name == twin else "--"
+            line_style["ls"] = "-" if name == twin else "--"
             label += ", measured" if name == twin else ", training"
-        axes.plot(epoch[told], values[told], label=label, marker=mark, ms=3.5, **look)
+        axes.plot(epoch[known], values[known], label=label, marker=mark, ms=3.5, **line_style)
     dress(axes, title, "epoch", "")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     every = np.concatenate(list(lines.values()))

@@ -85,8 +85,8 @@ def _of_floats(pixels: Pixels, span: Span, linear: bool) -> tuple[Image, str]:
         light = pixels.astype(np.float32) / max(1.0, span.bright)
         light = np.nan_to_num(light, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
         curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1 (sRGB)
-        said = "" if span.bright <= 1 else f", and white is what {_BRIGHT_PERCENTILE:g} % of it stay below"
-        return (curve * 255 + 0.5).astype(np.uint8), f"holds linear light: the curve of sRGB is applied{said}"
+        note = "" if span.bright <= 1 else f", and white is what {_BRIGHT_PERCENTILE:g} % of it stay below"
+        return (curve * 255 + 0.5).astype(np.uint8), f"holds linear light: the curve of sRGB is applied{note}"
     if span.low >= 0 and span.high <= 1:
         return _spread(pixels, 0, 1), ""
     return _spread(pixels, span.low, span.high), "holds numbers beyond 0 to 1: the smallest is black, the largest white"

@@ -122,9 +122,9 @@ def _finished(page: Page, pages: Pages, span: Span | None, size: int, name: str,
     if pixels.dtype == np.uint8 and not pages.top:
         image: Pixels = pixels
     else:
-        image, said = to_8_bits(pixels, span or span_of(pixels), pages.top, pages.linear)
-        if said:
-            remark(said)
+        image, note = to_8_bits(pixels, span or span_of(pixels), pages.top, pages.linear)
+        if note:
+            remark(note)
     upright = np.ascontiguousarray(turn(_to_rgb(np.asarray(image, np.uint8)), pages.orientation))
     return Picture(upright, page.time, page.duration)
 

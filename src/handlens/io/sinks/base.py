@@ -87,8 +87,8 @@ class JsonLines(Sink):
     def write(self, frame: Frame, result: Result, masks: Sequence[str] = ()) -> None:
         """Write one line. masks: where the masks of this frame were written."""
         step = self._pace.take(result.source, result.time, result.duration)
-        told = to_json(result, masks, unobserved=0.0 if step is None else step[1])
-        line = json.dumps(told, separators=(", ", ": ")) + "\n"
+        record = to_json(result, masks, unobserved=0.0 if step is None else step[1])
+        line = json.dumps(record, separators=(", ", ": ")) + "\n"
         if self._file is not None:
             self._file.write(line.encode("ascii"))
             return
@@ -204,10 +204,10 @@ def _first_line(path: str | Path) -> str | None:
 
 def _keys(line: str) -> list[str]:
     try:
-        told = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return []
-    return list(told) if isinstance(told, dict) else []
+    return list(record) if isinstance(record, dict) else []
 
 
 def _mend(path: str | Path, file: LineFile) -> None:

@@ -55,11 +55,11 @@ class Threaded(Sink):
 
     def checkpoint(self) -> dict[str, int]:
         """Wait until all is written and safe."""
-        asked = _Checkpoint()
-        self._work.put(asked)
-        asked.done.wait()
+        request = _Checkpoint()
+        self._work.put(request)
+        request.done.wait()
         self._raise()
-        return asked.lengths
+        return request.lengths
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -41,12 +41,12 @@ class Damage:
 
     def sentence(self) -> str:
         """Say when: "frames are damaged from 2.4 s to 3.1 s and at 7.0 s; no frame can be read from 8.0 s to 8.6 s"."""
-        said = []
+        parts = []
         if self.wrong:
-            said.append(f"frames are damaged {_say(self.wrong)}")
+            parts.append(f"frames are damaged {_times(self.wrong)}")
         if self.lost:
-            said.append(f"no frame can be read {_say(self.lost)}")
-        return "; ".join(said)
+            parts.append(f"no frame can be read {_times(self.lost)}")
+        return "; ".join(parts)
 
 
 def _note(spans: list[list[float]], start: float, stop: float) -> None:
@@ -57,11 +57,11 @@ def _note(spans: list[list[float]], start: float, stop: float) -> None:
         spans.append([start, stop])
 
 
-def _say(spans: list[list[float]]) -> str:
-    said = [f"at {a:.1f} s" if b - a < 0.1 else f"from {a:.1f} s to {b:.1f} s" for a, b in spans[:_TOLD]]
+def _times(spans: list[list[float]]) -> str:
+    times = [f"at {a:.1f} s" if b - a < 0.1 else f"from {a:.1f} s to {b:.1f} s" for a, b in spans[:_TOLD]]
     if len(spans) > _TOLD:
-        said.append(f"in {len(spans) - _TOLD} more places, the last of them at {spans[-1][0]:.1f} s")
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+        times.append(f"in {len(spans) - _TOLD} more places, the last of them at {spans[-1][0]:.1f} s")
+    return times[0] if len(times) == 1 else f"{', '.join(times[:-1])} and {times[-1]}"
 
 
 _lock = threading.Lock()

@@ -121,9 +121,9 @@ class Stream:
             complaint = DeviceError(f"the stream '{self.name}' broke off: {strerror(error)}.")
         if complaint is None and self._decoding.count == 0:
             complaint = DeviceError(f"the stream '{self.name}' ended without a picture.")
-        told = self._decoding.damage.sentence()
-        if complaint is None and told:
-            complaint = DeviceError(f"the stream '{self.name}' was damaged: {told}.")
+        sentence = self._decoding.damage.sentence()
+        if complaint is None and sentence:
+            complaint = DeviceError(f"the stream '{self.name}' was damaged: {sentence}.")
         if complaint is not None and on_error is None:
             raise complaint
         if complaint is not None and on_error is not None:

@@ -159,14 +159,14 @@ class Video:
             )
         if decoding.count == 0:
             return FrameError(f"'{self.name}' is a video without a frame that can be read{last_words}.")
-        told = decoding.damage.sentence()
+        sentence = decoding.damage.sentence()
         if last_words or not (decoding.stopped or is_complete(self.name)):
             return FrameError(
                 f"'{self.name}' is cut off or damaged{last_words}: {decoding.count} frames could be read,"
-                f" up to {decoding.seconds:.1f} s{'; ' if told else ''}{told}."
+                f" up to {decoding.seconds:.1f} s{'; ' if sentence else ''}{sentence}."
             )
-        if told:
-            return FrameError(f"'{self.name}' is damaged: {told}. Do not rely on what is said of these times.")
+        if sentence:
+            return FrameError(f"'{self.name}' is damaged: {sentence}. Do not rely on what is said of these times.")
         return None
 
     def _end(self, decoding: Decoding) -> float:

@@ -253,8 +253,8 @@ def _cell(found: LabelledSet, picture: Labelled) -> Image:
             edges, _ = cv2.findContours((classes == number).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(image, edges, -1, _SHADES[number % len(_SHADES)], thick)
         image[classes == IGNORE] //= 2
-    said = ", ".join(dict.fromkeys(found.names[label] for label in picture.labels.tolist()))
-    text = f"{picture.name}: {said}" if said else picture.name
+    label_names = ", ".join(dict.fromkeys(found.names[label] for label in picture.labels.tolist()))
+    text = f"{picture.name}: {label_names}" if label_names else picture.name
     return captioned(fitted(image, CELL), text.encode("ascii", "replace").decode())
 
 

@@ -47,9 +47,9 @@ def check_pictures(written: OnnxRunner, composed: Composed) -> None:
         ModelError: the answers differ.
     """
     for batch in _pictures(composed.card):
-        told = written.run(batch)
-        compare({"mask": told["mask"]}, {"mask": composed.maps(batch)})
-        compare(told, _after_mask(composed, told["mask"], batch))
+        outputs_run = written.run(batch)
+        compare({"mask": outputs_run["mask"]}, {"mask": composed.maps(batch)})
+        compare(outputs_run, _after_mask(composed, outputs_run["mask"], batch))
 
 
 def check_masks(model: bytes, composed: Composed) -> None:
@@ -66,8 +66,8 @@ def check_masks(model: bytes, composed: Composed) -> None:
     classes, hand = len(composed.parts["segment"].card.names), int(composed.card.options[HAND])
     for shapes in _shapes(90, 120):
         maps = np.stack([shapes == (number == hand) for number in range(classes)], axis=1).astype(np.float32)
-        told = dict(zip(names, session.run(names, {"image": maps}), strict=True))
-        compare(told, _after_mask(composed, maps, maps))
+        outputs_run = dict(zip(names, session.run(names, {"image": maps}), strict=True))
+        compare(outputs_run, _after_mask(composed, maps, maps))
 
 
 def _after_mask(composed: Composed, maps: Floats, batch: Floats) -> dict[str, Floats]:
@@ -145,8 +145,10 @@ def part_file(given: str) -> Path:
         return resolve(given)
     exported = sorted(folder.glob("*.onnx"))
     if len(exported) != 1:
-        told = "has none" if not exported else f"has {len(exported)}"
-        raise InputError(f"'{given}' should be a run with one exported model, but {told}: give the .onnx itself.")
+        outputs_run = "has none" if not exported else f"has {len(exported)}"
+        raise InputError(
+            f"'{given}' should be a run with one exported model, but {outputs_run}: give the .onnx itself."
+        )
     return exported[0]
 
 
@@ -221,7 +223,7 @@ def _joined(
     crop = crop_inputs(int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
     shown = [numpy_helper.from_array(scale, "shown/scale"), numpy_helper.from_array(offset, "shown/offset")]
     outputs = {value.name: value for value in last.graph.output}
-    told = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
+    outputs_run = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
     cropped = ["views", "boxes", "masks", "pictures", "count"]
     nodes = [
         helper.make_node("Identity", ["image"], [first.graph.input[0].name]),
@@ -233,7 +235,7 @@ def _joined(
         _call(show_views, ["crop/views", "shown/scale", "shown/offset"], [last.graph.input[0].name]),
         *last.graph.node,
         _call(place_boxes, ["crop/boxes", "crop/count", "image", "mask"], ["box"]),
-        *(_call(take_hands, [f"gesture/{name}", "crop/count"], [name]) for name in told),
+        *(_call(take_hands, [f"gesture/{name}", "crop/count"], [name]) for name in outputs_run),
         _call(take_hands, ["crop/pictures", "crop/count"], ["picture"]),
         _call(take_masks, ["crop/masks", "crop/count"], ["hand"]),
     ]
@@ -247,7 +249,7 @@ def _joined(
             helper.make_tensor_value_info("found", TensorProto.BOOL, ("n",)),
             helper.make_tensor_value_info("picture", TensorProto.INT64, ("hands",)),
             helper.make_tensor_value_info("box", TensorProto.FLOAT, ("hands", 4)),
-            *(_value(name, outputs[f"gesture/{name}"], "hands") for name in told),
+            *(_value(name, outputs[f"gesture/{name}"], "hands") for name in outputs_run),
             helper.make_tensor_value_info("hand", TensorProto.FLOAT, ("hands", "map_h", "map_w")),
         ],
         [*first.graph.initializer, *last.graph.initializer, *crop, *shown],

@@ -34,14 +34,14 @@ class ProbabilityGraph(nn.Module):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         x = x.mean(1, keepdim=True) if self.grey else x
         if not hasattr(self.net, "features"):
-            return _told(self.net(x))
+            return _probabilities(self.net(x))
         net: Any = self.net  # its two halves are no part of nn.Module
         embedding = net.features(x)
-        told = _told(net.classified(embedding))
-        return (told, embedding) if isinstance(told, Tensor) else (*told, embedding)
+        probabilities = _probabilities(net.classified(embedding))
+        return (probabilities, embedding) if isinstance(probabilities, Tensor) else (*probabilities, embedding)
 
 
-def _told(answer: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tensor, Tensor]:
+def _probabilities(answer: Tensor | tuple[Tensor, Tensor]) -> Tensor | tuple[Tensor, Tensor]:
     if isinstance(answer, Tensor):
         return torch.softmax(answer, dim=1)
     logits, direction = answer

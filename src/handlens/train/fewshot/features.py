@@ -95,10 +95,10 @@ def read_subjects(
         kept = {int(crop.labelled.labels[0]) for crop in crops if crop is not None}
         bare = [name for n, name in enumerate(found.names) if n not in kept]
         shown = HAND if small >= len(both) / 2 and not bare else WHOLE
-        told = f"a hand that is a smaller part of it is found in {small} of {len(both)} pictures"
-        told += f", but none in those of {bare[0]}" if bare and small >= len(both) / 2 else ""
+        text = f"a hand that is a smaller part of it is found in {small} of {len(both)} pictures"
+        text += f", but none in those of {bare[0]}" if bare and small >= len(both) / 2 else ""
         what = "the squares around hands" if shown == HAND else "whole pictures"
-        say(f"{told}: the model looks at {what}; --set shown={WHOLE if shown == HAND else HAND} has it otherwise")
+        say(f"{text}: the model looks at {what}; --set shown={WHOLE if shown == HAND else HAND} has it otherwise")
     if shown == WHOLE:
         return Subjects(WHOLE, tuple(one for one, _, _ in both))
     for (one, _, _), crop in zip(both, crops, strict=True):

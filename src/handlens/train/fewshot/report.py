@@ -40,7 +40,7 @@ class Answers:
     counted: NDArray[np.bool_]
 
     @property
-    def said(self) -> Ints:
+    def predicted(self) -> Ints:
         """(n,) the class that was answered."""
         return np.asarray(self.sure.argmax(1), np.int64)
 
@@ -55,7 +55,7 @@ def report_of(answers: Answers, notes: Sequence[str]) -> Report:
 
     Wilson's ("Probable inference", 1927), because a resampling of twelve right answers would be sure of all others.
     """
-    right = answers.said == answers.label
+    right = answers.predicted == answers.label
     rows = [share("accuracy", right[answers.counted])]
     for number, name in enumerate(answers.names):
         rows.append(share(f"recall {name}", right[answers.counted & (answers.label == number)]))
@@ -98,13 +98,13 @@ def write_report(report: Report, answers: Answers, views: Sequence[Image], model
     for name, text in texts.items():
         with AtomicFile(out / name) as draft:
             draft.write(text.encode())
-    label, said = answers.label[answers.counted], answers.said[answers.counted]
+    label, predicted = answers.label[answers.counted], answers.predicted[answers.counted]
     counts = np.zeros((len(answers.names),) * 2, np.int64)
-    np.add.at(counts, (label, said), 1)
+    np.add.at(counts, (label, predicted), 1)
     if len(label):
         sure = answers.sure[answers.counted].max(1)
         table = Confusion("left-out", answers.names, answers.names, counts)
-        plot_curves([table, reliability("left-out", sure, label == said)], out)
+        plot_curves([table, reliability("left-out", sure, label == predicted)], out)
     save_picture(out / "left-out.jpg", contact_sheet(answers, views))
 
 
@@ -113,11 +113,11 @@ def contact_sheet(answers: Answers, views: Sequence[Image]) -> Image:
 
     The wrong ones first.
     """
-    right = answers.said == answers.label
+    right = answers.predicted == answers.label
     rows = np.lexsort((answers.label, right & answers.counted))[:SHOWN] if len(views) > SHOWN else np.arange(len(views))
     cells = []
     for row in sorted(rows.tolist(), key=lambda row: (int(answers.label[row]), row)):
-        truth, best = answers.names[int(answers.label[row])], int(answers.said[row])
+        truth, best = answers.names[int(answers.label[row])], int(answers.predicted[row])
         words, colour = f"{truth}, said {answers.names[best]} {answers.sure[row, best]:.2f}", CALM
         if not answers.counted[row]:
             words, colour = f"{truth}, the only one", INK

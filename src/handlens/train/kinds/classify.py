@@ -15,7 +15,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.predictor import Predictor
 from handlens.report import Report
-from handlens.train.calibration import asked, cross_fitted, fitted
+from handlens.train.calibration import cross_fitted, fitted, predict_set
 from handlens.train.export.graphs import ProbabilityGraph
 from handlens.train.kinds.base import Kind, Make, SampleOptions
 from handlens.train.loader.classify_sample import classify_sample
@@ -79,7 +79,7 @@ class Classify(Kind):
         """Return a calibration of the probabilities where there is enough to fit it to; none on a test part."""
         if "test" in val.splits:
             return None
-        told = asked(predictor, val)
-        if not told.enough:
+        predictions = predict_set(predictor, val)
+        if not predictions.enough:
             return None
-        return dataclasses.replace(predictor.card, calibration=fitted(told)), cross_fitted(told)
+        return dataclasses.replace(predictor.card, calibration=fitted(predictions)), cross_fitted(predictions)

@@ -53,12 +53,12 @@ class Segment(Kind):
         if logits.shape[1] == 1:
             truth = (mask == 1).float()
             loss = nn.functional.binary_cross_entropy_with_logits(logits[:, 0], truth, weight=counted.float())
-            said = (logits[:, 0] > 0).long()
+            predicted = (logits[:, 0] > 0).long()
         else:
             loss = nn.functional.cross_entropy(logits, mask, ignore_index=255)
-            said = logits.argmax(1)
-        said, known = said[counted], mask[counted]
-        parts = {"loss": loss, "accuracy": (said == known).float().mean(), **pixel_rates(said > 0, known > 0)}
+            predicted = logits.argmax(1)
+        predicted, known = predicted[counted], mask[counted]
+        parts = {"loss": loss, "accuracy": (predicted == known).float().mean(), **pixel_rates(predicted > 0, known > 0)}
         weight = float(about.get("dice", 0.0))
         if not weight:
             return parts
@@ -89,8 +89,8 @@ def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
     return (1 - (2 * shared + 1) / (total + 1)).mean()
 
 
-def pixel_rates(said: Tensor, truth: Tensor) -> dict[str, Tensor]:
+def pixel_rates(predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """Precision, recall and F1 of the pixels of one batch, 0 where there is nothing; said, truth: (k,) bool."""
-    hit, called, there = (pixels.sum().float() for pixels in (said & truth, said, truth))
+    hit, called, there = (pixels.sum().float() for pixels in (predicted & truth, predicted, truth))
     rates = hit / called.clamp(min=1), hit / there.clamp(min=1), 2 * hit / (called + there).clamp(min=1)
     return dict(zip(RATES, rates, strict=True))

@@ -95,9 +95,9 @@ def face_sample(
     free = MARKED * (near < 0.5) if "hand" in named else np.zeros_like(marked)
     touched = bool((rows >= len(OWNERS)).any())
     over, over_weight = _over(boxes[0], hands, touched, "hand" in named)
-    told = {NAMES[row] for row in rows} & set(REGIONS)
-    region = np.array([name in told for name in REGIONS], np.float32)
-    trust = np.where(region > 0, 1, ELSEWHERE) * np.array([bool(told) and name in named for name in REGIONS])
+    regions = {NAMES[row] for row in rows} & set(REGIONS)
+    region = np.array([name in regions for name in REGIONS], np.float32)
+    trust = np.where(region > 0, 1, ELSEWHERE) * np.array([bool(regions) and name in named for name in REGIONS])
     half, pair = CELL // 2, partial(torch.tensor, dtype=torch.float32)
     maps = {"hand": np.zeros_like(marked), "hand_weight": free, "box": marked}
     return {

@@ -199,7 +199,7 @@ class Batches:
     ) -> None:
         self.sampler = Order(samples, shuffle, epoch_size)
         self._on_skip = on_skip or (lambda sentence: print(f"skipped: {sentence}", file=sys.stderr))
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         if workers:
             multiprocessing.util.get_temp_dir()  # of this process, which removes it; each worker would leave one behind
         with _unadvised():
@@ -238,8 +238,8 @@ class Batches:
                 finally:  # an error whose trace refers to it keeps the workers, and ending them then takes 5 s
                     del batch
             for sentence in batch.pop(SKIPPED, ()):
-                if sentence not in self._told:
-                    self._told.add(sentence)
+                if sentence not in self._reported:
+                    self._reported.add(sentence)
                     self._on_skip(sentence)
             yield batch
 

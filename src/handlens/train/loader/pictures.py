@@ -96,7 +96,7 @@ class ResizedPictures:
             self._broken[index] = str(error)
             raise
 
-    def keep(self, limit: int = CACHE_BYTES, tell: Callable[[int], None] | None = None) -> bool:
+    def keep(self, limit: int = CACHE_BYTES, tick: Callable[[int], None] | None = None) -> bool:
         """Keep all resized pictures in memory and return True, or nothing where they need more than `limit` bytes.
 
         Call it before workers start: they then share the memory.
@@ -113,8 +113,8 @@ class ResizedPictures:
                     self._broken[index] = str(canvas)
                 else:
                     self._kept[index] = canvas
-                if tell is not None:
-                    tell(index + 1)
+                if tick is not None:
+                    tick(index + 1)
         return True
 
     def _try(self, labelled: Labelled) -> tuple[Image, Geometry] | FrameError:

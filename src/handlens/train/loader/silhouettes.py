@@ -27,13 +27,13 @@ def are_silhouettes(found: LabelledSet) -> bool:
 
     Up to 32 pictures, evenly spread, are looked at; those that cannot be read say nothing.
     """
-    told = []
+    silhouettes = []
     for picture in _spread(found.pictures, LOOKED_AT):
         try:
-            told.append(is_silhouette(picture.image()))
+            silhouettes.append(is_silhouette(picture.image()))
         except FrameError:
             continue
-    return bool(told) and all(told)
+    return bool(silhouettes) and all(silhouettes)
 
 
 def with_hands(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:

@@ -71,13 +71,13 @@ def check_anchors(anchors: Sequence[Sequence[float]], count: int) -> Tensor:
     """
     given = torch.as_tensor(anchors, dtype=torch.float32)
     if given.ndim != 2 or given.shape[1] != 2 or len(given) != count:
-        raise InputError(f"the network has {count} anchors, each a width and a height; {_told(given)} given.")
+        raise InputError(f"the network has {count} anchors, each a width and a height; {_given_shape(given)} given.")
     if not (torch.isfinite(given) & (given > 0)).all():
         raise InputError("an anchor's width and height must be numbers above 0, in pixels.")
     return given[given.prod(dim=1).argsort(stable=True)]
 
 
-def _told(given: Tensor) -> str:
+def _given_shape(given: Tensor) -> str:
     return f"{len(given)} were" if given.ndim == 2 and given.shape[1] == 2 else f"shape {tuple(given.shape)} was"
 
 
@@ -171,8 +171,8 @@ def fit_anchors(net: Anchored, found: LabelledSet, card: ModelCard, seed: int = 
     except InputError as error:
         return f"anchors kept as they are: {error}"
     net.set_anchors(best.anchors.tolist())
-    told = ", ".join(f"{width:.0f}x{height:.0f}" for width, height in best.anchors)
-    return f"anchors fitted to the boxes, best possible recall {best.before:.3f} -> {best.after:.3f}: {told}"
+    pairs = ", ".join(f"{width:.0f}x{height:.0f}" for width, height in best.anchors)
+    return f"anchors fitted to the boxes, best possible recall {best.before:.3f} -> {best.after:.3f}: {pairs}"
 
 
 def network_sides(found: LabelledSet, card: ModelCard) -> Sides:

@@ -73,22 +73,24 @@ class Section:
         """Numbers with commas between them; the key must be there."""
         return self._many(key, float, "numbers")
 
-    def _one(self, key: str, default: T, kind: Callable[[str], T], said: str) -> T:
+    def _one(self, key: str, default: T, kind: Callable[[str], T], expected: str) -> T:
         if key not in self.values:
             return default
         try:
             return kind(self.values[key])
         except ValueError as error:
-            raise InputError(f"{self.place}: {key}={self.values[key]} should be {said}.") from error
+            raise InputError(f"{self.place}: {key}={self.values[key]} should be {expected}.") from error
 
-    def _many(self, key: str, kind: Callable[[str], T], said: str) -> list[T]:
+    def _many(self, key: str, kind: Callable[[str], T], expected: str) -> list[T]:
         if key not in self.values:
             raise InputError(f"{self.place} has no '{key}='.")
         parts = [part.strip() for part in self.values[key].split(",") if part.strip()]
         try:
             found = [kind(part) for part in parts]
         except ValueError as error:
-            raise InputError(f"{self.place}: {key}={self.values[key]} should be {said} with commas between.") from error
+            raise InputError(
+                f"{self.place}: {key}={self.values[key]} should be {expected} with commas between."
+            ) from error
         if not found:
             raise InputError(f"{self.place}: '{key}=' is empty.")
         return found

@@ -123,8 +123,8 @@ def _sources(section: Section, key: str, shapes: list[Shape]) -> list[int]:
         found.append(source)
     strides = {source: shapes[source].stride for source in found}
     if len(set(strides.values())) > 1:
-        told = ", ".join(f"layer {source} has stride {stride:g}" for source, stride in strides.items())
-        raise InputError(f"{section.place}: the layers differ in size: {told}.")
+        sizes = ", ".join(f"layer {source} has stride {stride:g}" for source, stride in strides.items())
+        raise InputError(f"{section.place}: the layers differ in size: {sizes}.")
     return found
 
 
@@ -143,8 +143,8 @@ def _shortcut(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.M
     named = _sources(section, "from", shapes)
     sources = [len(shapes) - 1, *named]
     if len({shapes[source] for source in sources}) > 1:
-        told = ", ".join(f"layer {s} gives {shapes[s].channels} at stride {shapes[s].stride:g}" for s in sources)
-        raise InputError(f"{section.place}: only layers of one shape can be added; {told}.")
+        sizes = ", ".join(f"layer {s} gives {shapes[s].channels} at stride {shapes[s].stride:g}" for s in sources)
+        raise InputError(f"{section.place}: only layers of one shape can be added; {sizes}.")
     return Shortcut(sources, _activation(section, "linear")), shapes[-1]
 
 

@@ -103,8 +103,8 @@ def _level(head: Yolo, level: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Ten
     place, row, classes = assigned
     goal = torch.zeros_like(overlap)
     goal[place] = 1
-    asked = ((overlap <= rules.ignore) | (goal > 0)).float()
-    objectness = fn.binary_cross_entropy_with_logits(flat[:, 4], goal, asked, reduction="sum")
+    counted = ((overlap <= rules.ignore) | (goal > 0)).float()
+    objectness = fn.binary_cross_entropy_with_logits(flat[:, 4], goal, counted, reduction="sum")
     own = flat[place]
     smooth = classes * (1 - rules.smoothing) + rules.smoothing / 2
     sure = fn.binary_cross_entropy_with_logits(own[:, 5:], smooth, reduction="sum")
