@@ -12,7 +12,7 @@ from handlens.card import ModelCard
 from handlens.runner import FakeRunner
 from handlens.types import IGNORE, Floats
 from recipes.segment.add_real import drawn, link, write
-from recipes.segment.auto_label import asked, hand_mask, single
+from recipes.segment.auto_label import hand_mask, predicted_maps, single
 from recipes.segment.backgrounds import recoloured, texture
 from recipes.segment.build_set import HAND, OVER
 from recipes.segment.outlines import Outlined
@@ -78,7 +78,7 @@ def test_the_segmenter_is_asked_of_the_whole_and_of_each_face_and_answers_in_sou
     image = np.zeros((60, 90, 3), np.uint8)
     image[20:50, 50:80] = 255
     for faces in (NONE, np.array([[50, 20, 80, 50]], np.float32)):
-        maps = asked(FakeRunner(card, bright), image, faces)
+        maps = predicted_maps(FakeRunner(card, bright), image, faces)
         assert maps.shape == (4, 60, 90)
         assert maps[HAND, 35, 65] > 0.9
         assert maps[0, 10, 10] > 0.9
