@@ -19,7 +19,7 @@ def model(tmp_path: Path) -> str:
 def test_no_arguments_show_the_verbs_in_the_order_a_user_needs_them(capsys):
     assert run([]) == 0
     out = capsys.readouterr().out
-    verbs = ["predict", "watch", "demo", "models", "check", "bench", "train", "evaluate", "compare", "export", "data"]
+    verbs = ["predict", "watch", "stats", "demo", "models", "check", "bench", "train", "evaluate", "compare", "export"]
     places = [out.index(f"\n  {verb} ") for verb in verbs]
     assert places == sorted(places)
 

@@ -20,6 +20,7 @@ from handlens.cli.evaluate import evaluate
 from handlens.cli.export import export
 from handlens.cli.models import models
 from handlens.cli.predict import predict
+from handlens.cli.stats import stats
 from handlens.cli.train import TrainCommand, train
 from handlens.cli.watch import watch
 
@@ -41,7 +42,7 @@ def front(
         print(context.get_help())
 
 
-for verb in (predict, watch, demo, models, check, bench, train, evaluate, compare, export):
+for verb in (predict, watch, stats, demo, models, check, bench, train, evaluate, compare, export):
     app.command(cls=TrainCommand if verb is train else None)(verb)
 app.add_typer(data, name="data")
 

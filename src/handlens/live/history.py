@@ -254,6 +254,13 @@ class History:
 
     # ---- reading
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a touch nor observed time."""
+        with explained(self.path):
+            query = "SELECT EXISTS (SELECT 1 FROM touches) OR EXISTS (SELECT 1 FROM observed)"
+            return not self._data.execute(query).fetchone()[0]
+
     def touches(self, since: float = -math.inf, until: float = math.inf) -> list[Touch]:
         """Return the touches that begin from `since` on and before `until`, in order."""
         rows = self._rows(

@@ -238,6 +238,11 @@ class Pause:
     stop: float
     seconds: float
 
+    @property
+    def local(self) -> dt.datetime:
+        """When it began, by the clock on the wall there."""
+        return _local(self.start, self.offset)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         begin, end = _local(self.start, self.offset), _local(self.stop, self.offset)
