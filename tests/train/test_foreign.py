@@ -10,7 +10,7 @@ pytest.importorskip("lightning")
 
 from handlens.cli import run
 from handlens.predictor import load
-from handlens.train.nets.darknet.cfg import standard_cfg
+from handlens.train.nets.darknet.cfg import parse_cfg, standard_cfg
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights, write_weights
 from handlens.train.nets.yolov5 import YoloV5
@@ -20,8 +20,12 @@ from handlens.types import Frame
 def brought(folder: Path) -> Darknet:
     """What a user of Darknet has: facetouch.cfg, .names and .weights."""
     torch.manual_seed(0)
-    net = Darknet.standard("yolov3-tiny", 1).eval()
-    (folder / "facetouch.cfg").write_text(standard_cfg("yolov3-tiny", 1))
+    text = standard_cfg("yolov3-tiny", 1)
+    own = "10,14, 23,27, 37,58, 81,82, 135,169, 300.5,200"  # of the first [yolo] alone
+    text = text.replace("10,14, 23,27, 37,58, 81,82, 135,169, 344,319", own, 1).replace("burn_in", "colour=1\nburn_in")
+    net = Darknet(parse_cfg(text)).eval()
+    net.seen = 32_013_312
+    (folder / "facetouch.cfg").write_text(text)
     (folder / "facetouch.names").write_text("facetouch\n")
     write_weights(net, folder / "facetouch.weights")
     return net
@@ -32,7 +36,8 @@ def test_darknet_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.chdir(tmp_path)
     net = brought(tmp_path)
     line = ["export", "facetouch.weights", "--net", "facetouch.cfg", "--names", "facetouch.names"]
-    assert run([*line, "--out", "mine.onnx"]) == 0, capsys.readouterr().err
+    assert run([*line, "--out", "mine.onnx"]) == 0
+    assert "facetouch.cfg: line 10: 'colour' in [net] is not used." in capsys.readouterr().err
     predictor = load("mine.onnx")
     assert predictor.card.names == ("facetouch",)
     assert predictor.card.size == (416, 416)
@@ -43,11 +48,12 @@ def test_darknet_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     np.testing.assert_allclose(answer["scores"], scores.numpy(), atol=1e-4)
     np.testing.assert_allclose(answer["boxes"], boxes.numpy(), rtol=1e-3, atol=0.05)
 
-    assert run([*line, "--out", "back.weights"]) == 0
-    again = Darknet.from_cfg(tmp_path / "back.cfg")
-    read_weights(again, tmp_path / "back.weights")
+    assert run([*line, "--out", "new/back.weights"]) == 0
+    again = Darknet.from_cfg(tmp_path / "new" / "back.cfg")
+    assert read_weights(again, tmp_path / "new" / "back.weights") == net.seen
+    assert [head.anchors[-1].tolist() for head in again.heads] == [[300.5, 200.0], [37.0, 58.0]]
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in net.state_dict().items())
-    assert (tmp_path / "back.names").read_text() == "facetouch\n"
+    assert (tmp_path / "new" / "back.names").read_text() == "facetouch\n"
 
 
 @pytest.mark.slow

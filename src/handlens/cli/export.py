@@ -56,6 +56,8 @@ def export(
 
     source = Path(run)
     experiment = open_foreign(source, net, names, size) if is_foreign(source) else open_experiment(source)
+    for remark in getattr(experiment.net, "remarks", ()):
+        typer.echo(f"{net or run}: {remark}", err=True)
     path = (
         write_darknet(experiment, Path(out)) if ending == ".weights" else export_experiment(experiment, Path(out), int8)
     )

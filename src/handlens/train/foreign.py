@@ -63,15 +63,26 @@ def write_darknet(experiment: Experiment, path: Path) -> Path:
             f"'{experiment.about['net']}' is no network of Darknet's: only yolov3, -spp, -tiny and .cfg are."
         )
     text = str(experiment.about["cfg"]) or standard_cfg(str(experiment.about["net"]).lower(), experiment.net.classes)
-    anchors = ", ".join(f"{side:g}" for side in experiment.net.anchors().flatten().tolist())
-    text = re.sub(r"(?m)^anchors\s*=.*$", f"anchors={anchors}", text)
+    text = _with_anchors(text, [head.every.flatten().tolist() for head in experiment.net.heads])
     for key, side in (("width", experiment.card.size[1]), ("height", experiment.card.size[0])):
         text = re.sub(rf"(?m)^{key}\s*=.*$", f"{key}={side}", text)
+    path.parent.mkdir(parents=True, exist_ok=True)
     for ending, content in ((".cfg", text), (".names", "\n".join(experiment.card.names) + "\n")):
         with AtomicFile(path.with_suffix(ending)) as draft:
             draft.write(content.encode())
     write_weights(experiment.net, path)
     return path
+
+
+def _with_anchors(text: str, anchors: Sequence[Sequence[float]]) -> str:
+    """Return a .cfg with the anchors of each [yolo] section, which may differ."""
+    lines, section = [], -1
+    for line in text.splitlines():
+        section += line.strip() == "[yolo]"
+        if re.match(r"\s*anchors\s*=", line):
+            line = "anchors=" + ", ".join(f"{side:g}" for side in anchors[section])
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def is_foreign(path: Path) -> bool:

@@ -100,6 +100,38 @@ def test_a_logit_of_zero_is_the_middle_of_its_cell_and_its_anchor():
     assert scores[0, 0].tolist() == pytest.approx([0.25, 0.25])
 
 
+def test_what_darknet_reads_and_does_not_use_is_read_here_with_a_remark():
+    text = SMALL.replace("stride=2", "stride=2\nfilters=99\nlearning_rate_for_me=2", 1)
+    net = built(text)
+    assert net.layers[0].conv.out_channels == 8, "the first of two values counts"
+    assert net.remarks == [
+        "line 11: 'filters' is there twice in the [convolutional] of line 6; 8 counts, the first.",
+        "line 12: 'learning_rate_for_me' in [convolutional] is not used.",
+    ]
+    assert built(SMALL.replace("stride=2", "stride=2\nxnor=0", 1)).remarks == [
+        "line 11: 'xnor' in [convolutional] is not used."
+    ]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 5), (5, 2)])
+def test_a_shortcut_adds_the_channels_that_both_layers_have(before, after):
+    text = f"[net]\nwidth=64\nheight=32\n[convolutional]\nfilters={before}\n[convolutional]\nfilters={after}\n"
+    text += "[shortcut]\nfrom=-2\n[convolutional]\nfilters=7\n[yolo]\nanchors=1,2\nclasses=2\n"
+    net, x = built(text), torch.rand(1, 3, 32, 64)
+    first = net.layers[0](x)
+    second = net.layers[1](first)
+    added = net.layers[2]([second, first])
+    assert added.shape == second.shape
+    torch.testing.assert_close(added[:, :2], (first + second[:, :2]) if before == 2 else first[:, :2] + second)
+    assert torch.equal(added[:, 2:], second[:, 2:])
+
+
+def test_the_number_that_batch_norms_add_is_a_setting_of_the_cfg():
+    assert {layer.eps for layer in built().modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {1e-5}
+    net = built(SMALL.replace("width=64", "width=64\nbatch_normalize_epsilon=1e-4"))
+    assert {layer.eps for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {1e-4}
+
+
 def test_fusing_changes_no_answer():
     net, x = built(), torch.rand(1, 3, 32, 64)
     torch.testing.assert_close(net(x), fuse(net)(x), atol=1e-5, rtol=1e-4)
@@ -114,13 +146,14 @@ def test_fusing_changes_no_answer():
         ("size=3", "size=three", r"\[convolutional\] of line 6: size=three should be a whole number"),
         ("filters=8", "filters=0", "filters=0 is too small; at least 1"),
         ("stride=2", "stride 2", "neither"),
-        ("stride=2", "filters=2", "twice"),
+        ("stride=2", "stride_x=2", r"stride_x=2 in \[convolutional\] changes what the network computes"),
+        ("width=64", "batch_normalize_epsilon=2", "should lie between 0 and 1"),
         ("layers=-1", "layers=-2", "there is no layer -2 before it; it is layer 1 itself"),
         ("layers=-1", "layers=7", "there is no layer 7"),
         ("layers=-1", "", r"has no 'layers='"),
         ("layers=-1", "layers=a,b", "whole numbers with commas"),
         ("group_id=1", "group_id=2", "no group 2 of 2"),
-        ("from=-2", "from=0", "only layers of one shape|differ in size"),
+        ("from=-2\nactivation=linear", "from=0\n[maxpool]\nstride=2\n[shortcut]\nfrom=0", "only layers of one size"),
         ("activation=mish", "activation=mosh", r"unknown activation 'mosh': did you mean 'mish'\?"),
         ("filters=14", "filters=15", r"needs filters=14, \(classes \+ 5\) \* 2, and has 15"),
         ("mask=1,2", "mask=1,3", "mask names anchor 3, and there are 3"),

@@ -6,6 +6,7 @@ The first section is `net`.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ _NAMES = {
     "net": """batch subdivisions width height channels inputs momentum decay angle saturation exposure hue learning_rate
         burn_in max_batches policy steps scales step scale power gamma max_crop min_crop aspect flip blur gaussian_noise
         mosaic mixup cutmix letter_box adam b1 b2 eps optimized_memory workspace_size_limit_mb max_chart_loss num_steps
-        ema_alpha""",
+        ema_alpha batch_normalize_epsilon""",
     "convolutional": """batch_normalize filters size stride pad padding groups dilation activation stopbackward
         dontload""",
     "maxpool": "size stride padding",
@@ -32,18 +33,42 @@ _NAMES = {
 }
 
 KEYS = {kind: frozenset(names.split()) for kind, names in _NAMES.items()}
-"""The sections that exist here and the keys each may have."""
+"""The sections that exist here and the keys that are understood or known to matter for Darknet's training alone."""
+
+_SHAPING = {
+    "net": "width height channels",
+    "convolutional": "batch_normalize filters size stride pad padding groups dilation activation",
+    "maxpool": "size stride padding",
+    "upsample": "stride scale",
+    "route": "layers groups group_id",
+    "shortcut": "from activation",
+    "yolo": "mask anchors classes num scale_x_y new_coords",
+}
+"""The keys that decide what the network computes: one that is nearly one of these is taken for a slip."""
+
+_FOREIGN = {
+    "convolutional": """antialiasing assisted_excitation share_index deform sway rotate stretch stretch_sway coordconv
+        xnor binary bin_output reverse flipped stride_x stride_y""",
+    "maxpool": "antialiasing maxpool_depth out_channels stride_x stride_y",
+    "shortcut": "weights_type weights_normalization",
+    "yolo": "embedding_layer",
+}
+"""Keys of Darknet that change what the network computes and are not built here."""
+
+SLIP = 0.8
+"""How alike two keys must be, from 0 to 1, for one to be a slip of the other."""
 
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: its kind, its values by key, and where it stands in the file."""
+    """One section: its kind, its values by key, where it stands in the file, and sentences on what is not used."""
 
     kind: str
     line: int
     values: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def place(self) -> str:
@@ -117,8 +142,12 @@ def read_cfg(path: Path) -> list[Section]:
 def parse_cfg(text: str) -> list[Section]:
     """Text -> sections, the first of them `net`.
 
+    As in Darknet the first of two values of one key counts, and a key that nothing knows is not used; the section has
+    a remark on both.
+
     Raises:
-        InputError: an unknown section or key (the nearest known one is named), a key twice, or a line without `=`.
+        InputError: an unknown section, a key that is nearly a known one (that one is named) or that changes what the
+            network computes and is not built here, or a line without `=`.
     """
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -134,11 +163,7 @@ def parse_cfg(text: str) -> list[Section]:
         if not sections:
             raise InputError(f"line {number}: '{line}' stands before the first section; a .cfg begins with [net].")
         section = sections[-1]
-        if key not in KEYS[section.kind]:
-            raise InputError(f"line {number}: {unknown(f'key in [{section.kind}]', key, KEYS[section.kind])}")
-        if key in section.values:
-            raise InputError(f"line {number}: '{key}' is there twice in the {section.place}.")
-        section.values[key] = value
+        _add(section, key, value, number)
     if not sections or sections[0].kind != "net":
         raise InputError("a .cfg begins with the section [net].")
     if any(section.kind == "net" for section in sections[1:]):
@@ -146,6 +171,26 @@ def parse_cfg(text: str) -> list[Section]:
     if len(sections) == 1:
         raise InputError("there is no layer after [net].")
     return sections
+
+
+def _add(section: Section, key: str, value: str, number: int) -> None:
+    """Put a key of a line into its section."""
+    kind = section.kind
+    if key in _FOREIGN.get(kind, "").split() and value not in ("0", "none", ""):
+        raise InputError(
+            f"line {number}: {key}={value} in [{kind}] changes what the network computes, and is not known here;"
+            " only networks without it can be read."
+        )
+    if key not in KEYS[kind]:
+        if difflib.get_close_matches(key, _SHAPING[kind].split(), cutoff=SLIP):
+            raise InputError(f"line {number}: {unknown(f'key in [{kind}]', key, KEYS[kind])}")
+        section.remarks.append(f"line {number}: '{key}' in [{kind}] is not used.")
+    elif key in section.values:
+        section.remarks.append(
+            f"line {number}: '{key}' is there twice in the {section.place}; {section.values[key]} counts, the first."
+        )
+    else:
+        section.values[key] = value
 
 
 def _kind(line: str, number: int) -> str:

@@ -59,16 +59,21 @@ class Route(nn.Module):
 
 
 class Shortcut(nn.Module):
-    """Adds layers of one shape."""
+    """Adds layers of one size to the first; as in Darknet only the channels that both have are added."""
 
     def __init__(self, sources: Sequence[int], activation: nn.Module) -> None:
         super().__init__()
         self.sources, self.act = tuple(sources), activation
 
     def forward(self, maps: list[Tensor]) -> Tensor:
+        """Return (n, channels of the first, h, w) for maps of one size."""
         total = maps[0]
         for x in maps[1:]:
-            total = total + x
+            shared = min(total.shape[1], x.shape[1])
+            rest = total[:, shared:]
+            total = total[:, :shared] + x[:, :shared]
+            if rest.shape[1]:
+                total = torch.cat([total, rest], dim=1)
         answer: Tensor = self.act(total)
         return answer
 
@@ -140,11 +145,10 @@ def _route(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Modu
 def _shortcut(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
     if not shapes:
         raise InputError(f"{section.place}: there is no layer before it.")
-    named = _sources(section, "from", shapes)
-    sources = [len(shapes) - 1, *named]
-    if len({shapes[source] for source in sources}) > 1:
-        sizes = ", ".join(f"layer {s} gives {shapes[s].channels} at stride {shapes[s].stride:g}" for s in sources)
-        raise InputError(f"{section.place}: only layers of one shape can be added; {sizes}.")
+    sources = [len(shapes) - 1, *_sources(section, "from", shapes)]
+    if len({shapes[source].stride for source in sources}) > 1:
+        listed = ", ".join(f"layer {s} has stride {shapes[s].stride:g}" for s in sources)
+        raise InputError(f"{section.place}: only layers of one size can be added; {listed}.")
     return Shortcut(sources, _activation(section, "linear")), shapes[-1]
 
 

@@ -19,6 +19,13 @@ from handlens.train.nets.darknet.layers import BUILDERS, Route, Shape, Shortcut
 from handlens.train.nets.darknet.loss import yolov3_loss
 from handlens.train.nets.darknet.yolo_layer import Yolo
 
+EPSILON = 1e-5
+"""Added to the variance by batch norms, as Darknet does when it trains on a GPU.
+
+Others add other numbers: 1e-6 (OpenCV's reader, and the first Darknet, to the deviation), 1e-4 (the trainer of the
+face-touch alarm). A .cfg says it as `batch_normalize_epsilon=1e-4` in [net], a key of ours that Darknet does not use.
+"""
+
 
 class Darknet(nn.Module):
     """Pictures (n, 3, h, w), sides multiples of the coarsest stride, in [0, 1] -> one raw map a yolo layer.
@@ -27,6 +34,8 @@ class Darknet(nn.Module):
         size: (width, height) that the cfg asks for.
         layers: One module a section; classes.
         stride: The coarsest.
+        seen: Pictures that the weights were trained on, as the header of a .weights file says.
+        remarks: Sentences on what the .cfg says that is not used.
 
     Raises:
         InputError: sections that make no network; the sentence names the section and its line.
@@ -36,6 +45,8 @@ class Darknet(nn.Module):
         super().__init__()
         net = sections[0]
         self.size = (net.whole("width", 416, 1), net.whole("height", 416, 1))
+        self.seen = 0
+        self.remarks = [remark for section in sections for remark in section.remarks]
         self.kinds = [section.kind for section in sections[1:]]
         self.layers = nn.ModuleList()
         shapes: list[Shape] = []
@@ -53,6 +64,7 @@ class Darknet(nn.Module):
         self.classes = counts.pop()
         self.stride = int(max(shape.stride for shape in shapes))
         self._expect_little()
+        self._set_epsilon(net.number("batch_normalize_epsilon", EPSILON))
         self._needed = {source for layer in self.layers for source in getattr(layer, "sources", ())}
 
     @classmethod
@@ -117,6 +129,14 @@ class Darknet(nn.Module):
         ordered = check_anchors(anchors, len(self.anchors()))
         for head in self.heads:
             head.every.copy_(ordered)
+
+    def _set_epsilon(self, epsilon: float) -> None:
+        """Give all batch norms that number, which is added to the variance."""
+        if not 0 < epsilon < 1:
+            raise InputError(f"[net]: batch_normalize_epsilon={epsilon:g} should lie between 0 and 1.")
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eps = epsilon
 
     def _expect_little(self) -> None:
         """Begin with a chance of 0.01 for an object in each place (arXiv 1708.02002), not with thousands of boxes."""

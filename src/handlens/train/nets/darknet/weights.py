@@ -45,15 +45,22 @@ def read_weights(net: Darknet, path: Path, layers: int | None = None) -> int:
     with torch.no_grad():
         for target, part in zip(targets, numbers.split([target.numel() for target in targets]), strict=True):
             target.copy_(part.view_as(target))
+    net.seen = seen
     return seen
 
 
-def write_weights(net: Darknet, path: Path, seen: int = 0) -> None:
-    """Write the whole network; the file appears when it is complete."""
+def write_weights(net: Darknet, path: Path, seen: int | None = None) -> None:
+    """Write the whole network; the file appears when it is complete.
+
+    Args:
+        net: The network.
+        path: The file.
+        seen: Pictures that it was trained on, for the header; None = what the network says.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:
-            file.write(struct.pack("<iiiq", *VERSION, seen))
+            file.write(struct.pack("<iiiq", *VERSION, net.seen if seen is None else seen))
             for tensor in _tensors(net, None):
                 file.write(tensor.detach().cpu().numpy().astype("<f4").tobytes())
         draft.replace(path)
