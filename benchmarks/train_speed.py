@@ -45,7 +45,7 @@ class Timed:
             yield batch
 
     @property
-    def whole(self) -> float:
+    def total_seconds(self) -> float:
         """Seconds of the steps between the second asking and the last: Lightning asks one batch ahead."""
         return self.asked[-1] - self.asked[1]
 
@@ -99,11 +99,11 @@ def main() -> None:
 
         fit(experiment.net, epoch, experiment.loss, settings.plan, Path(folder) / "run")
     timed = [one for one in ours if len(one.asked) == args.steps]
-    step = statistics.median(one.whole / (args.steps - 2) for one in timed)
+    step = statistics.median(one.total_seconds / (args.steps - 2) for one in timed)
     rates = {
         "ours, samples/s": args.batch / step,
         **{f"plain loop {name}, samples/s": args.batch / statistics.median(spent) for name, spent in plain.items()},
-        "share of the time waiting for samples": sum(o.waited for o in timed) / sum(o.whole for o in timed),
+        "share of the time waiting for samples": sum(o.waited for o in timed) / sum(o.total_seconds for o in timed),
     }
     rates["ours / plain 32"] = rates["ours, samples/s"] / rates["plain loop 32, samples/s"]
     rates["ours / plain bf16"] = rates["ours, samples/s"] / rates["plain loop bf16, samples/s"]

@@ -140,7 +140,7 @@ def _frames(data: Path, dest: Path) -> None:
     _write_arrays(data, rows, at_random(len(rows), (HELD_OUT, 0.0)), dest)
 
 
-def _strangers(data: Path, dest: Path) -> None:
+def _other_people(data: Path, dest: Path) -> None:
     """Return the outlined pictures of people who are in none of the 400."""
     rows = read_outlines("val")
     _write_arrays(data, rows, np.full(len(rows), "test"), dest)
@@ -192,7 +192,7 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
     "signs-blocks.npz": _gestures,
     "signs-others.npz": _other_signs,
     "frames": _frames,
-    "frames-others": _strangers,
+    "frames-others": _other_people,
     "generated": _generated,
     "held-by-others": _held_by_others,
 }

@@ -181,10 +181,10 @@ def _read(result: Result) -> dict[str, _Reading]:
 def _read_faces(found: Detections) -> dict[str, _Reading]:
     """Return one reading per face that was judged; faces without a number are one stream together."""
     readings: dict[str, _Reading] = {}
-    judged = np.full(len(found), np.nan) if found.face_touch is None else found.face_touch
-    for row in np.flatnonzero(np.isfinite(judged)):
+    scores = np.full(len(found), np.nan) if found.face_touch is None else found.face_touch
+    for row in np.flatnonzero(np.isfinite(scores)):
         subject = f"face {int(found.id[row])}" if found.id[row] >= 0 else ""
-        reading = _reading(found, float(judged[row]), found.face == row, subject)
+        reading = _reading(found, float(scores[row]), found.face == row, subject)
         if subject not in readings or readings[subject].probability < reading.probability:
             readings[subject] = reading
     return readings

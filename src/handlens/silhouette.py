@@ -101,11 +101,11 @@ def weights(length: int, side: np.float32, out: int) -> Floats:
     """
     step = side / np.float32(out)
     reach = np.maximum(step, np.float32(1)) / 2
-    centres = np.float32(length) / 2 + side * places(out)
+    centres = np.float32(length) / 2 + side * pixel_centres(out)
     apart = np.abs(np.arange(length, dtype=np.float32) + np.float32(0.5) - centres[:, None])
     return np.asarray(np.clip(reach + np.float32(0.5) - apart, 0, 1) / (2 * reach), np.float32)
 
 
-def places(out: int) -> Floats:
+def pixel_centres(out: int) -> Floats:
     """Return (out,) float32: where the pixels of a view lie, from -1/2 to 1/2 of its side."""
     return np.asarray((np.arange(out) + 0.5) / out - 0.5, np.float32)

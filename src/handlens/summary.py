@@ -205,15 +205,15 @@ class Summary:
     @property
     def per_hour(self) -> float | None:
         """Events per observed hour, or None below five observed minutes."""
-        return self._whole.per_hour
+        return self._total.per_hour
 
     @property
     def share(self) -> float | None:
         """The share of the observed time that lies inside events, 0 to 1, or None where no time passed."""
-        return self._whole.share
+        return self._total.share
 
     @property
-    def _whole(self) -> SourceSummary:
+    def _total(self) -> SourceSummary:
         """All sources as one."""
         return SourceSummary("all", self.frames, 0.0, self.seconds, self.events, self.event_seconds, seen=self.observed)
 
@@ -316,5 +316,5 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:04.1f}" if minutes else f"{rest:.1f} s"
 
 
-def _percent(part: float, whole: float) -> str:
-    return f" ({part / whole:.0%})" if whole else ""
+def _percent(part: float, total: float) -> str:
+    return f" ({part / total:.0%})" if total else ""

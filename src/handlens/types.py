@@ -358,11 +358,11 @@ class Hand:
         if self.mask is None:
             return None
         x1, y1, x2, y2 = self.window
-        whole = np.zeros((height, width), np.uint8)
-        whole[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)] = self.mask[
+        full = np.zeros((height, width), np.uint8)
+        full[max(0, y1) : max(0, y2), max(0, x1) : max(0, x2)] = self.mask[
             max(0, -y1) : max(0, height - y1), max(0, -x1) : max(0, width - x1)
         ]
-        return whole
+        return full
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def resolve(name_or_path: str | Path, beside: Path | None = None) -> Path:
             raise ModelError(f"'{text}' is not a model: give a file that ends in .onnx or one of: {_choices()}.")
         return path
     name = text.lower()
-    places = [folder for folder in (beside, SHIPPED, cache_dir()) if folder is not None]
-    for folder in places:
+    folders = [folder for folder in (beside, SHIPPED, cache_dir()) if folder is not None]
+    for folder in folders:
         file = folder / f"{name}.onnx"
         if file.is_file():
             if folder == SHIPPED:

@@ -68,8 +68,8 @@ class TestLabels:
     def test_no_hand_is_a_wrong_answer_and_the_largest_hand_counts(self):
         judge = LabelJudge(self._predictor(), LabelledSet("classify", self.names, []))
         hands = [Hand(np.array([0, 0, side, side]), Label(n, 0.9, {n: 0.9})) for side, n in ((5, "one"), (9, "two"))]
-        assert judge.add(Label("two", 1.0), tuple(hands)).words == "two, said two 0.90"
-        assert judge.add(Label("two", 1.0), ()).words == "two, said (no hand)"
+        assert judge.add(Label("two", 1.0), tuple(hands)).text == "two, said two 0.90"
+        assert judge.add(Label("two", 1.0), ()).text == "two, said (no hand)"
         findings = judge.finish()
         rows = {row.name: row.values[0] for row in findings.metrics(np.ones((1, 2)))}
         assert rows["accuracy"] == rows["hand found"] == 0.5

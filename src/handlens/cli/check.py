@@ -54,8 +54,8 @@ def _models() -> list[str]:
     from handlens.weights import COMPOSED, shipped
 
     there = shipped()
-    whole = [name for name, parts in COMPOSED.items() if set(parts.values()) <= set(there)]
-    return [*there, *whole] or ["touch"]
+    composed_models = [name for name, parts in COMPOSED.items() if set(parts.values()) <= set(there)]
+    return [*there, *composed_models] or ["touch"]
 
 
 def _first_frame() -> "Frame":

@@ -187,5 +187,5 @@ def _field_text(name: str, value: object) -> str:
 
 
 def _number(value: float | str) -> str:
-    whole = not isinstance(value, str) and abs(value) >= 1 and float(value).is_integer()
-    return f"{int(value):,}" if whole else str(value)
+    integral = not isinstance(value, str) and abs(value) >= 1 and float(value).is_integer()
+    return f"{int(value):,}" if integral else str(value)

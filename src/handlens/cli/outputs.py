@@ -53,15 +53,17 @@ def open_sinks(
     on_gone = None if events is out is None else _reader_gone  # the other outputs go on to the end
     start = 0 if json is None else keep.get(os.path.abspath(json), 0)
     lines = None if json is None else JsonLines(json, start, append=live and to_file, on_gone=on_gone)
-    places = None if out is None else OutputPaths(out, inputs, task, fresh=live)
-    if places is not None:
+    output_paths = None if out is None else OutputPaths(out, inputs, task, fresh=live)
+    if output_paths is not None:
         for source in done:
-            places.drawing(source)  # their names are taken
-        made.append(Annotated(places, remark=say or silent))  # first: it makes the folder, and the others may lie in it
+            output_paths.drawing(source)  # their names are taken
+        made.append(
+            Annotated(output_paths, remark=say or silent)
+        )  # first: it makes the folder, and the others may lie in it
     if events is not None:
         made.append(EventFile(events, keep.get(os.path.abspath(events), 0), append=live))
-    if places is not None and task in MASKS:
-        made.append(MaskFiles(places, lines))
+    if output_paths is not None and task in MASKS:
+        made.append(MaskFiles(output_paths, lines))
     elif lines is not None:
         made.append(lines)
     with ExitStack() as stack:

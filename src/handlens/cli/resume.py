@@ -86,7 +86,7 @@ class RunRecord:
             if heading.get("handlens") != __version__:
                 old = heading.get("handlens")
                 raise InputError(
-                    f"the unfinished run was made by handlens {old}, this is {__version__}: {self._anew()}"
+                    f"the unfinished run was made by handlens {old}, this is {__version__}: {self._start_over()}"
                 )
             self._done, self._begun = done, True
             return
@@ -102,7 +102,7 @@ class RunRecord:
     def _shown(self, what: str) -> str:
         return str(next(iter(self._heading[what].values())))
 
-    def _anew(self) -> str:
+    def _start_over(self) -> str:
         return f"delete '{self.path}' to begin anew."
 
     @property
@@ -128,10 +128,10 @@ class RunRecord:
                 if source["path"] not in requested:
                     raise InputError(
                         f"the unfinished run also read '{source['given']}', which is not among these sources: give the"
-                        f" same ones, or {self._anew()}"
+                        f" same ones, or {self._start_over()}"
                     )
                 if _key(source["given"], source["path"]) != source:
-                    raise InputError(f"'{source['given']}' has changed since the unfinished run: {self._anew()}")
+                    raise InputError(f"'{source['given']}' has changed since the unfinished run: {self._start_over()}")
         rest = []
         for job in jobs:
             kept = []

@@ -91,14 +91,14 @@ def train(
     from handlens.train.opened import OpenedSets
 
     given = _given(flags, set or ())
-    places = Path(config) if config else None, Path(out) if out else None
+    config_and_out = Path(config) if config else None, Path(out) if out else None
     opened = OpenedSets()
-    if _learned_from_few(task.lower(), given, *places, few, fresh, opened):
+    if _learned_from_few(task.lower(), given, *config_and_out, few, fresh, opened):
         return
     need_training("training")
     from handlens.train.run import train_run
 
-    train_run(task.lower(), given, *places, fresh, opened)
+    train_run(task.lower(), given, *config_and_out, fresh, opened)
 
 
 def _given(flags: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:

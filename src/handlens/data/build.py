@@ -55,8 +55,8 @@ def merge_sets(sets: Sequence[LabelledSet], names: Sequence[str] = ()) -> Labell
 
 
 def _moved(found: LabelledSet, classes: Sequence[str]) -> LabelledSet:
-    places = {name.lower(): number for number, name in enumerate(classes)}
-    table = [places.get(name.lower(), GONE) for name in found.names]
+    numbers = {name.lower(): number for number, name in enumerate(classes)}
+    table = [numbers.get(name.lower(), GONE) for name in found.names]
     used = {int(label) for picture in found for label in picture.labels}
     lost = [name for number, name in enumerate(found.names) if table[number] == GONE]
     full = [name for name in lost if found.names.index(name) in used or found.label_kind.has_background]
@@ -143,7 +143,7 @@ def zip_folder(folder: Path, tick: Tick | None = None) -> Path:
 CLASSES = ("map", "drop", "keep")
 
 
-def strangers(other: LabelledSet, found: LabelledSet, to: str = "") -> LabelledSet:
+def without_leaks(other: LabelledSet, found: LabelledSet, to: str = "") -> LabelledSet:
     """Return the pictures of `other` that may be added to the split `to` of `found` without a leak.
 
     Left out are the very pictures that `found` has, and those whose group it has in another split. Where `other` has

@@ -158,7 +158,7 @@ def _near(found: LabelledSet, seen: Survey, limit: float) -> Iterator[tuple[Prob
         return
     rank = np.array([SPLITS.index(picture.split) if picture.split else -1 for picture in found])
     marks = np.unique(np.array(seen.digests), return_inverse=True)[1]
-    kin = np.unique(np.array([picture.group_key for picture in found]), return_inverse=True)[1]
+    groups = np.unique(np.array([picture.group_key for picture in found]), return_inverse=True)[1]
     most = np.iinfo(np.int64).max
     best = {True: np.full(len(found), most), False: np.full(len(found), most)}
     for pairs in near_pairs(seen.prints, limit):
@@ -167,7 +167,7 @@ def _near(found: LabelledSet, seen: Survey, limit: float) -> Iterator[tuple[Prob
         leak = (rank[later] != rank[before]) & (rank[before] >= 0)
         code = (pairs.distance * 2).astype(np.int64) * len(found) + before
         for kind in (True, False):
-            chosen = (leak == kind) & (marks[later] != marks[before]) & (leak | (kin[later] != kin[before]))
+            chosen = (leak == kind) & (marks[later] != marks[before]) & (leak | (groups[later] != groups[before]))
             np.minimum.at(best[kind], later[chosen], code[chosen])
     leaks = np.flatnonzero(best[True] < most)
     for row in leaks[np.argsort(best[True][leaks], kind="stable")].tolist():
@@ -231,9 +231,9 @@ def _worst_pairs(findings: Findings) -> list[tuple[Problem, Pair]]:
     again: list[tuple[Problem, Pair]] = []
     seen: set[tuple[str, str]] = set()
     for problem, (row, other) in findings.pairs:
-        kin = (pictures[row].group_key, pictures[other].group_key)
-        (again if kin in seen else first).append((problem, (row, other)))
-        seen.add(kin)
+        groups = (pictures[row].group_key, pictures[other].group_key)
+        (again if groups in seen else first).append((problem, (row, other)))
+        seen.add(groups)
     return [*first, *again][:MOST_PAIRS]
 
 

@@ -63,11 +63,11 @@ class LabelKind(Protocol):
         """
         ...
 
-    def relabel(self, picture: Labelled, moves: Ints) -> Labelled | None:
+    def relabel(self, picture: Labelled, mapping: Ints) -> Labelled | None:
         """Return a picture with its classes moved, or None where nothing of it is left.
 
         Args:
-            moves: (classes,) the new number of each class, or GONE.
+            mapping: (classes,) the new number of each class, or GONE.
         """
         ...
 
@@ -91,9 +91,9 @@ class Boxes:
         """Return how many boxes of each class there are."""
         return np.bincount(picture.labels, minlength=len(names)).astype(np.int64)
 
-    def relabel(self, picture: Labelled, moves: Ints) -> Labelled:
+    def relabel(self, picture: Labelled, mapping: Ints) -> Labelled:
         """Return the picture without the boxes that are gone."""
-        labels = moves[picture.labels]
+        labels = mapping[picture.labels]
         stay = labels != GONE
         boxes = picture.boxes[stay] if len(picture.boxes) else picture.boxes
         return dataclasses.replace(picture, boxes=boxes, labels=labels[stay])
@@ -118,9 +118,9 @@ class OneLabel:
         """Return 1 at the class of the picture."""
         return np.bincount(picture.labels, minlength=len(names)).astype(np.int64)
 
-    def relabel(self, picture: Labelled, moves: Ints) -> Labelled | None:
+    def relabel(self, picture: Labelled, mapping: Ints) -> Labelled | None:
         """Return the picture with its new label, or None."""
-        labels = moves[picture.labels]
+        labels = mapping[picture.labels]
         return None if (labels == GONE).any() else dataclasses.replace(picture, labels=labels)
 
     def used(self, pictures: Iterable[Labelled], names: Sequence[str]) -> tuple[str, ...]:
@@ -155,9 +155,9 @@ class Masks:
             )
         return (there[: len(names)] > 0).astype(np.int64)
 
-    def relabel(self, picture: Labelled, moves: Ints) -> Labelled:
+    def relabel(self, picture: Labelled, mapping: Ints) -> Labelled:
         """Return the picture with a mask whose pixels of classes that are gone are background."""
-        return dataclasses.replace(picture, mask=_moved(picture.mask, moves))
+        return dataclasses.replace(picture, mask=_moved(picture.mask, mapping))
 
     def used(self, pictures: Iterable[Labelled], names: Sequence[str]) -> tuple[str, ...]:
         """Return all classes."""
@@ -169,10 +169,10 @@ def _used(pictures: Iterable[Labelled], names: Sequence[str]) -> tuple[str, ...]
     return tuple(name for number, name in enumerate(names) if number in used)
 
 
-def _moved(read: Callable[[], Image] | None, moves: Ints) -> Callable[[], Image] | None:
+def _moved(read: Callable[[], Image] | None, mapping: Ints) -> Callable[[], Image] | None:
     """Return what reads a mask with its classes moved; values without a class stay, so that they are still found."""
     table = np.arange(256, dtype=np.uint8)
-    table[: len(moves)] = np.where(moves == GONE, 0, moves)
+    table[: len(mapping)] = np.where(mapping == GONE, 0, mapping)
     return None if read is None else lambda: table[read()]
 
 

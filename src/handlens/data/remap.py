@@ -18,8 +18,8 @@ def relabel(found: LabelledSet, names: Sequence[str], table: Sequence[int]) -> L
     Args:
         table: For each class of `found` its place in `names`, or GONE.
     """
-    moves = np.asarray(table, np.int64)
-    moved = (found.label_kind.relabel(picture, moves) for picture in found)
+    mapping = np.asarray(table, np.int64)
+    moved = (found.label_kind.relabel(picture, mapping) for picture in found)
     return dataclasses.replace(found, names=tuple(names), pictures=tuple(one for one in moved if one is not None))
 
 
@@ -45,10 +45,10 @@ def drop(found: LabelledSet, names: Sequence[str], drop_empty: bool = False) -> 
     Raises:
         InputError: no class of that name, or none is left; the background of masks cannot go.
     """
-    gone = [_place(found, name) for name in names]
-    if found.label_kind.has_background and 0 in gone:
+    dropped = [_place(found, name) for name in names]
+    if found.label_kind.has_background and 0 in dropped:
         raise InputError(f"'{found.names[0]}' is the background of the masks: it cannot be dropped.")
-    kept = [name for number, name in enumerate(found.names) if number not in gone]
+    kept = [name for number, name in enumerate(found.names) if number not in dropped]
     if not kept:
         raise InputError("no class is left: drop fewer.")
     after = relabel(found, kept, [kept.index(name) if name in kept else GONE for name in found.names])

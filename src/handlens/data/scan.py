@@ -183,8 +183,8 @@ def count_rows(
     """
     parts = [[row for row, picture in enumerate(found) if picture.split == split] for split in found.splits]
     parts.append(list(range(len(found))))
-    kin: list[object] = [picture.group_key for picture in found] if family is None else family.tolist()
-    rows = [("pictures", [len(part) for part in parts]), ("groups", [len({kin[row] for row in p}) for p in parts])]
+    groups: list[object] = [picture.group_key for picture in found] if family is None else family.tolist()
+    rows = [("pictures", [len(part) for part in parts]), ("groups", [len({groups[row] for row in p}) for p in parts])]
     rows += [(name, [int(tally[part, number].sum()) for part in parts]) for number, name in enumerate(found.names)]
     return found.splits, rows
 

@@ -29,13 +29,13 @@ def read_shares(text: str) -> tuple[float, ...]:
         shares = [float(word) for word in text.split(",")]
     except ValueError:
         shares = []
-    whole = sum(shares)
+    total = sum(shares)
     right = 2 <= len(shares) <= 3 and all(share >= 0 for share in shares) and shares[0] > 0
-    if not (right and (abs(whole - 1) < 0.005 or abs(whole - 100) < 0.5)):
+    if not (right and (abs(total - 1) < 0.005 or abs(total - 100) < 0.5)):
         raise InputError(
             f"'{text}' are no shares: give train, val and test as numbers that make 1 together, as 0.75,0.15,0.1."
         )
-    return tuple(share / whole for share in [*shares, 0.0][:3])
+    return tuple(share / total for share in [*shares, 0.0][:3])
 
 
 def split_families(family: Ints, tally: Ints, shares: Sequence[float] = SHARES, seed: int = 0) -> list[str]:
@@ -144,15 +144,15 @@ def families(found: LabelledSet, seen: Survey, limit: float = NEAR) -> Ints:
     Pictures of one group are one family, so are pictures of the same bytes, and pictures that differ in at most `limit`
     bits of their fingerprints; and relatives of relatives are related.
     """
-    kin = _Kin(len(found))
+    groups = _UnionFind(len(found))
     for names in ([picture.group for picture in found], seen.digests):
         first: dict[str, int] = {}
         pairs = [(first.setdefault(name, row), row) for row, name in enumerate(names) if name]
         if pairs:
-            kin.join(*np.array(pairs, np.int64).T)
+            groups.join(*np.array(pairs, np.int64).T)
     for pairs_of_block in near_pairs(seen.prints, limit):
-        kin.join(pairs_of_block.first, pairs_of_block.second)
-    return np.unique(kin.head, return_inverse=True)[1].astype(np.int64)
+        groups.join(pairs_of_block.first, pairs_of_block.second)
+    return np.unique(groups.head, return_inverse=True)[1].astype(np.int64)
 
 
 def name_families(found: LabelledSet, family: Ints) -> LabelledSet:
@@ -186,7 +186,7 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-class _Kin:
+class _UnionFind:
     """Who is kin to whom; `head` (n,) is the first member of each one's family. Whole arrays of pairs are joined."""
 
     def __init__(self, count: int) -> None:

@@ -11,10 +11,10 @@ from handlens.evaluate.bootstrap import Array
 BINS = 10
 
 
-def ratio(part: Array, whole: Array) -> Array:
-    """Return part / whole, nan where there is nothing to divide by."""
-    shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
-    return np.asarray(np.divide(part, whole, out=np.full(shape, np.nan), where=np.asarray(whole) > 0))
+def ratio(part: Array, total: Array) -> Array:
+    """Return part / total, nan where there is nothing to divide by."""
+    shape = np.broadcast_shapes(np.shape(part), np.shape(total))
+    return np.asarray(np.divide(part, total, out=np.full(shape, np.nan), where=np.asarray(total) > 0))
 
 
 def mean(values: Array) -> Array:

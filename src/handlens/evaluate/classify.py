@@ -47,8 +47,8 @@ class LabelJudge:
         self._sure.append(sure)
         self._angles.append((_number(truth.angle), _number(label.angle if label is not None else None)))
         said_words = NONE if label is None else f"{label.name} {label.score:.2f}{_at(label.angle)}"
-        words = f"{truth.name}{_at(truth.angle)}, said {said_words}"
-        return Verdict(sure[place], max(sure) if predicted != place else 0.0, words)
+        text = f"{truth.name}{_at(truth.angle)}, said {said_words}"
+        return Verdict(sure[place], max(sure) if predicted != place else 0.0, text)
 
     def finish(self) -> Findings:
         """Return what comes of all labels."""

@@ -76,11 +76,11 @@ def average_precision(matches: Matches, weights: Array) -> Array:
     """Return (draws, 10): the average precision at each IoU, over 101 recalls; nan where no truth was drawn."""
     there = weights @ matches.truths
     areas = np.full((len(weights), len(IOUS)), np.nan)
-    places = [np.flatnonzero(row) for row in matches.hit]
+    positions = [np.flatnonzero(row) for row in matches.hit]
     for draw in np.flatnonzero(there > 0):
         each = weights[draw][matches.picture]
         called = np.cumsum(each)
-        for t, place in enumerate(places):
+        for t, place in enumerate(positions):
             areas[draw, t] = _curve(np.cumsum(each[place]), called[place], there[draw]).mean()
     return areas
 

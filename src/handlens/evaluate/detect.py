@@ -116,7 +116,7 @@ class BoxJudge:
             return verdict
         touch = self._touches.add({name for name in truth.label_names if name not in OWNERS}, answer)
         wrong = max(touch.wrongness, verdict.wrongness)
-        return Verdict(verdict.quality, wrong, f"{touch.words}; {verdict.words}")
+        return Verdict(verdict.quality, wrong, f"{touch.text}; {verdict.text}")
 
     def finish(self) -> Findings:
         """Match all boxes and return what comes of them."""

@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
 
     quality: float
     wrongness: float
-    words: str
+    text: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -189,7 +189,7 @@ def _mean(values: Array, weights: Array) -> Array:
 def _harmonic(near: Array, predicted: Array, found: Array, there: Array) -> Array:
     """Return the F1 of boundaries: 0 where only one of the masks has one, nan where neither has."""
     precision, recall = (
-        np.nan_to_num(binary.ratio(part, whole)) for part, whole in ((near, predicted), (found, there))
+        np.nan_to_num(binary.ratio(part, total)) for part, total in ((near, predicted), (found, there))
     )
     best = np.nan_to_num(binary.ratio(2 * precision * recall, precision + recall))
     return np.where(predicted + there > 0, best, np.nan)

@@ -37,8 +37,8 @@ class Touches:
         touched, sure = bool(true), answer.best_touch
         self._rows.append((touched, sure, bool(true & set(self.regions)), bool(best), best in true))
         right = (sure >= CALLED) == touched
-        words = f"{'touch' if touched else 'no touch'}, said {sure:.2f}"
-        return Verdict(1 - abs(sure - touched), 0.0 if right else abs(sure - touched), words)
+        text = f"{'touch' if touched else 'no touch'}, said {sure:.2f}"
+        return Verdict(1 - abs(sure - touched), 0.0 if right else abs(sure - touched), text)
 
     def scores(self) -> "TouchScores | None":
         """Return what was collected, or None unless some pictures are touched and some are not."""
@@ -118,7 +118,7 @@ class TouchJudge:
             raise TypeError(f"TouchJudge: expected Label and Detections, got {truth!r} and {type(answer).__name__}")
         self._labels.append(self.names.index(truth.name))
         verdict = self._touches.add({TOUCH} if truth.name == TOUCH else set(), answer)
-        return verdict._replace(words=f"{truth.name}, said {answer.best_touch:.2f}")
+        return verdict._replace(text=f"{truth.name}, said {answer.best_touch:.2f}")
 
     def finish(self) -> Findings:
         """Return the numbers of all pictures, and how often those of each other label are called touched."""

@@ -335,11 +335,11 @@ def grid(cells: Sequence[Image], columns: int = COLUMNS) -> Image:
     high, wide = (max(cell.shape[side] for cell in cells) for side in (0, 1))
     columns = min(columns, len(cells))
     rows = -(-len(cells) // columns)
-    whole = np.full((rows * (high + GAP) + GAP, columns * (wide + GAP) + GAP, 3), GROUND, np.uint8)
+    canvas = np.full((rows * (high + GAP) + GAP, columns * (wide + GAP) + GAP, 3), GROUND, np.uint8)
     for n, cell in enumerate(cells):
         top, left = (n // columns) * (high + GAP) + GAP, (n % columns) * (wide + GAP) + GAP
-        whole[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
-    return whole
+        canvas[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return canvas
 
 
 def fitted(image: Image, side: int) -> Image:

@@ -62,7 +62,7 @@ class Reading:
             raise InputError(f"fps must be from {SLOWEST:g} to 10000 frames a second, got {self.fps:g}.")
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether sources are read from their start to their end."""
         return self.start == 0 and self.stop == math.inf
 

@@ -243,7 +243,7 @@ def _number(least: float, most: float) -> Callable[[Any], float]:
     return rule
 
 
-def _whole(least: int, most: int) -> Callable[[Any], int]:
+def _integer(least: int, most: int) -> Callable[[Any], int]:
     def rule(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError
@@ -318,10 +318,10 @@ _RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "gap": _SECONDS,
     "cooldown": _SECONDS,
     "reconnect": _SECONDS,
-    "every": (_whole(1, 10000), "a whole number from 1 on"),
+    "every": (_integer(1, 10000), "a whole number from 1 on"),
     "rotate": (_quarter, "0, 90, 180 or 270"),
     "mirror": _SWITCH,
-    "threads": (_or_none(_whole(1, 256)), "a whole number from 1 to 256"),
+    "threads": (_or_none(_integer(1, 256)), "a whole number from 1 to 256"),
     "min_score": (_or_none(_number(0, 1)), "a number from 0 to 1"),
     "regions": (_some_of(REGIONS), f"a list of some of {', '.join(REGIONS)}"),
     "voice": (_or_none(_text(200)), "a text of at most 200 characters in one line"),
@@ -334,7 +334,7 @@ _RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "early": _SWITCH,
     "low_power": _SWITCH,
     "no_history": _SWITCH,
-    "keep_days": (_whole(0, 36500), "a whole number of days, 0 for ever"),
+    "keep_days": (_integer(0, 36500), "a whole number of days, 0 for ever"),
     "keep_wrong": _SWITCH,
 }
 """Name -> (what returns the value in its own type, what is allowed)."""

@@ -197,8 +197,8 @@ def build_bust(person: Person, face: Face, detail: float = 1.0, known: Bust | No
     on = np.flatnonzero((grid.front.ravel() > 0.1) & (region.ravel() > 0) & (region.ravel() < 8))
     where = grid.flat.reshape(-1, 2)[on]
     anchors: dict[str, list[tuple[F32, F32]]] = {}
-    for name, places in _PLACES.items():
-        rows_of = [on[np.argmin(((where - p) ** 2).sum(1))] for p in places]
+    for name, positions in _PLACES.items():
+        rows_of = [on[np.argmin(((where - p) ** 2).sum(1))] for p in positions]
         anchors[name] = [(points[r], normals[r]) for r in rows_of]
     anchors["ear"] = [(np.array([82, -10, -14], np.float32), np.array([0.9, 0, 0.44], np.float32)),
                       (np.array([78, -40, -8], np.float32), np.array([0.9, -0.2, 0.4], np.float32))]  # fmt: skip

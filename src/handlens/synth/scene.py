@@ -62,8 +62,8 @@ def hand_clouds(placed: Placed, appearance: HandAppearance, number: int) -> list
     rgb, gloss, soft = hand_albedo(hand_shape().details[hand.rows], hand.cloth, appearance)
     own = hand.rows < hand_shape().arm_rows
     part = np.where(hand.cloth, BODY, np.where(own, HAND + number, ARM))
-    whole = cloud(placed.points, np.asarray(hand.normals @ placed.turn.T, np.float32), rgb, gloss, soft, part, 0.42)
-    return [whole.kept(own), replace(whole.kept(~own), size=0.85)]
+    full = cloud(placed.points, np.asarray(hand.normals @ placed.turn.T, np.float32), rgb, gloss, soft, part, 0.42)
+    return [full.kept(own), replace(full.kept(~own), size=0.85)]
 
 
 def upper_arm(person: Person, appearance: HandAppearance | None, left: bool, elbow: F32 | None = None) -> Cloud:

@@ -39,12 +39,12 @@ def classified_hands(frame: Frame, runner: Runner, crop: str, finder: Callable[[
     if options.get("silhouette"):
         return outlined(frame, runner)
     if options.get("grey"):
-        return () if is_blank(frame.image) else whole(frame, runner)
+        return () if is_blank(frame.image) else whole_picture(frame, runner)
     if crop == "whole" or options.get("whole"):
-        return whole(frame, runner)
+        return whole_picture(frame, runner)
     found = finder()
     if max(frame.width, frame.height) <= max(runner.card.size):
-        return () if is_blank(frame.image) else whole(frame, runner)
+        return () if is_blank(frame.image) else whole_picture(frame, runner)
     return found_hands(frame, runner, found.find(frame))
 
 
@@ -62,7 +62,7 @@ def outlined(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     return _judged_hands(runner, [shape.box], [seen(shape, runner.card.size)])
 
 
-def whole(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
+def whole_picture(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     """Return the whole picture as the one hand."""
     tensor, _ = prepare(frame.image, runner.card)
     (label,) = classify.decode(runner.run(tensor), runner.card)
@@ -79,13 +79,13 @@ def found_hands(frame: Frame, runner: Runner, found: Seen) -> tuple[Hand, ...]:
     """
     boxes = found.hands
     if len(boxes) == 1 and np.array_equal(boxes[0], _edges(frame)):
-        return whole(frame, runner)
+        return whole_picture(frame, runner)
     cropped = _cropped(frame, runner, boxes)
     if not runner.card.options.get("closeup") or len(boxes) != 1 or found.has_sure_face or is_blank(frame.image):
         return cropped
     if area(boxes)[0] < CLOSE * frame.width * frame.height:
         return cropped
-    best = max((*cropped, *whole(frame, runner)), key=lambda hand: hand.gesture.score)
+    best = max((*cropped, *whole_picture(frame, runner)), key=lambda hand: hand.gesture.score)
     return (replace(best, xyxy=boxes[0]),)
 
 
@@ -98,7 +98,7 @@ def closeup(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Floats, float]
     Args:
         boxes: (1, 4), the faint box.
     """
-    best = max((*_cropped(frame, runner, boxes), *whole(frame, runner)), key=lambda hand: hand.gesture.score)
+    best = max((*_cropped(frame, runner, boxes), *whole_picture(frame, runner)), key=lambda hand: hand.gesture.score)
     if best.gesture.score < runner.card.thresholds.get("closeup", CLOSEUP):
         return None
     return best.xyxy, best.gesture.score

@@ -54,7 +54,7 @@ PACKAGE = "handlens_weights"
 CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE
 """Where that package lies when handlens runs from its checkout."""
 _INSTALL = "type 'pip install ./weights' in a checkout of handlens"
-IMAGENET, CHANCE = "imagenet", "none"
+IMAGENET, RANDOM = "imagenet", "none"
 STANDARD, COCO = ("yolov3", "yolov3-spp", "yolov3-tiny"), 80
 
 
@@ -105,8 +105,8 @@ def _taken(net: nn.Module, given: dict[str, Tensor], source: str, before: Sequen
     text = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     if head:
         text += f"; the last layer, '{head}', is made anew of what it knew"
-    anew = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
-    return f"{text}; {_listed(anew)} at random" if anew else text
+    random_layers = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
+    return f"{text}; {_listed(random_layers)} at random" if random_layers else text
 
 
 def _with_head(
@@ -278,7 +278,7 @@ def load_encoder_weights(net: nn.Module, name: str, pretrained: str, take: bool 
     Raises:
         InputError: a network without such an encoder, or the weights cannot be had.
     """
-    if pretrained == CHANCE:
+    if pretrained == RANDOM:
         if hasattr(net, "free_encoder"):
             encoder: Any = net
             encoder.free_encoder()

@@ -83,5 +83,5 @@ def bars(values: Sequence[float]) -> str:
     if not len(finite):
         return ""
     low, span = float(finite.min()), float(np.ptp(finite)) or 1.0
-    places = np.clip((last - low) / span * (len(BARS) - 1) + 0.5, 0, len(BARS) - 1)
-    return "".join(BARS[int(place)] if np.isfinite(place) else " " for place in places)
+    heights = np.clip((last - low) / span * (len(BARS) - 1) + 0.5, 0, len(BARS) - 1)
+    return "".join(BARS[int(place)] if np.isfinite(place) else " " for place in heights)

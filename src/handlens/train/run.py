@@ -39,7 +39,7 @@ from handlens.train.export.export import export
 from handlens.train.export.fold import fold
 from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.fewshot.run import NAME as FEW_NAME
-from handlens.train.initial_weights import CHANCE, load_encoder_weights, load_initial_weights
+from handlens.train.initial_weights import RANDOM, load_encoder_weights, load_initial_weights
 from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.kinds.segment import RATES
 from handlens.train.loader.auto_split import divided
@@ -198,7 +198,7 @@ def train_run(
     out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
     _begin_or_go_on(out, settings, fresh)
     train, val = found.split("train"), _measured(found)
-    experiment, batches = _begun(settings, train, resumed=(out / LAST).exists())
+    experiment, batches = _experiment(settings, train, resumed=(out / LAST).exists())
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
     _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
@@ -218,11 +218,11 @@ def train_run(
     return finish(open_experiment(best), val, out, ring)
 
 
-def _begun(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[Experiment, Any]:
+def _experiment(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[Experiment, Any]:
     """Return a net with its first weights, and its batches by epoch. resumed: the weights come from a checkpoint."""
     torch.manual_seed(settings.plan.seed)
     experiment = new_experiment(settings, train.names)
-    start = "" if resumed or settings.start.lower() == CHANCE else settings.start
+    start = "" if resumed or settings.start.lower() == RANDOM else settings.start
     load_encoder_weights(experiment.net, settings.net, settings.pretrained, take=not (resumed or start))
     if start:
         _say(load_initial_weights(experiment.net, start, experiment.about["names"]))

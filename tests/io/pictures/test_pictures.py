@@ -120,7 +120,7 @@ def test_headers_of_damaged_files_never_raise() -> None:
     rng = np.random.default_rng(1)
     for ending in (".jpg", ".png", ".webp", ".tif", ".bmp"):
         good = cv2.imencode(ending, quadrants())[1].tobytes()
-        assert (read_header(good).width, read_header(good).height, read_header(good).whole) == (64, 48, True)
+        assert (read_header(good).width, read_header(good).height, read_header(good).complete) == (64, 48, True)
         for _ in range(200):
             bad = bytearray(good[: rng.integers(2, len(good))])
             bad[rng.integers(2, len(bad)) if len(bad) > 2 else 0] = rng.integers(0, 256)

@@ -46,8 +46,8 @@ def augment(
     found = reading.open(set, kind)
     with Bar() as bar:
         bar.begin("augmenting", len(found.split("train")))
-        whole = augment_set(found, place, order, workers, bar.count, lambda error: reading.skip(str(error)))
-    for split in whole.splits:
-        print(f"{split}: {len(found.split(split))} pictures -> {len(whole.split(split))}")
+        augmented = augment_set(found, place, order, workers, bar.count, lambda error: reading.skip(str(error)))
+    for split in augmented.splits:
+        print(f"{split}: {len(found.split(split))} pictures -> {len(augmented.split(split))}")
     print(f"in '{dest}'; look at {place / SHEET}")
     return reading.conclude()

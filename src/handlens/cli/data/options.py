@@ -168,7 +168,7 @@ def split_and_write(
         seen = survey(found, bar.count)
         for text in seen.faults.values():
             reading.skip(text)
-        whole = len(found) - len(seen.faults)
+        readable = len(found) - len(seen.faults)
         found, seen = without_copies(found, seen)
         if not len(found):
             raise InputError(f"none of the pictures of '{found.root}' can be read: there is nothing to split.")
@@ -183,8 +183,8 @@ def split_and_write(
             packed = zip_folder(dest, bar.count)
     console = Console(highlight=False, markup=False)
     console.print(count_table(division.found, division.tally, division.family))
-    if whole > len(found):
-        console.print(f"  {whole - len(found)} pictures were there twice with the same labels: each was taken once")
+    if readable > len(found):
+        console.print(f"  {readable - len(found)} pictures were there twice with the same labels: each was taken once")
     console.print(f"  written to {dest}{f' and {packed}' if zip else ''}", soft_wrap=True)
     return reading.conclude()
 

@@ -100,18 +100,18 @@ def _classes(
     found = change.rename(found, dict(_halves("--rename", text, "old=new") for text in renames))
     for text in merges:
         old, new = _halves("--merge", text, "a,b=c")
-        if len(_words(old)) < 2:
+        if len(_names(old)) < 2:
             raise InputError(f"--merge '{text}' names one class only: type it as --merge a,b=c, or use --rename.")
-        found = change.rename(found, dict.fromkeys(_words(old), new))
-    gone = [name for text in drops for name in _words(text)]
-    if drop_empty and (not found.label_kind.has_boxes or not gone):
+        found = change.rename(found, dict.fromkeys(_names(old), new))
+    dropped = [name for text in drops for name in _names(text)]
+    if drop_empty and (not found.label_kind.has_boxes or not dropped):
         raise InputError(
             "--drop-empty leaves out pictures that --drop has left without boxes: give both, and a set of boxes."
         )
-    if gone:
-        found = change.drop(found, gone, drop_empty)
+    if dropped:
+        found = change.drop(found, dropped, drop_empty)
     if order is not None:
-        found = change.order(found, _words(order))
+        found = change.order(found, _names(order))
     return change.shift(found, shift) if shift else found
 
 
@@ -124,7 +124,7 @@ def _added(
     classes: str,
     seed: int,
 ) -> "LabelledSet":
-    from handlens.data.build import CLASSES, add, draw_part, strangers
+    from handlens.data.build import CLASSES, add, draw_part, without_leaks
     from handlens.data.dataset import SPLITS
 
     if (share is None) == (count is None):
@@ -136,7 +136,7 @@ def _added(
     if to is not None and not found.splits:
         raise InputError(f"'{found.root}' is not split, so nothing can be added to {to}: leave --add-to out.")
     to = (to or "train") if found.splits else ""
-    return add(found, draw_part(strangers(other, found, to), count, share, seed), classes, to)
+    return add(found, draw_part(without_leaks(other, found, to), count, share, seed), classes, to)
 
 
 def _halves(option: str, text: str, form: str) -> tuple[str, str]:
@@ -146,5 +146,5 @@ def _halves(option: str, text: str, form: str) -> tuple[str, str]:
     return old, new
 
 
-def _words(text: str) -> list[str]:
+def _names(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]

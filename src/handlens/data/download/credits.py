@@ -91,17 +91,17 @@ class Credits:
             data = self.path.read_bytes()
         except OSError as error:
             raise output_error(error, self.path) from error
-        whole = data[: data.rfind(b"\n") + 1] or (header if header.startswith(data) else data)
+        complete = data[: data.rfind(b"\n") + 1] or (header if header.startswith(data) else data)
         try:
-            lines = [line for line in csv.reader(io.StringIO(whole.decode("utf-8-sig"))) if line]
+            lines = [line for line in csv.reader(io.StringIO(complete.decode("utf-8-sig"))) if line]
         except (UnicodeDecodeError, csv.Error) as error:
             raise InputError(f"'{self.path}' is not a CSV in UTF-8: save it as one, or give another folder.") from error
         if tuple(lines[0]) != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
             wanted = header.decode().strip()
             raise InputError(f"'{self.path}' is not a list of ours: it must have the columns {wanted}.")
-        if whole != data:
+        if complete != data:
             with AtomicFile(self.path) as draft:
-                draft.write(whole)
+                draft.write(complete)
         return [Credit(*line) for line in lines[1:]]
 
 

@@ -32,7 +32,7 @@ def search(web: Web, keyword: str, licences: tuple[str, ...], address: str = ADD
         for result in results:
             if isinstance(result, dict) and result.get("url") and result.get("license") in licences:
                 yield _offer(result, keyword)
-        last = _whole(answer.get("page_count"))
+        last = _positive_int(answer.get("page_count"))
 
 
 def _offer(result: dict[str, Any], keyword: str) -> Offer:
@@ -49,8 +49,8 @@ def _offer(result: dict[str, Any], keyword: str) -> Offer:
         address=text("url"),
         page=text("foreign_landing_url"),
     )
-    return Offer(credit, credit.address, min(_whole(result.get("width")), _whole(result.get("height"))))
+    return Offer(credit, credit.address, min(_positive_int(result.get("width")), _positive_int(result.get("height"))))
 
 
-def _whole(value: object) -> int:
+def _positive_int(value: object) -> int:
     return value if isinstance(value, int) else 0

@@ -127,8 +127,10 @@ def _entries(
         if not isinstance(entry, dict):
             complain(on_problem, WRONG_LINE, path, f"{where} is no object with '{key}' and '{value}'.")
             continue
-        found = {name: whole_id(entry.get(name)) if name.endswith("id") else entry.get(name) for name in (key, value)}
-        wrong = next((name for name in found if not _is_word(found[name])), None)
+        found = {
+            name: normalized_id(entry.get(name)) if name.endswith("id") else entry.get(name) for name in (key, value)
+        }
+        wrong = next((name for name in found if not _is_identifier(found[name])), None)
         if wrong is None:
             yield where, {**entry, **found}
         elif entry.get(wrong) in (None, ""):
@@ -138,7 +140,7 @@ def _entries(
             complain(on_problem, WRONG_LINE, path, f"{where}: '{wrong}' is {entry[wrong]!r}, but must be {what}.")
 
 
-def whole_id(identifier: Any) -> Any:
+def normalized_id(identifier: Any) -> Any:
     """Return an id as a whole number where it is one in any spelling (1, 1.0, "1", "1.0"), else as it is."""
     if isinstance(identifier, float) and identifier.is_integer():
         return int(identifier)
@@ -148,7 +150,7 @@ def whole_id(identifier: Any) -> Any:
     return identifier
 
 
-def _is_word(identifier: Any) -> bool:
+def _is_identifier(identifier: Any) -> bool:
     return isinstance(identifier, int | str) and not isinstance(identifier, bool) and identifier != ""
 
 
@@ -175,7 +177,7 @@ def coco_files(root: Path) -> list[Path]:
         return [root] if root.suffix.lower() == ".json" and looks_like_coco(root) else []
     if not root.is_dir():
         return []
-    found = [path for place in _places(root) for path in sorted(place.glob("*.json")) if looks_like_coco(path)]
+    found = [path for place in _sheet_files(root) for path in sorted(place.glob("*.json")) if looks_like_coco(path)]
     return [path for path in found if path.name.startswith("instances")] or found  # not the same pictures' keypoints
 
 
@@ -183,7 +185,7 @@ def broken_coco_files(root: Path) -> list[tuple[Path, str]]:
     """Return (file, why) of each .json file in a folder that has the name of a COCO file and is none."""
     if not root.is_dir():
         return []
-    places = _places(root)
+    places = _sheet_files(root)
     files = [path for place in places for path in sorted(place.glob("*.json"))]
     good = [path for path in files if looks_like_coco(path)]
     only = any(path.name.startswith("instances") for path in good)
@@ -200,7 +202,7 @@ def broken_coco_files(root: Path) -> list[tuple[Path, str]]:
     return broken
 
 
-def _places(root: Path) -> list[Path]:
+def _sheet_files(root: Path) -> list[Path]:
     """Return the folders in which COCO files may lie."""
     splits = sorted(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))
     return [root, root / "annotations", *splits]
@@ -310,7 +312,7 @@ def _pictures(
                 text = f"'{sheet.path}': there is no picture '{image['file_name']}', neither beside it nor in images/."
                 complain(on_problem, NO_PICTURE, sheet.path, text)
                 continue
-            size = measure(path, on_problem, (_whole(image, "width"), _whole(image, "height")))
+            size = measure(path, on_problem, (_positive_int(image, "width"), _positive_int(image, "height")))
             if size is not None:
                 yield sheet, number, path, size
 
@@ -319,7 +321,7 @@ def _split(sheet: Sheet, image: Object) -> str:
     return sheet.split or split_of(Path(str(image["file_name"])).parts[:-1])
 
 
-def _whole(image: Object, side: str) -> int:
+def _positive_int(image: Object, side: str) -> int:
     return int(number_of(image.get(side)) or 0)
 
 

@@ -152,14 +152,14 @@ def _read(form: Format, root: Path, on_problem: OnProblem | None) -> LabelledSet
     except InputError as error:
         if refused or not reported:
             raise
-        raise InputError(f"{error} {_begun(reasons(reported))}") from error
+        raise InputError(f"{error} {_capitalized(reasons(reported))}") from error
     if not len(found):
-        raise InputError(f"'{root}' has no picture that can be used. {_begun(reasons(reported))}".strip())
+        raise InputError(f"'{root}' has no picture that can be used. {_capitalized(reasons(reported))}".strip())
     wrong = [problem for problem in reported if problem.kind in (WRONG_LINE, WRONG_CLASS, WRONG_BOX)]
     if wrong and found.label_kind.has_boxes and not any(len(picture.boxes) for picture in found):
-        raise InputError(f"'{root}' has no box that can be used. {_begun(reasons(wrong))}")
+        raise InputError(f"'{root}' has no box that can be used. {_capitalized(reasons(wrong))}")
     return found
 
 
-def _begun(sentence: str) -> str:
+def _capitalized(sentence: str) -> str:
     return f"{sentence[:1].upper()}{sentence[1:]}"

@@ -18,7 +18,7 @@ _NAMES_FILES = ("names.txt", "classes.txt")
 
 
 @dataclass(frozen=True)
-class Claim:
+class Entry:
     """What one line says. where: the file and line, for sentences; folder: the picture's, as the line writes it."""
 
     path: Path
@@ -29,8 +29,8 @@ class Claim:
     folder: str = ""
 
 
-def believe(
-    claims: Sequence[Claim], root: Path, on_problem: OnProblem | None, mostly_numbers: bool = False
+def build(
+    entries: Sequence[Entry], root: Path, on_problem: OnProblem | None, mostly_numbers: bool = False
 ) -> LabelledSet:
     """Return the set that these claims make; groups.csv speaks where a claim has no group.
 
@@ -42,26 +42,26 @@ def believe(
     Raises:
         InputError: without `on_problem`, a label that is no class or a picture in two splits.
     """
-    share = sum(_is_number(claim.label) for claim in claims) / len(claims)
+    share = sum(_is_number(entry.label) for entry in entries) / len(entries)
     numbered = share > 0.5 if mostly_numbers else share == 1
-    names, classes = _numbers(claims, root) if numbered else _words(claims, root)
+    names, classes = _class_numbers(entries, root) if numbered else _class_words(entries, root)
     groups = read_groups(root)
     pictures: dict[Path, Labelled] = {}
-    for claim in claims:
-        path, before = claim.path, pictures.get(claim.path)
-        label = str(int(claim.label)) if numbered and _is_number(claim.label) else claim.label
+    for entry in entries:
+        path, before = entry.path, pictures.get(entry.path)
+        label = str(int(entry.label)) if numbered and _is_number(entry.label) else entry.label
         if label not in classes:
             what = (
                 "is not a number as the others are" if not label.lstrip("-").isdecimal() and numbered else "is no class"
             )
-            sentence = f"{claim.where}: the label '{claim.label}' {what}; allowed: {_listed(classes)}."
+            sentence = f"{entry.where}: the label '{entry.label}' {what}; allowed: {_listed(classes)}."
             complain(on_problem, WRONG_CLASS, path, sentence)
-        elif before is not None and before.split != claim.split:
-            sentence = f"'{path}' is in {before.split or 'no split'} and in {claim.split}: it may be in one only."
+        elif before is not None and before.split != entry.split:
+            sentence = f"'{path}' is in {before.split or 'no split'} and in {entry.split}: it may be in one only."
             complain(on_problem, TWO_SPLITS, path, sentence)
         else:
-            group = claim.group or groups.get(below(path, root), "")
-            pictures[path] = Labelled(path, labels=np.array([classes[label]]), split=claim.split, group=group)
+            group = entry.group or groups.get(below(path, root), "")
+            pictures[path] = Labelled(path, labels=np.array([classes[label]]), split=entry.split, group=group)
     return LabelledSet("classify", names, tuple(pictures.values()), root)
 
 
@@ -84,17 +84,17 @@ def _listed(classes: Mapping[str, int]) -> str:
     return ", ".join(known if len(known) <= 30 else [*known[:30], f"... ({len(known)} in all)"])
 
 
-def _words(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
-    names = names_beside(root) or ordered({claim.label for claim in claims})
+def _class_words(entries: Sequence[Entry], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+    names = names_beside(root) or ordered({entry.label for entry in entries})
     return names, {name: place for place, name in enumerate(names)}
 
 
-def _numbers(claims: Sequence[Claim], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+def _class_numbers(entries: Sequence[Entry], root: Path) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the names, and the class of each number as text."""
     known_names = names_beside(root)
     if known_names is not None:
         return known_names, {str(number): number for number in range(len(known_names))}
-    pairs = Counter((int(claim.label), claim.folder) for claim in claims if _is_number(claim.label))
+    pairs = Counter((int(entry.label), entry.folder) for entry in entries if _is_number(entry.label))
     numbers = sorted({number for number, _ in pairs})
     folders = [folder for _, folder in sorted(pairs)]
     own = len(pairs) == len(numbers) == len(set(folders)) > 1 and all(folders)
@@ -108,8 +108,8 @@ def list_files(root: Path) -> list[Path]:
         return [root]
     if not root.is_dir():
         return []
-    places = [root, *sorted(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))]
-    return [path for place in places for path in sorted(place.glob("*.list"))]
+    folders = [root, *sorted(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))]
+    return [path for place in folders for path in sorted(place.glob("*.list"))]
 
 
 def read_lists(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
@@ -128,13 +128,13 @@ def read_lists(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
     if not files:
         raise InputError(f"'{root}' is no .list file and has none: give a text file with lines 'path  label'.")
     home = root if root.is_dir() else root.parent
-    claims = [claim for file in files for claim in _claims(file, home, on_problem)]
-    if not claims:
+    entries = [entry for file in files for entry in _entries(file, home, on_problem)]
+    if not entries:
         raise InputError(f"'{files[0]}' names no picture that is there: it needs lines 'path  label'.")
-    return believe(claims, home, on_problem, mostly_numbers=True)
+    return build(entries, home, on_problem, mostly_numbers=True)
 
 
-def _claims(file: Path, home: Path, on_problem: OnProblem | None) -> Iterator[Claim]:
+def _entries(file: Path, home: Path, on_problem: OnProblem | None) -> Iterator[Entry]:
     split = split_of([file.stem, file.parent.name])
     for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
@@ -152,7 +152,7 @@ def _claims(file: Path, home: Path, on_problem: OnProblem | None) -> Iterator[Cl
             complain(on_problem, NO_PICTURE, file, f"{where}: there is no file '{path}'.")
             continue
         folders = Path(path).parent.parts
-        yield Claim(place, label, split, "", where, folders[-1] if folders else "")
+        yield Entry(place, label, split, "", where, folders[-1] if folders else "")
 
 
 TABLE = "labels.csv"
@@ -177,7 +177,7 @@ def read_table(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
     path = table_of(root)
     if path is None:
         raise InputError(f"'{root}' has no {TABLE}: give a folder with one, with the columns file and label.")
-    claims = []
+    entries = []
     for number, row in enumerate(read_rows(path, ("file", "label")), 2):
         where = f"'{path}' line {number}"
         place = place_of(row["file"], path.parent, "images")
@@ -190,10 +190,10 @@ def read_table(root: str | Path, on_problem: OnProblem | None = None) -> Labelle
             sentence = f"{where}: the split '{row['split']}' is none; allowed: train, val, test."
             complain(on_problem, WRONG_LINE, path, sentence)
         else:
-            claims.append(Claim(place, row["label"], split, row_group(row), where))
-    if not claims:
+            entries.append(Entry(place, row["label"], split, row_group(row), where))
+    if not entries:
         raise InputError(f"'{path}' names no picture that is there, neither beside it nor in images/.")
-    return believe(claims, path.parent, on_problem)
+    return build(entries, path.parent, on_problem)
 
 
 def place_of(name: str, root: Path, folder: str) -> Path | None:

@@ -148,10 +148,10 @@ def is_masks(root: Path) -> bool:
     table = table_of(root)
     if table is not None and "mask" in columns_of(table):
         return True
-    places = (
+    layouts = (
         [root, *(path for path in root.iterdir() if path.is_dir() and split_of([path.name]))] if root.is_dir() else []
     )
-    return any((place / "images").is_dir() and (place / name).is_dir() for place in places for name in _FOLDERS)
+    return any((place / "images").is_dir() and (place / name).is_dir() for place in layouts for name in _FOLDERS)
 
 
 def read_masks(root: str | Path, on_problem: OnProblem | None = None) -> LabelledSet:
@@ -214,7 +214,7 @@ def read_values(path: Path) -> Pixels:
             found = cv2.imdecode(np.frombuffer(_without_colours(data), np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error:
             found = None
-    if found is None or not header.whole:
+    if found is None or not header.complete:
         raise FrameError(f"the mask '{path}' is damaged or no picture.")
     found = np.asarray(found)
     if found.ndim == 3:
@@ -234,8 +234,8 @@ def _without_colours(data: bytes) -> bytes:
         return data
     length = int.from_bytes(data[place - 4 : place], "big")
     chunk = b"PLTE" + b"".join(bytes([number] * 3) for number in range(length // 3))
-    whole = data[:place] + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[place + length + 8 :]
-    return whole.replace(b"tRNS", b"trNS", 1)
+    png = data[:place] + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[place + length + 8 :]
+    return png.replace(b"tRNS", b"trNS", 1)
 
 
 def _widening(data: bytes) -> int:

@@ -53,8 +53,8 @@ def pair_files(root: Path) -> list[tuple[Path, Path]]:
     home = root.parent if root.name in ("images.npy", "labels.npy") else root
     if not home.is_dir():
         return []
-    places = [home, *sorted(path for path in home.iterdir() if path.is_dir() and split_of([path.name]))]
-    pairs = [(place / "images.npy", place / "labels.npy") for place in places]
+    folders = [home, *sorted(path for path in home.iterdir() if path.is_dir() and split_of([path.name]))]
+    pairs = [(place / "images.npy", place / "labels.npy") for place in folders]
     return [pair for pair in pairs if pair[0].is_file() and pair[1].is_file()]
 
 
@@ -145,8 +145,8 @@ def _check_shapes(pair: _Pair, kind: str) -> None:
 
 def _masks(pairs: Sequence[_Pair], names: tuple[str, ...] | None, name: str) -> tuple[tuple[str, ...], Tell]:
     each = max(1, _JUDGED // len(pairs))
-    places = ((pair.labels, place) for pair in pairs for place in _spread(len(mapped(pair.labels)), each))
-    some = ((_called(file, place), _mask_of(file, place)) for file, place in places)
+    positions = ((pair.labels, place) for pair in pairs for place in _spread(len(mapped(pair.labels)), each))
+    some = ((_called(file, place), _mask_of(file, place)) for file, place in positions)
     values = judge(some, names, name)
     return values.names, lambda pair, place: {"mask": partial(_classes_of, pair.labels, place, values)}
 

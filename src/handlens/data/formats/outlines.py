@@ -24,10 +24,10 @@ def read_outline(shape: Any, size: tuple[int, int]) -> Outline | None:
         counts = shape.get("counts")
         fits = shape.get("size") == [height, width]
         if isinstance(counts, list):
-            whole = all(isinstance(count, int) and count >= 0 for count in counts) and sum(counts) == width * height
+            valid = all(isinstance(count, int) and count >= 0 for count in counts) and sum(counts) == width * height
         else:
-            whole = isinstance(counts, str) and counts.isascii() and counts != ""
-        return shape if fits and whole else None
+            valid = isinstance(counts, str) and counts.isascii() and counts != ""
+        return shape if fits and valid else None
     if not isinstance(shape, list) or not shape:
         return None
     return shape if all(map(_is_polygon, shape)) else None

@@ -44,9 +44,9 @@ def read_yolo(root: str | Path, on_problem: OnProblem | None = None) -> Labelled
     Raises:
         InputError: no YOLO set; without `on_problem` also a line, class or box that is wrong.
     """
-    layout, form, places = find_labels(root, on_problem)
+    layout, form, label_files = find_labels(root, on_problem)
     pictures = []
-    for place in places:
+    for place in label_files:
         lines = [] if place.label is None else read_lines(place.label, layout.names, form, on_problem)
         entries = ((name, _pixels(values, *place.size), where) for name, values, where in lines)
         file = place.label or place.path
@@ -84,16 +84,16 @@ def find_labels(root: str | Path, on_problem: OnProblem | None = None) -> tuple[
             f" beside them nor in labels/."
         )
     form = find_form([label for label in labels if label is not None], layout.stated, Path(root), on_problem)
-    places = []
+    label_files = []
     for (path, split), label in zip(layout.pictures, labels, strict=True):
         if label is None:
             mention(on_problem, NO_LABEL, path, f"'{path}' has no label file: it counts as a picture without objects.")
         size = measure(path, on_problem)
         if size is not None:
-            places.append(Place(path, size, label, split, groups.get(below(path, layout.root), "")))
+            label_files.append(Place(path, size, label, split, groups.get(below(path, layout.root), "")))
     for stray in _strays(layout.pictures, labels):
         mention(on_problem, NO_PICTURE, stray, f"'{stray}' has no picture of its name.")
-    return layout, form, places
+    return layout, form, label_files
 
 
 def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
@@ -223,10 +223,10 @@ def read_yolo_masks(root: str | Path, on_problem: OnProblem | None = None) -> La
         InputError: no YOLO set, or pycocotools is missing; without `on_problem` also a line that is wrong or a box.
     """
     need_pycocotools()
-    layout, form, places = find_labels(root, on_problem)
+    layout, form, label_files = find_labels(root, on_problem)
     names = ("background", *(name for name in layout.names if name != "background"))
     pictures, count = [], 0
-    for place in places:
+    for place in label_files:
         outlines = [(names.index(name), outline) for name, outline in _outlines(place, layout.names, form, on_problem)]
         count += len(outlines)
         mask = partial(draw, outlines, place.size, str(place.path))

@@ -80,8 +80,8 @@ def is_yolo(root: Path) -> bool:
 
 def names_file(folder: Path, pictures: Iterable[Path] = ()) -> Path | None:
     """Return the file of class names of a folder without a description, or None."""
-    places = dict.fromkeys([folder, folder / "labels", *(path.parent for path in pictures)])
-    for place in places:
+    folders = dict.fromkeys([folder, folder / "labels", *(path.parent for path in pictures)])
+    for place in folders:
         there = [place / name for name in _NAMES_FILES if (place / name).is_file()]
         found = [*sorted(place.glob("*.names")), *there]
         if found:

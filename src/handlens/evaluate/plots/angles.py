@@ -32,21 +32,21 @@ def plot_circle(circle: Circle, title: str, path: Path) -> Path:
     angles = bool(circle.error)
     figure = plots.new_figure(15.0 if angles else 5.6, 6.3)
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.94))  # the title's room, which polar axes would take
-    places = 3 if angles else 1
+    panels = 3 if angles else 1
     right = circle.turned.right
     figure.suptitle(title, fontsize=10, color=plots.GUIDE)
-    axes: Any = figure.add_subplot(1, places, 1, projection="polar")
+    axes: Any = figure.add_subplot(1, panels, 1, projection="polar")
     _ring(axes, circle.accuracy, plots.LINES[3], _floor(circle.accuracy), 1.0)
     axes.set_title(f"labels that are right\n{right.mean():.1%} of {len(right):,}", pad=14)
     if angles:
         error = circle.turned.error
         known = error[~np.isnan(error)]
         most = max(10.0, 1.1 * float(np.nanmax([row.high for row in circle.error])))
-        axes = figure.add_subplot(1, places, 2, projection="polar")
+        axes = figure.add_subplot(1, panels, 2, projection="polar")
         _ring(axes, circle.error, plots.LINES[0], 0.0, most, "°")
         half, most_of = np.percentile(known, (50, 90))
         axes.set_title(f"error of the angle, median\n{half:.1f}°; nine of ten within {most_of:.1f}°", pad=14)
-        _scatter(figure.add_subplot(1, places, 3), circle)
+        _scatter(figure.add_subplot(1, panels, 3), circle)
     return plots.save(figure, path)
 
 

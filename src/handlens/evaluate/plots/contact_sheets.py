@@ -56,7 +56,7 @@ def sheet(outcomes: Sequence[Outcome], predictor: Predictor, found: LabelledSet,
             titled(fitted(draw(*scaled(sample.frame, result, SIDE)), SIDE), title)
             for result, title in ((truth, "truth"), (answer, f"answer of {answer.model}"))
         ]
-        cells.append(captioned(beside(halves), f"{outcome.picture.name}: {outcome.verdict.words}"))
+        cells.append(captioned(beside(halves), f"{outcome.picture.name}: {outcome.verdict.text}"))
     return grid(cells, COLUMNS)
 
 

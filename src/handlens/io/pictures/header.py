@@ -32,7 +32,7 @@ class Header:
     width: int = 0
     height: int = 0
     orientation: int = 1
-    whole: bool = True
+    complete: bool = True
     frames: int = 1
     top: int = 0
     parts: tuple[tuple[int, int], ...] = ()
@@ -54,7 +54,7 @@ def read_header(data: bytes) -> Header:
         if data[:4] in (b"II+\0", b"MM\0+"):
             return Header("TIFF")
         if data[4:8] == b"ftyp" and {data[place : place + 4] for place in (8, *range(16, 64, 4))} & _HEIF_BRANDS:
-            return Header("HEIF", whole=_boxes_fit(data))
+            return Header("HEIF", complete=_boxes_fit(data))
         if data[:2] == b"\xff\x0a" or data[:12] == b"\0\0\0\x0cJXL \r\n\x87\n":
             return Header("JPEG XL")
         if data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or data[:4] == b"\xff\x4f\xff\x51":
@@ -65,7 +65,7 @@ def read_header(data: bytes) -> Header:
             width, height = struct.unpack_from("<ii", data, 18)
             return Header("BMP", abs(width), abs(height))
     except (struct.error, IndexError):
-        return Header(data[:4].decode("latin-1"), whole=False)
+        return Header(data[:4].decode("latin-1"), complete=False)
     return Header()
 
 
@@ -121,7 +121,7 @@ def _is_lesser(data: bytes, order: str, first: int, size: int, count: int) -> bo
 def _jpeg_2000(data: bytes) -> Header:
     place = data.find(b"\xff\x4f\xff\x51")
     if place < 0:
-        return Header("JPEG 2000", whole=False)
+        return Header("JPEG 2000", complete=False)
     right, lower, left, upper = struct.unpack_from(">4I", data, place + 8)
     depth = (data[place + 42] & 0x7F) + 1
     top = (1 << depth) - 1 if depth not in (8, 16) and depth < 16 else 0
@@ -131,7 +131,7 @@ def _jpeg_2000(data: bytes) -> Header:
 def _pnm(data: bytes) -> Header:
     found = re.match(rb"P[2356](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)", data[:4096])
     if found is None:
-        return Header("PNM", whole=False)
+        return Header("PNM", complete=False)
     width, height, top = map(int, found.groups())
     return Header("PNM", width, height, top=0 if top in (255, 0xFFFF) else top)
 
@@ -201,7 +201,7 @@ def _jpeg(data: bytes) -> Header:
         elif marker == 0xE2 and body[:4] == b"MPF\0":
             parts = _parts(body[4:], place + 8, len(data))
         place += 2 + length
-    return Header("JPEG", width, height, turn, whole=False)
+    return Header("JPEG", width, height, turn, complete=False)
 
 
 def ends_in_scan(data: bytes) -> bool:
@@ -235,7 +235,7 @@ def _png(data: bytes) -> Header:
             frames = max(1, int.from_bytes(data[start : start + 4], "big"))
         if kind == b"IEND":
             return Header("PNG", width, height, turn, frames=frames)
-    return Header("PNG", width, height, turn, whole=False)
+    return Header("PNG", width, height, turn, complete=False)
 
 
 def png_parts(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -259,7 +259,7 @@ def _webp(data: bytes) -> Header:
             width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
         elif kind == b"EXIF":
             turn = _turn(body)
-    return Header("WebP", width, height, turn, whole=size + 8 <= len(data), frames=max(1, frames))
+    return Header("WebP", width, height, turn, complete=size + 8 <= len(data), frames=max(1, frames))
 
 
 def _chunks(data: bytes, place: int, order: str, tail: int, padded: bool) -> Iterator[tuple[bytes, int, int]]:

@@ -131,13 +131,13 @@ class Heif:
         width, height = struct.unpack_from(">II" if data[1] & 1 else ">HH", data, 4)
         if len(item.made_of) != rows * columns:
             raise HeifError(f"{rows * columns} tiles make its picture, but {len(item.made_of)} are there")
-        whole: Image = np.zeros((height, width, 3), np.uint8)
+        canvas: Image = np.zeros((height, width, 3), np.uint8)
         for place, number in enumerate(item.made_of):
             tile = self.turn(number, self._decoded(number, depth + 1))
             top, left = place // columns * tile.shape[0], place % columns * tile.shape[1]
-            part = whole[top : top + tile.shape[0], left : left + tile.shape[1]]
+            part = canvas[top : top + tile.shape[0], left : left + tile.shape[1]]
             part[:] = tile[: part.shape[0], : part.shape[1]]
-        return whole
+        return canvas
 
     def _bytes(self, item: _Item) -> bytes:
         source = self._idat if item.in_idat else self._data

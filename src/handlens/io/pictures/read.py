@@ -74,7 +74,7 @@ def decode_pictures(data: bytes, name: str, remark: Remark = silent, most: int |
         FrameError: as `read_pictures`.
     """
     header = read_header(data)
-    if not header.whole:
+    if not header.complete:
         data, header = _mended(data, header, remark)
     _check(header, len(data), name)
     count = 0
@@ -156,7 +156,7 @@ def _ended_jpeg(data: bytes) -> bytes | None:
 
 def _complete(data: bytes) -> bytes | None:
     plain = data + _END_OF_JPEG
-    if not read_header(plain).whole or not ends_in_scan(data):
+    if not read_header(plain).complete or not ends_in_scan(data):
         return None
     pixels = jpeg_pixels(plain)
     if pixels is None:
@@ -195,7 +195,7 @@ def _no_picture(name: str, header: Header) -> str:
 def _check(header: Header, size: int, name: str) -> None:
     if size == 0:
         raise FrameError(f"'{name}' is empty: it has 0 bytes.")
-    if not header.whole:
+    if not header.complete:
         raise FrameError(f"'{name}' is cut off: the end of the {header.kind or 'picture'} is missing.")
     megapixels = header.width * header.height / 1e6
     if megapixels > MAX_MEGAPIXELS:

@@ -35,8 +35,8 @@ class Annotated(Sink):
 
     def __init__(self, folder: str | Path | OutputPaths, inputs: Iterable[str] = (), remark: Remark = silent) -> None:
         self._remark = remark
-        self._places = folder if isinstance(folder, OutputPaths) else OutputPaths(folder, inputs)
-        self.folder = self._places.folder
+        self._paths = folder if isinstance(folder, OutputPaths) else OutputPaths(folder, inputs)
+        self.folder = self._paths.folder
         self._film: tuple[str, Film] | None = None
         self._count = 0
         self._last: Path | None = None
@@ -50,12 +50,12 @@ class Annotated(Sink):
         """Draw one frame and write it."""
         image = draw(frame, result)
         if is_picture(frame.source):
-            self._write_picture(self._places.drawing(frame.source, frame.index), image)
+            self._write_picture(self._paths.drawing(frame.source, frame.index), image)
             return
         if self._film is not None and (self._film[0] != frame.source or frame.time < self._film[1].time):
             self._finish()
         if self._film is None:
-            self._film = frame.source, Film(self._places.drawing(frame.source), frame.source, self._remark)
+            self._film = frame.source, Film(self._paths.drawing(frame.source), frame.source, self._remark)
         self._film[1].add(image, frame.time, frame.duration, frame.index)
 
     def checkpoint(self) -> dict[str, int]:

@@ -47,7 +47,7 @@ class MaskFiles(Sink):
     """
 
     def __init__(self, places: OutputPaths, lines: JsonLines | None = None) -> None:
-        self._places, self._lines = places, lines
+        self._paths, self._lines = places, lines
         self._count = 0
         self._last: Path | None = None
 
@@ -60,7 +60,7 @@ class MaskFiles(Sink):
         """Write what belongs to one frame."""
         paths = []
         for ending, mask in _masks_of(result):
-            paths.append(self._places.mask(frame.source, frame.index, ending))
+            paths.append(self._paths.mask(frame.source, frame.index, ending))
             write_mask(paths[-1], mask)
         if paths:
             self._count, self._last = self._count + len(paths), paths[-1]

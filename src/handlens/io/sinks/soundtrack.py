@@ -31,9 +31,9 @@ class Soundtrack:
         remark: Is told what went wrong.
     """
 
-    def __init__(self, source: str, output: Any, first: float, whole: bool, remark: Remark) -> None:
+    def __init__(self, source: str, output: Any, first: float, complete: bool, remark: Remark) -> None:
         self._source, self._remark = source, remark
-        self._first = -1e9 if whole else first
+        self._first = -1e9 if complete else first
         self._tracks: dict[int, _Track] = {}
         self._held: list[tuple[_Track, Any, float]] = []  # packets that are later than the pictures so far
         self._video_s = -1e9  # the latest picture of the file that was passed

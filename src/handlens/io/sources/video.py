@@ -116,7 +116,7 @@ class Video:
         """How many frames will be yielded, as the header promises, or None."""
         count = self._stream.frames
         seconds = self._container.duration / av.time_base if self._container.duration else None
-        if self.fps and seconds and (not count or not self._reading.whole):
+        if self.fps and seconds and (not count or not self._reading.is_complete):
             seconds = min(seconds, self._reading.stop) - self._reading.start
             count = max(0, round(seconds * self.fps))
         return -(-count // self._reading.every) if count else None
@@ -152,7 +152,7 @@ class Video:
 
     def _complaint(self, decoding: Decoding, last_words: str) -> FrameError | None:
         reading = self._reading
-        if decoding.count == 0 and not (decoding.damage or last_words or reading.whole):
+        if decoding.count == 0 and not (decoding.damage or last_words or reading.is_complete):
             until = "" if reading.stop == math.inf else f" to {reading.stop:g} s"
             return FrameError(
                 f"'{self.name}' has no frame from {reading.start:g} s{until}: it ends at {self._end(decoding):.1f} s."

@@ -186,10 +186,10 @@ def augment_set(
         if not families:
             raise InputError(f"none of the training pictures of '{found.root}' can be read.")
         others = [picture for picture in found if picture.split != "train"]
-        whole = found.having([picture for family in families for picture in family] + others)
-        save_picture(folder / SHEET, contact_sheet(whole, families))
-        write_beside(whole, folder, dest.resolve().name)
-    return whole
+        augmented = found.having([picture for family in families for picture in family] + others)
+        save_picture(folder / SHEET, contact_sheet(augmented, families))
+        write_beside(augmented, folder, dest.resolve().name)
+    return augmented
 
 
 def contact_sheet(found: LabelledSet, families: Sequence[Sequence[Labelled]]) -> Image:

@@ -16,7 +16,7 @@ from onnxscript import BOOL, FLOAT, INT64, script
 from onnxscript import opset18 as op
 
 from handlens.kinds.hand_crop import LEVELS, REACH, SOLID
-from handlens.silhouette import LEAST, VIEW, places
+from handlens.silhouette import LEAST, VIEW, pixel_centres
 
 OPSET = 18
 """Operators of this version have the same form up to opset 20."""
@@ -35,8 +35,8 @@ def crop_inputs(hand: int, size: tuple[int, int], sure: float) -> list[onnx.Tens
     named = {
         "hand": np.array([hand], np.int64),
         "sure": np.float32(sure * LEVELS),
-        "down": np.asarray(places(size[0]), np.float32),
-        "across": np.asarray(places(size[1]), np.float32),
+        "down": np.asarray(pixel_centres(size[0]), np.float32),
+        "across": np.asarray(pixel_centres(size[1]), np.float32),
     }
     return [numpy_helper.from_array(np.asarray(value), f"crop/{name}") for name, value in named.items()]
 
@@ -88,17 +88,17 @@ def measure_depth(blob: FLOAT[...]) -> tuple[FLOAT[...], FLOAT[...]]:
     outside = op.Slice(ground, [0, 0], [1, 1], [2, 3])  # the ring is ground, and all of it is one blob
     filled = 1.0 - op.Cast(ground == outside, to=FLOATS)
     depth = filled
-    gone = 1.0 - filled
+    removed = 1.0 - filled
     more = op.ReduceMax(filled, keepdims=0) > 0.0
     while more:
-        square = op.MaxPool(gone, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        square = op.MaxPool(removed, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
         tall = op.MaxPool(square, kernel_shape=[3, 1], pads=[1, 0, 1, 0])
         wide = op.MaxPool(square, kernel_shape=[1, 3], pads=[0, 1, 0, 1])
         cross = op.Max(tall, wide)
         left = 1.0 - cross
         depth = depth + (1.0 - square) + left
         more = op.ReduceMax(left, keepdims=0) > 0.0
-        gone = cross
+        removed = cross
     return filled, depth
 
 

@@ -141,8 +141,8 @@ def leave_out(views: Views, tick: Callable[[], None] = lambda: None) -> LeftOut:
     won, lost = int((known_plain & ~known).sum()), int((known & ~known_plain).sum())
     mirrors = won - lost < max(FEWEST_WON, SURE * (won + lost) ** 0.5)
     logits = every[best] if mirrors else plain
-    judged = counted[views.picture] & (mirrors | ~views.mirrored)
-    temperature = fit_temperature(logits[judged], views.label[views.picture[judged]], int(counted.sum()))
+    evaluated = counted[views.picture] & (mirrors | ~views.mirrored)
+    temperature = fit_temperature(logits[evaluated], views.label[views.picture[evaluated]], int(counted.sum()))
     return LeftOut(mirrors, STRENGTHS[best], temperature, logits[views.first], counted, int(fold.max()) + 1)
 
 
@@ -199,7 +199,7 @@ def _answers(
 def _folds(views: Views) -> Ints:
     """(pictures,): the fold in which each is left out; copies share one, and each takes a little of every class."""
     order = np.lexsort((views.group_key, views.label))
-    places = {int(group): number for number, group in enumerate(dict.fromkeys(views.group_key[order].tolist()))}
+    numbers = {int(group): number for number, group in enumerate(dict.fromkeys(views.group_key[order].tolist()))}
     one_fold = 30 * (len(STRENGTHS) + 1) * 2 * views.features.size * views.classes  # 30 steps of two products each
-    count = int(np.clip(FITS / one_fold, min(FEWEST, len(places)), len(places)))
-    return np.array([places[int(group)] % count for group in views.group_key])
+    count = int(np.clip(FITS / one_fold, min(FEWEST, len(numbers)), len(numbers)))
+    return np.array([numbers[int(group)] % count for group in views.group_key])

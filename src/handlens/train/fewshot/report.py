@@ -118,12 +118,12 @@ def contact_sheet(answers: Answers, views: Sequence[Image]) -> Image:
     cells = []
     for row in sorted(rows.tolist(), key=lambda row: (int(answers.label[row]), row)):
         truth, best = answers.names[int(answers.label[row])], int(answers.predicted[row])
-        words, colour = f"{truth}, said {answers.names[best]} {answers.sure[row, best]:.2f}", CALM
+        text, colour = f"{truth}, said {answers.names[best]} {answers.sure[row, best]:.2f}", CALM
         if not answers.counted[row]:
-            words, colour = f"{truth}, the only one", INK
+            text, colour = f"{truth}, the only one", INK
         elif not right[row]:
             colour = REGION
         cell = fitted(views[row], SIDE - 2 * EDGE)
         framed = cv2.copyMakeBorder(cell, EDGE, EDGE, EDGE, EDGE, cv2.BORDER_CONSTANT, value=colour)
-        cells.append(captioned(np.asarray(framed, np.uint8), words))
+        cells.append(captioned(np.asarray(framed, np.uint8), text))
     return grid(cells, COLUMNS)

@@ -37,7 +37,7 @@ def mosaic(rng: Generator, augment: AugmentConfig, tiles: Sequence[Resized], siz
     height, width = size
     canvas = np.full((2 * height, 2 * width, 3), PAD, np.uint8)
     x, y = round(rng.uniform(0.5, 1.5) * width), round(rng.uniform(0.5, 1.5) * height)
-    whole, seen = [], []
+    full_boxes, seen = [], []
     for place, tile in enumerate(tiles):
         image, rows = _mirrored(rng, augment, tile)
         high, wide = image.shape[:2]
@@ -45,29 +45,29 @@ def mosaic(rng: Generator, augment: AugmentConfig, tiles: Sequence[Resized], siz
         x1, y1, x2, y2 = max(0, left), max(0, top), min(2 * width, left + wide), min(2 * height, top + high)
         canvas[y1:y2, x1:x2] = image[y1 - top : y2 - top, x1 - left : x2 - left]
         rows[:, 1:] += (left, top, left, top)
-        whole.append(rows)
+        full_boxes.append(rows)
         seen.append(rows.copy())
         seen[-1][:, 1:] = rows[:, 1:].clip([x1, y1, x1, y1], [x2, y2, x2, y2])
     matrix = draw_transform(rng, augment, mirrors=False).matrix((width, height), size, (width / 2, height / 2))
     image = warped(canvas, matrix, size, (PAD, PAD, PAD))
-    return Boxed(image, followed(np.concatenate(whole), np.concatenate(seen), matrix, size))
+    return Boxed(image, followed(np.concatenate(full_boxes), np.concatenate(seen), matrix, size))
 
 
-def followed(whole: Floats, seen: Floats, matrix: Matrix, size: tuple[int, int]) -> Floats:
+def followed(full_boxes: Floats, seen: Floats, matrix: Matrix, size: tuple[int, int]) -> Floats:
     """Rows (n, 5) of boxes through the matrix, cut at the output (height, width); what is hardly left goes.
 
     Args:
-        whole: The boxes as they are.
+        full_boxes: The boxes as they are.
         seen: The same rows, cut where the picture already was.
     """
-    if not len(whole):
-        return whole
+    if not len(full_boxes):
+        return full_boxes
     height, width = size
-    before = box.area(transform_boxes(whole[:, 1:], matrix))
+    before = box.area(transform_boxes(full_boxes[:, 1:], matrix))
     after = transform_boxes(seen[:, 1:], matrix).clip(0, [width, height, width, height])
     sides = after[:, 2:] - after[:, :2]
     kept = (box.area(after) >= LEAST_SHARE * before) & (sides.min(1) >= LEAST_SIDE)
-    return np.concatenate((whole[kept, :1], after[kept]), 1)
+    return np.concatenate((full_boxes[kept, :1], after[kept]), 1)
 
 
 def overlaid(rng: Generator, first: Boxed, second: Boxed) -> Boxed:

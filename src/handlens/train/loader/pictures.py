@@ -162,7 +162,7 @@ def read_smaller(path: Path, size: tuple[int, int]) -> tuple[Image, int, int] | 
     room = min(height / size[0], width / size[1]) / SPARE
     modes = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
     step = next((step for step in modes if room >= step), None)
-    if header.kind != "JPEG" or not header.whole or step is None:
+    if header.kind != "JPEG" or not header.complete or step is None:
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), modes[step] | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:

@@ -50,7 +50,7 @@ def silhouette_sample(
         matrix = move.matrix((width / 2, height / 2), (height, width), (0, 0)) @ _stretch(rng, augment)
         fine = _fineness(rng, augment, shown.canvas, size)
         shape = _moved(upright, np.diag([fine, fine, 1.0]) @ matrix)
-    view = seen(shape if shape is not None else _whole(shown.canvas), size)
+    view = seen(shape if shape is not None else _full_shape(shown.canvas), size)
     label, direction = truth_after(shown.labelled, matrix, ring)
     sample = {"image": torch.from_numpy(channels_first(view, channels)), "label": torch.tensor(label)}
     return {**sample, "angle": torch.tensor(direction)} if angle else sample
@@ -82,7 +82,7 @@ def _fineness(rng: Generator, augment: AugmentConfig, mask: Image, size: tuple[i
     return drawn * max(size) / int(max(mask.shape))
 
 
-def _whole(mask: Image) -> Shape:
+def _full_shape(mask: Image) -> Shape:
     """Return what is left to see when a distortion took the whole shape away: the shape as it was."""
     height, width = mask.shape
     return Shape(mask, np.array([0, 0, width, height], np.float32))

@@ -61,9 +61,9 @@ def with_hands(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
     kept = [picture for picture in found if id(picture) not in blank]
     if not kept:
         raise InputError(f"'{found.root}' has blank pictures only: there is no hand to train on.")
-    gone = suspect - {int(picture.labels[0]) for picture in kept}
-    place = np.cumsum([k not in gone for k in range(len(found.names))]) - 1
-    names = tuple(name for k, name in enumerate(found.names) if k not in gone)
+    dropped = suspect - {int(picture.labels[0]) for picture in kept}
+    place = np.cumsum([k not in dropped for k in range(len(found.names))]) - 1
+    names = tuple(name for k, name in enumerate(found.names) if k not in dropped)
     pictures = tuple(replace(picture, labels=place[picture.labels]) for picture in kept)
     return replace(found, names=names, pictures=pictures)
 
@@ -106,8 +106,8 @@ def upright(image: Image, size: tuple[int, int], path: str) -> Image:
 
 def _spread(pictures: Sequence[Labelled], most: int) -> list[Labelled]:
     """Up to `most` of them, evenly spread."""
-    places = sorted(set(np.linspace(0, len(pictures) - 1, most).astype(int).tolist())) if pictures else []
-    return [pictures[place] for place in places]
+    positions = sorted(set(np.linspace(0, len(pictures) - 1, most).astype(int).tolist())) if pictures else []
+    return [pictures[place] for place in positions]
 
 
 def _is_blank(picture: Labelled) -> bool:

@@ -20,12 +20,12 @@ SIZE = 112
 class Embed(nn.Sequential):
     """The output block of ArcFace ("option E", arXiv 1801.07698): norm, dropout, one linear map of all places, norm."""
 
-    def __init__(self, channels: int, places: int, dim: int, dropout: float) -> None:
+    def __init__(self, channels: int, positions: int, dim: int, dropout: float) -> None:
         super().__init__(
             nn.BatchNorm2d(channels),
             nn.Dropout(dropout),
             nn.Flatten(),
-            nn.Linear(channels * places, dim),
+            nn.Linear(channels * positions, dim),
             nn.BatchNorm1d(dim),
         )
 
@@ -156,9 +156,9 @@ class MobileFace(nn.Sequential):
             self.add_module(f"stage{number}", nn.Sequential(*steps))
             cin = cout
         self.add_module("widen", nn.Sequential(*_conv(cin, 512, 1), nn.PReLU(512)))
-        whole = nn.Conv2d(512, 512, 7, groups=512, bias=False)
+        depthwise = nn.Conv2d(512, 512, 7, groups=512, bias=False)
         embed = nn.Conv2d(512, dim, 1, bias=False)
-        self.add_module("whole", nn.Sequential(whole, nn.BatchNorm2d(512)))
+        self.add_module("whole", nn.Sequential(depthwise, nn.BatchNorm2d(512)))
         self.add_module("embed", nn.Sequential(embed, nn.BatchNorm2d(dim), nn.Flatten()))
 
 

@@ -40,8 +40,8 @@ class DeepLab(nn.Module):
                 "the network 'deeplabv3plus' needs segmentation-models-pytorch, which is not installed: pip install"
                 " 'handlens[train]'"
             ) from error
-        whole = DeepLabV3Plus(encoder, encoder_weights=None, encoder_output_stride=STRIDE, classes=classes)
-        self.encoder, self.decoder, self.head = whole.encoder, whole.decoder, whole.segmentation_head
+        model = DeepLabV3Plus(encoder, encoder_weights=None, encoder_output_stride=STRIDE, classes=classes)
+        self.encoder, self.decoder, self.head = model.encoder, model.decoder, model.segmentation_head
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and x.shape[0] == 1:

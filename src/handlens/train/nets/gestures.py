@@ -50,9 +50,9 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=1e-3)  # Keras's epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        places = x.flatten(2).transpose(1, 2)
-        mixed = self.attend(self.query(places), self.key(places), self.value(places))
-        answer: Tensor = self.norm(places + mixed).transpose(1, 2).view_as(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        mixed = self.attend(self.query(tokens), self.key(tokens), self.value(tokens))
+        answer: Tensor = self.norm(tokens + mixed).transpose(1, 2).view_as(x)
         return answer
 
 

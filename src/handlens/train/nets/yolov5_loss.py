@@ -114,20 +114,22 @@ def assign(truth: Truth, anchors: Tensor, stride: int, shape: Sequence[int], rat
 def _level(level: Tensor, anchors: Tensor, stride: int, truth: Truth, gains: Gains) -> tuple[Tensor, Tensor, Tensor]:
     """Box, objectness and class loss of one map, each a mean."""
     level = level.float()
-    places = assign(truth, anchors, stride, level.shape, gains.ratio)
+    positions = assign(truth, anchors, stride, level.shape, gains.ratio)
     goal = torch.zeros_like(level[..., 4])
     box = sure = level.sum() * 0  # a level without a true box still has a gradient, of zeros
-    if len(places.row):
-        own = level[places[:4]]
-        cell = torch.stack((places.column, places.line), dim=1)
-        found = boxes_of(own, cell, anchors[places.anchor]) * stride
-        apart = pair_loss("ciou", found, truth.xyxy[places.row])
+    if len(positions.row):
+        own = level[positions[:4]]
+        cell = torch.stack((positions.column, positions.line), dim=1)
+        found = boxes_of(own, cell, anchors[positions.anchor]) * stride
+        apart = pair_loss("ciou", found, truth.xyxy[positions.row])
         box = apart.mean()
         _, _, height, width = goal.shape
-        flat = ((places.picture * len(anchors) + places.anchor) * height + places.line) * width + places.column
+        flat = (
+            (positions.picture * len(anchors) + positions.anchor) * height + positions.line
+        ) * width + positions.column
         reached = (1 - apart.detach()).clamp(min=0)
         goal = goal.flatten().scatter_reduce(0, flat, reached, "amax").view_as(goal)
-        sure = _class_loss(own[:, 5:], truth.label[places.row], gains)
+        sure = _class_loss(own[:, 5:], truth.label[positions.row], gains)
     weight = torch.tensor(gains.positive_object, device=level.device)
     return box, fn.binary_cross_entropy_with_logits(level[..., 4], goal, pos_weight=weight), sure
 

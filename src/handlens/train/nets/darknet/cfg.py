@@ -79,7 +79,7 @@ class Section:
         """Return a word."""
         return self.values.get(key, default)
 
-    def whole(self, key: str, default: int, least: int | None = None) -> int:
+    def integer(self, key: str, default: int, least: int | None = None) -> int:
         """Return a whole number of at least `least`."""
         number = self._one(key, default, int, "a whole number")
         if least is not None and number < least:
@@ -90,7 +90,7 @@ class Section:
         """Any number."""
         return self._one(key, default, float, "a number")
 
-    def wholes(self, key: str) -> list[int]:
+    def integers(self, key: str) -> list[int]:
         """Whole numbers with commas between them; the key must be there."""
         return self._many(key, int, "whole numbers")
 

@@ -91,12 +91,12 @@ def _activation(section: Section, default: str) -> nn.Module:
 
 def _convolutional(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
     shape = _last(shapes, first)
-    filters, size, stride = (section.whole(key, 1, 1) for key in ("filters", "size", "stride"))
-    groups, dilation = section.whole("groups", 1, 1), section.whole("dilation", 1, 1)
-    padding = size // 2 * dilation if section.whole("pad", 0) else section.whole("padding", 0, 0)
+    filters, size, stride = (section.integer(key, 1, 1) for key in ("filters", "size", "stride"))
+    groups, dilation = section.integer("groups", 1, 1), section.integer("dilation", 1, 1)
+    padding = size // 2 * dilation if section.integer("pad", 0) else section.integer("padding", 0, 0)
     if shape.channels % groups or filters % groups:
         raise InputError(f"{section.place}: {groups} groups divide not both {shape.channels} and {filters} channels.")
-    normed = bool(section.whole("batch_normalize", 0))
+    normed = bool(section.integer("batch_normalize", 0))
     conv = nn.Conv2d(shape.channels, filters, size, stride, padding, dilation, groups, bias=not normed)
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
     if normed:
@@ -106,13 +106,13 @@ def _convolutional(section: Section, shapes: list[Shape], first: Shape) -> tuple
 
 
 def _maxpool(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
-    shape, stride = _last(shapes, first), section.whole("stride", 1, 1)
-    size = section.whole("size", stride, 1)
-    return Pool(size, stride, section.whole("padding", size - 1, 0)), Shape(shape.channels, shape.stride * stride)
+    shape, stride = _last(shapes, first), section.integer("stride", 1, 1)
+    size = section.integer("size", stride, 1)
+    return Pool(size, stride, section.integer("padding", size - 1, 0)), Shape(shape.channels, shape.stride * stride)
 
 
 def _upsample(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
-    shape, factor = _last(shapes, first), section.whole("stride", 2, 1)
+    shape, factor = _last(shapes, first), section.integer("stride", 2, 1)
     if section.number("scale", 1.0) != 1.0:
         raise InputError(f"{section.place}: only scale=1 is known here.")
     return nn.Upsample(scale_factor=float(factor), mode="nearest"), Shape(shape.channels, shape.stride / factor)
@@ -121,7 +121,7 @@ def _upsample(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.M
 def _sources(section: Section, key: str, shapes: list[Shape]) -> list[int]:
     """Return the layers a section names, counted from the first (0 or more) or back from here (negative)."""
     here, found = len(shapes), []
-    for number in section.wholes(key):
+    for number in section.integers(key):
         source = number if number >= 0 else here + number
         if not 0 <= source < here:
             raise InputError(f"{section.place}: there is no layer {number} before it; it is layer {here} itself.")
@@ -135,7 +135,7 @@ def _sources(section: Section, key: str, shapes: list[Shape]) -> list[int]:
 
 def _route(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
     sources = _sources(section, "layers", shapes)
-    groups, group = section.whole("groups", 1, 1), section.whole("group_id", 0, 0)
+    groups, group = section.integer("groups", 1, 1), section.integer("group_id", 0, 0)
     if group >= groups or any(shapes[source].channels % groups for source in sources):
         raise InputError(f"{section.place}: there is no group {group} of {groups} in its layers' channels.")
     channels = sum(shapes[source].channels for source in sources) // groups
@@ -153,16 +153,16 @@ def _shortcut(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.M
 
 
 def _yolo(section: Section, shapes: list[Shape], first: Shape) -> tuple[nn.Module, Shape]:
-    shape, classes = _last(shapes, first), section.whole("classes", 20, 1)
+    shape, classes = _last(shapes, first), section.integer("classes", 20, 1)
     sides = section.numbers("anchors")
-    count = section.whole("num", len(sides) // 2, 1)
+    count = section.integer("num", len(sides) // 2, 1)
     if len(sides) != 2 * count or min(sides) <= 0:
         raise InputError(f"{section.place}: num={count} asks for {2 * count} anchor sides above 0; {len(sides)} given.")
-    mask = section.wholes("mask") if "mask" in section.values else list(range(count))
+    mask = section.integers("mask") if "mask" in section.values else list(range(count))
     wrong = [number for number in mask if not 0 <= number < count]
     if wrong:
         raise InputError(f"{section.place}: mask names anchor {wrong[0]}, and there are {count}, counted from 0.")
-    if section.whole("new_coords", 0):
+    if section.integer("new_coords", 0):
         raise InputError(f"{section.place}: new_coords=1 is another kind of box than YOLOv3's; it is not known here.")
     filters = (classes + 5) * len(mask)
     if shape.channels != filters:

@@ -44,13 +44,13 @@ class Darknet(nn.Module):
     def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
         net = sections[0]
-        self.size = (net.whole("width", 416, 1), net.whole("height", 416, 1))
+        self.size = (net.integer("width", 416, 1), net.integer("height", 416, 1))
         self.seen = 0
         self.remarks = [remark for section in sections for remark in section.remarks]
         self.kinds = [section.kind for section in sections[1:]]
         self.layers = nn.ModuleList()
         shapes: list[Shape] = []
-        first = Shape(net.whole("channels", 3, 1), 1)
+        first = Shape(net.integer("channels", 3, 1), 1)
         for section in sections[1:]:
             layer, shape = BUILDERS[section.kind](section, shapes, first)
             self.layers.append(layer)

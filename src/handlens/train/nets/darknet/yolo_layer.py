@@ -87,7 +87,7 @@ def rules_of(section: Section) -> YoloRules:
     box, known = section.text("iou_loss", "mse"), ("mse", *BOX_LOSSES)
     if box not in known:
         raise InputError(f"{section.place}: {unknown('iou_loss', box, known)}")
-    foreign = [key for key in ("focal_loss", "objectness_smooth") if section.whole(key, 0)]
+    foreign = [key for key in ("focal_loss", "objectness_smooth") if section.integer(key, 0)]
     foreign += [key for key in ("map", "counters_per_class") if key in section.values]
     return YoloRules(
         ignore=section.number("ignore_thresh", YoloRules.ignore),
