@@ -1,5 +1,6 @@
 """Results over time -> Events, by hysteresis in seconds; it must not know files, sound, drawing or models."""
 
+import dataclasses
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,9 +146,12 @@ class _Reading:
     labels: Mapping[str, float] = field(default_factory=dict)
     subjects: Mapping[str, float] = field(default_factory=dict)
     hands: Mapping[str, float] = field(default_factory=dict)
+    sides: Mapping[str, float] = field(default_factory=dict)
 
 
 _NOTHING = _Reading(0.0)
+_SUMS = ("labels", "subjects", "hands", "sides")
+"""What is added up over the frames of a run, to name what had most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,19 +200,21 @@ def _read_touch(found: Detections) -> _Reading:
     for row in np.flatnonzero(~found.of(*OWNERS) & (found.face >= 0)):
         if (number := int(found.id[found.face[row]])) >= 0:
             subjects[f"face {number}"] = max(subjects.get(f"face {number}", 0.0), float(found.score[row]))
-    return _Reading(reading.probability, reading.labels, subjects, reading.hands)
+    return dataclasses.replace(reading, subjects=subjects)
 
 
 def _reading(found: Detections, probability: float, regions: npt.NDArray[np.bool_], subject: str) -> _Reading:
     """Return the reading of the regions in these rows."""
     labels: dict[str, float] = {}
     hands: dict[str, float] = {}
+    sides: dict[str, float] = {}
     for row in np.flatnonzero(regions):
         name, score, hand = found.names[found.label[row]], float(found.score[row]), int(found.hand[row])
         labels[name] = max(labels.get(name, 0.0), score)
+        sides[found.side[row]] = max(sides.get(found.side[row], 0.0), score)
         if hand >= 0 and found.id[hand] >= 0:
             hands[f"hand {int(found.id[hand])}"] = max(hands.get(f"hand {int(found.id[hand])}", 0.0), score)
-    return _Reading(probability, labels, {subject: probability} if subject else {}, hands)
+    return _Reading(probability, labels, {subject: probability} if subject else {}, hands, sides)
 
 
 def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
@@ -235,6 +241,7 @@ class _Run:
         self.labels: dict[str, float] = {}
         self.subjects: dict[str, float] = {}
         self.hands: dict[str, float] = {}
+        self.sides: dict[str, float] = {}
         self.spans: list[tuple[str, float]] = []  # (region, since when), one after the other
         self.recent: deque[tuple[float, Mapping[str, float]]] = deque()
 
@@ -246,9 +253,8 @@ class _Run:
             self.held = None
         elif self.held is None:
             self.held = now.start
-        sums = ((self.labels, reading.labels), (self.subjects, reading.subjects), (self.hands, reading.hands))
-        for total, scores in sums:
-            _add(total, scores)
+        for name in _SUMS:
+            _add(getattr(self, name), getattr(reading, name))
         self.recent.append((now.start, reading.labels))
         while len(self.recent) > 1 and self.recent[0][0] <= now.start - self.least + _TINY:
             self.recent.popleft()
@@ -283,7 +289,7 @@ class _Run:
     def join(self, after: "_Run", held: bool) -> None:
         """Take in the run that came after a short dip; one that did not hold for long says nothing of regions."""
         self.last, self.held, self.peak = after.last, after.held, max(self.peak, after.peak)
-        for name in ("labels", "subjects", "hands"):
+        for name in _SUMS:
             _add(getattr(self, name), getattr(after, name))
         if held and after.spans:
             for region, since in after.spans:
@@ -303,6 +309,7 @@ class _Run:
             stop_frame=last.index,
             peak=self.peak,
             source=first.source,
+            side=_best(self.sides, ""),
             hand=_best(self.hands, ""),
             regions=self._regions() if task_of(first.task).touches else (),
             clock=first.clock,

@@ -111,6 +111,7 @@ def boxes_of(result: Result) -> tuple[Box, ...]:
 
 def _detection(found: Detections, row: int, name: str) -> Box:
     by_face = math.nan if found.face_touch is None else float(found.face_touch[row])
+    at_mouth, at_face = _things(found, row) or (None, None)
     return Box(
         name,
         float(found.score[row]),
@@ -119,7 +120,18 @@ def _detection(found: Detections, row: int, name: str) -> Box:
         face=int(found.face[row]),
         hand=int(found.hand[row]),
         touch=None if math.isnan(by_face) else by_face,
+        side=found.side[row],
+        object_at_mouth=at_mouth,
+        object_at_face=at_face,
     )
+
+
+def _things(found: Detections, row: int) -> tuple[float, float] | None:
+    """Return the probabilities of a thing at the mouth and of one elsewhere at a face, or None where nobody looked."""
+    if found.face_thing is None or not np.isfinite(found.face_thing[row]).all():
+        return None
+    at_mouth, at_face = (float(value) for value in found.face_thing[row])
+    return at_mouth, at_face
 
 
 def _label_box(label: Label, xyxy: tuple[float, float, float, float], hand: Hand | None = None) -> Box:
@@ -205,10 +217,15 @@ def _detections(found: Detections) -> dict[str, Any]:
             box["id"] = int(found.id[row])
             if found.face_touch is not None and np.isfinite(found.face_touch[row]):
                 box["touch"] = _score(found.face_touch[row])
+            if (things := _things(found, row)) is not None:
+                box["object_at_mouth"], box["object_at_face"] = map(_score, things)
         else:
             box["face"], box["hand"] = int(found.face[row]), int(found.hand[row])
+            if found.side[row]:
+                box["side"] = found.side[row]
         boxes.append(box)
-    return {"touch": _score(found.best_touch), "boxes": boxes}
+    told = {} if found.unsure is None else {"unsure": found.unsure}
+    return {"touch": _score(found.best_touch), **told, "boxes": boxes}
 
 
 def _mask(found: Mask, path: str | None) -> dict[str, Any]:

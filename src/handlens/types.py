@@ -46,6 +46,11 @@ class Detections:
             gives none.
         face_touch: (n,) float32, for each face the probability that it is touched, NaN for other rows and for faces
             that were not judged; None from a model that does not judge single faces.
+        face_thing: (n, 2) float32, for each face the probability of a thing at the mouth and of one elsewhere at the
+            face, NaN for other rows; None from a model that does not look for things.
+        side: (n,) texts, for a touched region "left" or "right" of the person, "" for others or where it is not known.
+        doubt: The probabilities of touch, from the first on and below the second, at which the model is not sure: there
+            it was often wrong on people it did not know. None from a model of which this was not measured.
 
     Raises:
         ValueError: shapes that do not agree, a label without a name, an owner that is not a row.
@@ -60,6 +65,9 @@ class Detections:
     id: Ints = field(default_factory=_no_ints)
     touch: float | None = None
     face_touch: Floats | None = None
+    face_thing: Floats | None = None
+    side: tuple[str, ...] = ()
+    doubt: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -80,6 +88,11 @@ class Detections:
                 raise ValueError(f"Detections.{name}: expected rows -1 to {n - 1}, got {owner.tolist()}")
         if self.face_touch is not None:
             put(self, "face_touch", shaped(self.face_touch, np.float32, (n,), "Detections.face_touch"))
+        if self.face_thing is not None:
+            put(self, "face_thing", shaped(self.face_thing, np.float32, (n, 2), "Detections.face_thing"))
+        put(self, "side", tuple(self.side) or ("",) * n)
+        if len(self.side) != n:
+            raise ValueError(f"Detections.side: expected {n} texts, got {len(self.side)}")
         if self.touch is not None and not 0.0 <= self.touch <= 1.0:
             raise ValueError(f"Detections.touch: expected 0 to 1, got {self.touch}")
 
@@ -104,6 +117,11 @@ class Detections:
         regions = self.score[~self.of(*OWNERS)]
         return float(regions.max()) if len(regions) else 0.0
 
+    @property
+    def unsure(self) -> bool | None:
+        """Whether the model is not sure if this frame shows a touch, or None where that is not known."""
+        return None if self.doubt is None else self.doubt[0] <= self.best_touch < self.doubt[1]
+
     def of(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return (n,) bool: which rows carry one of these label names."""
         wanted = [i for i, name in enumerate(self.names) if name in names]
@@ -124,6 +142,8 @@ class Detections:
             hand=place[self.hand[picked]],
             id=self.id[picked],
             face_touch=None if self.face_touch is None else self.face_touch[picked],
+            face_thing=None if self.face_thing is None else self.face_thing[picked],
+            side=tuple(self.side[row] for row in picked),
         )
 
 
@@ -374,10 +394,11 @@ class Box:
         score: its probability, 0 to 1.
         xyxy: x1, y1, x2, y2 in source pixels.
         id: its number over the frames of a video, from 1 on for faces and for hands; -1 without.
-        side: "left" or "right" of the person, or "" where that is not known.
+        side: of a touched region "left" or "right" of the person, or "" where that is not known.
         face: of a touched region, the row of its face in the result, or -1.
         hand: of a touched region, the row of its hand in the result, or -1.
         touch: of a face, the probability that it is touched, or None.
+        object_at_mouth, object_at_face: of a face, the probability of a thing that is no hand there, or None.
         scores: of a judged hand, the probability of each label.
         angle: of a judged hand, degrees counter-clockwise from upright, or None.
     """
@@ -392,6 +413,8 @@ class Box:
     touch: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
     angle: float | None = None
+    object_at_mouth: float | None = None
+    object_at_face: float | None = None
 
 
 Value = Detections | Mask | Label | tuple[Hand, ...]

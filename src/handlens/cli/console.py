@@ -59,11 +59,12 @@ def _whose(event: Event) -> str:
 
 def _touch(found: Detections, threshold: float) -> str:
     sure = found.best_touch
+    doubt = ", unsure" if found.unsure else ""
     if sure >= threshold:
         where = regions(found)
-        return f"touch {sure:.0%}{': ' if where else ''}{where}"
+        return f"touch {sure:.0%}{doubt}{': ' if where else ''}{where}"
     seen = [_count(int(found.of(name).sum()), name) for name in OWNERS]
-    return f"no touch ({sure:.0%}), {', '.join(seen)}"
+    return f"no touch ({sure:.0%}{doubt}), {', '.join(seen)}"
 
 
 def _hand(label: Label) -> str:

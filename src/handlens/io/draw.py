@@ -147,13 +147,24 @@ def _draw_detections(pen: "_Pen", found: Detections, sure: bool) -> None:
     for row in np.argsort(~regions, kind="stable"):  # where there is little room the touched regions come first
         colour = REGION if regions[row] else FACE if names[row] == "face" else HAND
         name = f"{names[row]} #{found.id[row]}" if found.id[row] >= 0 else names[row]
-        texts = (f"{name} ({found.score[row]:.0%})", name, names[row]) if sure else (names[row],)
+        sided = f"{found.side[row]} {name}" if found.side[row] else name
+        thing = _thing(found, int(row))
+        told = [f"{name}, {thing}"] if thing else []
+        texts = (*told, f"{sided} ({found.score[row]:.0%})", sided, name, names[row]) if sure else (names[row],)
         pen.tag(tuple(dict.fromkeys(texts)), found.xyxy[row], colour, bool(regions[row]))
     for row in np.flatnonzero(found.of("face")):
         pen.keep_clear(found.xyxy[row])
     touched = [names[row] for row in np.flatnonzero(regions) if found.score[row] >= 0.5]
     best = found.best_touch
-    pen.bar(best, f"touch {best:.0%}" if sure else "touch" if best else "no touch", ", ".join(dict.fromkeys(touched)))
+    said = f"touch {best:.0%}{', unsure' if found.unsure else ''}"
+    pen.bar(best, said if sure else "touch" if best else "no touch", ", ".join(dict.fromkeys(touched)))
+
+
+def _thing(found: Detections, row: int) -> str:
+    """Say that there probably is a thing that is no hand at the mouth or elsewhere at a face, or nothing."""
+    if found.face_thing is None or not (found.face_thing[row] >= 0.5).any():
+        return ""
+    return ("thing at the mouth", "thing at the face")[int(found.face_thing[row].argmax())]
 
 
 def _draw_mask(pen: "_Pen", mask: Mask) -> None:

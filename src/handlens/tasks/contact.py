@@ -34,12 +34,12 @@ def composed(
         found: The faces and hands that a detector found. The answer has them, hands that only the contact model sees
             (detectors lose hands at the face), the touched regions with their owners, the probability of each face, and
             the frame's probability: that of its most touched face. Options of the contact card: "max_faces" (6),
-            "crop_scale" (2.0), "second_look" (0). min_score leaves boxes out of the answer, or adds regions of faces
-            below the card's threshold; probabilities stay the same. With a min_score the second value is the answer at
-            the card's thresholds, else it is None.
+            "crop_scale" (2.0), "second_look" (0), "unsure_from" and "unsure_to" (none). min_score leaves boxes out of
+            the answer, or adds regions of faces below the card's threshold; probabilities stay the same. With a
+            min_score the second value is the answer at the card's thresholds, else it is None.
     """
     names = contact.card.names
-    rows = Growing(names, found)
+    rows = Growing(names, found, doubt_of(contact.card))
     faces = chosen_faces(found, int(contact.card.options.get("max_faces", MAX_FACES)))
     floor = contact.card.threshold("touch", 0.5)
     touch: dict[int, float] = {}
@@ -53,6 +53,8 @@ def composed(
             doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
             probability = contact.card.calibrated(view.touch_logit + doubt)
             touch[int(face)] = probability
+            if view.things is not None:
+                rows.things[int(face)] = view.things
             if probability >= floor:
                 add_regions(rows, view, int(face), probability, contact.card)
             else:
@@ -79,7 +81,8 @@ def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
     if len(doubt):
         mirrored = contact.run(np.ascontiguousarray(batch[doubt][..., ::-1]))
         for name, values in mirrored.items():
-            turned = values[..., ::-1] if values.ndim == 4 else values  # maps go back, numbers stay
+            # maps and sides go back, other numbers stay
+            turned = values[..., ::-1] if values.ndim == 4 or name == "side_scores" else values
             answer[name][doubt] = (answer[name][doubt] + turned) / 2
     return answer
 
@@ -87,15 +90,19 @@ def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
 class Growing:
     """Rows of an answer while it is put together: labels of the detector, then the regions."""
 
-    def __init__(self, names: tuple[str, ...], found: Detections) -> None:
+    def __init__(self, names: tuple[str, ...], found: Detections, doubt: tuple[float, float] | None = None) -> None:
+        self.doubt = doubt
+        self.things: dict[int, Floats] = {}
+        self.sides = [""] * len(found)
         self.names = tuple(dict.fromkeys((*found.names, *names)))
         self.boxes = [np.asarray(box) for box in found.xyxy]
         self.scores = [float(s) for s in found.score]
         self.labels = list(found.label_names)
         self.owners = [(-1, -1)] * len(found)
 
-    def add(self, box: Floats, score: float, label: str, face: int = -1, hand: int = -1) -> int:
+    def add(self, box: Floats, score: float, label: str, face: int = -1, hand: int = -1, side: str = "") -> int:
         """Add a row and return its number."""
+        self.sides.append(side)
         self.boxes.append(box)
         self.scores.append(min(1.0, max(0.0, score)))
         self.labels.append(label)
@@ -125,12 +132,16 @@ class Growing:
         """Return the rows as `Detections`. touch: row of a face -> the probability that it is touched."""
         best = max(touch.values(), default=0.0)
         if not self.boxes:
-            return dataclasses.replace(Detections.empty(self.names, best), face_touch=np.zeros(0, np.float32))
+            none = Detections.empty(self.names, best)
+            return dataclasses.replace(none, face_touch=np.zeros(0, np.float32), doubt=self.doubt)
         owners = np.array(self.owners, np.int64)
         labels = np.array([self.names.index(label) for label in self.labels], np.int64)
         scores = np.array(self.scores, np.float32)
         by_face = np.full(len(self.boxes), np.nan, np.float32)
         by_face[list(touch)] = list(touch.values())
+        things = np.full((len(self.boxes), 2), np.nan, np.float32)
+        for face, values in self.things.items():
+            things[face] = values
         return Detections(
             np.stack(self.boxes),
             scores,
@@ -140,7 +151,16 @@ class Growing:
             owners[:, 1],
             touch=best,
             face_touch=by_face,
+            face_thing=things if self.things else None,
+            side=tuple(self.sides),
+            doubt=self.doubt,
         )
+
+
+def doubt_of(card: ModelCard) -> tuple[float, float] | None:
+    """Return the probabilities between which a model is not sure, from the options of its card, or None."""
+    low, high = card.options.get("unsure_from"), card.options.get("unsure_to")
+    return None if low is None or high is None else (low, high)
 
 
 def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: ModelCard) -> None:
@@ -167,7 +187,8 @@ def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: Mo
             hand_box = view.box(seen)
             if hand_box is not None:
                 hand = rows.add_hand(hand_box, float(view.hand[seen].mean()))
-        rows.add(box, touch * float(view.scores[region]) if region != best else touch, name, face, hand)
+        score = touch * float(view.scores[region]) if region != best else touch
+        rows.add(box, score, name, face, hand, view.side(int(region)))
 
 
 def _nearest_part(hand: npt.NDArray[np.bool_], region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

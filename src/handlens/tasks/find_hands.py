@@ -100,7 +100,7 @@ def _single_rows(found: Detections) -> Ints:
 def _with_hand(found: Detections, box: Floats, score: float) -> Detections:
     """Return the boxes and one more hand."""
     names = tuple(dict.fromkeys((*found.names, "hand")))
-    by_face = found.face_touch
+    by_face, things = found.face_touch, found.face_thing
     return replace(
         found,
         xyxy=np.concatenate([found.xyxy, box[None]]),
@@ -111,4 +111,6 @@ def _with_hand(found: Detections, box: Floats, score: float) -> Detections:
         hand=np.append(found.hand, -1),
         id=np.append(found.id, -1),
         face_touch=None if by_face is None else np.append(by_face, np.float32(np.nan)),
+        face_thing=None if things is None else np.concatenate([things, np.full((1, 2), np.nan, np.float32)]),
+        side=(*found.side, ""),
     )
