@@ -75,6 +75,23 @@ def test_it_learns(tmp_path: Path) -> None:
     assert float(rows[-1]["val_accuracy"]) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("scores", "losses", "expected"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], [3.0, 2.0, 2.5, 2.0], 2),  # equal scores: the first of the lowest loss
+        ([0.5, 0.6, 0.5, 0.6], [1.0, 2.0, 0.1, 3.0], 2),
+        ([0.5, 0.4, 0.6, 0.6], [1.0, 0.1, 9.0, 8.0], 4),
+    ],
+)
+def test_of_equal_scores_the_epoch_of_the_lower_loss_is_kept(
+    tmp_path: Path, scores: list[float], losses: list[float], expected: int
+) -> None:
+    answers = iter([{"score": score, "log loss": value} for score, value in zip(scores, losses, strict=True)])
+    plan = dataclasses.replace(PLAN, epochs=len(scores))
+    best = fit(toy(), batches, loss, plan, tmp_path, lambda net: next(answers), ABOUT)
+    assert int(torch.load(best, weights_only=True)["epoch"]) + 1 == expected
+
+
 def started(source: Callable[[int], Iterable[Batch]]) -> Callable[[int], Iterable[Batch]]:
     """The same batches from a loader that draws a random number when it starts its workers, as torch's does."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 import time
 import warnings
@@ -49,6 +50,11 @@ LOG = "log.csv"
 SCORE = "score"
 """What `check` calls the number that decides which epoch was the best; larger is better."""
 
+LOSSES = ("log loss", "loss")
+"""What decides between epochs of equal score, lower is better: the first that `check` returns, or the epoch's loss."""
+
+TIE = "tie"
+
 
 def fit(
     net: nn.Module,
@@ -85,7 +91,7 @@ def fit(
         trainer = _trainer(plan, precision, out, check is not None)
         resumed = out / LAST
         try:
-            trainer.fit(module, ckpt_path=resumed if resumed.exists() else None, weights_only=False)
+            trainer.fit(module, ckpt_path=resumed if resumed.exists() else None, weights_only=True)
         except SystemExit as error:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt("interrupted: finished epochs are kept, the same command goes on.") from error
         except (OSError, RuntimeError) as error:
@@ -171,7 +177,9 @@ class TrainingModule(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             found = dict(self.check(self.net))
         self.net.train(was)
-        self.log(SCORE, float(found[SCORE]), batch_size=1, sync_dist=self.trainer.world_size > 1)
+        loss = next((found[key] for key in LOSSES if key in found), self.sums.get("loss", 0.0) / max(1, self.count))
+        for key, value in ((SCORE, found[SCORE]), (TIE, loss)):
+            self.log(key, float(value), batch_size=1, sync_dist=self.trainer.world_size > 1)
         self._note({f"val_{key}": float(value) for key, value in found.items() if key != SCORE})
 
     def on_train_epoch_end(self) -> None:
@@ -210,6 +218,31 @@ class TrainingModule(pl.LightningModule):
         self.book.note(self.trainer.current_epoch, {**row, **means, **measured})
 
 
+class Best(ModelCheckpoint):
+    """Keeps the epoch of the highest score; of equal scores the one with the lower loss."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out, "best", monitor=SCORE, mode="max", enable_version_counter=False)
+        self.lowest = math.inf
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Return whether the epoch that was just measured is the best one so far."""
+        loss = float(trainer.callback_metrics[TIE])
+        better = super().check_monitor_top_k(trainer, current)
+        if not better and current is not None and self.best_model_score is not None:
+            better = float(current) == float(self.best_model_score) and loss < self.lowest
+        if better:
+            self.lowest = loss
+        return better
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "lowest": self.lowest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.lowest = float(state_dict.get("lowest", math.inf))
+        super().load_state_dict(state_dict)
+
+
 class Epoch:
     """The batches of one epoch; Lightning would take a bare list for several loaders."""
 
@@ -227,7 +260,7 @@ def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer
     last = ModelCheckpoint(out, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [last]
     if checked:
-        callbacks.append(ModelCheckpoint(out, "best", monitor=SCORE, mode="max", enable_version_counter=False))
+        callbacks.append(Best(out))
     if plan.average:
         callbacks.append(Averaging(plan.average))
     if plan.patience and checked:
