@@ -91,6 +91,11 @@ class EventTracker:
         """Whether some event is open now."""
         return any(stream.is_open for stream in self._streams.values())
 
+    @property
+    def current(self) -> list[Event]:
+        """The events that are open now, as far as they are known."""
+        return [event for name in sorted(self._streams) for event in self._streams[name].current()]
+
     def update(self, result: Result) -> list[Event]:
         """Take the next result and return the events that closed; `opened` then holds those that opened.
 
@@ -387,6 +392,10 @@ class _Stream:
         if self.run is not None and self.after is not None:
             self.run.join(self.after, held)
         self.after = None
+
+    def current(self) -> list[Event]:
+        """Return the open event as far as it is known."""
+        return [self.run.event()] if self.run is not None and self.is_open else []
 
     def finish(self) -> list[Event]:
         """Return the open event, cut off where the touch was still seen."""

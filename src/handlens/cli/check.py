@@ -120,7 +120,7 @@ def _sound() -> str:
 
     from handlens.io.alarm import find_players, has_device
 
-    players = [Path(command[0]).name for command in find_players("", Path("beep.wav"))]
+    players = [Path(command[0]).name for command in find_players("x", Path("beep.wav"))]
     if not players or not has_device():
         missing = "no sound device" if players else "no player (espeak-ng or aplay would do)"
         return f"{missing}; the alarm is the terminal bell"

@@ -21,17 +21,20 @@ _RATE = 22050  # samples a second
 _TONES = ((880.0, 0.16), (0.0, 0.05), (660.0, 0.22))  # (Hz, seconds): two falling notes, short and not shrill
 
 
-def find_players(text: str, wav: Path) -> list[list[str]]:
+def find_players(text: str, wav: Path, volume: float = 1.0) -> list[list[str]]:
     """Return the command lines that can say `text` or play the file `wav` here, voices first; empty if there are none.
 
-    Only what is installed is returned: `say`, `espeak-ng`, `espeak` or `spd-say` to speak; `aplay`, `paplay`,
+    An empty text leaves the voices out. volume: of the voices, 0 to 1; that of the beep is in its file. Only what is installed is returned: `say`, `espeak-ng`, `espeak` or `spd-say` to speak; `aplay`, `paplay`,
     `pw-play`, `afplay` or `ffplay` to beep; on Windows PowerShell for both.
     """
-    known = [
-        ["say", text],
-        ["espeak-ng", text],
-        ["espeak", text],
-        ["spd-say", "--wait", text],
+    loud = str(round(volume * 100))
+    voices = [
+        ["say", f"[[volm {volume:.2f}]] {text}" if volume < 1.0 else text],
+        ["espeak-ng", "-a", loud, text],  # 100 is its normal amplitude
+        ["espeak", "-a", loud, text],
+        ["spd-say", "--wait", "-i", str(round(volume * 100 - 100)), text],
+    ]
+    beeps = [
         ["aplay", "-q", str(wav)],
         ["paplay", str(wav)],
         ["pw-play", str(wav)],
@@ -39,7 +42,9 @@ def find_players(text: str, wav: Path) -> list[list[str]]:
         ["ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet", str(wav)],
     ]
     if sys.platform == "win32":
-        known = [_powershell(_speech(text)), _powershell(f"(New-Object Media.SoundPlayer {_quoted(wav)}).PlaySync()")]
+        voices = [_powershell(_speech(text, volume))]
+        beeps = [_powershell(f"(New-Object Media.SoundPlayer {_quoted(wav)}).PlaySync()")]
+    known = voices + beeps if text else beeps
     return [[where, *rest] for name, *rest in known if (where := shutil.which(name))]
 
 
@@ -58,14 +63,14 @@ def has_device() -> bool:
         return False
 
 
-def write_beep(file: BinaryIO) -> None:
-    """Write the beep as a WAV: mono, 16 bit, under half a second."""
+def write_beep(file: BinaryIO, volume: float = 1.0) -> None:
+    """Write the beep as a WAV: mono, 16 bit, under half a second. volume: 0 to 1."""
     samples: list[int] = []
     for pitch, seconds in _TONES:
         count = round(seconds * _RATE)
         for i in range(count):
             swell = min(1.0, i / 200, (count - i) / 200)  # no clicks at the ends
-            samples.append(round(14000 * swell * math.sin(2 * math.pi * pitch * i / _RATE)))
+            samples.append(round(14000 * volume * swell * math.sin(2 * math.pi * pitch * i / _RATE)))
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
@@ -77,9 +82,9 @@ def _powershell(script: str) -> list[str]:
     return ["powershell", "-NoProfile", "-NonInteractive", "-Command", script]
 
 
-def _speech(text: str) -> str:
-    voice = "(New-Object System.Speech.Synthesis.SpeechSynthesizer)"
-    return f"Add-Type -AssemblyName System.Speech; {voice}.Speak({_quoted(text)})"
+def _speech(text: str, volume: float) -> str:
+    voice = f"$v = New-Object System.Speech.Synthesis.SpeechSynthesizer; $v.Volume = {round(volume * 100)}"
+    return f"Add-Type -AssemblyName System.Speech; {voice}; $v.Speak({_quoted(text)})"
 
 
 def _quoted(text: str | Path) -> str:
@@ -89,7 +94,7 @@ def _quoted(text: str | Path) -> str:
 PATIENCE_S = 4.0  # longer than the sentence takes; a player that is still there hangs
 _POLL_S = 0.02
 
-Players = Callable[[str, Path], list[list[str]]]
+Players = Callable[[str, Path, float], list[list[str]]]
 
 
 class Alarm:
@@ -102,6 +107,7 @@ class Alarm:
     Attributes:
         text: What is said.
         cooldown: Seconds from one alarm to the next. sound=False: never makes a sound.
+        voice: Whether it may speak; else it beeps. volume: 0 to 1. Both may be changed at any time.
         last_started: Time.monotonic() when the last alarm began to sound, or None.
         say: Takes the one line; stderr if left out.
         bell: Rings the terminal.
@@ -119,10 +125,12 @@ class Alarm:
         device: Callable[[], bool] = has_device,
     ) -> None:
         self.text, self.cooldown, self.sound = text, cooldown, sound
+        self.voice, self.volume = True, 1.0
         self.last_started: float | None = None
         self._say, self._bell = say or _say, bell or _ring
         self._find, self._device = players, device
         self._players: list[list[str]] | None = None
+        self._made_for: tuple[str, bool, float] | None = None
         self._requested: float | None = None
         self._warned = False
         self._closing = False
@@ -141,12 +149,22 @@ class Alarm:
         self._calls.put(True)
         return True
 
+    def test(self) -> None:
+        """Let it sound now, whatever the cool-down says."""
+        self._requested = None
+        sound, self.sound = self.sound, True
+        self.start()
+        self.sound = sound
+
     def close(self) -> None:
         """End the thread and whatever is playing."""
         self._closing = True
         if self._thread.ident is not None:
             self._calls.put(False)
             self._thread.join(1.0)
+        self._forget()
+
+    def _forget(self) -> None:
         if self._wav is not None:
             self._wav.unlink(missing_ok=True)
             self._wav = None
@@ -167,8 +185,11 @@ class Alarm:
                 self._ring(f"the sound failed ({type(error).__name__})")
 
     def _sound(self) -> None:
-        if self._players is None:
-            self._players = self._find(self.text, self._beep())
+        wanted = (self.text, self.voice, self.volume)
+        if self._players is None or self._made_for != wanted:
+            self._forget()
+            self._players = self._find(self.text if self.voice else "", self._beep(), self.volume)
+            self._made_for = wanted
         for player in list(self._players):
             worked = self._play(player)
             if worked is None:  # closing, or the next alarm is due: neither is the time to ring for this one
@@ -209,7 +230,7 @@ class Alarm:
     def _beep(self) -> Path:
         with tempfile.NamedTemporaryFile(prefix="handlens-", suffix=".wav", delete=False) as file:
             self._wav = Path(file.name)
-            write_beep(file)  # type: ignore[arg-type]
+            write_beep(file, self.volume)  # type: ignore[arg-type]
         return self._wav
 
 

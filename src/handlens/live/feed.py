@@ -1,0 +1,118 @@
+"""The newest frame for the pages, and what happened since; it must not hold up the loop, nor know sockets.
+
+The loop hands its steps over; whoever shows them takes the newest one. A slow reader skips, it never lags.
+"""
+
+import json
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from handlens.events import event_fields
+from handlens.loop import Step
+from handlens.result import Result, to_json
+from handlens.types import Detections, Event, Image
+
+WIDTH = 640  # pixels of the picture that a page gets at most
+QUALITY = 70
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One step with its number, as it is shown."""
+
+    number: int
+    step: Step
+
+
+class Feed:
+    """Keeps the newest step of the loop; call it with each (see handlens.loop.Progress).
+
+    Args:
+        threshold: From which probability on a frame shows a touch, now.
+    """
+
+    def __init__(self, threshold: Callable[[], float] = lambda: 0.5) -> None:
+        self._threshold = threshold
+        self._shot: Shot | None = None
+        self._wake: Callable[[], None] = lambda: None
+        self._tell: Callable[[dict[str, Any]], None] = lambda message: None
+        self._count = 0
+        self._lock = threading.Lock()
+        self._picture: tuple[int, bytes] | None = None
+
+    def connect(self, wake: Callable[[], None], tell: Callable[[dict[str, Any]], None]) -> None:
+        """Call `wake` at each new step and `tell` with each message of what happened, in the loop's thread."""
+        self._wake, self._tell = wake, tell
+
+    @property
+    def shot(self) -> Shot | None:
+        """The newest step, or None before the first."""
+        return self._shot
+
+    @property
+    def count(self) -> int:
+        """How many events opened."""
+        return self._count
+
+    def __call__(self, step: Step) -> None:
+        """Take one step of the loop and return at once."""
+        self._shot = Shot(self._shot.number + 1 if self._shot else 1, step)
+        self._count += len(step.opened)
+        for event in step.opened:
+            self._tell({"kind": "opened", "count": self._count, "event": event_fields(event)})
+        for event in step.closed:
+            self._tell({"kind": "closed", "count": self._count, "event": event_fields(event)})
+        self._wake()
+
+    def warned(self, event: Event) -> None:
+        """Tell the pages that the alarm was given."""
+        self._tell({"kind": "alarm", "event": event_fields(event)})
+
+    def message(self, shot: Shot, video: bool) -> bytes:
+        """Return what a page gets of one step: 4 bytes with the length of the JSON, the JSON, the JPEG or nothing."""
+        result = shot.step.result
+        told = {
+            "kind": "frame",
+            "number": shot.number,
+            "status": status(result, self._threshold(), shot.step.active),
+            "active": shot.step.active,
+            "count": self._count,
+            "ms": round(shot.step.seconds * 1000, 1),
+            "result": to_json(result),
+        }
+        head = json.dumps(told, separators=(",", ":")).encode("utf-8")
+        return struct.pack("<I", len(head)) + head + (self._jpeg(shot) if video else b"")
+
+    def _jpeg(self, shot: Shot) -> bytes:
+        """Return the picture of a step, encoded once however many pages look on."""
+        with self._lock:
+            if self._picture is None or self._picture[0] != shot.number:
+                self._picture = shot.number, encoded(shot.step.frame.image)
+            return self._picture[1]
+
+
+def encoded(image: Image) -> bytes:
+    """Return a picture (H, W, 3) RGB as a JPEG at most WIDTH pixels wide."""
+    height, width = image.shape[:2]
+    if width > WIDTH:
+        image = np.asarray(
+            cv2.resize(image, (WIDTH, max(1, round(height * WIDTH / width))), interpolation=cv2.INTER_AREA), np.uint8
+        )
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return data.tobytes()
+
+
+def status(result: Result, threshold: float, active: bool) -> str:
+    """Return "touching", "clear" or "no face"; models of other tasks than touch have only the first two."""
+    value = result.value
+    if active or (isinstance(value, Detections) and value.best_touch >= threshold):
+        return "touching"
+    if isinstance(value, Detections) and "face" in value.names and not value.of("face").any():
+        return "no face"
+    return "clear"
