@@ -1,7 +1,5 @@
 """The verb `watch`: a camera, a stream or a file at its own speed, live, with the alarm and the page."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +10,9 @@ from handlens.cli.errors import complain
 from handlens.errors import DeviceError
 
 if TYPE_CHECKING:
-    from handlens.events import EventTracker
     from handlens.io.reading import Reading
     from handlens.io.sources.base import Source
-    from handlens.live.desk import Watching
-    from handlens.live.feed import Feed
-    from handlens.live.session import Session
-    from handlens.loop import Step
-    from handlens.predictor import Predictor
+    from handlens.live.settings import Settings, SettingsFile
 
 Where = Annotated[
     str,
@@ -45,6 +38,13 @@ AllowNetwork = Annotated[
 LowPower = Annotated[
     bool, typer.Option("--low-power", help="Look five times a second, and rest while nobody is there.")
 ]
+NoHistory = Annotated[bool, typer.Option("--no-history", help="Write nothing into the history.")]
+Sound = Annotated[str, typer.Option("--sound", metavar="voice|beep|off", help="What the alarm does.")]
+Volume = Annotated[float, typer.Option("--volume", min=0, max=1, metavar="V", help="Of the voice and the beep.")]
+Regions = Annotated[
+    str | None,
+    typer.Option("--regions", metavar="NAMES", help="Warn only for these, such as mouth,nose; all are counted."),
+]
 Voice = Annotated[
     str | None,
     typer.Option(
@@ -67,6 +67,7 @@ Reconnect = Annotated[
 
 
 def watch(
+    context: typer.Context,
     source: Where = "0",
     model: options.Model = "touch",
     json: options.Json = None,
@@ -80,8 +81,12 @@ def watch(
     port: Port = 7311,
     host: Host = "127.0.0.1",
     allow_network: AllowNetwork = False,
+    no_history: NoHistory = False,
     low_power: LowPower = False,
     voice: Voice = None,
+    sound: Sound = "voice",
+    volume: Volume = 0.8,
+    regions: Regions = None,
     cooldown: Cooldown = 5.0,
     min_score: options.MinScore = None,
     every: options.Every = 1,
@@ -101,66 +106,52 @@ def watch(
     """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it.
 
     A page opens in the browser: the picture, the controls and the history. --no-page shows it in the terminal alone.
+    What was chosen on the page holds the next time, too; a flag comes before it, for this time.
     --events and --json go on at the end of a file that is there, and --out gives videos new names.
     """
-    from handlens.cli.console import View
+    from handlens.cli.live import Place, watched
     from handlens.cli.outputs import open_sinks
     from handlens.cli.predict import conclude
-    from handlens.events import EventTracker
-    from handlens.io.alarm import Alarm
-        from handlens.live.feed import Feed
-    from handlens.live.gate import Gate
-    from handlens.live.resting import Resting
-    from handlens.live.session import Session
-    from handlens.live.settings import Settings
-    from handlens.live.source import Controlled
-    from handlens.loop import run
     from handlens.predictor import load
-    from handlens.summary import Summary
-    from handlens.tasks import task_of
-    from handlens.track import Tracker
 
-    tracker = EventTracker(open, min(0.35, open) if close is None else close, min_time, gap)
-    reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
-    predictor = load(model, threads)
-    wanted = not no_sound and (voice is not None or task_of(predictor.task).touches)
-    session = Session(Settings(open=open, close=close, min_time=min_time, gap=gap, cooldown=cooldown, low_power=low_power))
-    feed = Feed(lambda: session.settings.open)
-    source = _named(source)
+    file, settings = _settings(context)
+    reading = options.reading(settings.every, start, stop, settings.rotate, settings.mirror, stream, fps)
+    predictor = load(settings.model, settings.threads)
+    name = _named(settings.source)
     with (
-        _opened(source, reading, reconnect) as camera,
-        open_sinks(json, events, out, [source], live=True, task=predictor.task, say=complain) as sinks,
-        View(open) as view,
-        Alarm(voice or "Don't touch your face", 0.0, bell=view.ring) as alarm,
-        Controlled(
-            camera,
-            session,
-            lambda number: _opened(str(number), reading, reconnect),
-            lambda error: complain(str(error)),
-        ) as controlled,
-        _page(
-            None if no_page else (host, port, allow_network, not no_open),
-            session,
-            feed,
-            _watching(camera, predictor, wanted),
-            alarm.test,
-        ),
+        _opened(name, reading, settings.reconnect) as camera,
+        open_sinks(json, events, out, [name], live=True, task=predictor.task, say=complain) as sinks,
     ):
-        summary = run(
-            controlled,
-            Resting(predictor, session),
-            Tracker(),
-            tracker,
+        summary = watched(
+            camera,
+            predictor,
+            settings,
+            file,
             sinks,
-            Gate(alarm, tracker, session, feed.warned, wanted),
-            _observers(tracker, session, view, feed),
+            lambda number: _opened(str(number), reading, settings.reconnect),
+            None if settings.no_page else Place(host, port, allow_network, not no_open),
             max_seconds,
-            lambda error: complain(str(error)),
-            min_score=min_score,
-            crop=crop,
-            summary=Summary(threshold=open, task=predictor.task),
+            crop,
         )
     return conclude(summary, predictor.card.name)
+
+
+def _settings(context: typer.Context) -> "tuple[SettingsFile, Settings]":
+    """Return the file of the settings, and them with the flags that were given in front."""
+    from handlens.live.settings import NAMES, SettingsFile
+
+    file = SettingsFile(say=complain)
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name in NAMES and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    }
+    if isinstance(given.get("regions"), str):
+        given["regions"] = [name.strip() for name in given["regions"].split(",") if name.strip()]
+    kept = file.load()
+    if "open" in given and "close" not in given and kept.close is not None:
+        given["close"] = None  # the one that was kept may lie above the new one
+    return file, kept.changed(**given)
 
 
 def _named(source: str) -> str:
@@ -178,64 +169,3 @@ def _opened(source: str, reading: "Reading", reconnect: float) -> "Source":
         return open_source(source, live=True, reading=reading, reconnect=reconnect)
     except DeviceError as error:
         raise DeviceError(f"{error} To try it without one type 'handlens watch demo'.") from error
-
-
-def _observers(
-    tracker: "EventTracker", session: "Session", view: "Callable[[Step], None]", feed: "Feed"
-) -> "Callable[[Step], None]":
-    """Return what is called after each frame: the controls take effect, then the views see it."""
-
-    def observe(step: "Step") -> None:
-        settings = session.settings
-        tracker.open, tracker.close = settings.open, settings.closes
-        tracker.min_time, tracker.gap_time = settings.min_time, settings.gap
-        view(step)
-        feed(step)
-
-    return observe
-
-
-def _watching(camera: "Source", predictor: "Predictor", can_sound: bool) -> "Watching":
-    from handlens.live.desk import Watching
-    from handlens.live.points import operating_points
-    from handlens.weights import SHIPPED
-
-    card = predictor.card
-    shipped = SHIPPED / f"{card.name}.onnx"
-    points = operating_points(shipped) if card.name == "touch" else None
-    return Watching(camera.name, camera.kind, card.name, predictor.task, card.names, points, can_sound)
-
-
-@contextmanager
-def _page(
-    place: tuple[str, int, bool, bool] | None,
-    session: "Session",
-    feed: "Feed",
-    watching: "Watching",
-    test_sound: "Callable[[], None]",
-) -> Iterator[None]:
-    """Serve the page and open it, if it is wanted. place: (host, port, whether others may see it, whether to open)."""
-    if place is None:
-        yield
-        return
-    from handlens.live.desk import Desk
-    from handlens.live.server import PageServer
-
-    host, port, network, opens = place
-    with PageServer(feed, session, Desk(session, watching, test_sound), host, port, network) as server:
-        typer.echo(f"page: {server.address}", err=True)
-        if opens:
-            _open_browser(server.address)
-        yield
-
-
-def _open_browser(address: str) -> None:
-    """Open the page in the person's browser, if there is a desktop to show it; never wait for it."""
-    import os
-    import sys
-    import threading
-    import webbrowser
-
-    desktop = not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if desktop:
-        threading.Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()

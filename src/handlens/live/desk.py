@@ -75,6 +75,7 @@ class Desk:
     judging: Judging | None = None
     calibrating: Calibrating | None = None
     cameras: Callable[[], list[tuple[int, str]]] = named_cameras
+    flush: Callable[[], object] | None = None
     first_time: bool = False
     _offered: set[int] = field(default_factory=set)
 
@@ -136,6 +137,8 @@ class Desk:
     def _history(self, since: float) -> dict[str, Any]:
         if self.diary is None:
             return {"touches": [], "observed": []}
+        if self.flush is not None:
+            self.flush()  # what has just ended is in it, too
         return {"touches": self.diary.touches(since), "observed": self.diary.observed(since)}
 
     def _delete(self, sure: bool) -> None:
