@@ -50,6 +50,12 @@ def own_cache(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDLENS_DATA", str(folder / "data"))
 
 
+@pytest.fixture(autouse=True)
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep `watch` from opening a browser on the desktop of whoever runs the tests."""
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
+
+
 @pytest.fixture
 def play_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The clock by which files are played; whoever watches takes every frame, and nobody waits."""

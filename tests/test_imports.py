@@ -54,7 +54,7 @@ def test_the_package_knows_no_recipe() -> None:
         assert not {name for name in imported(file) if name.split(".")[0] in ("recipes", "benchmarks", "tests")}, file
 
 
-def test_the_wheel_has_code_models_and_media_alone() -> None:
+def test_the_wheel_has_code_models_media_and_the_page_alone() -> None:
     """No labels, outlines or weights to train on: these lie in recipes/ and weights/."""
     others = {
         file.relative_to(PACKAGE).as_posix()
@@ -62,7 +62,10 @@ def test_the_wheel_has_code_models_and_media_alone() -> None:
         if file.is_file() and file.suffix not in (".py", ".pyc")
     }
     models = {f"models/{file.name}" for file in (PACKAGE / "models").glob("*.onnx")}
-    assert others - models == {"py.typed", "models/sha256.json", "media/demo.json", "media/demo.mp4"}
+    page = {name for name in others if name.startswith("live/page/")}
+    assert {Path(name).suffix for name in page} <= {".html", ".css", ".js", ".svg"}
+    tables = {"models/sha256.json", "live/operating_points.json"}
+    assert others - models - page == {"py.typed", *tables, "media/demo.json", "media/demo.mp4"}
 
 
 def test_the_front_door_loads_nothing_heavy():

@@ -72,7 +72,7 @@ def test_the_alarm_starts_at_the_opening_though_the_player_hangs_and_the_disk_is
             fired.append(alarm.last_started)
         camera.send()
 
-    alarm = Asked(cooldown=0.6, players=lambda text, wav: [[str(player)]], device=lambda: True)
+    alarm = Asked(cooldown=0.6, players=lambda text, wav, volume: [[str(player)]], device=lambda: True)
     disk = Threaded(HangingDisk(), live=True, depth=2)
     with alarm, camera.open() as source, disk:
         summary = run(source, BrightPredictor(), Tracker(), EventTracker(), [disk], alarm, watch)

@@ -45,9 +45,11 @@ Path("codes.json").write_text(json.dumps(codes))
 time.sleep(float(sys.argv[2]))
 """
 
+WATCH = ["watch", "clip.mp4", "-m", "light.onnx", "--max-seconds", "1", "--no-history"]
+
 VERBS = [
     ["predict", "clip.mp4", "photo.png", "-m", "light.onnx", "--json", "a.jsonl", "--events", "a.csv", "--out", "seen"],
-    ["watch", "clip.mp4", "-m", "light.onnx", "--max-seconds", "1", "--json", "b.jsonl", "--events", "b.csv"],
+    [*WATCH, "--no-page", "--json", "b.jsonl", "--events", "b.csv"],
     ["demo", "-m", "light.onnx", "--out", "demo-out"],
     ["models"],
     ["models", "light.onnx"],
@@ -125,6 +127,17 @@ def test_every_verb_leaves_no_trace(tmp_path: Path) -> None:
     assert {name: code for name, code in codes.items() if name in wanted} == wanted, seen.output
     assert len(codes) == len(VERBS + ANY)
     assert seen.traces == []
+
+
+def test_the_page_is_served_on_this_machine_alone(tmp_path: Path, watched: None) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    brightness_model(here / "light.onnx")
+    level_video(here / "clip.mp4", [DARK] * 5 + [BRIGHT] * 8 + [DARK] * 5)
+    code = "import sys, handlens.cli; sys.exit(handlens.cli.run(sys.argv[1:]))"
+    seen = outside.look(code, *WATCH, "--port", "0", "--no-open", cwd=here, room=tmp_path / "room")
+    assert (seen.code, seen.traces) == (0, []), seen.output
+    assert "page: http://127.0.0.1:" in seen.output
 
 
 def test_a_model_in_python_leaves_no_trace(tmp_path: Path, watched: None) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tiny_models import brightness_model
 
 from handlens.cli import run
 from handlens.cli.console import View
+from handlens.live.history import History
+from handlens.live.settings import SettingsFile
 from handlens.loop import Step
 from handlens.types import Event, Frame
 
@@ -51,11 +54,42 @@ def test_it_stops_when_its_time_is_over(at, capsys):
     assert "ended after" not in capsys.readouterr().err
 
 
-def test_that_the_page_comes_later_is_said_once(at, capsys):
-    assert run(["watch", "clip.mp4", "-m", "light.onnx", "--no-sound", "--max-seconds", "0.3"]) == 0
-    assert capsys.readouterr().err.count("page") == 2  # "the page ... (--no-page)", on one line
+def test_the_address_of_the_page_is_a_line_on_stderr(at, capsys):
+    watch = ["watch", "clip.mp4", "-m", "light.onnx", "--no-sound", "--max-seconds", "0.3"]
+    assert run([*watch, "--no-open", "--port", "0"]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("page:")]
+    assert re.fullmatch(r"page: http://127\.0\.0\.1:\d+/\?token=[A-Za-z0-9_-]{32}", line)
     assert run([*WATCH, "--max-seconds", "0.3"]) == 0
     assert "page" not in capsys.readouterr().err
+
+
+def test_other_machines_see_the_page_only_with_an_explicit_word(at, capsys):
+    assert run(["watch", "clip.mp4", "-m", "light.onnx", "--no-open", "--host", "0.0.0.0"]) == 2
+    assert "--allow-network" in capsys.readouterr().err
+
+
+def test_without_a_camera_one_sentence_tells_how_to_try_it(at, capsys):
+    assert run(["watch", "97", "-m", "light.onnx", "--no-open"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no camera 97" in line
+    assert "handlens watch demo" in line
+
+
+def test_settings_that_were_kept_hold_and_a_flag_comes_before_them(at, play_clock, capsys):
+    SettingsFile().change(open=0.99, source="clip.mp4", model="light.onnx", no_page=True, no_sound=True)
+    assert run(["watch", "--events", "kept.csv"]) == 0
+    assert len(Path("kept.csv").read_text().splitlines()) == 1
+    assert run(["watch", "--open", "0.5", "--events", "flag.csv"]) == 0
+    assert len(Path("flag.csv").read_text().splitlines()) == 2
+
+
+def test_touches_go_into_the_history_unless_it_is_not_wanted(at, play_clock, capsys):
+    assert run([*WATCH, "--no-history"]) == 0
+    with History() as history:
+        assert not history.touches()
+    assert run(WATCH) == 0
+    with History() as history:
+        assert [touch.region for touch in history.touches()] == ["cheek"]
 
 
 def test_the_alarm_rings_the_terminal_where_nothing_can_sound(at, play_clock, mute_machine, capsys):

@@ -1,4 +1,4 @@
-"""Puts a live watch together: source, model, events, alarm, history, views; it must not know the command line's flags."""
+"""Puts a live watch together: source, model, events, alarm, history, views; it must not know flags."""
 
 import os
 import sys

@@ -24,15 +24,20 @@ _TONES = ((880.0, 0.16), (0.0, 0.05), (660.0, 0.22))  # (Hz, seconds): two falli
 def find_players(text: str, wav: Path, volume: float = 1.0) -> list[list[str]]:
     """Return the command lines that can say `text` or play the file `wav` here, voices first; empty if there are none.
 
-    An empty text leaves the voices out. volume: of the voices, 0 to 1; that of the beep is in its file. Only what is installed is returned: `say`, `espeak-ng`, `espeak` or `spd-say` to speak; `aplay`, `paplay`,
+    Only what is installed is returned: `say`, `espeak-ng`, `espeak` or `spd-say` to speak; `aplay`, `paplay`,
     `pw-play`, `afplay` or `ffplay` to beep; on Windows PowerShell for both.
+
+    Args:
+        text: An empty one leaves the voices out.
+        wav: The file to play.
+        volume: Of the voices, 0 to 1; that of the beep is in its file.
     """
-    loud = str(round(volume * 100))
+    amplitude = ["-a", str(round(volume * 100))] if volume < 1.0 else []  # 100 is the normal one
     voices = [
         ["say", f"[[volm {volume:.2f}]] {text}" if volume < 1.0 else text],
-        ["espeak-ng", "-a", loud, text],  # 100 is its normal amplitude
-        ["espeak", "-a", loud, text],
-        ["spd-say", "--wait", "-i", str(round(volume * 100 - 100)), text],
+        ["espeak-ng", *amplitude, text],
+        ["espeak", *amplitude, text],
+        ["spd-say", "--wait", *(["-i", str(round(volume * 100 - 100))] if volume < 1.0 else []), text],
     ]
     beeps = [
         ["aplay", "-q", str(wav)],

@@ -1,4 +1,4 @@
-"""What `watch` keeps and offers beside the alarm: settings, history, calibration, early warning, start at login, the page.
+"""What `watch` keeps and offers beside the alarm: settings, history, calibration, early warning, start at login, page.
 
 Nothing here may delay the loop: what writes or serves does so in a thread of its own; the loop itself knows none of it.
 

@@ -33,6 +33,9 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000
 
 
+STEPS = ("look", "touch", "front", "object", "finish", "cancel", "remove")
+"""The steps of a personal calibration that a page may ask for."""
+
 COMMANDS: dict[str, Fields] = {
     "next": {},
     "view": {"video": lambda value: isinstance(value, bool)},
@@ -48,9 +51,6 @@ COMMANDS: dict[str, Fields] = {
     "calibrate": {"step": lambda value: value in STEPS},
 }
 """Command -> the fields it must have, all of them and no others, and what each may be."""
-
-STEPS = ("look", "touch", "front", "object", "finish", "cancel", "remove")
-"""The steps of a personal calibration that a page may ask for."""
 
 
 @dataclass(frozen=True)

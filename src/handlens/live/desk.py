@@ -17,7 +17,7 @@ class Diary(Protocol):
     """The history, as the page needs it. Times are seconds since 1970."""
 
     def touches(self, since: float) -> list[dict[str, Any]]:
-        """Return the touches from a moment on, oldest first: {"start", "stop", "region", "regions": {name: seconds}}."""
+        """Return the touches from a moment on, oldest first: {"start", "stop", "region", "regions": {name: s}}."""
 
     def observed(self, since: float) -> list[tuple[float, float]]:
         """Return (start of an hour, seconds in it in which a touch could be seen), oldest first."""

@@ -129,7 +129,7 @@ class PageServer:
     """Serves the page until it is closed; a context manager.
 
     Args:
-        feed: The newest frame. session: pause, snooze and the controls. desk: does what the page asks for.
+        feed: The newest frame. session: pause, snooze and the settings. desk: does what the page asks for.
         host, port: Where; port 0 is any free one, and a port that is taken gives another.
         allow_network: Whether `host` may be reached from other machines.
 
@@ -201,11 +201,20 @@ class PageServer:
         """Send a message to every page, from any thread; returns at once."""
         if self._pages:
             text = json.dumps(message, separators=(",", ":"))
-            self._soon(lambda: [page.tell(text) for page in self._pages])
+            self._soon(lambda: self._hand_on(text))
+
+    def _hand_on(self, text: str) -> None:
+        for page in self._pages:
+            page.tell(text)
 
     def _wake(self) -> None:
         if self._pages:
-            self._soon(lambda: [page.changed.set() for page in self._pages if page.ready])
+            self._soon(self._look)
+
+    def _look(self) -> None:
+        for page in self._pages:
+            if page.ready:
+                page.changed.set()
 
     def _soon(self, work: Callable[[], object]) -> None:
         if self._loop is not None:
@@ -216,7 +225,8 @@ class PageServer:
         live = "ws:" if self._network else f"ws://{self._shown}"
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
-            f" connect-src 'self' {live}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f" connect-src 'self' {live}; manifest-src 'self'; base-uri 'none'; form-action 'none';"
+            " frame-ancestors 'none'"
         )
         return uvicorn.Config(
             Guard(self._app(), self._is_own, policy),
