@@ -213,8 +213,8 @@ def test_the_server_survives_pages_that_come_and_go(site):
                 hear(page, "frame")
             for page in pages[::2]:
                 page.socket.shutdown(socket.SHUT_RDWR)  # as a browser that is killed
+    site.feed(step(index=99))
     with site.page() as page:
-        site.feed(step(index=99))
         assert hear(page, "frame")["number"] == 6
 
 
