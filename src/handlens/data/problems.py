@@ -17,6 +17,7 @@ UNREADABLE = "unreadable"
 WRONG_SIZE = "wrong size"  # the labels are for a picture of another size
 TWO_SPLITS = "two splits"
 IGNORED = "ignored"  # something that a box or a class cannot carry, such as a rotation
+UNCHECKED = "unchecked"  # a label that a program made and nobody has looked at; it counts
 TURNED = "turned by EXIF"  # the picture is stored otherwise than it is shown, and its labels do not say which they mean
 
 _SHOWN = 4  # kinds in one sentence

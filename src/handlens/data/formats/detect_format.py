@@ -8,7 +8,9 @@ from pathlib import Path
 from handlens.data.dataset import LabelledSet
 from handlens.data.formats.class_folders import is_class_folders, is_named, read_folders, read_named
 from handlens.data.formats.coco import broken_coco_files, coco_files, read_coco
+from handlens.data.formats.cvat import cvat_file, read_cvat
 from handlens.data.formats.file_lists import list_files, read_lists, read_table, table_of
+from handlens.data.formats.labelme import is_labelme, read_labelme
 from handlens.data.formats.labelstudio import labelstudio_file, read_labelstudio
 from handlens.data.formats.masks import is_masks, read_masks
 from handlens.data.formats.npy import pair_kind, read_pair
@@ -68,6 +70,8 @@ FORMATS: tuple[Format, ...] = (
     Format(_STUDIO, "classify", _is_studio, partial(read_labelstudio, kind="classify")),
     Format("YOLO (data.yaml, .data, or .txt files beside the pictures)", "detect", is_yolo, read_yolo),
     Format("YOLO with polygons", "segment", has_polygons, read_yolo_masks),
+    Format("LabelMe (.json beside each picture)", "detect", is_labelme, read_labelme),
+    Format("CVAT for images (.xml)", "detect", lambda path: cvat_file(path) is not None, read_cvat),
     Format("VOC (Annotations/*.xml)", "detect", is_voc, read_voc),
     Format("lists (train.list)", "classify", lambda path: bool(list_files(path)), read_lists),
     Format("pictures called NUMBER_CLASS (123_4.png)", "classify", is_named, read_named),

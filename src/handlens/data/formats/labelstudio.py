@@ -26,6 +26,7 @@ from handlens.data.problems import (
     NO_LABEL,
     NO_PICTURE,
     TWO_SPLITS,
+    UNCHECKED,
     WRONG_BOX,
     WRONG_CLASS,
     WRONG_LINE,
@@ -65,12 +66,12 @@ class Task:
 def looks_like_tasks(path: Path) -> bool:
     """Return whether a .json file could be a Label Studio export."""
     text = path.read_bytes()
-    known = (b'"annotations"', b'"completions"', b'"choice"', b'"rectanglelabels"')
+    known = (b'"predictions"', b'"annotations"', b'"completions"', b'"choice"', b'"rectanglelabels"')
     return text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") and any(word in text for word in known)
 
 
 def read_tasks(path: Path, on_problem: OnProblem | None) -> Iterator[Task]:
-    """Yield the tasks of an export that somebody has annotated.
+    """Yield the tasks of an export that somebody has annotated, or that a program has labelled.
 
     Raises:
         InputError: it is no export; without `on_problem` also an entry that is wrong.
@@ -125,6 +126,11 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
         return _short_results(entry)
     annotations = entry.get("annotations", entry.get("completions"))
     done = [each for each in annotations or () if isinstance(each, dict) and not each.get("was_cancelled")]
+    if not done and not annotations:
+        done = [each for each in entry.get("predictions") or () if isinstance(each, dict) and each.get("result")]
+        if done:
+            text = f"{where} has no annotation yet, only a prediction: that counts, nobody has checked it."
+            mention(on_problem, UNCHECKED, path, text)
     if not done:
         return None
     if len(done) > 1:
@@ -231,7 +237,7 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
 
     Pictures are found by their path or name, also under the name they had before they were uploaded. Splits and groups
     come from the tasks' data or from folder names and groups.csv, the order of the names from classes.txt where there
-    is one. Tasks that nobody has annotated are left out.
+    is one. Of tasks that nobody has annotated the predictions count, and without these they are left out.
 
     Args:
         kind: "detect" for boxes, "classify" for choices; None: boxes where there are any.

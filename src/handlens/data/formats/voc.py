@@ -3,8 +3,6 @@
 Pixels are taken as they are given, whether the first is called 0 or 1.
 """
 
-import codecs
-import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import read_groups, read_text, write_groups, write_text
+from handlens.data.formats.xml_files import read_xml
 from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
 from handlens.data.pictures import below, find_files, is_picture_file, picture_size, split_of
 from handlens.data.problems import (
@@ -32,15 +31,6 @@ from handlens.errors import InputError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _LISTS = "ImageSets/Main"
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (b"<\0?\0", "utf-16-le"),
-    (b"\0<\0?", "utf-16-be"),
-)
-"""How a file begins that tells its encoding by that."""
-_ENCODING = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 
 Element = ElementTree.Element
 
@@ -140,13 +130,9 @@ def write_voc(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tic
 def _read_sheet(path: Path, on_problem: OnProblem | None) -> Iterator[Sheet]:
     """Yield what a file says; nothing where it is no annotation at all or cannot be read."""
     try:
-        text = _read_xml(path)
-        if "<!ENTITY" in text:  # entities can blow up to gigabytes or name other files; VOC files need none
-            raise InputError(f"'{path}' declares entities (<!ENTITY ...>), which are not read: remove its <!DOCTYPE>.")
-        top = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, InputError) as error:
-        why = f"'{path}' is not XML: {error}." if isinstance(error, ElementTree.ParseError) else str(error)
-        complain(on_problem, WRONG_LINE, path, why)
+        top = read_xml(path)
+    except InputError as error:
+        complain(on_problem, WRONG_LINE, path, str(error))
         return
     if top.tag != "annotation":
         mention(on_problem, IGNORED, path, f"'{path}' is no VOC file: it begins with <{top.tag}>, not <annotation>.")
@@ -163,30 +149,6 @@ def _read_sheet(path: Path, on_problem: OnProblem | None) -> Iterator[Sheet]:
             objects.append((name, sides, where))
     size = (_number(top, "size/width") or 0.0, _number(top, "size/height") or 0.0)
     yield Sheet(path, (top.findtext("filename") or "").strip(), (int(size[0]), int(size[1])), tuple(objects))
-
-
-def _read_xml(path: Path) -> str:
-    """Return the text of an XML file, in the encoding that its byte order mark or its first line says, else UTF-8.
-
-    Raises:
-        InputError: it cannot be read, or is not in that encoding.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    declared = _ENCODING.match(data.removeprefix(codecs.BOM_UTF8))
-    name = next(
-        (name for mark, name in _MARKS if data.startswith(mark)), declared.group(1).decode() if declared else "utf-8"
-    )
-    try:
-        return data.decode(name).removeprefix("\ufeff")
-    except LookupError as error:
-        raise InputError(f"'{path}' says that its encoding is '{name}', which is unknown: save it as UTF-8.") from error
-    except UnicodeError as error:
-        where = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else "its text"
-        note = "as it says" if declared else "and does not say what it is in"
-        raise InputError(f"'{path}' is not in {name.upper()}, {note}: {where} is none; save it as UTF-8.") from error
 
 
 def _sides(found: Element) -> list[float] | None:
