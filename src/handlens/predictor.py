@@ -59,6 +59,10 @@ class Predictor:
             if role not in self.parts:
                 raise ModelError(f"the model '{self.card.name}' stands on a '{role}' that was not given.")
 
+    def with_runner(self, runner: Runner) -> "Predictor":
+        """Return a predictor with another model of the same kind, standing on the same parts."""
+        return Predictor(runner, self.parts, self._opened, self._helper)
+
     @property
     def card(self) -> ModelCard:
         """The card of the model."""
