@@ -235,7 +235,7 @@ def test_without_a_network_and_labels_of_ones_own(tmp_path: Path, monkeypatch: p
     assert run(["data", "synth", "--dest", "drawn", "--count", "4", "--size", "96", "--workers", "1"]) == 0
     assert run(["data", "check", "drawn", "--kind", "detect"]) == 0
     train = ["train", "touch", "--data", "drawn", "--out", "run", "--size", "64", "--workers", "0", "--epochs", "1"]
-    assert run(train) == 0
+    assert run([*train, "--net", "nano"]) == 0
     assert run(["evaluate", "run", "--data", "drawn", "--kind", "detect", "--resamples", "0"]) == 0
     clip(Path("clip.mp4"), "chin")
     assert run(["watch", "clip.mp4", "--model", "run/nano.onnx", "--no-page", "--max-seconds", "0.5"]) == 0

@@ -11,12 +11,19 @@ from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Curve, PrecisionRecall, reliability
 from handlens.evaluate.judge import Findings, Verdict
 from handlens.predictor import Predictor
-from handlens.types import Detections, Label, Value
+from handlens.types import OWNERS, Detections, Label, Value
 
 CALLED = 0.5  # the probability from which a picture is called touched
 TOUCH = "touch"
 """In a set of pictures with one label each: the label of those with a touch; all others have none."""
 NO_TOUCHES = "Touches are not told: that needs pictures with a touch and pictures without one."
+
+
+def touches_of(found: LabelledSet) -> Array:
+    """Return (pictures,) bool: whether a box of the picture is a touch, or the label of the picture says so."""
+    boxes = found.label_kind.has_boxes
+    touch = np.array([name not in OWNERS if boxes else name == TOUCH for name in found.names], bool)
+    return np.array([touch[picture.labels].any() for picture in found], bool)
 
 
 class Touches:

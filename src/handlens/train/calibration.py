@@ -16,10 +16,11 @@ from handlens.evaluate import coco
 from handlens.evaluate.bootstrap import Drawn, rows
 from handlens.evaluate.classify import Labels
 from handlens.evaluate.coco import Boxes
+from handlens.evaluate.touch import touches_of
 from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report
-from handlens.types import OWNERS, Detections, Hand
+from handlens.types import Detections, Hand
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,7 +228,7 @@ def touch_calibration(predictor: Predictor, val: LabelledSet) -> dict[str, float
 
 def _touch_fit(best: Sequence[float], val: LabelledSet) -> dict[str, float]:
     """Platt's numbers for the likeliest touch of each picture; {} unless some are touched and some are not."""
-    touch = np.array([any(val.names[label] not in OWNERS for label in picture.labels) for picture in val], bool)
+    touch = touches_of(val)
     if touch.all() or not touch.any():
         return {}
     _, person = np.unique([picture.group_key for picture in val], return_inverse=True)

@@ -115,9 +115,9 @@ class Settings:
     net: Annotated[
         str,
         Doc(
-            "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: `nano` for touch,"
-            " `hold-net` for hold, `segment-net` for segment. For gesture the pictures decide: `silhouette-net` for"
-            " silhouettes, `hand-net` for photographs.",
+            "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: for touch `contact-net`, or"
+            " `nano` where boxes say which part is touched; `hold-net` for hold, `segment-net` for segment; for gesture"
+            " `silhouette-net` where the pictures are silhouettes, and `hand-net` for photographs.",
             "by task",
         ),
     ] = ""

@@ -108,8 +108,10 @@ DEFAULTS: dict[str, NetDefaults] = {
     "unet": NetDefaults("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
-DEFAULT_NETS = {"touch": "nano", "hold": "hold-net", "gesture": "hand-net", "segment": "segment-net"}
-"""The network a task is trained with when none is named."""
+DEFAULT_NETS = {"touch": "contact-net", "hold": "hold-net", "gesture": "hand-net", "segment": "segment-net"}
+"""The network a task is trained with when none is named: that of the shipped model; `default_net` looks at the set."""
+TOUCH_DETECTOR = "nano"
+"""The network for sets whose boxes say which part of a face is touched."""
 SILHOUETTE_NET = "silhouette-net"
 """The network for gestures when the pictures are silhouettes."""
 

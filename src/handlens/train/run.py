@@ -32,7 +32,8 @@ from handlens.report import Report
 from handlens.train.augment.config import PLAIN
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Settings, read_toml
-from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, TASK_KINDS, check_task, defaults_of
+from handlens.train.default_net import default_net
+from handlens.train.defaults import check_task, defaults_of
 from handlens.train.devices import check_devices
 from handlens.train.experiment import Experiment, new_experiment, restored
 from handlens.train.export.export import export
@@ -43,9 +44,8 @@ from handlens.train.initial_weights import RANDOM, load_encoder_weights, load_in
 from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.kinds.segment import RATES
 from handlens.train.loader.auto_split import divided
-from handlens.train.loader.face_sample import touches_of
 from handlens.train.loader.loader import Batches, Samples
-from handlens.train.loader.silhouettes import are_silhouettes, with_hands
+from handlens.train.loader.silhouettes import with_hands
 from handlens.train.loader.turned_labels import direction_hint, named
 from handlens.train.nets.catalog import current_name
 from handlens.train.nets.from_onnx import settle_norms
@@ -261,7 +261,7 @@ def prepared(
     """Return the settings, put together from defaults, file and flags, and the set, split by group where it was not."""
     opened = opened or OpenedSets()
     keys = {**(read_toml(config) if config else {}), **given}
-    net = current_name(str(keys.get("net") or _default_net(task, str(keys.get("data") or ""), opened)))
+    net = current_name(str(keys.get("net") or _chosen_net(task, str(keys.get("data") or ""), opened)))
     kind = TRAINING_KINDS[check_task(task, net)]
     settings = (
         Settings(task=task, net=net).changed(defaults_of(net).settings).changed({**keys, "net": net, "task": task})
@@ -269,7 +269,7 @@ def prepared(
     check_devices(settings.plan)
     if not settings.data:
         raise InputError("there is nothing to train on: give a labelled set with --data PATH.")
-    found = _with_labels(opened(settings.data, kind.set_kind), settings.net)
+    found = _with_labels(opened(settings.data, kind.set_kinds), settings.net)
     if defaults_of(net).silhouette:
         found = with_hands(found, _say)
     found = divided(found, _say)
@@ -288,6 +288,14 @@ def prepared(
         if hint:
             _say(hint)
     return settings, found
+
+
+def _chosen_net(task: str, data: str, opened: OpenedSets) -> str:
+    """Return the network when none is named, and say which it is and why."""
+    net, why = default_net(task, data, opened)
+    if data:
+        _say(f"the network is '{net}', {f'because {why}' if why else f'the default of {task}'} (--net takes another)")
+    return net
 
 
 def _with_labels(found: LabelledSet, net: str) -> LabelledSet:
@@ -322,25 +330,6 @@ def _fewer(found: LabelledSet, settings: Settings) -> LabelledSet:
         )
     train = evenly(train, settings.frames or len(train), settings.plan.seed)
     return found.having([*train, *(picture for picture in found if picture.split != "train")])
-
-
-def _default_net(task: str, data: str, opened: OpenedSets) -> str:
-    """Return the network for a task when none is named; for gestures the pictures decide."""
-    net = DEFAULT_NETS.get(task, "nano")
-    if task == "touch" and data:
-        touched = touches_of(opened(data, TASK_KINDS[task]))
-        if touched.any() and not touched.all():
-            _say(
-                f"the network is '{net}': for few pictures --net contact-net is better, it begins with the weights of"
-                " the shipped model"
-            )
-    if task != "gesture" or not data:
-        return net
-    shapes = are_silhouettes(opened(data, "classify"))
-    net = SILHOUETTE_NET if shapes else net
-    what = "silhouettes" if shapes else "no silhouettes"
-    _say(f"the pictures are {what}, so the network is '{net}': --net takes another")
-    return net
 
 
 def _measured(found: LabelledSet) -> LabelledSet:

@@ -36,7 +36,7 @@ class TrainingKind(Protocol):
 
     Attributes:
         name: As in the card.
-        set_kind: The kind of the labelled sets that it learns from.
+        set_kinds: The kinds of the labelled sets that it learns from, the best one first.
         score: The row of the report that decides which epoch was the best.
         mosaics: Whether several pictures may be put into one.
         has_curves: Whether the loss of the validation part and rates over all pixels are logged after each epoch.
@@ -48,8 +48,8 @@ class TrainingKind(Protocol):
     has_curves: bool
 
     @property
-    def set_kind(self) -> str:
-        """The kind of the labelled sets."""
+    def set_kinds(self) -> tuple[str, ...]:
+        """The kinds of the labelled sets."""
         ...
 
     def check(self, train: LabelledSet) -> None:
@@ -121,9 +121,9 @@ class Kind:
     has_curves = False
 
     @property
-    def set_kind(self) -> str:
+    def set_kinds(self) -> tuple[str, ...]:
         """The kind of set is that of the answer."""
-        return self.name
+        return (self.name,)
 
     def check(self, train: LabelledSet) -> None:
         """Nothing is refused."""

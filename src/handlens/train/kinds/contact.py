@@ -14,13 +14,14 @@ from torch.nn import functional as fn
 from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
+from handlens.evaluate.touch import TOUCH, touches_of
 from handlens.predictor import Predictor, open_part
 from handlens.report import Report
 from handlens.runner import Runner
 from handlens.tasks.touch import REGIONS
 from handlens.train.calibration import touch_calibration
 from handlens.train.kinds.base import Kind, Make, SampleOptions
-from handlens.train.loader.face_sample import ROOM, face_sample, faces_of, touches_of
+from handlens.train.loader.face_sample import ROOM, SET_KINDS, face_sample, faces_of
 from handlens.train.nets.contact import ContactMaps
 from handlens.train.nets.facetouch import FaceMaps, FaceTouchGraph
 from handlens.train.precision import Batch
@@ -37,15 +38,22 @@ class ContactKind(Kind):
     score = "touch ROC AUC"
 
     @property
-    def set_kind(self) -> str:
-        """It learns from boxes of faces, hands and touches."""
-        return "detect"
+    def set_kinds(self) -> tuple[str, ...]:
+        """It learns from boxes of faces, hands and touches, or from pictures that are labelled "touch" or not."""
+        return SET_KINDS
 
     def check(self, train: LabelledSet) -> None:
         """Refuse a set without touches, or without pictures that show none."""
         touched = touches_of(train)
         if not touched.all() and touched.any():
             return
+        if not train.label_kind.has_boxes:
+            others = ", ".join(name for name in train.names if name != TOUCH)
+            raise InputError(
+                f"the train part of '{train.root}' needs pictures with the label '{TOUCH}' and pictures with another"
+                f" one, but has {', '.join(train.names)}: 'handlens data remap {train.root} --dest NEW --rename"
+                f" {others.split(', ')[0]}={TOUCH}' renames a label."
+            )
         missing = "shows a touch: label touched regions" if not touched.any() else "is without a touch: add some"
         raise InputError(
             f"no picture in the train part of '{train.root}' {missing}, or train a detector with --net nano."

@@ -14,6 +14,7 @@ from torch import Tensor
 from handlens.boxes import area, intersection, square
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import FrameError
+from handlens.evaluate.touch import TOUCH, touches_of
 from handlens.preprocess import crop_box
 from handlens.tasks.contact import CROP_SCALE, chosen_faces
 from handlens.tasks.touch import REGIONS, owner_rows
@@ -23,7 +24,8 @@ from handlens.train.augment.photometric import channels_first, erased, photometr
 from handlens.train.loader.pictures import Reading
 from handlens.types import OWNERS, Detections, Floats, Image, Ints
 
-TOUCH = "touch"
+SET_KINDS = ("detect", "classify")
+"""The kinds of sets that samples are made of, the better one first."""
 NAMES = (*OWNERS, *REGIONS, TOUCH)
 """Labels of the boxes of a unit: a face, hands, touched regions that the net knows, and any other touch."""
 ROOM = 1.3
@@ -39,17 +41,15 @@ APART, MARKED = 9, 0.4
 """Pixels around a marked hand that may still be hand, and how sure it is that all others are none."""
 
 
-def touches_of(found: LabelledSet) -> NDArray[np.bool_]:
-    """Return (pictures,) bool: whether a box of the picture is a touch."""
-    return np.array([any(found.names[label] not in OWNERS for label in picture.labels) for picture in found], bool)
-
-
 def faces_of(found: LabelledSet, side: int) -> LabelledSet:
     """Return one square picture of `side` pixels for each face, with the boxes that belong to it.
 
     A touched region belongs to the face that holds most of it, as in inference. Where no label of the set is "face",
-    the shipped detector finds the faces; pictures without a face or that cannot be read are left out.
+    the shipped detector finds the faces; pictures without a face or that cannot be read are left out. Of a picture
+    that is labelled as a whole, a touch belongs to the largest face.
     """
+    if not found.label_kind.has_boxes:
+        return _labelled_faces(found, side)
     find = _marked_faces if "face" in found.names else _detected_faces
     pictures: list[Labelled] = []
     for picture, faces in zip(found, find(found), strict=True):
@@ -61,6 +61,22 @@ def faces_of(found: LabelledSet, side: int) -> LabelledSet:
             labels = [_label(found.names[label]) for label in picture.labels[kept]]
             boxes = np.concatenate((face[None], picture.boxes[kept]))
             pictures.append(_unit(picture, boxes, np.array([NAMES.index("face"), *labels]), side))
+    return LabelledSet("detect", NAMES, tuple(pictures), found.root)
+
+
+def _labelled_faces(found: LabelledSet, side: int) -> LabelledSet:
+    """Return the faces of pictures that are labelled "touch" or otherwise.
+
+    Where several people are in a touched picture, nobody knows which of the smaller faces is touched as well: these
+    are left out.
+    """
+    pictures: list[Labelled] = []
+    for picture, faces, touched in zip(found, _detected_faces(found), touches_of(found), strict=True):
+        faces = faces[np.argsort(-area(faces), kind="stable")]
+        for face in faces[:1] if touched else faces:
+            names = ("face", TOUCH) if touched else ("face",)
+            labels = np.array([NAMES.index(name) for name in names])
+            pictures.append(_unit(picture, np.stack([face] * len(names)), labels, side))
     return LabelledSet("detect", NAMES, tuple(pictures), found.root)
 
 
