@@ -190,31 +190,55 @@ def render_hand(
     light = light or random_light(rng)
     left = bool(rng.random() < 0.5) if left is None else left
     turn = _view_of(rng, view, pose, left)
-    away, margin = float(rng.uniform(450, 1100)), float(rng.uniform(0.74, 0.9))
     corners = skeleton(bones(pose, appearance.reach)) * np.array([-1 if left else 1, 1, 1], np.float32)
-    corners = _project(corners @ turn.T, away)
-    low, high = corners.min(0) - 11, corners.max(0) + 11
-    scale = size * margin / float((high - low).max())
-    finer = float(np.clip(2.1 / scale, 1.0, 2.0))  # there are skin points for about two pixels a millimetre
-    big = round(size * finer)
-    scale *= big / size
+    canvas = _canvas(rng, corners @ turn.T, size)
+    big, scale = canvas.side, canvas.scale
     if arm is None:
         arm = _arm_length(pose, left, turn, big / scale)
     hand = pose_hand(pose, appearance, left, arm, scale**2 / 4.0, turn[2])
     at, normals = hand.points @ turn.T, hand.normals @ turn.T
-
-    def to_pixels(p: F32) -> F32:
-        flat = (_project(p, away) - (low + high) / 2) * np.array([scale, -scale], np.float32) + big / 2
-        return np.asarray(flat, np.float32)
-
     patch = np.where(hand.rows < hand_shape().arm_rows, 0.36, 0.75).astype(np.float32)
-    index = splat_discs(to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
-    rgb, alpha = _shaded(
-        gather(index, at, normals, *hand_albedo_seen(index, hand, appearance), scale), light, finer, size
-    )
-    tips = to_pixels(hand.tips @ turn.T) * (size / big)
-    palm = to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * (size / big)
+    index = splat_discs(canvas.to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
+    surface = gather(index, at, normals, *hand_albedo_seen(index, hand, appearance), scale)
+    rgb, alpha = _shaded(surface, light, canvas.finer, size)
+    tips = canvas.to_pixels(hand.tips @ turn.T) * (size / big)
+    palm = canvas.to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * (size / big)
     return to_srgb(rgb), np.clip(alpha, 0, 1), np.asarray(tips, np.float32), np.asarray(palm, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """The square picture in which a hand is drawn.
+
+    Attributes:
+        away: millimetres from the camera to the wrist.
+        middle: (2,) millimetres, what is in the middle of the picture.
+        scale: pixels for each millimetre.
+        finer: how many times larger than asked it is drawn.
+        side: pixels.
+    """
+
+    away: float
+    middle: F32
+    scale: float
+    finer: float
+    side: int
+
+    def to_pixels(self, points: F32) -> F32:
+        """Return (n, 2) pixels of points (n, 3) in camera coordinates."""
+        flat = _project(points, self.away) - self.middle
+        return np.asarray(flat * np.array([self.scale, -self.scale], np.float32) + self.side / 2, np.float32)
+
+
+def _canvas(rng: Rng, corners: F32, size: int) -> _Canvas:
+    """Return the canvas that a hand with these corners (n, 3) fills; it is at most twice as large as `size`."""
+    away, margin = float(rng.uniform(450, 1100)), float(rng.uniform(0.74, 0.9))
+    flat = _project(corners, away)
+    low, high = flat.min(0) - 11, flat.max(0) + 11
+    scale = size * margin / float((high - low).max())
+    finer = float(np.clip(2.1 / scale, 1.0, 2.0))  # there are skin points for about two pixels a millimetre
+    side = round(size * finer)
+    return _Canvas(away, (low + high) / 2, scale * (side / size), finer, side)
 
 
 def _view_of(rng: Rng, view: str | F32 | None, pose: HandPose, left: bool) -> F32:
