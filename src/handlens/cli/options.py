@@ -24,6 +24,14 @@ Events = Annotated[
 Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Write annotated pictures and videos to this folder.")
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="yolo|voc|coco|labelstudio",
+        help="Also write the boxes of pictures as a set to correct, to DIR/labels-FORMAT of --out.",
+    ),
+]
 MinScore = Annotated[
     float | None,
     typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes, or hands, below this score."),

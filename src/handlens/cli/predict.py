@@ -35,6 +35,7 @@ def predict(
     json: options.Json = None,
     out: options.Out = None,
     events: options.Events = None,
+    labels: options.Labels = None,
     min_score: options.MinScore = None,
     every: options.Every = 1,
     start: options.Start = 0.0,
@@ -74,12 +75,15 @@ def predict(
     if not jobs:
         return WRONG_INPUT
     inputs = [path for job in jobs for path in job]
+    pre_labels = _pre_labels(labels, out, resume, inputs, predictor, crop)
     todo = record.left(jobs)
     with (
         record,
         open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources, complain) as sinks,
+        pre_labels,
         Bar(lambda step: _verdict_line(step, open)) as bar,
     ):
+        sinks = [*sinks, pre_labels]
         work = _work(predictor, tracker, sinks, bar, min_score, crop)
         _run_all(todo, reading, work, record, sinks, bar, summary)
         if (summary.errors or summary.unfit) and not summary.frames:
@@ -101,6 +105,36 @@ def _finish(record: "RunRecord", summary: "Summary", model: str, inputs: int) ->
     code = conclude(summary, model)
     complain(record.advice(inputs, cut.name if cut else None, cut.stop if cut else 0.0))
     return code
+
+
+def _pre_labels(
+    form: str | None, out: str | None, resume: bool, inputs: Sequence[str], predictor: "Predictor", crop: str
+) -> "Sink":
+    """Return what writes the boxes as a labelled set, where that was asked for.
+
+    Raises:
+        InputError: it was asked for without a folder, for a run that goes on, or for videos.
+        OutputError: the folder is there.
+    """
+    from pathlib import Path
+
+    from handlens.io.sinks.base import Sink
+    from handlens.io.sinks.labels import PreLabels, gives_boxes
+    from handlens.io.sources.base import is_picture
+
+    if form is None:
+        return Sink()
+    if out is None:
+        raise InputError(f"--labels {form} writes a set into the folder of --out: add --out DIR.")
+    if resume:
+        raise InputError("--labels writes one set at the end of a run: leave out --resume.")
+    videos = [path for path in inputs if not is_picture(path)]
+    if videos:
+        raise InputError(f"--labels is for pictures, and '{videos[0]}' is none: leave it out, or give its frames.")
+    card = predictor.card
+    if not gives_boxes(card, crop):
+        raise InputError(f"'{card.name}' answers without boxes, so --labels has nothing to write: leave it out.")
+    return PreLabels(Path(out) / f"labels-{form.lower()}", form, card.names, f"{card.name} {card.version}")
 
 
 def _work(

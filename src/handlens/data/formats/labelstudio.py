@@ -127,7 +127,11 @@ def _results(entry: Object, where: str, path: Path, on_problem: OnProblem | None
     annotations = entry.get("annotations", entry.get("completions"))
     done = [each for each in annotations or () if isinstance(each, dict) and not each.get("was_cancelled")]
     if not done and not annotations:
-        done = [each for each in entry.get("predictions") or () if isinstance(each, dict) and each.get("result")]
+        done = [
+            each
+            for each in entry.get("predictions") or ()
+            if isinstance(each, dict) and isinstance(each.get("result"), list)
+        ]
         if done:
             text = f"{where} has no annotation yet, only a prediction: that counts, nobody has checked it."
             mention(on_problem, UNCHECKED, path, text)
@@ -290,7 +294,9 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
     return LabelledSet("detect" if boxed else "classify", names, tuple(pictures.values()), path.parent)
 
 
-def write_labelstudio(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None) -> None:
+def write_labelstudio(
+    found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tick | None = None, prediction: str = ""
+) -> None:
     """Write a set as a folder for Label Studio: images/, labelstudio.json to import, labelstudio.xml for the project's
     labelling interface, classes.txt and groups.csv.
 
@@ -300,6 +306,7 @@ def write_labelstudio(found: LabelledSet, dest: str | Path, copy: bool = True, t
     Args:
         copy: False links the pictures.
         tick: Called after each picture.
+        prediction: The model that made the boxes: they are predictions then, for a person to correct; "": annotations.
 
     Raises:
         InputError: not a set of boxes.
@@ -317,7 +324,8 @@ def write_labelstudio(found: LabelledSet, dest: str | Path, copy: bool = True, t
                 tick()
         name = dest.resolve().name
         tasks = [
-            _task(number, picture, path, folder, name, found.names) for number, (path, picture) in enumerate(placed, 1)
+            _task(number, picture, path, folder, name, found.names, prediction)
+            for number, (path, picture) in enumerate(placed, 1)
         ]
         write_text(folder / FILE, [json.dumps(tasks, ensure_ascii=False, indent=1)])
         labels = [f"    <Label value={quoteattr(name)}/>" for name in found.names]
@@ -378,9 +386,9 @@ def _chosen(
 
 
 def _task(
-    number: int, picture: Labelled, path: Path, folder: Path, name: str, names: tuple[str, ...]
+    number: int, picture: Labelled, path: Path, folder: Path, name: str, names: tuple[str, ...], prediction: str = ""
 ) -> dict[str, Any]:
-    """Return one task with its annotation, as Label Studio imports it."""
+    """Return one task with its annotation, or its prediction, as Label Studio imports it."""
     width, height = (picture.width, picture.height) if picture.width else picture_size(path)
     size = {"original_width": width, "original_height": height, "image_rotation": 0}
     results = []
@@ -392,4 +400,7 @@ def _task(
         results.append({**kind, **size, "value": value})
     data = {"image": f"/data/local-files/?d={quote(f'{name}/{below(path, folder)}')}"}
     data |= {key: part for key, part in (("split", picture.split), ("group", picture.group)) if part}
-    return {"id": number, "data": data, "annotations": [{"id": number, "result": results}]}
+    task: dict[str, Any] = {"id": number, "data": data}
+    if prediction:
+        return {**task, "predictions": [{"model_version": prediction, "result": results}]}
+    return {**task, "annotations": [{"id": number, "result": results}]}
