@@ -16,7 +16,8 @@ def export(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|CHECKPOINT|WEIGHTS|combined", help="A run, its .ckpt, or .weights, .pt, .safetensors."
+            metavar="RUN|CHECKPOINT|WEIGHTS|ONNX|combined",
+            help="A run, its .ckpt, or .weights, .pt, .safetensors, or another project's .onnx.",
         ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The .onnx, or for YOLOv3 the .weights, to write.")],
@@ -24,6 +25,10 @@ def export(
     net: Annotated[str, typer.Option("--net", metavar="NAME|FILE.cfg", help="What weights alone belong to.")] = "",
     names: Annotated[str, typer.Option("--names", metavar="A,B|FILE", help="The labels of weights alone.")] = "",
     size: Annotated[int, typer.Option("--size", min=0, metavar="PX", help="Side of the input of weights alone.")] = 0,
+    head: Annotated[
+        str,
+        typer.Option("--head", metavar="NAME", help="How another project's .onnx answers: yolov5, yolov8, nms."),
+    ] = "",
     segment: Annotated[
         str, typer.Option("--segment", metavar=_PART, help="The part of combined that marks hands.")
     ] = "",
@@ -34,7 +39,7 @@ def export(
     """Write a trained network as an .onnx file; refused if its answers differ from torch.
 
     Weights trained elsewhere come along: Darknet's .weights with --net FILE.cfg and --names FILE.names, and YOLOv5 of
-    release 5.0 as plain tensors with --net yolov5m. With --out FILE.weights a YOLOv3 goes back to Darknet.
+    release 5.0 as plain tensors with --net yolov5m. Another project's detector as .onnx gets a card with --names. With --out FILE.weights a YOLOv3 goes back to Darknet.
 
     "combined" writes a mask model and a gesture model as one file: from a picture to the sign of each hand.
     """
@@ -50,17 +55,39 @@ def export(
         raise InputError(f"--out must end in .onnx (or, for YOLOv3, in .weights), not '{out}'.")
     if ending == ".weights" and int8:
         raise InputError("--int8 is for .onnx files: Darknet's .weights have no 8 bits.")
+    source = Path(run)
+    if source.suffix.lower() == ".onnx":
+        _add_card(source, Path(out), names, head, size, {"--int8": int8, "--net": net})
+        return
+    if head:
+        raise InputError("--head is for the .onnx file of another project: leave it out.")
     need_training("exporting")
     from handlens.train.foreign import is_foreign, open_foreign, write_darknet
     from handlens.train.run import export_experiment, open_experiment
 
-    source = Path(run)
     experiment = open_foreign(source, net, names, size) if is_foreign(source) else open_experiment(source)
     for remark in getattr(experiment.net, "remarks", ()):
         typer.echo(f"{net or run}: {remark}", err=True)
     path = (
         write_darknet(experiment, Path(out)) if ending == ".weights" else export_experiment(experiment, Path(out), int8)
     )
+    print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
+def _add_card(source: Path, out: Path, names: str, head: str, size: int, others: dict[str, object]) -> None:
+    """Write another project's detector with a card."""
+    for flag, value in others.items():
+        if value:
+            raise InputError(f"{flag} is not for an .onnx file, whose network stays as it is: leave it out.")
+    if out.suffix.lower() != ".onnx":
+        raise InputError(f"--out must end in .onnx, not '{out}'.")
+    if out.resolve() == source.resolve():
+        raise InputError(f"--out '{out}' is the file that is read: give another name.")
+    need_training("exporting", ("onnx",))
+    from handlens.data.formats.text_files import read_labels
+    from handlens.train.export.foreign_onnx import export_foreign
+
+    path = export_foreign(source, out, read_labels(names), head.lower(), size)
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 

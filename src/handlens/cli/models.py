@@ -19,11 +19,16 @@ def models(
     ] = None,
     classes: Annotated[int | None, typer.Option(min=1, metavar="N", help="For a network: how many classes.")] = None,
     fused: Annotated[bool, typer.Option("--fused", help="For a network: batch norm folded in.")] = False,
+    cfg: Annotated[
+        str, typer.Option("--cfg", metavar="FILE.cfg", help="For a YOLOv3: write its .cfg, as Darknet reads it.")
+    ] = "",
 ) -> None:
     """List the models and networks, or show what one of them is."""
     from handlens.train.nets import catalog
 
-    if name is None:
+    if cfg:
+        _write_cfg(name or "", classes or 80, Path(cfg))
+    elif name is None:
         _list()
     elif _is_network(name, sized=classes is not None or fused):
         _layers(name, classes, fused)
@@ -32,6 +37,22 @@ def models(
         raise InputError(f"--classes and --fused belong to networks; leave them out to see a card; {near}")
     else:
         _show(name)
+
+
+def _write_cfg(name: str, classes: int, path: Path) -> None:
+    """Write the standard .cfg of a YOLOv3, which must not be there yet."""
+    from handlens.io.atomic import AtomicFile
+    from handlens.train.nets.darknet.cfg import standard_cfg
+
+    text = standard_cfg(name.lower(), classes)
+    if path.suffix.lower() != ".cfg":
+        raise InputError(f"--cfg must end in .cfg, not '{path}'.")
+    if path.exists():
+        raise InputError(f"'{path}' exists: give another name, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with AtomicFile(path) as draft:
+        draft.write(text.encode())
+    print(f"{path}: {name.lower()}, {_classes(classes)}; train it with --net {path}")
 
 
 def _is_network(name: str, sized: bool) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from handlens.data.formats.text_files import read_names
+from handlens.data.formats.text_files import read_labels
 from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile
 from handlens.train.config import Settings
@@ -36,7 +36,7 @@ def open_foreign(path: Path, net: str, names: str, size: int = 0) -> Experiment:
             f"'{path}' holds weights alone: say what they belong to, with --net yolov3-tiny (or your.cfg) and"
             " --names facetouch (or your.names)."
         )
-    labels = _labels(names)
+    labels = read_labels(names)
     settings = Settings(task="touch", net=net, size=size, data=path.name)
     experiment = new_experiment(settings, labels)
     if isinstance(experiment.net, Darknet):
@@ -88,9 +88,3 @@ def _with_anchors(text: str, anchors: Sequence[Sequence[float]]) -> str:
 def is_foreign(path: Path) -> bool:
     """Whether a file holds weights alone."""
     return path.suffix.lower() in ENDINGS
-
-
-def _labels(names: str) -> Sequence[str]:
-    if Path(names).is_file():
-        return read_names(Path(names))
-    return [name.strip() for name in names.split(",") if name.strip()]

@@ -58,6 +58,13 @@ def read_names(path: Path) -> tuple[str, ...]:
     return check_names([line.strip() for line in read_text(path).rstrip().splitlines()], path)
 
 
+def read_labels(names: str) -> tuple[str, ...]:
+    """Return label names, from a text with commas between them or from a file with one in a line."""
+    if Path(names).is_file():
+        return read_names(Path(names))
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
 def check_names(names: Iterable[object], path: Path) -> tuple[str, ...]:
     """Return the names as text.
 
