@@ -3,6 +3,8 @@
 import pytest
 
 from handlens.cli import run
+
+
 @pytest.mark.parametrize("name", ["yolov3", "yolov3-tiny", "yolov3-spp"])
 def test_the_cfg_of_a_yolov3_is_written_for_those_without_a_network(tmp_path, monkeypatch, capsys, name):
     from handlens.train.nets.darknet.cfg import read_cfg

@@ -39,7 +39,8 @@ def export(
     """Write a trained network as an .onnx file; refused if its answers differ from torch.
 
     Weights trained elsewhere come along: Darknet's .weights with --net FILE.cfg and --names FILE.names, and YOLOv5 of
-    release 5.0 as plain tensors with --net yolov5m. Another project's detector as .onnx gets a card with --names. With --out FILE.weights a YOLOv3 goes back to Darknet.
+    release 5.0 as plain tensors with --net yolov5m. Another project's detector as .onnx gets a card with --names. With
+    --out FILE.weights a YOLOv3 goes back to Darknet.
 
     "combined" writes a mask model and a gesture model as one file: from a picture to the sign of each hand.
     """
