@@ -12,6 +12,10 @@ and run this file with its python:
     mpenv/bin/python benchmarks/mediapipe_rule.py pictures --data touch --split val --json mediapipe_val.jsonl
     mpenv/bin/python benchmarks/mediapipe_rule.py video clip.mp4 --json mediapipe_clip.json
 
+With `pictures --csv mediapipe_val.csv` it also writes the table that stands beside a model of handlens:
+
+    handlens evaluate touch --data touch --split val --baseline mediapipe=mediapipe_val.csv --out report
+
 The rule: a frame is a touch when one of the 21 landmarks of a hand lies inside the outline of a face (the
 FACEMESH_FACE_OVAL polygon of the 468-point mesh) made SCALE times larger about the mean of its corners. `touch` is the
 answer at 1.1, `touch_at` holds it at 1.0, 1.1 and 1.2. `score` is for ROC curves: the signed distance of the nearest
@@ -189,7 +193,17 @@ def judge_pictures(options: argparse.Namespace) -> int:
                 print(f"{number} of {len(names)}", file=sys.stderr)
 
     replace(options.json, lines())
+    if options.csv:
+        replace(options.csv, table(options.json))
     return 2 if unreadable else 0
+
+
+def table(path: Path) -> Iterator[str]:
+    """Yield the lines of the CSV that `handlens evaluate touch --baseline` reads, from the JSON lines in a file."""
+    yield "file,score,called"
+    for line in path.read_text().splitlines():
+        answer = json.loads(line)
+        yield f"{answer['file']},{answer['score']},{answer['touch']}"
 
 
 def resident() -> float:
@@ -264,6 +278,9 @@ def arguments() -> argparse.ArgumentParser:
     pictures = verbs.add_parser("pictures", parents=[common], help="judge the labelled pictures of a split")
     pictures.add_argument("--data", type=Path, required=True, help="folder with labels.csv and images/")
     pictures.add_argument("--split", default="val")
+    pictures.add_argument(
+        "--csv", type=Path, help="also write file, score, called, as handlens evaluate --baseline reads"
+    )
     pictures.add_argument("--landmarks", action="store_true", help="also write the 21 landmarks of every hand")
     pictures.set_defaults(run=judge_pictures)
     video = verbs.add_parser("video", parents=[common], help="time the rule on a video")

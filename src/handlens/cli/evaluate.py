@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -13,10 +13,14 @@ from handlens.cli.errors import DONE, WRONG_INPUT, complain
 from handlens.errors import InputError, NotSilhouette, no_silhouettes
 
 if TYPE_CHECKING:
+    from handlens.cli.touch_benchmark import Comparison
     from handlens.data.dataset import LabelledSet
     from handlens.data.problems import Problem
     from handlens.evaluate.evaluate import Measurement
+    from handlens.io.sinks.base import JsonLines
     from handlens.predictor import Predictor
+    from handlens.result import Result
+    from handlens.types import Frame
 
 ANSWERS = "answers.jsonl"
 """In the folder of --out: what the model says of each picture, as 'handlens predict --json' writes it."""
@@ -39,6 +43,10 @@ Turns = Annotated[
     int | None, typer.Option(min=1, max=360, metavar="N", help="Turn each picture by N known angles, all around.")
 ]
 Turning = Annotated[str | None, typer.Option(metavar="A,B,...", help="Labels that turn with it: up,left,down,right.")]
+Baseline = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[NAME=]FILE", help="Of touches: a model, or a .csv of another program, in the same table."),
+]
 
 
 def evaluate(
@@ -54,6 +62,7 @@ def evaluate(
     sample: Sample = None,
     turns: Turns = None,
     turning: Turning = None,
+    baseline: Baseline = None,
     threads: options.Threads = None,
 ) -> int:
     """Measure a model on labelled pictures.
@@ -61,12 +70,14 @@ def evaluate(
     Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
     Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
     Each picture is looked at as 'handlens predict' does. --turns takes the pictures as upright and measures labels and
-    angles over the full circle.
+    angles over the full circle. --baseline sets other models of touches, or the answers of another program, beside it.
+    A folder with videos and events.csv (source, start, stop; seconds) is measured by events.
     """
     from pathlib import Path
 
     from rich.console import Console
 
+    from handlens.cli import touch_benchmark, touch_events
     from handlens.cli.console import Bar
     from handlens.cli.outputs import write_numbers
     from handlens.evaluate import evaluate as measure
@@ -78,9 +89,13 @@ def evaluate(
         plots.require()
         writing.made_folder(Path(out))
     predictor, reader = _opened(model, threads), _Complaints()
+    if touch_events.has_coded(data):
+        write_numbers(touch_events.evaluate_events(predictor, model, data, resamples, json == "-"), json)
+        return DONE
     crop = crop or ("hand" if "detector" in predictor.card.parts else "whole")  # as predict looks at pictures
     found, part = _part(_labelled(data, kind, predictor, map or (), reader), split)
     found = _turned(found, sample, turns, turning)
+    comparison = touch_benchmark.prepared(predictor, found, baseline or (), lambda text: _opened(text, threads))
     answers = JsonLines(Path(out) / ANSWERS) if out is not None else None
     with Bar() as bar, answers or nullcontext(), reader:
         bar.begin(f"{predictor.card.name} on {part}", len(found))
@@ -91,16 +106,31 @@ def evaluate(
             crop=crop,
             progress=bar.count,
             on_error=reader.unreadable,
-            on_answer=answers.write if answers is not None else None,
+            on_answer=_noted(answers, comparison),
         )
     Console(stderr=json == "-", highlight=False).print(measured.report)
     _advise(measured, crop)
-    write_numbers(writing.as_json(measured, model, data, part), json)
+    numbers = writing.as_json(measured, model, data, part)
+    if comparison is not None:
+        numbers["benchmark"] = comparison.finish(measured, found, resamples, out, json == "-")
+    write_numbers(numbers, json)
     if out is not None:
         files = writing.write_measurement(measured, predictor, found, Path(out), crop)
         print(f"in {out}/: {', '.join([*(file.name for file in files), ANSWERS])}", file=sys.stderr)
     reader.sum_up(data)
     return WRONG_INPUT if reader.wrong else DONE
+
+
+def _noted(answers: "JsonLines | None", comparison: "Comparison | None") -> "Callable[[Frame, Result], object]":
+    """Return what keeps each answer: in the file of --out, and for the comparison."""
+
+    def note(frame: "Frame", result: "Result") -> None:
+        if answers is not None:
+            answers.write(frame, result)
+        if comparison is not None:
+            comparison.values.append(result.value)
+
+    return note
 
 
 def _advise(measured: "Measurement", crop: str) -> None:

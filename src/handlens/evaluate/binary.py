@@ -42,6 +42,14 @@ def roc_auc(score: Array, positive: Array, weights: Array) -> Array:
     return ratio((plus * (below + minus / 2)).sum(axis=1), plus.sum(axis=1) * minus.sum(axis=1))
 
 
+def recall_at(score: Array, positive: Array, weights: Array, alarms: float) -> Array:
+    """Return the highest recall at which at most this share of the negatives is called, 0 where no threshold does."""
+    plus, minus, _ = _by_score(score, positive, weights)
+    wrong, hit = ratio(np.cumsum(minus, axis=1), minus.sum(axis=1)[:, None]), np.cumsum(plus, axis=1)
+    best = np.where(wrong <= alarms + 1e-12, hit, 0.0).max(axis=1)
+    return np.where(np.isnan(wrong[:, -1]), np.nan, ratio(best, hit[:, -1]))
+
+
 def average_precision(score: Array, positive: Array, weights: Array) -> Array:
     """Return the mean precision over the positives, from the surest threshold down, without interpolation."""
     plus, minus, _ = _by_score(score, positive, weights)

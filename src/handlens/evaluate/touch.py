@@ -80,6 +80,10 @@ class TouchScores:
             Drawn("touch F1", binary.f1(hit, all_called, all_there), n),
             Drawn("touch MCC", binary.mcc(hit, all_called, all_there, weights.sum(axis=1)), n),
             Drawn("touch ROC AUC", binary.roc_auc(self.sure, self.touched, weights), n),
+            *(
+                Drawn(f"touch recall at {x:.0%} alarms", binary.recall_at(self.sure, self.touched, weights, x), there)
+                for x in (0.01, 0.05)
+            ),
             Drawn("touch AP", binary.average_precision(self.sure, self.touched, weights), n),
             Drawn("touch ECE", binary.calibration_error(self.sure, self.touched, weights), n),
             Drawn("touch best F1", best, n),
