@@ -38,22 +38,32 @@ class Softmax(nn.Module):
 
 
 class MultiMargin(Softmax):
-    """The combined margin of arXiv 1801.07698: cos(m1 t + m2) - m3 for the true class, cos t for the others."""
+    """An angle and a cosine as margin: cos(t + angle) - cosine for the true class, cos t for the others.
 
-    def __init__(
-        self, dim: int, classes: int, scale: float = SCALE, m1: float = 1.0, m2: float = 0.3, m3: float = 0.2
-    ) -> None:
+    As in the published code (github.com/wujiyang/Face_Pytorch). Beyond t = pi - angle, where cos(t + angle) would rise
+    again, the true class has cos t - angle sin(angle) instead.
+
+    Args:
+        dim: Numbers of an embedding.
+        classes: How many classes there are.
+        scale: Factor of all cosines.
+        angle: Margin of the angle in radians.
+        cosine: Margin of the cosine.
+    """
+
+    def __init__(self, dim: int, classes: int, scale: float = SCALE, angle: float = 0.2, cosine: float = 0.35) -> None:
         super().__init__(dim, classes, scale)
-        self.m1, self.m2, self.m3 = m1, m2, m3
+        self.angle, self.margin = angle, cosine
 
     def forward(self, embedding: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return logits (n, classes); with labels (n,) those of the true classes are made harder."""
         cosine = self.cosine(embedding)
         if label is None:
             return self.scale * cosine
         true = cosine.gather(1, label.view(-1, 1))
-        angle = self.m1 * torch.acos(true) + self.m2
-        # Beyond a half turn the cosine rises again and would reward the error: there it goes on along a line.
-        hard = torch.where(angle < math.pi, torch.cos(angle), -1 - (angle - math.pi)) - self.m3
+        turned = true * math.cos(self.angle) - torch.sqrt(1 - true * true) * math.sin(self.angle)
+        monotonic = true > math.cos(math.pi - self.angle)
+        hard = torch.where(monotonic, turned, true - self.angle * math.sin(math.pi - self.angle)) - self.margin
         return self.scale * cosine.scatter(1, label.view(-1, 1), hard)
 
 
@@ -61,42 +71,45 @@ class ArcFace(MultiMargin):
     """cos(t + 0.5) for the true class (arXiv 1801.07698)."""
 
     def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: float = 0.5) -> None:
-        super().__init__(dim, classes, scale, 1.0, margin, 0.0)
+        super().__init__(dim, classes, scale, margin, 0.0)
 
 
 class CosFace(MultiMargin):
-    """cos t - 0.35 for the true class (arXiv 1801.09414)."""
+    """cos t - 0.4 for the true class (arXiv 1801.09414)."""
 
-    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: float = 0.35) -> None:
-        super().__init__(dim, classes, scale, 1.0, 0.0, margin)
+    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: float = 0.4) -> None:
+        super().__init__(dim, classes, scale, 0.0, margin)
 
 
 class SphereFace(Softmax):
     """psi(t) = (-1)^k cos(4 t) - 2 k, k counting the quarter of the half turn that t lies in (arXiv 1704.08063).
 
-    As in that paper the margin grows in training: the logit is (lambda cos t + psi) / (1 + lambda), lambda falling with
-    every step from 1000 to 5. `steps` counts them and is part of the state.
+    The logits are scaled by the length of the embedding, not by a fixed number. The margin grows in training: the logit
+    is (lambda cos t + psi) / (1 + lambda), and lambda = 1000 / (1 + 1e-4 step)^2, at least 5, as in the published code.
+    `steps` counts the steps and is part of the state.
     """
 
     steps: Tensor
 
-    def __init__(self, dim: int, classes: int, scale: float = SCALE, margin: int = 4) -> None:
-        super().__init__(dim, classes, scale)
+    def __init__(self, dim: int, classes: int, margin: int = 4) -> None:
+        super().__init__(dim, classes)
         self.margin = margin
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, embedding: Tensor, label: Tensor | None = None) -> Tensor:
-        cosine = self.cosine(embedding)
+        """Return logits (n, classes); with labels (n,) those of the true classes are made harder."""
+        cosine, length = self.cosine(embedding), embedding.norm(dim=1, keepdim=True)
         if label is None:
-            return self.scale * cosine
+            return torch.as_tensor(length * cosine)
         if self.training:
             self.steps += 1
-        weight = torch.clamp(1000 / (1 + 0.12 * self.steps), min=5.0)
+        weight = torch.clamp(1000 / (1 + 1e-4 * self.steps) ** 2, min=5.0)
         true = cosine.gather(1, label.view(-1, 1))
         angle = torch.acos(true)
         k = torch.floor(self.margin * angle / math.pi)
         psi = (1 - 2 * (k % 2)) * torch.cos(self.margin * angle) - 2 * k
-        return self.scale * cosine.scatter(1, label.view(-1, 1), (weight * true + psi) / (1 + weight))
+        hard = (weight * true + psi) / (1 + weight)
+        return torch.as_tensor(length * cosine.scatter(1, label.view(-1, 1), hard))
 
 
 MARGINS: dict[str, type[Softmax]] = {
