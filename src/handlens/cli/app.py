@@ -21,6 +21,7 @@ from handlens.cli.export import export
 from handlens.cli.models import models
 from handlens.cli.predict import predict
 from handlens.cli.stats import stats
+from handlens.cli.study import study
 from handlens.cli.train import TrainCommand, train
 from handlens.cli.watch import watch
 
@@ -45,6 +46,7 @@ def front(
 for verb in (predict, watch, stats, demo, models, check, bench, train, evaluate, compare, export):
     app.command(cls=TrainCommand if verb is train else None)(verb)
 app.add_typer(data, name="data")
+app.add_typer(study, name="study")
 
 
 def run(arguments: list[str]) -> int:

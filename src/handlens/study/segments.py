@@ -1,0 +1,261 @@
+"""One segment of one video -> its frames with what the model says of each; any process or machine can do it.
+
+A segment reads on a little behind its end. The overlap gives its last frame its duration, and shows whether two
+segments that were decoded on their own saw the same pictures.
+"""
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import av
+
+from handlens.errors import FrameError, HandlensError, ModelError
+from handlens.io.reading import Reading
+from handlens.io.sources.decoding import frames_before
+from handlens.io.sources.video import Video, pick_stream
+from handlens.loop import Predicts
+from handlens.predictor import Predictor, load
+from handlens.runner import OnnxRunner
+from handlens.study.database import FrameRow, SegmentRow
+from handlens.study.packing import Layout
+from handlens.types import Detections, Frame
+from handlens.weights import resolve
+
+OVERLAP = 2
+"""Frames that are looked at behind the end of a segment."""
+_AHEAD_S = 0.25  # seconds that are decoded behind the end of a segment, at least
+_EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
+_LIGHT_STEP = 8  # pixels: every eighth in each direction tells how light a picture is
+_BLOCK = 1 << 20  # bytes of each part of a file that its fingerprint is made of
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the answers of the model; with other values nothing is mixed.
+
+    Attributes:
+        model: A shipped name or a file.
+        digests: Name -> SHA-256 of the files that the model is made of.
+        sample_fps: Frames a second that are looked at, 0 for all.
+    """
+
+    model: str
+    digests: tuple[tuple[str, str], ...]
+    sample_fps: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """One segment to be coded. stop is None for the last one of a video; every: only frames of these numbers count."""
+
+    settings: Settings
+    video_id: int
+    video: str
+    path: str
+    number: int
+    start: float
+    stop: float | None
+    every: int
+    step: float
+    rotate: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task."""
+
+    task: Task
+    segment: SegmentRow
+    layout: str | None
+    frames: tuple[FrameRow, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is known of a video before it is coded. seekable: it can be read from the middle without its beginning."""
+
+    size: int
+    mtime_ns: int
+    fingerprint: str
+    width: int
+    height: int
+    fps: float | None
+    duration: float | None
+    seekable: bool
+
+
+def fingerprint(path: Path) -> str:
+    """Return what tells a file from another one: its length and a SHA-256 over its first, middle and last megabyte.
+
+    Raises:
+        FrameError: it cannot be read.
+    """
+    made = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        made.update(str(size).encode())
+        with path.open("rb") as file:
+            for place in sorted({0, max(0, size // 2 - _BLOCK // 2), max(0, size - _BLOCK)}):
+                file.seek(place)
+                made.update(file.read(_BLOCK))
+    except OSError as error:
+        raise FrameError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    return made.hexdigest()
+
+
+def probe(path: Path, rotate: int = 0) -> Probe:
+    """Look at the head of a video.
+
+    Raises:
+        FrameError: it is no video that can be read.
+    """
+    found = fingerprint(path)
+    state = os.stat(path)
+    reading = Reading(rotate=rotate)
+    with Video(str(path), reading) as video:
+        fps, total = video.fps, video.total
+        duration = total / fps if fps and total else None
+    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+        stream = pick_stream(container, str(path), reading)
+        width, height = int(stream.width), int(stream.height)
+        middle = Reading(start=(duration or 0.0) / 2)
+        seekable = bool(duration) and frames_before(container, stream, middle) is not None
+    if rotate in (90, 270):
+        width, height = height, width
+    return Probe(state.st_size, state.st_mtime_ns, found, width, height, fps, duration, seekable)
+
+
+def every(fps: float | None, sample_fps: float) -> int:
+    """Return which frames are looked at: every n-th, so that about `sample_fps` a second are."""
+    return max(1, round(fps / sample_fps)) if fps and sample_fps > 0 else 1
+
+
+def plan(duration: float | None, segment_s: float) -> list[tuple[float, float | None]]:
+    """Return (start, stop) of the segments of a video in seconds; the last has no stop."""
+    count = 1 if duration is None else max(1, math.ceil(duration / segment_s - 0.1))
+    return [(number * segment_s, (number + 1) * segment_s if number < count - 1 else None) for number in range(count)]
+
+
+_OPENED: dict[tuple[str, tuple[tuple[str, str], ...]], Predictor] = {}
+
+
+def code(task: Task, predictor: Predicts | None = None) -> Done:
+    """Look at one segment.
+
+    Args:
+        predictor: Answers each frame; left out, the model of the task is opened once in each process.
+
+    Returns:
+        The frames, and in `segment.problem` what could not be read.
+
+    Raises:
+        ModelError: the model differs from the one of the run, or is not of touches.
+    """
+    began = time.process_time()
+    asked = predictor if predictor is not None else opened(task.settings)
+    problems: list[str] = []
+    layout: Layout | None = None
+    frames: list[FrameRow] = []
+    tail: dict[int, str] = {}
+    try:
+        for frame in _read(task, problems):
+            behind = task.stop is not None and frame.time >= task.stop - _EPSILON_S
+            if behind and len(tail) >= OVERLAP:
+                continue
+            result = asked.predict(frame)
+            if not isinstance(result.value, Detections):
+                raise ModelError(f"a study codes touches, and '{result.model}' answers '{result.task}': give another.")
+            layout = layout or Layout.of(result.value)
+            packed = layout.pack(result.value)
+            if behind:
+                tail[frame.index] = digest(packed)
+            else:
+                frames.append(FrameRow(frame.index, frame.time, frame.duration, _light(frame), packed))
+        if frames and task.stop is not None and not tail:
+            frames[-1] = _shown_until_next(task, frames[-1])
+    except FrameError as error:
+        problems.append(str(error))
+    segment = SegmentRow(
+        task.number,
+        task.start,
+        task.stop,
+        len(frames),
+        time.process_time() - began,
+        tail,
+        " ".join(dict.fromkeys(problems)),
+    )
+    return Done(task, segment, None if layout is None else layout.text, tuple(frames))
+
+
+def digest(packed: bytes) -> str:
+    """Return what tells one packed frame from another."""
+    return hashlib.sha256(packed).hexdigest()[:16]
+
+
+def _read(task: Task, problems: list[str]) -> Iterator[Frame]:
+    """Yield the frames of a segment, and those of the overlap behind it."""
+    reading = Reading(
+        every=task.every,
+        start=task.start,
+        stop=math.inf if task.stop is None else task.stop + max(_AHEAD_S, (OVERLAP + 1.5) * task.step),
+        rotate=task.rotate,
+    )
+
+    def note(error: HandlensError) -> None:
+        if task.number == 0 or " has no frame from " not in str(error):  # the sound may be longer than the pictures
+            problems.append(str(error))
+
+    with Video(task.path, reading) as video:
+        for frame in video.frames(note):
+            if frame.time >= task.start - _EPSILON_S or task.number == 0:
+                yield frame
+
+
+def _shown_until_next(task: Task, last: FrameRow) -> FrameRow:
+    """Return the last frame of a segment with its duration, where the next one is far behind the segment."""
+    with Video(task.path, Reading(every=task.every, start=last.time, rotate=task.rotate)) as video:
+        for frame in video.frames(lambda error: None):
+            if frame.index > last.frame:
+                return replace(last, duration=frame.time - last.time)
+    return last
+
+
+def _light(frame: Frame) -> float:
+    return float(frame.image[::_LIGHT_STEP, ::_LIGHT_STEP].mean())
+
+
+def opened(settings: Settings) -> Predictor:
+    """Return the model of a run, opened once in each process.
+
+    Raises:
+        ModelError: its files differ from those with which the run began.
+    """
+    key = (settings.model, settings.digests)
+    if key not in _OPENED:
+        predictor = load(settings.model, threads=1)
+        if digests(predictor) != settings.digests:
+            raise ModelError(
+                f"the model '{settings.model}' is another one here than where the study was started: install the same"
+                " handlens and the same model files on all machines."
+            )
+        _OPENED[key] = predictor
+    return _OPENED[key]
+
+
+def digests(predictor: Predictor) -> tuple[tuple[str, str], ...]:
+    """Return (name, SHA-256) of all model files that a predictor may ask, by name."""
+    runners = {predictor.card.name: predictor.runner, **predictor.parts}
+    files = {name: runner.path for name, runner in runners.items() if isinstance(runner, OnnxRunner)}
+    beside = next((file.parent for file in files.values()), None)
+    for role, name in predictor.card.parts.items():
+        if role not in files:
+            try:
+                files[role] = resolve(name, beside)
+            except HandlensError:  # it is opened when it is needed, and says so then
+                continue
+    return tuple((name, hashlib.sha256(file.read_bytes()).hexdigest()) for name, file in sorted(files.items()))

@@ -1,0 +1,59 @@
+"""How far a study is: for each video what is done with the present settings; it opens no video and no model."""
+
+from typing import Any
+
+from handlens.study import segments
+from handlens.study.config import MACHINE, StudyConfig
+from handlens.study.database import Database
+from handlens.study.results import Results
+from handlens.study.run import is_complete
+
+
+def state_of(config: StudyConfig) -> list[dict[str, Any]]:
+    """Return a row for each video of study.toml.
+
+    Keys: video, path, state ("coded", "begun", "new", "gone", "changed"), duration (seconds), segments, segments_done,
+    events, coders, problem, handlens, model.
+    """
+    if not config.database.exists():
+        return [_row(config, number, "new") for number in range(len(config.videos))]
+    with Database(config.database) as base:
+        results = Results(config, base)
+        coded = {video.entry.name: video for video in results.videos}
+        known = base.videos()
+        rows = []
+        for number, entry in enumerate(config.videos):
+            video = known.get(entry.name)
+            row = _row(config, number, "new" if video is None else "begun")
+            rows.append(row)
+            if video is None:
+                continue
+            row["duration"] = video.duration
+            row["coders"] = base.coders(video.id)
+            done = [base.segments(int(run[0]), video.id) for run in base.rows("SELECT id FROM runs ORDER BY id DESC")]
+            latest = next((each for each in done if each), [])
+            row["segments_done"] = len(latest)
+            planned = segments.plan(video.duration, config.segment_s)
+            row["segments"] = len(latest) if is_complete(latest) else len(planned)
+            if entry.name in coded:
+                one = coded[entry.name]
+                row["state"], row["problem"] = "coded", one.analysis.problem
+                row["events"] = len(base.events(video.id, MACHINE, one.analysis.id))
+                row["handlens"], row["model"] = one.run.handlens, one.run.model
+            row["state"] = _on_disk(config, number, video.size, video.mtime_ns) or row["state"]
+    return rows
+
+
+def _row(config: StudyConfig, number: int, state: str) -> dict[str, Any]:
+    entry = config.videos[number]
+    told: dict[str, Any] = {"video": entry.name, "path": entry.path, "state": state, "duration": None}
+    return {**told, "segments": 0, "segments_done": 0, "events": None, "coders": [], "problem": ""}
+
+
+def _on_disk(config: StudyConfig, number: int, size: int, mtime_ns: int) -> str:
+    """Return "gone" or "changed" where the file is not as it was, else ""."""
+    try:
+        found = config.file_of(config.videos[number]).stat()
+    except OSError:
+        return "gone"
+    return "" if found.st_size == size and found.st_mtime_ns == mtime_ns else "changed"
