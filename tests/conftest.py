@@ -5,6 +5,7 @@ import io
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def own_cache(caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDLENS_CACHE", str(folder))
     monkeypatch.setenv("HANDLENS_CONFIG", str(folder / "config"))
     monkeypatch.setenv("HANDLENS_DATA", str(folder / "data"))
+
+
+@pytest.fixture(autouse=True)
+def traced_exports(monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Graphs are traced, which takes a tenth of the time; returns whether users have torch's exporter of programs."""
+    if "torch" not in sys.modules:  # it is asked for by the first lines of the tests of training
+        return True
+    with contextlib.suppress(ImportError):
+        from handlens.train.export import export
+
+        default = export.DYNAMO
+        monkeypatch.setattr(export, "DYNAMO", False)
+        return default
+    return True
 
 
 @pytest.fixture(autouse=True)

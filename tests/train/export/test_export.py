@@ -1,7 +1,9 @@
 """One exporter for every kind: the file answers as the net does, for any batch, or it is refused."""
 
+import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +13,9 @@ torch = pytest.importorskip("torch")
 from lived_in import card_of, lived_in, written
 from torch import nn
 
+from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
+from handlens.train.export.combined import export_combined
 from handlens.train.export.export import export
 from handlens.train.export.fold import fold
 from handlens.train.export.graphs import PixelGraph, ProbabilityGraph, canonical_graph
@@ -20,6 +24,7 @@ from handlens.train.nets.backbones import ImprovedResNet
 from handlens.train.nets.catalog import build
 from handlens.train.nets.darknet.cfg import parse_cfg
 from handlens.train.nets.darknet.net import Darknet
+from handlens.train.nets.from_onnx import take_onnx_weights
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.train.nets.margins import Recogniser, margin
 
@@ -152,6 +157,31 @@ def test_the_new_exporter_writes_the_same_answers_for_any_batch_and_sides(
     assert str(Path(__file__).parent).encode() not in file.read_bytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["made.onnx"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_users_have_the_exporter_of_programs(traced_exports: bool) -> None:
+    assert traced_exports is True
+
+
+@pytest.mark.slow
+def test_what_the_exporter_of_programs_writes_goes_on_to_all_who_read_files(tmp_path: Path) -> None:
+    card = dataclasses.replace(card_of("classify", 64, 4, "letterbox"), task="gesture", options={"silhouette": 1.0})
+    graph = lived_in(canonical_graph(build("silhouette-net", 4), "classify", grey=True), 64, 64)
+    names = TorchRunner(graph, card).outputs
+    sign = export(graph, card, torch.rand(1, 3, 64, 64), names, tmp_path / "sign.onnx", int8=True, dynamo=True)
+    other = build("silhouette-net", 4)
+    take_onnx_weights(other, canonical_graph(other, "classify", grey=True), sign, torch.rand(2, 3, 64, 64))
+
+    conv = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():  # red is a hand, blue a face
+        conv.weight.copy_(12 * torch.tensor([[0.0, 0, 0], [1, -1, 0], [-1, -1, 1]])[..., None, None])
+        conv.bias.copy_(12 * torch.tensor([0.4, 0, 0]))
+    seen = ModelCard("mask", "segment", "segment", ("background", "hand", "face"), (96, 128), "letterbox")
+    mask = export(PixelGraph(conv), seen, torch.rand(1, 3, 96, 128), names[:1], tmp_path / "mask.onnx", dynamo=True)
+    export_combined(mask, sign, tmp_path / "both.onnx")  # refuses a file that answers otherwise than its parts
+
+    for file in (sign, mask):
+        assert cv2.dnn.readNetFromONNX(str(file)).getLayerNames()
 
 
 class Tabled(nn.Module):

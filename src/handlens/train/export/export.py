@@ -28,9 +28,12 @@ from handlens.train.export.fold import fold
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.fuse import Net
 
+DYNAMO = True
+"""Whether graphs are written with torch's exporter of programs. It takes 1.4 to 10 seconds of processor time, where
+tracing takes 0.1 to 5: the tests trace."""
 OPSET = 17
 DYNAMO_OPSET = 18
-"""The lowest that torch's new exporter writes by itself; onnxruntime reads it from version 1.14 on."""
+"""The lowest that torch's exporter of programs writes by itself; onnxruntime reads it from version 1.14 on."""
 IR = 8
 """The version of the file itself, which goes with both."""
 TOLERANCE = 2e-3
@@ -47,7 +50,7 @@ def export(
     outputs: Sequence[str],
     path: Path,
     int8: bool = False,
-    dynamo: bool = False,
+    dynamo: bool | None = None,
 ) -> Path:
     """Write `graph` (already in its canonical form) with `card` to `path`; the batch and, for "fit", sides are free.
 
@@ -55,8 +58,8 @@ def export(
         example: (n, 3, h, w) float32 to trace with; the answers to it and to another batch are compared.
         outputs: names of what the graph returns, in its order.
         int8: store big kernels in 8 bits.
-        dynamo: write the graph with torch's new exporter. Its files answer the same at the same speed and have a third
-            of the nodes, but each export takes 1 to 15 seconds of processor time instead of 0.1 to 0.6.
+        dynamo: write the graph with torch's exporter of programs, and not with the deprecated one that traces; by
+            itself as `DYNAMO` says.
 
     Raises:
         InputError: the network does not take pictures of the example's size.
@@ -69,7 +72,8 @@ def export(
     second = _other(first, card)
     pairs = [(batch, _answers(plain, batch)) for batch in (first, second)]
     arrays = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
-    model = (_exported if dynamo else _traced)(small, first, outputs, _sides(*arrays))
+    program = DYNAMO if dynamo is None else dynamo
+    model = (_exported if program else _traced)(small, first, outputs, _sides(*arrays))
     if int8:
         _shrink(model)
     model.producer_name = "handlens"
@@ -154,7 +158,7 @@ def _traced(
 def _exported(
     graph: nn.Module, example: Tensor, outputs: Sequence[str], sides: dict[str, list[int | str]]
 ) -> onnx.ModelProto:
-    """Return the graph as torch's new exporter writes it, without the places of its source code.
+    """Return the graph as torch's exporter of programs writes it, without the places of its source code.
 
     A side of 1 would be taken for one that is always 1: an example of one picture is doubled.
     """

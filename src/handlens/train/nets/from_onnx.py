@@ -190,11 +190,12 @@ def _norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
 def _fill(path: Path, name: str, module: nn.Module, norm: nn.BatchNorm2d | None, layer: Layer) -> None:
     weight, *rest = (torch.from_numpy(np.array(array, np.float32)) for array in layer.arrays)
     own = module.get_parameter("weight")
-    if own.shape != weight.shape or not rest:
+    if own.shape != weight.shape:
         raise ModelError(
             f"the layer '{name}' has a kernel of {tuple(own.shape)}, but '{path.name}' holds one of"
-            f" {tuple(weight.shape)}{'' if rest else ' without a bias'}."
+            f" {tuple(weight.shape)}."
         )
+    rest = rest or [torch.zeros(len(weight))]  # an exporter leaves a bias of zeros out
     own.copy_(weight)
     if norm is None:
         module.get_parameter("bias").copy_(rest[0])
