@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx")
 from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
-from handlens.train.export.int8 import quantized, simplified
+from handlens.train.export.int8 import Quantizer, quantized, simplified
 from handlens.train.export.onnx_file import write_checked
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
@@ -65,3 +65,15 @@ def test_a_layer_that_is_named_stays_in_float(exported: Path) -> None:
     small = quantized(model, batches(), (first,))
     kept = [t for t in small.graph.initializer if list(t.dims) == [8, 3, 3, 3]]
     assert [t.data_type for t in kept] == [onnx.TensorProto.FLOAT]
+
+
+def test_sensitivity_names_the_part_that_loses_most(exported: Path) -> None:
+    maker = Quantizer(onnx.load(exported), batches())
+    moved = maker.sensitivity(batches()[:1], "probabilities", depth=1)
+    assert sorted(name for _, names in moved.values() for name in names) == sorted(maker.nodes)
+    assert all(value > 0 for value, _ in moved.values())
+    every = maker.answers(maker.graph(), batches()[:1], "probabilities")
+    exact = maker.answers(maker.graph(maker.nodes), batches()[:1], "probabilities")
+    worst = max(moved, key=lambda part: moved[part][0])
+    saved = maker.answers(maker.graph(moved[worst][1]), batches()[:1], "probabilities")
+    assert np.abs(saved - exact).mean() < np.abs(every - exact).mean()

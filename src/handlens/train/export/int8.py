@@ -7,7 +7,7 @@ what the graph is for, nor what a loss of quality is: whoever calls it measures 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,96 @@ def merge_pads(model: onnx.ModelProto) -> int:
     return merged
 
 
+class Quantizer:
+    """Makes graphs with integer convolutions from one float graph; the ranges of the activations are measured once.
+
+    Args:
+        model: a float graph with one input.
+        batches: real inputs (n, 3, h, w), normalised, that set the ranges.
+        method: minmax, entropy or percentile: how the ranges follow from what is seen.
+    """
+
+    def __init__(self, model: onnx.ModelProto, batches: Iterable[Batch], method: str = "minmax") -> None:
+        calibrate = import_onnxruntime("quantization.calibrate")
+        self.model = simplified(model)
+        self.input = self.model.graph.input[0].name
+        name, stream = self.input, iter(batches)
+
+        class Reader(calibrate.CalibrationDataReader):  # type: ignore[misc, name-defined]
+            """Hands the batches out one by one."""
+
+            def get_next(self) -> dict[str, Batch] | None:
+                batch = next(stream, None)
+                return None if batch is None else {name: batch}
+
+        ways = calibrate.CalibrationMethod
+        methods = {"minmax": ways.MinMax, "entropy": ways.Entropy, "percentile": ways.Percentile}
+        with tempfile.TemporaryDirectory() as folder:
+            plain, widened = Path(folder) / "plain.onnx", Path(folder) / "widened.onnx"
+            onnx.save(self.model, plain)
+            calibrator = calibrate.create_calibrator(
+                plain, list(QUANTIZED), augmented_model_path=str(widened), calibrate_method=methods[method]
+            )
+            calibrator.collect_data(Reader())
+            self.ranges = calibrator.compute_data()
+
+    @property
+    def nodes(self) -> list[str]:
+        """Names of all nodes that can compute with integers."""
+        return [node.name for node in self.model.graph.node if node.op_type in QUANTIZED]
+
+    def graph(self, floating: Sequence[str] = ()) -> onnx.ModelProto:
+        """Return the graph with integers, except in the nodes named: first layers often lose too much."""
+        kinds: Any = import_onnxruntime("quantization").QuantType
+        maker: Any = import_onnxruntime("quantization.qdq_quantizer").QDQQuantizer
+        copied = onnx.ModelProto()
+        copied.CopyFrom(self.model)
+        made = maker(
+            copied,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=kinds.QInt8,
+            activation_qType=kinds.QUInt8,
+            tensors_range=self.ranges,
+            nodes_to_quantize=[],
+            nodes_to_exclude=list(floating),
+            op_types_to_quantize=list(QUANTIZED),
+            extra_options={},
+        )
+        made.quantize_model()
+        graph: onnx.ModelProto = made.model.model
+        return graph
+
+    def sensitivity(self, probe: Sequence[Batch], output: str, depth: int = 3) -> dict[str, tuple[float, list[str]]]:
+        """Return for each part of the graph how far one output moves when only that part computes with integers.
+
+        Args:
+            probe: inputs to ask, not those of the ranges.
+            output: name of the output.
+            depth: how many parts of a node's name, between slashes, name its part of the graph.
+
+        Returns:
+            Part -> root mean square of the move, and the names of its nodes.
+        """
+        parts: dict[str, list[str]] = {}
+        for name in self.nodes:
+            parts.setdefault("/".join(name.strip("/").split("/")[:depth]), []).append(name)
+        exact, every = self.answers(self.model, probe, output), set(self.nodes)
+        moved = {}
+        for part, names in parts.items():
+            said = self.answers(self.graph(sorted(every - set(names))), probe, output)
+            moved[part] = (float(np.sqrt(np.mean((said - exact) ** 2))), names)
+        return moved
+
+    def answers(self, graph: onnx.ModelProto, probe: Sequence[Batch], output: str) -> Batch:
+        """Return one output of a graph for all inputs."""
+        runtime = import_onnxruntime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        session = runtime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return np.concatenate([np.asarray(session.run([output], {self.input: batch})[0]) for batch in probe])
+
+
 def quantized(
     model: onnx.ModelProto, batches: Iterable[Batch], floating: Sequence[str] = (), method: str = "minmax"
 ) -> onnx.ModelProto:
@@ -77,38 +167,4 @@ def quantized(
         floating: names of nodes that stay in float, such as first and last layers that lose too much.
         method: minmax, entropy or percentile: how the ranges follow from what is seen.
     """
-    quantization: Any = import_onnxruntime("quantization")  # untyped
-    name = model.graph.input[0].name
-
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """Hands the batches out one by one."""
-
-        def __init__(self) -> None:
-            self.stream: Iterator[Batch] = iter(batches)
-
-        def get_next(self) -> dict[str, Batch] | None:
-            batch = next(self.stream, None)
-            return None if batch is None else {name: batch}
-
-    ways = quantization.CalibrationMethod
-    methods = {
-        "minmax": ways.MinMax,
-        "entropy": ways.Entropy,
-        "percentile": ways.Percentile,
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, out = Path(folder) / "prepared.onnx", Path(folder) / "out.onnx"
-        onnx.save(simplified(model), prepared)
-        quantization.quantize_static(
-            str(prepared),
-            str(out),
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=list(QUANTIZED),
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=list(floating),
-            calibrate_method=methods[method],
-        )
-        return onnx.load(out)
+    return Quantizer(model, batches, method).graph(floating)
