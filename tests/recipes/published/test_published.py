@@ -91,3 +91,24 @@ def test_a_run_is_trained_measured_and_not_done_again(tmp_path: Path, monkeypatc
     before = (folder / "last.ckpt").stat().st_mtime_ns
     published.main(asked)
     assert (folder / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_a_seed_that_does_not_learn_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video(tmp_path / "digits.npz")
+    tried = []
+
+    def train(task: str, given: dict[str, object], config: None, out: Path) -> None:
+        tried.append(given["seed"])
+        out.mkdir(parents=True)
+        loss = 1.791 if given["seed"] == 0 else 1.5  # ln 6 = 1.792
+        (out / "log.csv").write_text(f"epoch,loss\n1,1.8\n2,{loss}\n")
+
+    monkeypatch.setattr(published, "train_run", train)
+    run, given = published.RUNS["digits6-random"], {"data": str(tmp_path / "digits.npz")}
+    assert published.living_seed(run, given, tmp_path / "runs" / "digits6") == 1
+    assert tried == [0, 1]
+    assert list((tmp_path / "runs").iterdir()) == []
+    (tmp_path / "runs" / "digits6").mkdir()
+    (tmp_path / "runs" / "digits6" / "config.toml").write_text("seed = 5\n")
+    assert published.living_seed(run, given, tmp_path / "runs" / "digits6") == 5
+    assert tried == [0, 1], "a run that has begun keeps its seed"
