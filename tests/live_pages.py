@@ -32,7 +32,7 @@ class MemoryDiary:
     def touches(self, since: float) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["start"] >= since]
 
-    def observed(self, since: float) -> list[tuple[float, float]]:
+    def spans(self, since: float) -> list[tuple[float, float]]:
         return [(0.0, 60.0)] if self.rows else []
 
     def csv(self) -> str:

@@ -1,5 +1,6 @@
 """Carries out what a page asks for: controls, history, test of the sound; it must not know sockets or frames."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,8 +20,8 @@ class Diary(Protocol):
     def touches(self, since: float) -> list[dict[str, Any]]:
         """Return the touches from a moment on, oldest first: {"start", "stop", "region", "regions": {name: s}}."""
 
-    def observed(self, since: float) -> list[tuple[float, float]]:
-        """Return (start of an hour, seconds in it in which a touch could be seen), oldest first."""
+    def spans(self, since: float) -> list[tuple[float, float]]:
+        """Return (start, seconds) of each stretch of time in which a touch could be seen, oldest first."""
 
     def csv(self) -> str:
         """Return everything as CSV."""
@@ -103,6 +104,10 @@ class Desk:
         """Carry out a command and return its answer as JSON, or None."""
         return getattr(self, "_" + command.do.replace("-", "_"))(**command.fields)
 
+    def last(self) -> dict[str, Any]:
+        """Return the history of the last day, for a page that cannot ask any more."""
+        return self._history(time.time() - 86400.0)
+
     def export(self) -> str:
         """Return the history as CSV."""
         return self.diary.csv() if self.diary is not None else ""
@@ -136,10 +141,10 @@ class Desk:
 
     def _history(self, since: float) -> dict[str, Any]:
         if self.diary is None:
-            return {"touches": [], "observed": []}
+            return {"touches": [], "spans": []}
         if self.flush is not None:
             self.flush()  # what has just ended is in it, too
-        return {"touches": self.diary.touches(since), "observed": self.diary.observed(since)}
+        return {"touches": self.diary.touches(since), "spans": self.diary.spans(since)}
 
     def _delete(self, sure: bool) -> None:
         if self.diary is not None and sure:

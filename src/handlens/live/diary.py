@@ -51,6 +51,15 @@ class Diary:
                     totals[hour] = totals.get(hour, 0.0) + part.seconds
         return sorted(totals.items())
 
+    def spans(self, since: float) -> list[tuple[float, float]]:
+        """Return (start, seconds) of each stretch of time in which a touch could be seen, oldest first.
+
+        Raises:
+            HistoryError: the history cannot be read.
+        """
+        with History(self.path) as history:
+            return [(span.start, span.seconds) for span in history.observed(since)]
+
     def told(self, since: float | None = None) -> dict[str, Any]:
         """Return everything that the page of the history shows, see `History.to_dict`.
 

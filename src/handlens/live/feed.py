@@ -20,6 +20,7 @@ from handlens.types import Detections, Event, Image
 
 WIDTH = 640  # pixels of the picture that a page gets at most
 QUALITY = 70
+HIDDEN_S = 1.0  # a hand before the face hides it so long, until "no face" is said
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class Feed:
         self._wake: Callable[[], None] = lambda: None
         self._tell: Callable[[dict[str, Any]], None] = lambda message: None
         self._count = 0
+        self._region = ""
+        self._face_at: float | None = None
         self._lock = threading.Lock()
         self._picture: tuple[int, bytes] | None = None
 
@@ -64,9 +67,13 @@ class Feed:
         """Take one step of the loop and return at once."""
         self._shot = Shot(self._shot.number + 1 if self._shot else 1, step)
         self._count += len(step.opened)
+        if status(step.result, 1.1, False) != "no face":
+            self._face_at = step.result.time
         for event in step.opened:
+            self._region = event.label
             self._tell({"kind": "opened", "count": self._count, "event": event_fields(event)})
         for event in step.closed:
+            self._region = event.label
             self._tell({"kind": "closed", "count": self._count, "event": event_fields(event)})
         self._wake()
 
@@ -80,7 +87,8 @@ class Feed:
         told = {
             "kind": "frame",
             "number": shot.number,
-            "status": status(result, self._threshold(), shot.step.active),
+            "status": self._status(shot.step),
+            "region": self._region,
             "active": shot.step.active,
             "count": self._count,
             "ms": round(shot.step.seconds * 1000, 1),
@@ -88,6 +96,12 @@ class Feed:
         }
         head = json.dumps(told, separators=(",", ":")).encode("utf-8")
         return struct.pack("<I", len(head)) + head + (self._jpeg(shot) if video else b"")
+
+    def _status(self, step: Step) -> str:
+        """Return the status; a face that is hidden for a moment is still there."""
+        told, seen = status(step.result, self._threshold(), step.active), self._face_at
+        hidden = told == "no face" and seen is not None and 0 <= step.result.time - seen < HIDDEN_S
+        return "clear" if hidden else told
 
     def _jpeg(self, shot: Shot) -> bytes:
         """Return the picture of a step, encoded once however many pages look on."""

@@ -56,6 +56,9 @@ class Desk(Protocol):
             HandlensError: it cannot be done; the text is shown.
         """
 
+    def last(self) -> dict[str, Any]:
+        """Return the history of the last day."""
+
     def export(self) -> str:
         """Return the history as CSV."""
 
@@ -188,7 +191,7 @@ class PageServer:
     ) -> None:
         """Tell the pages that it is over, and end."""
         self._feed.connect(lambda: None, lambda message: None)
-        self.tell({"kind": "ended", "count": self._feed.count})
+        self.tell({"kind": "ended", "count": self._feed.count, "history": self._history()})
         self._ended = True
         end = time.monotonic() + 0.5
         while any(page.messages for page in list(self._pages)) and time.monotonic() < end:
@@ -202,6 +205,14 @@ class PageServer:
         if self._pages:
             text = json.dumps(message, separators=(",", ":"))
             self._soon(lambda: self._hand_on(text))
+
+    def _history(self) -> dict[str, Any] | None:
+        if not self._pages:
+            return None
+        try:
+            return self._desk.last()
+        except HandlensError:
+            return None
 
     def _hand_on(self, text: str) -> None:
         for page in self._pages:
