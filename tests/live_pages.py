@@ -15,10 +15,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from handlens.live.desk import Desk, Watching
 from handlens.live.feed import Feed
+from handlens.live.points import operating_points
 from handlens.live.server import PageServer
 from handlens.live.session import Session
 from handlens.loop import Step
 from handlens.types import Event, Frame
+from handlens.weights import SHIPPED
 
 CHIN = Event("touch", "chin", "face 1", 1.0, 2.0, 10, 20, 0.9, regions=(("chin", 1.0),), clock=1_700_000_000.0)
 
@@ -52,7 +54,7 @@ class Served:
         self.diary = MemoryDiary()
         self.desk = Desk(
             self.session,
-            Watching("0", "camera", "touch", "touch"),
+            Watching("0", "camera", "touch", "touch", points=operating_points(SHIPPED / "touch.onnx")),
             self._sound,
             self.diary,
             cameras=lambda: [(0, "Front"), (2, "Desk")],
@@ -94,9 +96,15 @@ def served() -> Iterator[Served]:
         yield made
 
 
-def step(probability: float = 0.9, index: int = 0, opened: tuple[Event, ...] = (), active: bool = False) -> Step:
+def step(
+    probability: float = 0.9,
+    index: int = 0,
+    opened: tuple[Event, ...] = (),
+    active: bool = False,
+    closed: tuple[Event, ...] = (),
+) -> Step:
     frame = Frame(np.full((48, 64, 3), 200, np.uint8), index, index / 25, "0")
-    return Step(frame, touch_result(probability, index / 25), opened, (), active, 0.01, time.monotonic(), None, 0)
+    return Step(frame, touch_result(probability, index / 25), opened, closed, active, 0.01, time.monotonic(), None, 0)
 
 
 def ask(page: ClientConnection, do: str, **fields: Any) -> None:

@@ -260,3 +260,15 @@ def test_a_port_that_is_taken_gives_another(site):
     with PageServer(other.feed, other.session, other.desk, port=site.server.port) as server:
         assert server.port != site.server.port
         assert f":{server.port}/" in server.address
+
+
+def test_a_frame_that_comes_with_a_message_is_not_lost(site):
+    with site.page() as page:
+        for index in range(20):
+            site.feed(step(0.1, 2 * index))
+            number = hear(page, "frame")["number"]
+            site.feed(step(0.9, 2 * index + 1, opened=(CHIN,), active=True))
+            ask(page, "next")
+            hear(page, "opened")
+            assert hear(page, "frame")["number"] == number + 1
+            ask(page, "next")

@@ -45,6 +45,7 @@ class Feed:
         self._tell: Callable[[dict[str, Any]], None] = lambda message: None
         self._count = 0
         self._region = ""
+        self._step_s = 0.0  # the usual time from one step to the next
         self._face_at: float | None = None
         self._lock = threading.Lock()
         self._picture: tuple[int, bytes] | None = None
@@ -59,12 +60,20 @@ class Feed:
         return self._shot
 
     @property
+    def step_s(self) -> float:
+        """The usual time from one step to the next in seconds, 0 until it is known."""
+        return self._step_s
+
+    @property
     def count(self) -> int:
         """How many events opened."""
         return self._count
 
     def __call__(self, step: Step) -> None:
         """Take one step of the loop and return at once."""
+        if self._shot is not None:
+            passed = step.moment - self._shot.step.moment
+            self._step_s = passed if not self._step_s else 0.9 * self._step_s + 0.1 * passed
         self._shot = Shot(self._shot.number + 1 if self._shot else 1, step)
         self._count += len(step.opened)
         if status(step.result, 1.1, False) != "no face":

@@ -37,6 +37,7 @@ from handlens.live.session import Session
 PORT = 7311
 MOST_PAGES = 24
 FRAMES_A_SECOND = 15.0
+LEAST_FRAMES_A_SECOND = 4.0  # a machine that is slow at looking is not kept busy with pictures: every second is sent
 IDLE_FRAMES_A_SECOND = 2.0  # of a page that is hidden: results without pictures
 _BACKLOG = 64  # messages that wait for a page; one that takes none is closed
 _FILES = Path(__file__).parent / "page"
@@ -345,12 +346,20 @@ class PageServer:
                 continue
             while page.messages:
                 await socket.send_text(page.messages.popleft())
-            if due and wait <= 0 and shot is not None and not self._session.paused:
+            if not due or wait > 0 or shot is None:
+                continue
+            if self._session.paused:
+                page.seen = shot.number
+            else:
                 page.seen, page.ready = shot.number, False
-                page.next_at = time.monotonic() + 1.0 / (FRAMES_A_SECOND if page.video else IDLE_FRAMES_A_SECOND)
+                page.next_at = time.monotonic() + self._pause_s(page)
                 await socket.send_bytes(await asyncio.to_thread(self._feed.message, shot, page.video))
-            elif due:
-                page.seen = shot.number if shot is not None else page.seen
+
+    def _pause_s(self, page: _Page) -> float:
+        """Return the least time from one frame of a page to the next."""
+        if not page.video:
+            return 1.0 / IDLE_FRAMES_A_SECOND
+        return min(max(1.0 / FRAMES_A_SECOND, 2.0 * self._feed.step_s), 1.0 / LEAST_FRAMES_A_SECOND)
 
     async def _hear(self, socket: WebSocket, page: _Page) -> None:
         """Take commands until the page goes, or sends too much that is none."""
