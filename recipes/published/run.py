@@ -48,7 +48,7 @@ SEEDS, TRIAL = 8, 2
 ALIVE = 0.985
 """Share of the loss of chance that a network which learns falls below in a trial."""
 RATES = ("precision", "recall", "F1", "IoU")
-DONE = "numbers.json"
+DONE, CONFIG = "numbers.json", "config.toml"
 
 _ADAM = {"optimiser": "adam", "schedule": "constant", "clip": 0.0, "cache": True}
 _GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 100, "patience": 15, "augment": "silhouette"}
@@ -169,9 +169,8 @@ def living_seed(run: Run, given: Mapping[str, Any], out: Path) -> int:
     With some seeds all last units of the small published nets are zero for every picture from the first steps on, and
     the loss stays at chance for ever.
     """
-    config = out / "config.toml"
-    if config.exists():
-        return int(tomllib.loads(config.read_text("utf-8")).get("seed", 0))
+    if (out / CONFIG).exists():
+        return seed_of(out)
     classes = len(open_set(Path(given["data"]), "classify").names)
     for seed in range(SEEDS):
         trial = out.with_name(f"{out.name}-seed{seed}")
@@ -183,6 +182,11 @@ def living_seed(run: Run, given: Mapping[str, Any], out: Path) -> int:
         if loss < ALIVE * math.log(classes):
             return seed
     raise HandlensError(f"none of {SEEDS} seeds makes {run.system} learn.")
+
+
+def seed_of(out: Path) -> int:
+    """Return the seed of a run that has begun."""
+    return int(tomllib.loads((out / CONFIG).read_text("utf-8")).get("seed", 0))
 
 
 @contextmanager
@@ -217,7 +221,7 @@ def measured(name: str, run: Run, args: argparse.Namespace, finished: bool) -> N
         rows += [{"measured on": title, "set": place, "part": part, **vars(row), **_wilson(row)} for row in chosen]
     numbers = {
         "run": name, "system": run.system, "claim": run.claim, "finished": finished, "epochs": len(last["rows"]),
-        "seed": tomllib.loads((out / "config.toml").read_text("utf-8")).get("seed", 0), "best epoch": max(best["rows"]) + 1, "hours": last["spent"] / 3600, "rows": rows,
+        "seed": seed_of(out), "best epoch": max(best["rows"]) + 1, "hours": last["spent"] / 3600, "rows": rows,
     }  # fmt: skip
     with AtomicFile(out / DONE) as draft:
         draft.write((json.dumps(numbers, indent=1) + "\n").encode())

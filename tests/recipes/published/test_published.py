@@ -94,7 +94,7 @@ def test_a_run_is_trained_measured_and_not_done_again(tmp_path: Path, monkeypatc
 
 
 def test_a_seed_that_does_not_learn_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    video(tmp_path / "digits.npz")
+    video(tmp_path / "set" / "digits.npz")
     tried = []
 
     def train(task: str, given: dict[str, object], config: None, out: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_seed_that_does_not_learn_is_passed_over(tmp_path: Path, monkeypatch: 
         (out / "log.csv").write_text(f"epoch,loss\n1,1.8\n2,{loss}\n")
 
     monkeypatch.setattr(published, "train_run", train)
-    run, given = published.RUNS["digits6-random"], {"data": str(tmp_path / "digits.npz")}
+    run, given = published.RUNS["digits6-random"], {"data": str(tmp_path / "set" / "digits.npz")}
     assert published.living_seed(run, given, tmp_path / "runs" / "digits6") == 1
     assert tried == [0, 1]
     assert list((tmp_path / "runs").iterdir()) == []
