@@ -1,12 +1,22 @@
 """Write the reference pages that come from the code: commands and models (a hook of mkdocs)."""
 
 import dataclasses
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Take the address of the repository from pyproject.toml, the one place where it is written."""
+    project = tomllib.loads(Path(config.config_file_path).with_name("pyproject.toml").read_text("utf-8"))
+    config.repo_url = project["project"]["urls"]["Source"]
+    config.repo_name = "handlens"
+    return config
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:

@@ -72,9 +72,14 @@ def put_weights(experiment: Experiment, path: Path) -> None:
 
 def put(file: Path, package: Path) -> None:
     """Copy a model into the package's folder, with its sha256."""
-    table = package / "sha256.json"
-    sums = json.loads(table.read_text("utf-8")) if table.exists() else {}
     shutil.copyfile(file, package / file.name)
+    write_sum(package / file.name)
+
+
+def write_sum(file: Path) -> None:
+    """Write the sha256 of a model into `sha256.json` beside it."""
+    table = file.with_name("sha256.json")
+    sums = json.loads(table.read_text("utf-8")) if table.exists() else {}
     sums[file.stem] = hashlib.sha256(file.read_bytes()).hexdigest()
     table.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", "utf-8")
 

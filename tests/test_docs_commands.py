@@ -76,7 +76,7 @@ def blocks(page: str) -> list[Block]:
     for number, line in enumerate([*PAGES[page].splitlines(), ""]):
         fenced ^= line.startswith("```")
         if line.startswith("    ") and not fenced:
-            block.append(line[4:].split(" #")[0].rstrip())
+            block.append(line.split(" #")[0].strip())
             continue
         if block:
             commands = [text for text in block if COMMAND.match(text)]

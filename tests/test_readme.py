@@ -74,6 +74,14 @@ def test_the_version_has_one_source() -> None:
     assert f"version: {handlens.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
+def test_the_address_of_the_repository_has_one_source() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    assert all(address.startswith(urls["Source"]) for address in urls.values())
+    assert f'repository-code: "{urls["Source"]}"\n' in (ROOT / "CITATION.cff").read_text("utf-8")
+    for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "mkdocs.yml", "CHANGELOG.md"):
+        assert urls["Source"] not in (ROOT / page).read_text("utf-8"), page
+
+
 @pytest.mark.parametrize(
     "page", ["CONTRIBUTING.md", *(path.relative_to(ROOT) for path in ROOT.glob("recipes/**/README.md"))]
 )

@@ -63,6 +63,6 @@ step models/segment.onnx "$PYTHON" -m recipes.ship runs/C1/last.ckpt runs/C2/las
     --name segment --version 0.2 --size 320 --fit --least 0.75 --weights "${measured[@]}" --out models \
     --source "scenes: hands cut out of photographs (hands_white, Massey, sign_digits, asl_photos, epsrc) and rendered hands, laid over portraits of SFA, LFW and FASSEG, over webcam people, streets (CCP, Pratheepan) and textures" \
     --source "photographs of hands with masks: hands_white, epsrc_composites, sign_digits, asl_photos" \
-    --source "webcam people and natural photographs of touch: 631 outlined by eye; for version 0.1 the others marked by two models where both are sure" \
-    --source "fingers_cluttered: 65 outlined by eye; for version 0.1 the others marked by a model" \
-    --source "670 rendered people of handlens itself, for version 0.1"
+    --source "webcam people and photographs of touch: 631 outlined by eye; for version 0.1 more of them, marked by two models where both were sure" \
+    --source "fingers_cluttered: 65 outlined by eye; for version 0.1 more of them, marked by a model" \
+    --source "670 rendered people (handlens data synth), for version 0.1"

@@ -32,7 +32,7 @@ step models/digits.onnx "$PYTHON" -m recipes.ship runs/digits3 --name digits --v
     --source "silhouettes of one hand in three videos (finger digits, 17 gestures, 44 signs)" \
     --source "hands cut out of photographs: sign_digits (218 people), asl_photos, massey_black, epsrc_composites" \
     --source "12,000 rendered hands (recipes.signs.render)" \
-    --source "the same photographs and fingers_cluttered as segment masks them"
+    --source "masks that the model segment made of the same photographs and of fingers_cluttered"
 step models/gestures.onnx "$PYTHON" -m recipes.ship runs/gestures2 --name gestures --data sets/gestures.npz --out models \
     --source "silhouettes of one hand in two videos (17 gestures, 44 signs)" \
     --source "hands cut out of photographs: sign_digits (218 people), asl_photos, massey_black, epsrc_composites" \
