@@ -171,7 +171,7 @@ def compared(pictures: list[Picture], other_regions: bool) -> dict[str, dict[str
     draw = np.random.default_rng(0)
     told: dict[str, dict[str, float]] = {}
     picks = [np.arange(len(sums)), *(draw.integers(len(sums), size=len(sums)) for _ in range(RESAMPLES))]
-    resampled = [[measures(sum(sums[i][k] for i in pick)) for k in (0, 1)] for pick in picks]  # type: ignore[arg-type]
+    resampled = [[measures(sum(sums[i][k] for i in pick)) for k in (0, 1)] for pick in picks]
     for name in resampled[0][0]:
         change = np.array([after[name] - before[name] for before, after in resampled[1:]])
         low, high = np.quantile(change, [0.025, 0.975])

@@ -23,9 +23,10 @@ from handlens.data.formats.detect_format import open_set
 from handlens.data.rotate import turned
 from handlens.evaluate.evaluate import evaluate
 from handlens.predictor import load
+from handlens.tasks import task_of
 from handlens.train.calibration import fitted, predict_set
 from handlens.train.defaults import defaults_of
-from handlens.train.experiment import Experiment, sight
+from handlens.train.experiment import Experiment
 from handlens.train.initial_weights import WEIGHTS
 from handlens.train.run import SOME, TURNS, export_experiment, live_predictor, open_experiment
 from handlens.weights import SHIPPED
@@ -54,7 +55,7 @@ def shipped(experiment: Experiment, name: str, version: str, sources: Sequence[s
 
     A class such as "hand over face" becomes part of what is seen, the hand.
     """
-    shown, parts = sight(experiment.card.task, defaults_of(str(experiment.about["net"])))
+    shown, parts = experiment.kind.sight(task_of(experiment.card.task), defaults_of(str(experiment.about["net"])))
     options = {"parameters": experiment.card.options["parameters"], **shown}
     plain = experiment.with_card(
         name=name, version=version, data=tuple(sources), licence=LICENCE, options=options, parts=parts

@@ -93,7 +93,9 @@ def test_photographs_get_the_net_for_photographs(tmp_path: Path, capsys: pytest.
     assert prepared("gesture", {"data": str(tmp_path), "net": "digits6"}, None)[0].net == "digits6"
     assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "hold-net"
     assert prepared("hold", {"data": str(tmp_path), "net": "grip"}, None)[0].net == "hold-net"
-    assert capsys.readouterr().err.count("the network is 'hand-net': --net takes another") == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "the network is 'hand-net', because the pictures are no silhouettes (--net takes another)"
+    assert second == "the network is 'hold-net', the default of hold (--net takes another)"
 
 
 def empty_class(root: Path) -> Path:

@@ -35,7 +35,7 @@ def prepared(
     from handlens.data.formats.file_lists import table_of
     from handlens.tasks import task_of
 
-    fits = found.kind == "classify" and task_of(predictor.card.task).touches
+    fits = found.label_kind.one_label and task_of(predictor.card.task).touches
     if not fits and baselines:
         raise InputError(
             "--baseline compares models of touches on pictures with one label each, for example a folder with a"

@@ -38,6 +38,11 @@ class LabelKind(Protocol):
         ...
 
     @property
+    def has_masks(self) -> bool:
+        """Whether each pixel has a class."""
+        ...
+
+    @property
     def one_label(self) -> bool:
         """Whether each picture has one label, and none without."""
         ...
@@ -81,7 +86,7 @@ class Boxes:
     """Any number of boxes with a label each."""
 
     name, truths, counted = "detect", "boxes", "boxes of each class"
-    has_boxes, one_label, has_background = True, False, False
+    has_boxes, has_masks, one_label, has_background = True, False, False, False
 
     def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> Detections:
         """Return the boxes, each with a score of 1."""
@@ -108,7 +113,7 @@ class OneLabel:
     """One label for each picture."""
 
     name, truths, counted = "classify", "one label for each picture", "pictures of each class"
-    has_boxes, one_label, has_background = False, True, False
+    has_boxes, has_masks, one_label, has_background = False, False, True, False
 
     def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> Label:
         """Return the label, with its angle where that is known."""
@@ -133,7 +138,7 @@ class Masks:
     """A class for every pixel; the first one is the background."""
 
     name, truths, counted = "segment", "masks", "pictures with each class"
-    has_boxes, one_label, has_background = False, False, True
+    has_boxes, has_masks, one_label, has_background = False, True, False, True
 
     def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> Mask:
         """Return the mask, all background where the picture has none."""

@@ -90,7 +90,7 @@ def _got(ray: Any, one: Any) -> Done:
         raise HandlensError(f"a node of the cluster failed: {str(cause).strip().splitlines()[-1][:200]}.") from error
     except ray.exceptions.RayError as error:
         raise DeviceError(
-            f"nodes of the cluster were lost {_RETRIES} times in one segment ({type(error).__name__}): what was coded is"
-            " kept; type the same command again."
+            f"nodes of the cluster were lost {_RETRIES} times in one segment ({type(error).__name__}): what was coded"
+            " is kept; type the same command again."
         ) from error
     return got

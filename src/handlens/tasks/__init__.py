@@ -15,6 +15,7 @@ class Task:
         touches: Its events are touches of a face, which name regions and call for a warning.
         hands: It judges hands one by one.
         angle: It tells how they are turned.
+        fingers: It judges what the fingers show, which reach beyond the box of a hand.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Task:
     touches: bool = False
     hands: bool = False
     angle: bool = False
+    fingers: bool = False
 
 
 TASKS = {
@@ -39,6 +41,7 @@ TASKS = {
             built=True,
             hands=True,
             angle=True,
+            fingers=True,
         ),
         Task(
             "combined",

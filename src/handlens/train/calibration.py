@@ -20,6 +20,7 @@ from handlens.evaluate.touch import touches_of
 from handlens.kinds.classify import TINY, calibrated
 from handlens.predictor import Predictor
 from handlens.report import Report
+from handlens.tasks import task_of
 from handlens.types import Detections, Hand
 
 
@@ -208,7 +209,7 @@ def tuned(predictor: Predictor, val: LabelledSet) -> ModelCard:
         for name, match in zip(card.names, coco.match(truths, founds, len(card.names)), strict=True)
     }
     card = dataclasses.replace(card, thresholds={**thresholds, "score": min(thresholds.values())})
-    calibration = _touch_fit(best, val) if card.task == "touch" else {}
+    calibration = _touch_fit(best, val) if task_of(card.task).touches else {}
     return dataclasses.replace(card, calibration=calibration or card.calibration)
 
 

@@ -115,9 +115,9 @@ class Settings:
     net: Annotated[
         str,
         Doc(
-            "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: for touch `contact-net`, or"
-            " `nano` where boxes say which part is touched; `hold-net` for hold, `segment-net` for segment; for gesture"
-            " `silhouette-net` where the pictures are silhouettes, and `hand-net` for photographs.",
+            "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: for touch"
+            " `contact-net`, or `nano` where boxes say which part is touched; `hold-net` for hold, `segment-net` for"
+            " segment; for gesture `silhouette-net` where the pictures are silhouettes, else `hand-net`.",
             "by task",
         ),
     ] = ""

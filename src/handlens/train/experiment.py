@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from handlens.card import ModelCard
 from handlens.errors import InputError
+from handlens.tasks import task_of
 from handlens.train.config import Settings
 from handlens.train.defaults import NetDefaults, check_task, defaults_of
 from handlens.train.export.graphs import OVER
@@ -20,7 +21,6 @@ from handlens.train.kinds import TRAINING_KINDS
 from handlens.train.kinds.base import TrainingKind
 from handlens.train.nets import catalog
 from handlens.train.precision import Batch
-from handlens.weights import DETECTOR
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
     Raises:
         InputError: a network that does not answer the task, or fewer than two classes to tell apart.
     """
-    kind = check_task(settings.task, settings.net)
-    answers = TRAINING_KINDS[kind].answers(names)
-    if settings.angle and kind != "classify":
-        raise InputError(f"angle = true is for nets that classify hands, not to {kind}.")
+    kind = TRAINING_KINDS[check_task(settings.task, settings.net)]
+    answers = kind.answers(names)
+    if settings.angle and not kind.has_angle:
+        raise InputError(f"angle = true is for nets that classify hands, not to {kind.name}.")
     if settings.angle:
         catalog.check_angle(settings.net)
     base, size = defaults_of(settings.net), (settings.size, settings.size)
@@ -91,13 +91,13 @@ def new_experiment(settings: Settings, names: Sequence[str]) -> Experiment:
         sized: Any = net  # a Darknet has the size of its cfg
         size = (sized.size[1], sized.size[0]) if about["cfg"] else base.size
     stride = int(getattr(net, "stride", 1))
-    if kind != "segment" and (size[0] % stride or size[1] % stride):  # those of masks pad and cut by themselves
+    if not kind.pads and (size[0] % stride or size[1] % stride):
         raise InputError(f"--size {size[0]}: the input of '{settings.net}' must be a multiple of {stride}.")
-    shown, parts = sight(settings.task, base)
-    own = TRAINING_KINDS[kind].card_options()
+    shown, parts = kind.sight(task_of(settings.task), base)
+    own = kind.card_options()
     options = {"parameters": float(sum(p.numel() for p in net.parameters())), **shown, **own.get("options", {})}
     card = ModelCard(
-        name=Path(settings.net).stem.lower(), task=settings.task, kind=kind, names=answers, size=size,
+        name=Path(settings.net).stem.lower(), task=settings.task, kind=kind.name, names=answers, size=size,
         resize=base.resize, mean=base.mean, std=base.std, stride=max(1, stride),
         options=options, parts=own.get("parts", parts), thresholds=dict(own.get("thresholds", {})),
         data=(_data_note(settings),), licence="that of the user",
@@ -111,29 +111,19 @@ def _data_note(settings: Settings) -> str:
     return f"pictures of the user: {Path(settings.data).name}{part}"
 
 
-def sight(task: str, base: NetDefaults) -> tuple[dict[str, float], dict[str, str]]:
-    """How a net that judges one hand is shown it: options and parts of its card."""
-    if base.kind != "classify":
-        return {}, {}
-    if base.channels == 1:
-        return {"silhouette" if base.silhouette else "grey": 1.0}, {}
-    # Fingers reach beyond the boxes of hands: with 1.5 signs were told better than with 1.2 in every source.
-    return {"closeup": 1.0, "crop_scale": 1.5} if task == "gesture" else {}, {"detector": DETECTOR}
-
-
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return the net that a checkpoint's note speaks of, with random weights."""
     names, net = about["names"], str(about["net"])
     if about["cfg"]:
         return _darknet(str(about["cfg"]), net, len(names))
-    if defaults_of(net).kind == "classify" and catalog.find(net).classes is None:
+    if catalog.find(net).classes is None:  # a backbone alone
         from handlens.train.nets.backbones import backbone
         from handlens.train.nets.margins import Recogniser, margin
 
         width = int(about["embedding"])
         return Recogniser(backbone(net.lower(), width), margin(str(about["margin"]), width, len(names)))
-    one_channel = defaults_of(net).kind == "segment" and len(names) == 2
-    return catalog.build(net, 1 if one_channel else len(names), bool(about.get("angle", False)))
+    channels = TRAINING_KINDS[defaults_of(net).kind].channels_out(names)
+    return catalog.build(net, channels, bool(about.get("angle", False)))
 
 
 def restored(checkpoint: Mapping[str, Any], note: Mapping[str, Any]) -> Experiment:

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet, evenly
 from handlens.data.rotate import ring_of, turned
 from handlens.errors import InputError
@@ -108,18 +107,8 @@ def finish(experiment: Experiment, val: LabelledSet, out: Path, ring: Sequence[i
         measured = _with_rows(evaluate(predictor, around, on_error=_ignore), fair)
         write_measurement(measured, predictor, around, out / TURNED)
         _say(f"\nturned by {TURNS} angles each, over the full circle ('{out / TURNED}'):\n{measured.report}")
-    _say(f"the model is '{model}': try it with {_trial(experiment.card, model)}")
+    _say(f"the model is '{model}': try it with {experiment.kind.trial(experiment.card, model)}")
     return model
-
-
-def _trial(card: ModelCard, model: Path) -> str:
-    """Return what to type to see the model at work."""
-    if card.kind == "detect":
-        return f"'handlens watch --model {model}'"
-    command = f"'handlens predict PICTURES --model {model}'"
-    if card.kind != "classify" or not card.parts:
-        return command
-    return f"{command}, which looks at each hand it finds, or add --crop whole where each picture shows one hand"
 
 
 def export_experiment(experiment: Experiment, path: Path, int8: bool = False) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.random import Generator
@@ -14,7 +15,9 @@ from handlens.data.dataset import LabelledSet
 from handlens.predictor import Predictor
 from handlens.report import Report
 from handlens.runner import Runner
+from handlens.tasks import Task
 from handlens.train.augment.config import AugmentConfig
+from handlens.train.defaults import NetDefaults
 from handlens.train.loader.pictures import Reading
 from handlens.train.precision import Batch
 
@@ -40,12 +43,16 @@ class TrainingKind(Protocol):
         score: The row of the report that decides which epoch was the best.
         mosaics: Whether several pictures may be put into one.
         has_curves: Whether the loss of the validation part and rates over all pixels are logged after each epoch.
+        has_angle: Whether its nets may tell by which angle a hand is turned.
+        pads: Whether its nets take sides of any length, because they pad and cut by themselves.
     """
 
     name: str
     score: str
     mosaics: bool
     has_curves: bool
+    has_angle: bool
+    pads: bool
 
     @property
     def set_kinds(self) -> tuple[str, ...]:
@@ -80,8 +87,20 @@ class TrainingKind(Protocol):
         """
         ...
 
+    def channels_out(self, names: Sequence[str]) -> int:
+        """Return how many numbers the net gives for these names of a set."""
+        ...
+
     def card_options(self) -> Mapping[str, Any]:
         """Return fields of the card that all nets of this kind share."""
+        ...
+
+    def sight(self, task: Task, base: NetDefaults) -> tuple[dict[str, float], dict[str, str]]:
+        """Return options and parts of the card that say how the net is shown what it judges."""
+        ...
+
+    def trial(self, card: ModelCard, model: Path) -> str:
+        """Return what to type to see a new model at work."""
         ...
 
     def units(self, found: LabelledSet, card: ModelCard) -> tuple[LabelledSet, ModelCard]:
@@ -119,6 +138,8 @@ class Kind:
     name: str
     mosaics = False
     has_curves = False
+    has_angle = False
+    pads = False
 
     @property
     def set_kinds(self) -> tuple[str, ...]:
@@ -139,9 +160,21 @@ class Kind:
         """Return the net answers with the labels of the set."""
         return tuple(names)
 
+    def channels_out(self, names: Sequence[str]) -> int:
+        """One for each name."""
+        return len(names)
+
     def card_options(self) -> Mapping[str, Any]:
         """There are none."""
         return {}
+
+    def sight(self, task: Task, base: NetDefaults) -> tuple[dict[str, float], dict[str, str]]:
+        """Return nothing: the net is shown whole pictures."""
+        return {}, {}
+
+    def trial(self, card: ModelCard, model: Path) -> str:
+        """Return a line for pictures."""
+        return f"'handlens predict PICTURES --model {model}'"
 
     def units(self, found: LabelledSet, card: ModelCard) -> tuple[LabelledSet, ModelCard]:
         """Return samples are made of whole pictures, resized as in inference."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,6 +88,10 @@ class ContactKind(Kind):
     def graph(self, net: nn.Module, card: ModelCard, about: Mapping[str, Any], channels: int) -> nn.Module:
         """Return the maps, the logit of a touch and the regions."""
         return FaceTouchGraph(net)  # type: ignore[arg-type]
+
+    def trial(self, card: ModelCard, model: Path) -> str:
+        """Return a line for the camera."""
+        return f"'handlens watch --model {model}'"
 
     def parts(self, card: ModelCard) -> dict[str, Runner]:
         """Return the shipped detector."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -36,6 +37,10 @@ class Detect(Kind):
         """Return the net's own graph."""
         detector: Any = net
         return cast(nn.Module, detector.graph())
+
+    def trial(self, card: ModelCard, model: Path) -> str:
+        """Return a line for the camera."""
+        return f"'handlens watch --model {model}'"
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
         """Return a threshold for each label, and where it can be told a calibration of touch."""

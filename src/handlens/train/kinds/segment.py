@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ class Segment(Kind):
     name = "segment"
     score = "IoU mean"
     has_curves = True
+    pads = True
 
     def check(self, train: LabelledSet) -> None:
         """Refuse masks of one class."""
@@ -36,6 +37,10 @@ class Segment(Kind):
         if len(train) < FEW and augment != PRESETS["few"]:
             return f"{len(train)} pictures are few to learn from: --set augment=few changes them more strongly"
         return ""
+
+    def channels_out(self, names: Sequence[str]) -> int:
+        """One for each name; of background and one class the logit of that class is enough."""
+        return 1 if len(names) == 2 else len(names)
 
     def maker(self, found: LabelledSet, card: ModelCard, options: SampleOptions) -> Make:
         """Pictures with their masks."""

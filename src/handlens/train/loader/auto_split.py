@@ -34,7 +34,7 @@ def divided(found: LabelledSet, say: Callable[[str], None]) -> LabelledSet:
         return found
     if all(picture.group for picture in found):
         groups, what = _unique([picture.group for picture in found]), "its groups"
-    elif found.kind == "classify" and are_silhouettes(found):
+    elif found.label_kind.one_label and are_silhouettes(found):
         groups, what = _blocks(found), "blocks of neighbouring frames"
     else:
         groups, what = families(found, survey(found)), "groups of related pictures"

@@ -107,7 +107,7 @@ class Samples(Dataset[dict[str, Any]]):
         units, canvas = kind.units(found, card)
         if not len(units):
             raise InputError(f"'{found.root}' has no pictures to train on: no face is found in any of them.")
-        even = even and kind.name == "classify"
+        even = even and units.label_kind.one_label
         self.augment, self.seed, self.epochs = augment, seed, epochs
         self.odds = running_odds(units, balance, even) if balance or even else None
         self.pictures = ResizedPictures(units, canvas)

@@ -137,7 +137,7 @@ class ResizedPictures:
         return canvas, dataclasses.replace(geometry, scale_x=scale_x, scale_y=scale_y, width=width, height=height)
 
     def _mask(self, labelled: Labelled, geometry: Geometry) -> Image | None:
-        if self.found.kind != "segment":
+        if not self.found.label_kind.has_masks:
             return None
         size = np.broadcast_to(np.uint8(0), (geometry.height, geometry.width, 3))  # only its shape is looked at
         truth = self.found.truth(labelled, size)

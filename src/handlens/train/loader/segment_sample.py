@@ -41,7 +41,7 @@ def class_counts(found: LabelledSet) -> Ints:
     counts = np.zeros(len(found.names), np.int64)
     for picture in found:
         values = picture.labels
-        if found.kind == "segment":
+        if found.label_kind.has_masks:
             classes = picture.mask() if picture.mask is not None else np.zeros(picture.image().shape[:2], np.uint8)
             values = classes[classes != IGNORE].astype(np.int64)
         counts += np.bincount(values, minlength=len(counts))[: len(counts)]
