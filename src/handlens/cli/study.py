@@ -136,6 +136,36 @@ def status(
 
 
 @study.command()
+def report(
+    folder: Folder,
+    out: Annotated[str, typer.Option("--out", metavar="FILE.html", help="The report, one file that needs no network.")],
+    csv: Annotated[
+        str | None, typer.Option("--csv", metavar="DIR", help="Also write persons.csv, videos.csv and events.csv.")
+    ] = None,
+    pictures: Annotated[
+        str | None, typer.Option("--pictures", metavar="DIR", help="Also write pictures as SVG and 300 dpi PNG.")
+    ] = None,
+    thumbnails: Annotated[
+        int, typer.Option("--thumbnails", min=0, metavar="N", help="Show up to N touches of each person.")
+    ] = 0,
+    blur: Annotated[bool, typer.Option("--blur", help="Make the faces in them unrecognisable.")] = False,
+) -> int:
+    """Write what was seen: times, rates, regions, timelines, maps of the face, and what to beware of."""
+    from handlens.study.report import write_report, write_tables
+
+    with opened(folder) as results:
+        files = [write_report(results, out, thumbnails, blur)]
+        if csv is not None:
+            files += write_tables(results, csv)
+        if pictures is not None:
+            from handlens.study.pictures import write_pictures
+
+            complain(f"{len(write_pictures(results, pictures))} pictures in {pictures}")
+        complain(f"written: {', '.join(map(str, files))}")
+    return DONE
+
+
+@study.command()
 def export(
     folder: Folder,
     format: Annotated[
@@ -207,6 +237,39 @@ def agree(
         print(text, file=sys.stderr if json == "-" else sys.stdout)
         if json is not None:
             write_numbers(report.to_dict(), json)
+    return DONE
+
+
+@study.command()
+def review(
+    folder: Folder,
+    coder: Annotated[str, typer.Option("--as", metavar="NAME", help="Your name, as a second coder.")],
+    video: Annotated[str, typer.Option("--video", metavar="NAME", help="This video only.")] = "",
+    order: Annotated[str, typer.Option("--order", metavar="unsure|time", help="What comes first.")] = "unsure",
+    blind: Annotated[bool, typer.Option("--blind", help="Do not show what the model saw.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 is any free one.")] = 7312,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
+    training: Annotated[
+        str | None,
+        typer.Option("--training", metavar="DIR", help="Write what was reviewed as a labelled set."),
+    ] = None,
+) -> int:
+    """Open a page on this machine to go through the events: right, wrong, change, split."""
+    import sys
+    import webbrowser
+
+    from handlens.study.review import Review, write_training_set
+    from handlens.study.review_server import ReviewServer
+
+    with opened(folder) as results:
+        if training is not None:
+            complain(f"written: {write_training_set(results, coder, training)}")
+            return DONE
+        with ReviewServer(Review(results, coder, order, video, blind), port) as server:
+            print(f"page: {server.address}", file=sys.stderr, flush=True)
+            if not no_open:
+                webbrowser.open(server.address)
+            server.run()
     return DONE
 
 

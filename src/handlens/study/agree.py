@@ -14,6 +14,7 @@ from handlens.study.database import CodedEvent
 from handlens.study.formats.coding import Coding, bare, understood, without_overlaps
 from handlens.study.formats.write import read
 from handlens.study.results import Results, VideoResult
+from handlens.study.review import reviewed_whole
 from handlens.tasks.touch import REGIONS
 
 ANYBODY = "anybody"
@@ -224,11 +225,18 @@ def compare(
     everyone = [MACHINE, *(coder for coder in coders if coder != MACHINE)]
     pairs = []
     for first, second in itertools.combinations(everyone, 2):
-        common = [video for video in results.videos if _coded(results, video, first) and _coded(results, video, second)]
+        common = [
+            video
+            for video in results.videos
+            if all(_coded(results, video, one) and reviewed_whole(results, video, one) for one in (first, second))
+        ]
         if common:
             pairs.append(_pair(results, common, first, second, width, tolerance))
     if not pairs:
-        raise InputError(f"no video was coded by two of {', '.join(everyone)}: nothing can be compared.")
+        raise InputError(
+            f"no video was coded to its end by two of {', '.join(everyone)}: nothing can be compared (a review"
+            " counts when all events of a video are reviewed)."
+        )
     together = None
     if len(everyone) > 2:
         bins = [

@@ -1,0 +1,190 @@
+"""Review: a person becomes a second coder event by event, and the page answers nobody but itself."""
+
+import http.client
+import json
+import threading
+
+import pytest
+from study_fakes import Steady, study
+from tiny_clips import level_video
+
+from handlens.cli import run
+from handlens.data.formats.detect_format import open_set
+from handlens.errors import InputError
+from handlens.study.agree import compare
+from handlens.study.config import MACHINE
+from handlens.study.database import Database
+from handlens.study.results import Results
+from handlens.study.review import Review, write_training_set
+from handlens.study.review_server import ReviewServer
+from handlens.study.run import run_study
+
+
+class Fading(Steady):
+    """The second touch is less sure than the first."""
+
+    def predict(self, frame, /, min_score=None, crop="hand"):
+        result = super().predict(frame)
+        if frame.time > 4:
+            result.value.face_touch[0] *= 0.7
+        return result
+
+
+@pytest.fixture
+def coded(tmp_path):
+    level_video(tmp_path / "a.mp4")
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"])
+    run_study(config, predictor=Fading([(1, 3), (5, 5.6)]))
+    return config
+
+
+def test_the_least_certain_comes_first_and_what_is_said_becomes_a_second_coder(coded):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        review = Review(view, "anna")
+        first = review.state()
+        assert (first["start"], first["total"], first["reviewed"], first["region"]) == (5.0, 2, 0, "chin")
+        assert first["peak"] < review.state(1)["peak"]
+        assert [item.event.start for item in Review(view, "anna", "time").items] == [1.0, 5.0]
+        review.say(first["id"], "wrong")
+        second = review.state()
+        assert (second["start"], second["reviewed"]) == (1.0, 1)
+        review.say(second["id"], "change", {"region": "nose", "stop": 2.5})
+        told = [(event.start, event.stop, event.region, event.peak) for event in base.events(1, "anna")]
+        assert told == [(1.0, 2.5, "nose", None)]
+        assert len(view.events(view.videos[0], MACHINE)) == 2
+        report = compare(view, ["anna"])
+        assert (report.pairs[0].all.precision.value, report.pairs[0].all.recall.value) == (0.5, 1.0)
+        review.say(second["id"], "split", {"at": 2.0})
+        assert [(event.start, event.stop) for event in base.events(1, "anna")] == [(1.0, 2.0), (2.0, 3.0)]
+        review.say(second["id"], "right")
+        assert [(event.start, event.stop) for event in base.events(1, "anna")] == [(1.0, 3.0)]
+
+
+def test_a_review_that_is_not_finished_is_not_compared(coded):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        review = Review(view, "anna")
+        review.say(review.state()["id"], "right")
+        with pytest.raises(InputError, match="counts when all events of a video are reviewed"):
+            compare(view, ["anna"])
+
+
+def test_blind_mode_tells_nothing_of_the_model(coded):
+    with Database(coded.database) as base:
+        state = Review(Results(coded, base), "anna", blind=True).state()
+        assert not {"region", "side", "hand", "peak"} & set(state)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "change", "said"),
+    [
+        ("maybe", {}, "unknown verdict 'maybe'"),
+        ("change", {}, "a change needs"),
+        ("change", {"region": "knee"}, "unknown region 'knee'"),
+        ("change", {"side": "up"}, "unknown side 'up'"),
+        ("change", {"start": 6.5}, "must start before it stops"),
+        ("change", {"start": "soon"}, "start must be a number"),
+        ("split", {"at": 1.0}, "is split between its start and its stop"),
+        ("right", {"at": 1.0}, "unknown part of 'right' 'at'"),
+    ],
+)
+def test_what_cannot_be_said(coded, verdict, change, said):
+    with Database(coded.database) as base:
+        review = Review(Results(coded, base), "anna")
+        with pytest.raises(InputError) as caught:
+            review.say(review.state()["id"], verdict, change)
+        assert said in str(caught.value)
+        assert base.events(1, "anna") == []
+
+
+def test_who_may_not_review(coded):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        for name in ("", "handlens"):
+            with pytest.raises(InputError, match="--as needs the name"):
+                Review(view, name)
+        with pytest.raises(InputError, match="unknown order 'random'"):
+            Review(view, "anna", "random")
+        with pytest.raises(InputError, match="unknown video 'b'"):
+            Review(view, "anna", only="b")
+
+
+def test_corrections_are_a_labelled_set(coded, tmp_path, capsys):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        review = Review(view, "anna", "time")
+        review.say(review.items[0].event.id, "change", {"region": "nose"})
+        review.say(review.items[1].event.id, "wrong")
+        write_training_set(view, "anna", tmp_path / "set")
+    labels = [file.read_text().split("\n") for file in sorted((tmp_path / "set" / "labels").iterdir())]
+    assert [[line.split()[0] for line in one if line] for one in labels] == [["0", "1", "4"], ["0", "1"]]
+    assert len(open_set(tmp_path / "set" / "data.yaml", "detect").pictures) == 2
+    assert run(["study", "review", str(coded.folder), "--as", "anna", "--training", str(tmp_path / "set")]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert run(["study", "review", str(coded.folder), "--as", "ben", "--training", str(tmp_path / "other")]) == 2
+    assert "'ben' reviewed no event" in capsys.readouterr().err
+
+
+@pytest.fixture
+def page(coded):
+    """The server of a review in a thread of its own, which also owns the database."""
+    ready, servers = threading.Event(), []
+
+    def serve():
+        with Database(coded.database) as base, ReviewServer(Review(Results(coded, base), "anna"), 0) as server:
+            servers.append(server)
+            ready.set()
+            server.run()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert ready.wait(20)
+    yield servers[0]
+    servers[0].stop()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def ask(server, method, path, headers=None, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request(method, path, body, headers or {})
+    answer = connection.getresponse()
+    told = answer.status, answer.read(), dict(answer.getheaders())
+    connection.close()
+    return told
+
+
+@pytest.mark.slow
+def test_the_page_serves_its_person_and_refuses_strangers(page, coded):
+    key = {"x-token": page.token}
+    code, body, headers = ask(page, "GET", f"/?token={page.token}")
+    assert code == 200
+    assert b"review.js" in body
+    assert "script-src 'self'" in headers["content-security-policy"]
+    assert ask(page, "GET", "/review.js")[0] == ask(page, "GET", "/review.css")[0] == 200
+    assert ask(page, "GET", "/?token=guess")[0] == 403
+    assert ask(page, "GET", "/api/event")[0] == 403
+    assert ask(page, "GET", "/api/event", {"x-token": "guess"})[0] == 403
+    assert ask(page, "GET", "/api/event", {**key, "host": "evil.example"})[0] == 403
+    assert ask(page, "GET", "/api/event", {**key, "origin": "http://evil.example"})[0] == 403
+    assert ask(page, "GET", "/api/event", {**key, "sec-fetch-site": "cross-site"})[0] == 403
+    assert ask(page, "GET", "/../study.toml", key)[0] == 404
+    state = json.loads(ask(page, "GET", "/api/event", key)[1])
+    assert state["start"] == 5.0
+    frames = json.loads(ask(page, "GET", f"/api/clip?id={state['id']}", key)[1])["frames"]
+    times = [frame["time"] for frame in frames]
+    assert times == sorted(times)
+    assert times[0] == pytest.approx(4.0, abs=0.1)
+    assert 15 <= len(frames) <= 60
+    said = json.dumps({"id": state["id"], "verdict": "wrong"})
+    assert ask(page, "POST", "/api/say", key, said)[0] == 400, "a form of another site has no such type"
+    code, body, _ = ask(page, "POST", "/api/say", {**key, "content-type": "application/json"}, said)
+    assert (code, json.loads(body)["reviewed"]) == (200, 1)
+    code, body, _ = ask(
+        page, "POST", "/api/say", {**key, "content-type": "application/json"}, '{"id": 99, "verdict": "wrong"}'
+    )
+    assert (code, json.loads(body)["error"]) == (400, "there is no event 99 in this review.")
+    with Database(coded.database) as base:
+        assert base.coders(1) == []
+        assert list(base.reviews("anna")) == [state["id"]]
