@@ -5,6 +5,7 @@
 # make types  checks types alone
 # make coverage  runs the quick tests and fails where they reach less of the package than before
 # make docs   builds the site of the documents into site/ and fails on a broken link
+# make site   builds the browser edition into web/dist (needs Node; onnxruntime-web and esbuild come from npm)
 # make bench  measures speed, memory and size on this machine
 # make clean  removes what these made
 # make help   prints these lines
@@ -14,7 +15,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick coverage lint types docs bench clean help
+.PHONY: demo test quick coverage lint types docs site bench clean help
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.light
@@ -40,6 +41,16 @@ types: $(VENV)/.test
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir site
+
+site: $(VENV)/.light web/node_modules/.installed
+	rm -rf web/dist
+	$(PY) web/models.py web/dist
+	cd web && node build.mjs
+
+web/node_modules/.installed: web/package.json
+	@command -v npm >/dev/null || { echo "the browser edition needs Node and npm (Debian, Ubuntu: apt install nodejs npm)" >&2; exit 2; }
+	cd web && npm ci --no-audit --no-fund --silent
+	@touch $@
 
 bench: $(VENV)/.light
 	$(VENV)/bin/handlens bench
@@ -67,4 +78,4 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@touch $(VENV)/.light $(VENV)/.docs $@
 
 clean:
-	rm -rf $(VENV) demo-out site build dist .mypy_cache .pytest_cache .ruff_cache .coverage .import_linter_cache
+	rm -rf $(VENV) demo-out site web/dist web/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .coverage .import_linter_cache

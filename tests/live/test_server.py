@@ -264,7 +264,7 @@ def test_a_port_that_is_taken_gives_another(site):
 
 def test_a_frame_that_comes_with_a_message_is_not_lost(site):
     with site.page() as page:
-        for index in range(20):
+        for index in range(5):
             site.feed(step(0.1, 2 * index))
             number = hear(page, "frame")["number"]
             site.feed(step(0.9, 2 * index + 1, opened=(CHIN,), active=True))

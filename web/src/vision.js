@@ -1,0 +1,351 @@
+// The way of a frame: detector -> crop of each face -> contact model -> boxes, as handlens.tasks.contact goes it.
+// Pictures are {width, height, data} with RGBA bytes; boxes are [x1, y1, x2, y2] in pixels of the source.
+
+const PAD = 114; // grey of what lies outside the picture
+const SMALLEST = 8;
+const ONE_HAND = 0.6;
+const CANDIDATES = 1000;
+const OWNERS = ["face", "hand"];
+
+const area = ([x1, y1, x2, y2]) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
+const shared = (one, other) =>
+  Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]));
+const iou = (one, other) => shared(one, other) / Math.max(1e-9, area(one) + area(other) - shared(one, other));
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const threshold = (card, label, other = 0.25) => card.thresholds[label] ?? card.thresholds.score ?? other;
+
+function calibrated(card, logit) {
+  return 1 / (1 + Math.exp(-((card.calibration.a ?? 1) * logit + (card.calibration.b ?? 0))));
+}
+
+/** Return RGB planes (float) of a part of a picture, scaled: by area where it shrinks, linear where it grows. */
+function scaled(picture, left, top, width, height, wide, high) {
+  const planes = new Float32Array(3 * wide * high);
+  const shrinks = wide * high < width * height;
+  const [xs, ys] = shrinks ? [areas(width, wide), areas(height, high)] : [lines(width, wide), lines(height, high)];
+  const { data } = picture;
+  const row = new Float32Array(3 * wide * height);
+  for (let y = 0; y < height; y++) {
+    const base = ((top + y) * picture.width + left) * 4;
+    for (let x = 0; x < wide; x++) {
+      let [r, g, b] = [0, 0, 0];
+      for (const [at, weight] of xs[x]) {
+        const i = base + at * 4;
+        r += data[i] * weight;
+        g += data[i + 1] * weight;
+        b += data[i + 2] * weight;
+      }
+      const i = (y * wide + x) * 3;
+      row[i] = r;
+      row[i + 1] = g;
+      row[i + 2] = b;
+    }
+  }
+  for (let y = 0; y < high; y++) {
+    for (const [at, weight] of ys[y]) {
+      for (let x = 0; x < wide; x++) {
+        const from = (at * wide + x) * 3;
+        const to = y * wide + x;
+        planes[to] += row[from] * weight;
+        planes[to + wide * high] += row[from + 1] * weight;
+        planes[to + 2 * wide * high] += row[from + 2] * weight;
+      }
+    }
+  }
+  for (let i = 0; i < planes.length; i++) planes[i] = Math.round(planes[i]); // bytes, as in Python
+  return planes;
+}
+
+/** For each of `to` pixels the pixels of `from` that it covers, with their shares. */
+function areas(from, to) {
+  const step = from / to;
+  return Array.from({ length: to }, (_, n) => {
+    const [begin, end] = [n * step, Math.min(from, (n + 1) * step)];
+    const parts = [];
+    for (let at = Math.floor(begin + 1e-9); at < end - 1e-9; at++) parts.push([at, (Math.min(end, at + 1) - Math.max(begin, at)) / (end - begin)]);
+    return parts;
+  });
+}
+
+function lines(from, to) {
+  return Array.from({ length: to }, (_, n) => {
+    const at = clamp(((n + 0.5) * from) / to - 0.5, 0, from - 1);
+    const low = Math.floor(at);
+    return low + 1 < from && at > low ? [[low, 1 - (at - low)], [low + 1, at - low]] : [[low, 1]];
+  });
+}
+
+function normalise(planes, count, card) {
+  for (let channel = 0; channel < 3; channel++) {
+    const [mean, std] = [card.mean[channel], card.std[channel]];
+    for (let i = channel * count; i < (channel + 1) * count; i++) planes[i] = (planes[i] - mean) / std;
+  }
+  return planes;
+}
+
+/** The detector's input: the longest side as the card says, grey at the right and bottom up to the stride. */
+function fitted(picture, card) {
+  const [net] = card.size;
+  const scale = net / Math.max(picture.width, picture.height);
+  const wide = Math.max(1, Math.round(picture.width * scale));
+  const high = Math.max(1, Math.round(picture.height * scale));
+  const [netW, netH] = [wide, high].map((side) => Math.ceil(side / card.stride) * card.stride);
+  const inner = scaled(picture, 0, 0, picture.width, picture.height, wide, high);
+  const planes = new Float32Array(3 * netW * netH).fill(PAD);
+  for (let channel = 0; channel < 3; channel++) {
+    for (let y = 0; y < high; y++) {
+      planes.set(inner.subarray((channel * high + y) * wide, (channel * high + y + 1) * wide), (channel * netH + y) * netW);
+    }
+  }
+  return { input: normalise(planes, netW * netH, card), netW, netH, scaleX: wide / picture.width, scaleY: high / picture.height };
+}
+
+/** Boxes of the detector, best first: {label, score, xyxy}. */
+function detections(boxes, scores, card, way, picture) {
+  const floors = card.names.map((name) => threshold(card, name));
+  let rows = [];
+  const classes = card.names.length;
+  for (let n = 0; n < scores.length / classes; n++) {
+    for (let c = 0; c < classes; c++) {
+      const score = scores[n * classes + c];
+      if (!(score >= floors[c]) || score <= 0) continue;
+      const raw = boxes.slice(n * 4, n * 4 + 4);
+      if (!raw.every(Number.isFinite)) continue;
+      const xyxy = [
+        clamp(raw[0] / way.scaleX, 0, picture.width),
+        clamp(raw[1] / way.scaleY, 0, picture.height),
+        clamp(raw[2] / way.scaleX, 0, picture.width),
+        clamp(raw[3] / way.scaleY, 0, picture.height),
+      ];
+      rows.push({ label: card.names[c], score: Math.min(1, score), xyxy });
+    }
+  }
+  rows = rows.sort((one, other) => other.score - one.score).slice(0, CANDIDATES);
+  const limit = card.options.nms ?? 0.5;
+  const kept = [];
+  for (const row of rows) {
+    if (area(row.xyxy) > 0 && !kept.some((other) => other.label === row.label && iou(other.xyxy, row.xyxy) > limit)) kept.push(row);
+  }
+  return kept;
+}
+
+/** One box for each hand: of two that mostly share the smaller one, the larger and surer stays. */
+function withoutTwins(found) {
+  const hands = found.filter((row) => row.label === "hand").sort((one, other) => area(other.xyxy) * other.score - area(one.xyxy) * one.score);
+  const kept = [];
+  for (const hand of hands) {
+    const [x1, y1, x2, y2] = hand.xyxy;
+    const alone = kept.every((other) => shared(hand.xyxy, other.xyxy) <= ONE_HAND * Math.min(area(hand.xyxy), area(other.xyxy)));
+    if (Math.max(x2 - x1, y2 - y1) >= SMALLEST && alone) kept.push(hand);
+  }
+  return found.filter((row) => row.label !== "hand" || kept.includes(row));
+}
+
+/** What a square shows, (3, size, size) normalised, grey outside the picture, and the way back. */
+function crop(picture, box, size, card) {
+  const [x1, y1, x2, y2] = box;
+  const [scaleX, scaleY] = [size / (x2 - x1), size / (y2 - y1)];
+  const left = clamp(Math.floor(x1) - 1, 0, picture.width);
+  const right = clamp(Math.ceil(x2) + 1, 0, picture.width);
+  const top = clamp(Math.floor(y1) - 1, 0, picture.height);
+  const bottom = clamp(Math.ceil(y2) + 1, 0, picture.height);
+  const planes = new Float32Array(3 * size * size).fill(PAD);
+  const way = { scaleX, scaleY, x1, y1, width: picture.width, height: picture.height };
+  if (left >= right || top >= bottom) return { planes: normalise(planes, size * size, card), way };
+  let [wide, high] = [right - left, bottom - top];
+  const shrinks = Math.min(scaleX, scaleY) < 0.5;
+  if (shrinks) [wide, high] = [Math.max(1, Math.round(wide * Math.min(1, scaleX))), Math.max(1, Math.round(high * Math.min(1, scaleY)))];
+  const part = scaled(picture, left, top, right - left, bottom - top, wide, high);
+  const [restX, restY] = [(scaleX * (right - left)) / wide, (scaleY * (bottom - top)) / high];
+  const [shiftX, shiftY] = [(left - x1) * scaleX + (restX - 1) / 2, (top - y1) * scaleY + (restY - 1) / 2];
+  for (let y = 0; y < size; y++) {
+    const sy = Math.round((32 * (y - shiftY)) / restY) / 32; // OpenCV counts in 32nds of a pixel
+    const y0 = Math.floor(sy);
+    const fy = sy - y0;
+    for (let x = 0; x < size; x++) {
+      const sx = Math.round((32 * (x - shiftX)) / restX) / 32;
+      const x0 = Math.floor(sx);
+      const fx = sx - x0;
+      if (x0 < -1 || y0 < -1 || x0 >= wide || y0 >= high) continue;
+      for (let channel = 0; channel < 3; channel++) {
+        const base = channel * wide * high;
+        const at = (py, px) => (px < 0 || py < 0 || px >= wide || py >= high ? PAD : part[base + py * wide + px]);
+        const value = (at(y0, x0) * (1 - fx) + at(y0, x0 + 1) * fx) * (1 - fy) + (at(y0 + 1, x0) * (1 - fx) + at(y0 + 1, x0 + 1) * fx) * fy;
+        planes[(channel * size + y) * size + x] = Math.round(value);
+      }
+    }
+  }
+  return { planes: normalise(planes, size * size, card), way };
+}
+
+function flipped(values, side) {
+  const turned = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row += side) for (let x = 0; x < side; x++) turned[row + x] = values[row + side - 1 - x];
+  return turned;
+}
+
+/** Ask the contact model about one crop; where it is in doubt once more in a mirror. */
+async function lookedAt(run, planes, card) {
+  const [size] = card.size;
+  const answer = await run(planes, [1, 3, size, size]);
+  if (Math.abs(answer.touch_logit.data[0]) >= (card.options.second_look ?? 0)) return answer;
+  const mirrored = await run(flipped(planes, size), [1, 3, size, size]);
+  const both = {};
+  for (const [name, { data, dims }] of Object.entries(answer)) {
+    let other = mirrored[name].data;
+    if (dims.length === 4) other = flipped(other, dims[3]);
+    else if (name === "side_scores") other = flipped(other, dims.at(-1));
+    both[name] = { dims, data: data.map((value, n) => (value + other[n]) / 2) };
+  }
+  return both;
+}
+
+/** The box in the source of a mask (side x side of 0 and 1), or null. */
+function boxOf(mask, side, way, net) {
+  let [x1, y1, x2, y2] = [side, side, -1, -1];
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (!mask[y * side + x]) continue;
+      [x1, y1, x2, y2] = [Math.min(x1, x), Math.min(y1, y), Math.max(x2, x), Math.max(y2, y)];
+    }
+  }
+  if (x2 < 0) return null;
+  const cell = net / side;
+  const box = [
+    clamp((x1 * cell) / way.scaleX + way.x1, 0, way.width),
+    clamp((y1 * cell) / way.scaleY + way.y1, 0, way.height),
+    clamp(((x2 + 1) * cell) / way.scaleX + way.x1, 0, way.width),
+    clamp(((y2 + 1) * cell) / way.scaleY + way.y1, 0, way.height),
+  ];
+  return box[2] > box[0] && box[3] > box[1] ? box : null;
+}
+
+function grown(mask, side) {
+  return mask.map((_, n) => {
+    const [x, y] = [n % side, Math.floor(n / side)];
+    for (let dy = -1; dy <= 1; dy++) {
+      for (let dx = -1; dx <= 1; dx++) {
+        if (x + dx >= 0 && x + dx < side && y + dy >= 0 && y + dy < side && mask[(y + dy) * side + x + dx]) return 1;
+      }
+    }
+    return 0;
+  });
+}
+
+/** The connected part of a mask that shares most with a region, else the largest. */
+function nearestPart(mask, region, side) {
+  const part = new Int32Array(mask.length).fill(-1);
+  const parts = [];
+  for (let start = 0; start < mask.length; start++) {
+    if (!mask[start] || part[start] >= 0) continue;
+    const cells = [start];
+    part[start] = parts.length;
+    for (let n = 0; n < cells.length; n++) {
+      const [x, y] = [cells[n] % side, Math.floor(cells[n] / side)];
+      for (let dy = -1; dy <= 1; dy++) {
+        for (let dx = -1; dx <= 1; dx++) {
+          const at = (y + dy) * side + x + dx;
+          if (x + dx < 0 || x + dx >= side || y + dy < 0 || y + dy >= side || !mask[at] || part[at] >= 0) continue;
+          part[at] = parts.length;
+          cells.push(at);
+        }
+      }
+    }
+    parts.push({ cells, shared: cells.filter((at) => region[at]).length });
+  }
+  if (!parts.length) return mask.map(() => 0);
+  const best = parts.some(({ shared }) => shared) ? (part) => part.shared : (part) => part.cells.length;
+  const chosen = parts.reduce((one, other) => (best(other) > best(one) ? other : one));
+  const result = mask.map(() => 0);
+  for (const at of chosen.cells) result[at] = 1;
+  return result;
+}
+
+function addRegions(rows, answer, face, touch, card, way) {
+  const names = card.names.filter((name) => !OWNERS.includes(name));
+  const side = answer.hand.dims[3];
+  const cells = side * side;
+  const net = card.size[1];
+  const scores = answer.region_scores.data;
+  const order = names.map((_, n) => n).sort((one, other) => scores[other] - scores[one]);
+  const hand = Array.from(answer.hand.data, (value) => (value > 0.5 ? 1 : 0));
+  const covered = grown(hand, side);
+  const parts = Array.from({ length: cells }, (_, at) => {
+    let best = 0;
+    for (let layer = 1; layer <= names.length; layer++) if (answer.regions.data[layer * cells + at] > answer.regions.data[best * cells + at]) best = layer;
+    return best;
+  });
+  for (const region of order) {
+    if (region !== order[0] && scores[region] < threshold(card, names[region], 0.5)) continue;
+    const own = parts.map((part) => (part === region + 1 ? 1 : 0));
+    const box = boxOf(own.map((on, at) => on && covered[at]), side, way, net) ?? boxOf(own, side, way, net) ?? rows[face].xyxy;
+    let owner = handAt(rows, box);
+    if (owner < 0) {
+      const seen = nearestPart(hand, own, side);
+      const handBox = boxOf(seen, side, way, net);
+      if (handBox) {
+        const on = seen.reduce((sum, each) => sum + each, 0);
+        const sure = seen.reduce((sum, each, at) => sum + each * answer.hand.data[at], 0) / on;
+        owner = addHand(rows, handBox, sure);
+      }
+    }
+    rows.push({ label: names[region], score: region === order[0] ? touch : touch * scores[region], xyxy: box, face, hand: owner });
+  }
+}
+
+function handAt(rows, box) {
+  let [best, found] = [0, -1];
+  rows.forEach((row, n) => {
+    if (row.label !== "hand") return;
+    const held = shared(box, row.xyxy) / Math.max(1e-9, area(box));
+    const value = held > 0 ? held + 0.01 * iou(box, row.xyxy) : 0;
+    if (value > best) [best, found] = [value, n];
+  });
+  return found;
+}
+
+function addHand(rows, box, score) {
+  let [best, found] = [ONE_HAND, -1];
+  rows.forEach((row, n) => {
+    if (row.label !== "hand") return;
+    const share = shared(box, row.xyxy) / Math.max(1e-9, Math.min(area(box), area(row.xyxy)));
+    if (share > best) [best, found] = [share, n];
+  });
+  if (found >= 0) {
+    rows[found].score = Math.max(rows[found].score, Math.min(1, score));
+    return found;
+  }
+  rows.push({ label: "hand", score: Math.min(1, score), xyxy: box, face: -1, hand: -1 });
+  return rows.length - 1;
+}
+
+/**
+ * Return what is seen in a picture: {touch, boxes, faces}, as the value of a JSON line; faces: row -> probability.
+ * @param {{width: number, height: number, data: Uint8ClampedArray}} picture
+ * @param {{facehand: any, touch: any}} cards
+ * @param {{facehand: Function, touch: Function}} run  name -> (input, dims) => {output: {data, dims}}
+ */
+export async function see(picture, cards, run) {
+  const way = fitted(picture, cards.facehand);
+  const answer = await run.facehand(way.input, [1, 3, way.netH, way.netW]);
+  const found = withoutTwins(detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture));
+  const rows = found.map((row) => ({ ...row, face: -1, hand: -1 }));
+  const card = cards.touch;
+  const faces = rows
+    .map((row, n) => ({ row, n }))
+    .filter(({ row }) => row.label === "face")
+    .sort((one, other) => area(other.row.xyxy) * other.row.score - area(one.row.xyxy) * one.row.score)
+    .slice(0, card.options.max_faces ?? 6);
+  const probabilities = new Map();
+  for (const { row, n } of faces) {
+    const [x1, y1, x2, y2] = row.xyxy;
+    const half = (Math.max(x2 - x1, y2 - y1) * (card.options.crop_scale ?? 2)) / 2;
+    const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    const { planes, way: back } = crop(picture, [cx - half, cy - half, cx + half, cy + half], card.size[0], card);
+    const seen = await lookedAt(run.touch, planes, card);
+    const touch = calibrated(card, seen.touch_logit.data[0] + Math.log(Math.max(1e-6, row.score)));
+    probabilities.set(n, touch);
+    if (touch >= threshold(card, "touch", 0.5)) addRegions(rows, seen, n, touch, card, back);
+  }
+  return { touch: Math.max(0, ...probabilities.values()), boxes: rows, faces: probabilities };
+}
