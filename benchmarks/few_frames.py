@@ -8,7 +8,7 @@ number of frames beyond the training part takes the held-out groups too, and is 
 
 Each run lies in FOLDER/NET-FRAMES, or NET-started-FRAMES where `--start` says what the net begins with. One that is
 done is skipped, so the same command goes on where it was stopped, and several may share a folder. few_frames.json and
-few_frames.png there hold what is done; `--redraw` makes these anew.
+few_frames.png there hold what is done; `--redraw` makes these again.
 
 The published figure: the 400 people of ccp_skin, where a labels.csv names them with their masks (4 skin, 5 hair):
 

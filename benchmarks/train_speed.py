@@ -37,7 +37,7 @@ class Timed:
 
     def __iter__(self) -> Iterator[Batch]:
         source = iter(self.batches)
-        next(source)  # starting the workers is no part of the speed
+        next(source)  # starting the workers is not part of the speed
         for _ in range(self.steps):
             self.asked.append(time.perf_counter())
             batch = next(source)

@@ -1,8 +1,8 @@
 """Rewrite what a shipped model's card says of its data: `python -m recipes.describe MODEL.onnx --source TEXT ...`.
 
-Only the metadata of the file changes. The graph and every weight stay as they are, which is checked, and the sum in
-`sha256.json` beside the file follows. Use it when a card names a module that was renamed; a new training writes its card
-with `recipes.ship`.
+Only the metadata of the file changes. The graph and every weight stay as they are, which is checked. The sum in
+`sha256.json` beside the file is written again. Use this script when a card names a module that was renamed; for a new
+training `recipes.ship` writes the card.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ step() {
     fi
     case $output in
         runs/*) ;;                # a training that was broken off goes on
-        *) rm -rf "./$output" ;;  # anything else is made anew
+        *) rm -rf "./$output" ;;  # anything else is made again
     esac
     echo "+ $*"
     "$@"

@@ -1,6 +1,6 @@
 """Hold the pages of docs/ against the code: commands, options, settings, augmentation presets, defaults and links.
 
-`python tests/test_docs.py` writes the tables of settings, presets and defaults anew from the code.
+`python tests/test_docs.py` writes the tables of settings, presets and defaults again from the code.
 """
 
 import dataclasses

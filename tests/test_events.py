@@ -339,7 +339,7 @@ def test_a_minimum_score_changes_no_event() -> None:
 
 
 def moved(regions: "list[tuple[str, float]]", rate: int = 25, tracker: EventTracker | None = None) -> list[Event]:
-    """Events of a touch on these regions one after the other for so many seconds; "" is no touch."""
+    """Events of a touch on these regions one after the other for so many seconds; "" is not a touch."""
     tracker, closed, n = tracker or EventTracker(), [], 0
     for region, seconds in [*regions, ("", 1.0)]:
         for _ in range(round(seconds * rate)):

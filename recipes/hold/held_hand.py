@@ -66,7 +66,7 @@ class _Stage:
 
 
 def held_picture(rng: Rng, holding: bool, ground: F32) -> Held:
-    """One hand, drawn anew until what matters is to be seen.
+    """One hand, drawn again until what matters is to be seen.
 
     Args:
         rng: everything is drawn from it.

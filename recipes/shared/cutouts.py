@@ -50,7 +50,7 @@ def describe(
     arm: tuple[float, float] | None = None,
     longest: int = LONGEST,
 ) -> Cutout | None:
-    """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is no usable blob.
+    """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is not a usable blob.
 
     The palm is the deepest point of the mask; the forearm leaves where the mask meets the picture's edge, unless `arm`
     says where; tips are corners of the outline's hull that lie far from the palm on the other side.

@@ -77,7 +77,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Return a picture as (H, W, 3) uint8 RGB."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise FileNotFoundError(f"{path} is no readable picture.")
+        raise FileNotFoundError(f"{path} is not a readable picture.")
     return np.ascontiguousarray(image[:, :, ::-1])
 
 

@@ -54,8 +54,8 @@ class EventTracker:
 
     One stream of probabilities per thing watched: one per face for a model that judges single faces ("face 1"), "touch"
     for other touch models (the label is the region with the most score over the event), one per name for a model that
-    names hands (its subject is the hand; "nothing" and the like are no events), and one per class of a mask, as sure as
-    what is seen of it.
+    names hands (its subject is the hand; "nothing" and the like are not events), and one per class of a mask, as sure
+    as what is seen of it.
 
     An event goes from the start of the first frame of the run that opened it to the end of the last frame at or above
     the closing threshold. Each frame counts for its own duration, so a steady frame a second gives events too; a pause

@@ -88,7 +88,7 @@ def run(
     several sources.
 
     Raises:
-        HandlensError: the model fails, or an answer cannot be written. Ctrl-C is no error: see `summary.interrupted`.
+        HandlensError: the model fails, or an answer cannot be written. Ctrl-C is not an error; see `interrupted`.
     """
     summary = Summary(threshold=events.open if events else 0.5) if summary is None else summary
     turn = _Turn(source, tracker, events, sinks, alarm, progress, summary)

@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 
 _MEMORY = 9  # steps: a source that changes its frame rate is followed after five frames
-_SLACK = 1.5  # of the usual step: frames that come a little late are no pause
+_SLACK = 1.5  # of the usual step: frames that come a little late are not a pause
 _TINY = 1e-6  # seconds
 
 
@@ -18,7 +18,7 @@ class Pace:
     """The usual step from one frame of a source to the next, learned while the frames come.
 
     A step that is longer than the usual one by more than `gap` seconds, and by half, is a pause: in it nothing was
-    seen. A steady frame a second is no pause, however short the gap is. Until there is a second step none is unusual.
+    seen. A steady frame a second is not a pause, however short the gap is. Before the second step none is unusual.
     """
 
     def __init__(self, gap: float = 0.5) -> None:

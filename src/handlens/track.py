@@ -54,7 +54,7 @@ class Tracker:
         max_age_s: Seconds for which an unseen one is remembered, and at least for two steps of the source; a pause of
             up to a minute, in which no frame came, does not count.
         iou: Boxes that overlap their expected place by so much are the same, however far they are in sides of a narrow
-            box. Faces count from 1 and hands count from 1. Another source, or a time that runs backwards, starts anew.
+            box. Faces count from 1 and hands count from 1. Another source, or a time that runs backwards, starts over.
     """
 
     def __init__(self, max_age_s: float = 2.0, iou: float = 0.3) -> None:

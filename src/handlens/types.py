@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | Sequence[int] | Sequence[bool]
 
 OWNERS = ("face", "hand")
-"""Labels of boxes that are no touch; every other label of a touch model is a touched region, and these own it."""
+"""Labels of boxes that are not a touch; every other label of a touch model is a touched region, and these own it."""
 IGNORE = 255
 """The value of the pixels of a true mask that have no class: they count nowhere."""
 
@@ -235,7 +235,7 @@ class Mask:
         return below / (below + seen) if below + seen else None
 
     def seen(self, name: str) -> float:
-        """Return how surely something of that class is seen: the score of its surest blob that is no speck, else 0."""
+        """Return how surely that class is seen: the score of its surest blob that is not a speck, else 0."""
         blobs = self.blobs(name)
         return float(np.max(blobs.score[blobs.pixels >= SEEN * self.classes.size], initial=0.0))
 
@@ -398,7 +398,7 @@ class Box:
         face: of a touched region, the row of its face in the result, or -1.
         hand: of a touched region, the row of its hand in the result, or -1.
         touch: of a face, the probability that it is touched, or None.
-        object_at_mouth, object_at_face: of a face, the probability of a thing that is no hand there, or None.
+        object_at_mouth, object_at_face: of a face, the probability of a thing that is not a hand there, or None.
         scores: of a judged hand, the probability of each label.
         angle: of a judged hand, degrees counter-clockwise from upright, or None.
     """

@@ -57,7 +57,7 @@ def test_it_counts_from_a_day_on(kept, capsys):
     assert told["regions"] == {"chin": {"count": 11, "seconds": 22.0}, "eye": {"count": 1, "seconds": 2.0}}
     assert sum(map(sum, told["hours"]["touches"])) == 12
     assert run(["stats", "--since", "soon"]) == 2
-    assert "'soon' is no date" in capsys.readouterr().err
+    assert "'soon' is not a date" in capsys.readouterr().err
 
 
 def test_it_exports_each_touch(kept, capsys, tmp_path):

@@ -1,5 +1,5 @@
 """Finished runs side by side: the best first, what their intervals can tell in words, a figure that one wild run
-cannot spoil, numbers as JSON; what is no run is a sentence."""
+cannot spoil, numbers as JSON; what is not a run is a sentence."""
 
 import json
 from pathlib import Path

@@ -114,7 +114,7 @@ def test_a_model_answers_with_its_surest_region() -> None:
     [
         ("file,score\n0.png,0.5\n", "lacks 8 of 9 pictures, the first is '1.png'"),
         ("file\n0.png\n", "has no column 'score'"),
-        ("file,score\n" + "".join(f"{n}.png,high\n" for n in range(9)), "a score that is no number"),
+        ("file,score\n" + "".join(f"{n}.png,high\n" for n in range(9)), "a score that is not a number"),
     ],
 )
 def test_a_wrong_file_of_answers_is_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:

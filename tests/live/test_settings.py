@@ -85,13 +85,13 @@ def test_a_wrong_value_is_refused_and_the_file_stays(file, change, sentence):
 def test_a_broken_file_is_said_once_and_kept_when_a_new_one_is_written(file):
     settings, said = file
     settings.path.parent.mkdir()
-    settings.path.write_text("cooldown = 7\nthis is no TOML\n")
+    settings.path.write_text("cooldown = 7\nthis is not TOML\n")
     assert settings.load() == Settings()
     assert len(said) == 1
     assert "the defaults are used" in said[0]
     settings.change(volume=0.5)
     kept = settings.path.with_name("settings.toml.kept")
-    assert kept.read_text() == "cooldown = 7\nthis is no TOML\n"
+    assert kept.read_text() == "cooldown = 7\nthis is not TOML\n"
     assert str(kept) in said[-1]
     settings.path.write_text("[[")
     settings.change(volume=0.6)

@@ -97,7 +97,7 @@ def test_two_unnamed_files_of_one_video_are_two_persons(coded, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["other.mp4,,,touch,,,1,2"], "is about 'other.mp4', which is no video of this study (a, b)"),
+        (["other.mp4,,,touch,,,1,2"], "is about 'other.mp4', which is not a video of this study (a, b)"),
         (
             ["a.mp4,,,touch,,,100,102"],
             "has an event at 102.0 s, and the video 'a' ends at 6.7 s: the file was coded on",

@@ -1,6 +1,6 @@
 """Measures of agreement: against figures that scikit-learn 1.9 and the package krippendorff 0.9 gave for the same data.
 
-`python tests/study/test_agreement.py`, where both are installed, prints the expected figures anew.
+`python tests/study/test_agreement.py`, where both are installed, prints the expected figures again.
 """
 
 import json

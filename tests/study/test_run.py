@@ -392,6 +392,6 @@ def test_the_wait_for_workers_ends_with_the_parent():
 def test_segments_cover_all_and_share_no_frame():
     assert segments.plan(None, 60) == [(0, None)]
     assert segments.plan(100, 60) == [(0, 60), (60, None)]
-    assert segments.plan(61, 60) == [(0, None)], "a rest of a second is no segment of its own"
+    assert segments.plan(61, 60) == [(0, None)], "a rest of a second is not a segment of its own"
     assert segments.every(30.0, 5.0) == 6
     assert segments.every(None, 5.0) == segments.every(4.0, 5.0) == segments.every(30.0, 0) == 1

@@ -131,7 +131,7 @@ WRONG = {
         lambda root: lists(root, "train/one/1.png  uno"),
         "line 13: the label 'uno' is not a number as the others",
     ),
-    "no such class": (lambda root: lists(root, "train/one/1.png  -1"), "the label '-1' is no class"),
+    "no such class": (lambda root: lists(root, "train/one/1.png  -1"), "the label '-1' is not a class"),
     "blank only": (lambda root: blank_only(root), "has blank pictures only: there is no hand to train on"),
 }
 

@@ -117,7 +117,7 @@ def test_another_head_is_made_of_the_old_one_and_the_body_is_kept(tmp_path: Path
     taught, net = UNet(3), UNet(1)
     torch.save(taught.state_dict(), tmp_path / "three.pt")
     said = load_initial_weights(net, str(tmp_path / "three.pt"), ("background", "skin"))
-    made = "the last layer, 'out', is made anew of what it knew"
+    made = "the last layer, 'out', is rebuilt from what it knew"
     assert said == f"took 30 of 30 tensors from '{tmp_path / 'three.pt'}'; {made}"
     assert torch.equal(net.up[2][1][0].weight, taught.up[2][1][0].weight)
     x = torch.rand(1, 3, 16, 16)
@@ -208,7 +208,7 @@ def test_a_net_without_an_encoder_says_so() -> None:
 OFFLINE = [
     ([], 0, r"weights of vgg16 cannot be had \(.*\): give a file of them \(--pretrained vgg16\.pth\)"),
     (["--pretrained", "none.pth"], 0, "there is no file 'none.pth' with weights of vgg16: give a file"),
-    *((["--pretrained", "wrong.pth"], seed, "'wrong.pth' is no file of plain tensors") for seed in range(8)),
+    *((["--pretrained", "wrong.pth"], seed, "'wrong.pth' is not a file of plain tensors") for seed in range(8)),
     (["--pretrained", "a.pth", "--no-pretrained"], 0, "contradict each other"),
 ]
 

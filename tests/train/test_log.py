@@ -1,4 +1,4 @@
-"""The log of a run while it runs: rows, curves that are drawn anew but not all the time, bars on a terminal."""
+"""The log of a run while it runs: rows, curves that are drawn again but not all the time, bars on a terminal."""
 
 import sys
 from pathlib import Path

@@ -195,7 +195,7 @@ class Bar:
         self._task: TaskID | None = None
 
     def begin(self, name: str, total: int | None) -> None:
-        """Start anew for the next source of `total` frames, or of an unknown number."""
+        """Start over for the next source of `total` frames, or of an unknown number."""
         if self._task is not None:
             self._progress.remove_task(self._task)
         short = name if len(name) <= _LONGEST else "..." + name[-_LONGEST:]

@@ -79,7 +79,7 @@ def silence_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-    except (OSError, ValueError):  # stdout is no real file, as in tests
+    except (OSError, ValueError):  # stdout is not a real file, as in tests
         pass
 
 

@@ -156,7 +156,7 @@ class _Complaints:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Say once how many pictures were no silhouettes, also where nothing is left to measure."""
+        """Say once how many pictures were not silhouettes, also where nothing is left to measure."""
         count, first = self.unfit
         if first is not None:
             many = f"{count:,} pictures are not silhouettes ('{first.source}' is the first)"

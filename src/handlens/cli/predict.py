@@ -193,7 +193,7 @@ def _run_all(
 
 
 def refuse(summary: "Summary", model: str) -> None:
-    """Say once how many pictures were no silhouettes, where the model reads only these."""
+    """Say once how many pictures were not silhouettes, where the model reads only these."""
     if summary.unfit:
         what = f"{summary.unfit:,} of {summary.unfit + summary.frames:,} pictures are not silhouettes"
         one = f"'{summary.first_unfit}' is not a silhouette"

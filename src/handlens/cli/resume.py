@@ -77,7 +77,7 @@ class RunRecord:
             many = sum(len(step["sources"]) for step in done)
             raise InputError(
                 f"an earlier run into '{self._shown('outputs')}' is not finished ({_count(many)} done): add --resume to"
-                f" go on with it, or delete '{self.path}' to begin anew."
+                f" go on with it, or delete '{self.path}' to start over."
             )
         if done:
             for what, name in (("outputs", "outputs"), ("models", "model"), ("settings", "settings")):
@@ -103,7 +103,7 @@ class RunRecord:
         return str(next(iter(self._heading[what].values())))
 
     def _start_over(self) -> str:
-        return f"delete '{self.path}' to begin anew."
+        return f"delete '{self.path}' to start over."
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -202,7 +202,7 @@ class RunRecord:
         if self.path is None:
             return text
         if not done:
-            return f"{text} The files hold what was seen so far; the same command begins anew."
+            return f"{text} The files hold what was seen so far; the same command starts over."
         return f"{text} {self._go_on()}"
 
 
@@ -247,7 +247,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         except ValueError:
             break
     if lines and (not records or "models" not in records[0]):
-        raise OutputError(f"'{path}' is no record of a run: remove or rename it.")
+        raise OutputError(f"'{path}' is not a record of a run: remove or rename it.")
     return (records[0], records[1:]) if records else ({}, [])
 
 
@@ -274,7 +274,7 @@ def _differs(what: str, before: Mapping[str, Any], now: Mapping[str, Any], path:
             f"--{name.replace('_', '-')} was {_value(before.get(name))}, is {_value(now.get(name))}" for name in names
         )
         detail = f"other {what} ({'; '.join(changes)})"
-    return f"the unfinished run had {detail}: give the same, or delete '{path}' to begin anew."
+    return f"the unfinished run had {detail}: give the same, or delete '{path}' to start over."
 
 
 def _value(value: Any) -> str:

@@ -72,7 +72,7 @@ def run(
         str | None, typer.Option("--ray", metavar="auto|ADDRESS", help="Use a Ray cluster in place of processes.")
     ] = None,
     again: Annotated[
-        list[str] | None, typer.Option("--again", metavar="NAME", help="Code this video anew, as after a change.")
+        list[str] | None, typer.Option("--again", metavar="NAME", help="Code this video again, as after a change.")
     ] = None,
 ) -> int:
     """Code what is missing. A run that was stopped or killed goes on with the segment in which it ended."""

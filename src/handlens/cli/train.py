@@ -67,7 +67,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, e.g. augment.mosaic=0.5."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew although RUN holds a run.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over although RUN holds a run.")] = False,
     few: Annotated[
         bool | None,
         typer.Option(

@@ -91,7 +91,7 @@ def _labels(found: LabelledSet, unlabelled: set[object], seen: Survey) -> Iterat
     """Return what is odd about the boxes of each picture."""
     for row, picture in enumerate(found):
         where = f"'{picture.path}'"
-        first = int(found.label_kind.has_background)  # the background is no object
+        first = int(found.label_kind.has_background)  # the background is not an object
         if not found.label_kind.one_label and not seen.tally[row, first:].any():
             if picture.path not in unlabelled and row not in seen.faults:
                 yield Problem(EMPTY, picture.path, f"{where} has a label, but no object is in it.")

@@ -49,7 +49,7 @@ class LabelKind(Protocol):
 
     @property
     def has_background(self) -> bool:
-        """Whether the first class is what is no object: it stays the first, and is always there."""
+        """Whether the first class is what is not an object: it stays the first, and is always there."""
         ...
 
     def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> Detections | Label | Mask:

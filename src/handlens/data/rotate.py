@@ -64,7 +64,7 @@ def ring_of(turning: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
     """Return the numbers of labels that turn with the picture, each becoming the next by an equal part of the circle.
 
     Args:
-        turning: Their names, counter-clockwise: "up", "left", "down", "right". None is no ring.
+        turning: Their names, counter-clockwise: "up", "left", "down", "right". None is not a ring.
 
     Raises:
         InputError: a name that the set does not have, one alone, or one twice.

@@ -22,7 +22,7 @@ eye: up to 24 there is one false pair (two signers in the same shirt before the 
 7, up to 34 there are 50; and 367 right ones whose people had been taken for two. Of the neighbours in clips of one
 person 30 % are found. Of copies at half the size, as a thumbnail of 64 x 64, at JPEG quality 10, mirrored, blurred,
 with noise or brighter by 40 % until they burn out all are found (at most 23, median 0 to 7), with 2.5 % cut off all
-round 94 %, turned by 3 degrees 68 %. With 8 x 8 frequencies people meet before such copies do, 16 x 16 are no better.
+round 94 %, turned by 3 degrees 68 %. With 8 x 8 frequencies people meet before such copies do, 16 x 16 are not better.
 """
 _SIDE, _BAND = 32, 12  # the picture is made so large, and so many of its lowest frequencies are kept each way
 _BLOCK = 256  # rows compared at once: with 10,000 pictures 10 MB of distances

@@ -33,7 +33,7 @@ def read_shares(text: str) -> tuple[float, ...]:
     right = 2 <= len(shares) <= 3 and all(share >= 0 for share in shares) and shares[0] > 0
     if not (right and (abs(total - 1) < 0.005 or abs(total - 100) < 0.5)):
         raise InputError(
-            f"'{text}' are no shares: give train, val and test as numbers that make 1 together, as 0.75,0.15,0.1."
+            f"'{text}' are not shares: give train, val and test as numbers that make 1 together, as 0.75,0.15,0.1."
         )
     return tuple(share / total for share in [*shares, 0.0][:3])
 
@@ -115,7 +115,7 @@ def group_by_pattern(found: LabelledSet, pattern: str) -> LabelledSet:
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise InputError(f"'{pattern}' is no regular expression: {error}.") from error
+        raise InputError(f"'{pattern}' is not a regular expression: {error}.") from error
     if not wanted.groups:
         raise InputError(f"'{pattern}' has no brackets: put them round the part that is the group, as in '(.+)_\\d+'.")
     pictures, fits = [], 0

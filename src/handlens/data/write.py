@@ -129,7 +129,7 @@ def convert(
         on_open: Given the set before it is written; it may return what is to be called after each picture.
 
     Raises:
-        InputError: `source` is no set of boxes, or there is no such format.
+        InputError: `source` is not a set of boxes, or there is no such format.
         OutputError: `dest` exists and is not empty, or cannot be written.
     """
     write = writer(form)

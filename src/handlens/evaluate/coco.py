@@ -1,6 +1,6 @@
 """Average precision by COCO's rules, under weights of the pictures; it must not know models, names or reports.
 
-Boxes are matched by pycocotools, once; its `accumulate` would sort all of them anew for each of 1000 resamples and
+Boxes are matched by pycocotools, once; its `accumulate` would sort all of them again for each of 1000 resamples and
 walks them in Python, so that part is done here under weights. A test holds both to the same numbers.
 """
 

@@ -73,7 +73,7 @@ def read_runs(
         progress: Called after each of len(folders) x PASSES steps of the clock.
 
     Raises:
-        InputError: a folder is no finished run, the runs answer different questions, or a report has no such row.
+        InputError: a folder is not a finished run, the runs answer different questions, or a report has no such row.
     """
     found = [_read(folder, by) for folder in folders]
     kinds = {run.card.kind for run, _ in found}
@@ -132,7 +132,7 @@ def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:
     models, report, log = sorted(folder.glob("*.onnx")), folder / "report.json", folder / "log.csv"
     if not models or not report.is_file() or not log.is_file():
         raise InputError(
-            f"'{folder}' is no finished run: it needs a model, report.json and log.csv, as 'handlens train' leaves."
+            f"'{folder}' is not a finished run: it needs a model, report.json and log.csv, as 'handlens train' leaves."
         )
     model = models[0]
     card = OnnxRunner(model, 1).card
@@ -142,7 +142,7 @@ def _read(folder: Path, by: str | None) -> tuple[Finished, Path]:
         rows = {str(row["name"]): row for row in numbers["rows"]}
         measured = str(numbers.get("data", "")), str(numbers.get("split", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"'{report}' is no report as 'handlens train' leaves one.") from error
+        raise InputError(f"'{report}' is not a report as 'handlens train' leaves one.") from error
     if wanted not in rows:
         raise InputError(f"'{report}': {unknown('number', wanted, rows)}")
     value, low, high = (float("nan" if rows[wanted][key] is None else rows[wanted][key]) for key in _NUMBERS)

@@ -129,7 +129,7 @@ def edges(truth: Image, predicted: Image, classes: int) -> Array:
     """Return (4, classes) float64, pixels of boundaries: said ones near a true one, said, true near a said one, true.
 
     Near: within 2 pixels of masks whose longer side is at most 400 pixels (larger ones are made smaller first). What
-    the truth ignores is left out, and the border of the picture is no boundary.
+    the truth ignores is left out, and the border of the picture is not a boundary.
     """
     truth, predicted = _small(truth), _small(predicted)
     counted = truth != IGNORE

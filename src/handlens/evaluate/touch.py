@@ -105,7 +105,7 @@ class TouchScores:
 
 
 class TouchJudge:
-    """Judges a touch model on pictures that carry a label each: "touch", or another one for what is no touch.
+    """Judges a touch model on pictures that carry a label each: "touch", or another one for what is not a touch.
 
     Raises:
         InputError: the set has no label "touch", or no other.

@@ -167,7 +167,7 @@ def read_answers(path: str | Path, truth: TouchTruth, name: str = "") -> TouchAn
         )
     except ValueError as error:
         raise InputError(
-            f"'{path}' has a score that is no number, or a 'called' that is not 0 or 1: {error}."
+            f"'{path}' has a score that is not a number, or a 'called' that is not 0 or 1: {error}."
         ) from None
     region, side = (np.array([row.get(column, "") for row in mine]) for column in ("region", "side"))
     return TouchAnswers(name or path.stem, score, called, region, side)

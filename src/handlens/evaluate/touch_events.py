@@ -37,7 +37,7 @@ def read_coded(root: str | Path) -> tuple[Coded, ...]:
     """Return the videos of a folder with their coded events.
 
     Raises:
-        InputError: no table, a missing column or video, a time that is no number, or a stop before its start.
+        InputError: no table, a missing column or video, a time that is not a number, or a stop before its start.
     """
     table = Path(root) / TABLE
     events: dict[Path, list[Event]] = {}
@@ -60,7 +60,7 @@ def _event(row: Mapping[str, str], where: str) -> Event:
     try:
         start, stop = float(row["start"]), float(row["stop"])
     except ValueError:
-        raise InputError(f"{where}: '{row['start']}' to '{row['stop']}' are no seconds, such as 12.5.") from None
+        raise InputError(f"{where}: '{row['start']}' to '{row['stop']}' are not seconds, such as 12.5.") from None
     if not 0 <= start < stop:
         raise InputError(f"{where}: an event begins at 0 or later and ends after it began, got {start} to {stop}.")
     return Event("touch", row.get("label", ""), "", start, stop, 0, 0, 1.0, row["source"], row.get("side", ""))

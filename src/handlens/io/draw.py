@@ -161,7 +161,7 @@ def _draw_detections(pen: "_Pen", found: Detections, sure: bool) -> None:
 
 
 def _thing(found: Detections, row: int) -> str:
-    """Say that there probably is a thing that is no hand at the mouth or elsewhere at a face, or nothing."""
+    """Say that there probably is a thing that is not a hand at the mouth or elsewhere at a face, or nothing."""
     if found.face_thing is None or not (found.face_thing[row] >= 0.5).any():
         return ""
     return ("thing at the mouth", "thing at the face")[int(found.face_thing[row].argmax())]
@@ -258,7 +258,7 @@ class _Pen:
         cv2.copyTo(tinted, cv2.inRange(classes, 1, len(colours)), self.image)
 
     def outline(self, pixels: npt.NDArray[np.bool_], colour: Colour) -> None:
-        """Draw a thin line around the pixels that are set, on a dark one; the edge of the picture is no outline."""
+        """Draw a thin line around the pixels that are set, on a dark one; the edge of the picture is not an outline."""
         rim = 2 * self.line + 2  # what runs along the edge of the picture is drawn outside it
         around = cv2.copyMakeBorder(pixels.view(np.uint8), rim, rim, rim, rim, cv2.BORDER_REPLICATE)
         lines, _ = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(-rim, -rim))

@@ -10,7 +10,7 @@ from handlens.errors import InputError
 from handlens.types import Image
 
 Remark = Callable[[str], None]
-"""Told in a sentence of what was read in another way than one might expect; it is no error."""
+"""Told in a sentence of what was read in another way than one might expect; it is not an error."""
 
 QUARTERS = (0, 90, 180, 270)
 

@@ -15,7 +15,7 @@ from handlens.types import Floats, Image
 
 REACH = 3.8  # radii of the palm: no finger tip lies farther from its middle, and what does is forearm
 LEVELS = 255.0  # of a probability, when many are summed: whole numbers have one sum in whatever order
-SOLID = 0.95  # of its box: a blob that fills so much of it, from edge to edge of the map, is no shape of a hand
+SOLID = 0.95  # of its box: a blob that fills so much of it, from edge to edge of the map, is not a shape of a hand
 
 _SQUARE = np.ones((3, 3), np.uint8)
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
@@ -61,7 +61,7 @@ class _Blob:
 
 
 def _blobs(white: Image, levels: Floats, sure: float) -> Iterator[_Blob]:
-    """Yield the blobs that are no specks and sure enough."""
+    """Yield the blobs that are not specks and sure enough."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
     areas = np.asarray(stats[1:, cv2.CC_STAT_AREA], np.float32)
     sums = np.bincount(parts.ravel(), levels.ravel(), count)[1:].astype(np.float32)

@@ -107,13 +107,13 @@ def import_coded(results: Results, files: Sequence[str], say: Say = lambda sente
             known = ", ".join(video.entry.name for video in results.videos[:8])
             about = ", ".join(sorted({coding.video for coding in codings})[:3])
             raise InputError(
-                f"'{path}' is about '{about}', which is no video of this study ({known}): give a file that was coded on"
-                " one of its videos."
+                f"'{path}' is about '{about}', which is not a video of this study ({known}): give a file that was coded"
+                " on one of its videos."
             )
     if others:
         which = ", ".join(f"'{name}' ({count})" for name, count in sorted(others.items())[:6])
         say(
-            f"left out, for they are no touches: {which}; what of this is a touch is said in study.toml under [coding]"
+            f"left out, for they are not touches: {which}; what of this is a touch is said in study.toml under [coding]"
             " behaviours."
         )
     for video, coder, origin, events in made:

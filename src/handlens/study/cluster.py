@@ -13,7 +13,7 @@ from handlens.study import segments
 from handlens.study.run import Executor
 from handlens.study.segments import Done, Task
 
-_RETRIES = 20  # a segment whose node or process was lost is begun anew so often
+_RETRIES = 20  # a segment whose node or process was lost is started over so often
 _AHEAD = 2  # segments in flight for each core, so that none waits
 
 

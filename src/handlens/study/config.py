@@ -117,7 +117,7 @@ def load(folder: str | Path) -> StudyConfig:
     """Return what the study.toml of a folder says.
 
     Raises:
-        InputError: there is none, it is no TOML, or it says something that is not known or not allowed.
+        InputError: there is none, it is not TOML, or it says something that is not known or not allowed.
     """
     place = Path(folder)
     path = place / FILE

@@ -112,7 +112,7 @@ def probe(path: Path, rotate: int = 0) -> Probe:
     """Look at the head of a video.
 
     Raises:
-        FrameError: it is no video that can be read.
+        FrameError: it is not a video that can be read.
     """
     found = fingerprint(path)
     state = os.stat(path)

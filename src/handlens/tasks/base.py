@@ -35,7 +35,7 @@ class Seen:
 
     @property
     def has_sure_face(self) -> bool:
-        """Whether a face is seen that is no part of a hand."""
+        """Whether a face is seen that is not part of a hand."""
         return bool((self.faint.score[self.faint.of("face")] >= SURE_FACE).any())
 
 

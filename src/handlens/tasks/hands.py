@@ -32,8 +32,8 @@ def classified_hands(frame: Frame, runner: Runner, crop: str, finder: Callable[[
 
     Args:
         crop: "hand" or "whole".
-        finder: Returns what finds the hands; it is called where it is needed only. A picture that is no larger than the
-            model's input is a crop of one hand already: nobody finds hands in it.
+        finder: Returns what finds the hands; it is called only where it is needed. A picture that is not larger than
+            the model's input is a crop of one hand already, and no detector looks at it.
     """
     options = runner.card.options
     if options.get("silhouette"):

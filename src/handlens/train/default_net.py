@@ -50,7 +50,7 @@ def _for_gestures(data: str, opened: OpenedSets) -> Choice:
     """Return the network that takes what the pictures are."""
     if are_silhouettes(opened(data, "classify")):
         return SILHOUETTE_NET, "the pictures are silhouettes"
-    return DEFAULT_NETS["gesture"], "the pictures are no silhouettes"
+    return DEFAULT_NETS["gesture"], "the pictures are not silhouettes"
 
 
 _BY_SET: dict[str, Callable[[str, OpenedSets], Choice]] = {"touch": _for_touches, "gesture": _for_gestures}

@@ -60,7 +60,7 @@ def write_darknet(experiment: Experiment, path: Path) -> Path:
     """
     if not isinstance(experiment.net, Darknet):
         raise InputError(
-            f"'{experiment.about['net']}' is no network of Darknet's: only yolov3, -spp, -tiny and .cfg are."
+            f"'{experiment.about['net']}' is not a network of Darknet's: only yolov3, -spp, -tiny and .cfg are."
         )
     text = str(experiment.about["cfg"]) or standard_cfg(str(experiment.about["net"]).lower(), experiment.net.classes)
     text = _with_anchors(text, [head.every.flatten().tolist() for head in experiment.net.heads])

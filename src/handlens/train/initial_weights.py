@@ -32,9 +32,8 @@ from handlens.weights import COMPOSED, SHIPPED, resolve
 def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Sequence[str] = ()) -> Tensor:
     """Return the kernel or bias of a head (channels, ...) for the classes `after`, out of that for `before` (k, ...).
 
-    A class of the same name keeps its row, and a new one begins as the mean of all that was no background: what hands
-    and faces have in common is where a net that knows both best begins to look for skin. One channel is the second of
-    two classes less the first.
+    A class of the same name keeps its row. A new class starts with the mean of all rows but the background, because
+    hands and faces have skin in common. One channel is the second of two classes less the first.
 
     Args:
         before, after: Names, background first; () where they are not known.
@@ -64,7 +63,7 @@ def load_initial_weights(net: nn.Module, source: str, classes: Sequence[str] = (
     Args:
         source: The name of a shipped model whose weights come along ("segment"); a run or its checkpoint; for a net of
             a .cfg a Darknet .weights (also the convolutional part alone); else a state dict as safetensors or torch.
-            What does not fit, as the last layer for another number of classes, begins anew.
+            What does not fit, as the last layer for another number of classes, starts at random.
         classes: Of a segmenter, background first; where those of the source are others, its last layer begins as
             `heads.rebuilt` makes it.
 
@@ -104,7 +103,7 @@ def _taken(net: nn.Module, given: dict[str, Tensor], source: str, before: Sequen
     net.load_state_dict(fitting, strict=False)
     text = f"took {len(fitting.keys() & counted)} of {len(counted)} tensors from '{source}'"
     if head:
-        text += f"; the last layer, '{head}', is made anew of what it knew"
+        text += f"; the last layer, '{head}', is rebuilt from what it knew"
     random_layers = sorted({name.rpartition(".")[0] for name in counted - fitting.keys()})
     return f"{text}; {_listed(random_layers)} at random" if random_layers else text
 
@@ -169,7 +168,7 @@ def _place(source: str) -> Path:
     """Return the file or folder that is meant: a path, or the name of shipped weights.
 
     Raises:
-        InputError: an .onnx, a model that is no network of its own, or nothing of that name.
+        InputError: an .onnx, a model that is not a network of its own, or nothing of that name.
     """
     path, name = Path(source).expanduser(), source.lower()
     if path.suffix.lower() == ".onnx":

@@ -25,7 +25,7 @@ SHARE = 0.05  # of the time that goes by, at most, for drawing
 
 
 class Log:
-    """Rows by epoch; `note` writes the file anew, draws the curves beside it, and writes a line on stderr."""
+    """Rows by epoch; `note` writes the file again, draws the curves beside it, and writes a line on stderr."""
 
     def __init__(self, path: Path, epochs: int) -> None:
         self.path, self.epochs = path, epochs

@@ -176,7 +176,7 @@ def train_run(
         given: settings from flags, which win over those of the config file.
         config: a config file.
         out: the folder of the run, by itself runs/TASK-NET.
-        fresh: begin anew where there is a run.
+        fresh: start over where there is a run.
         opened: sets that are already open.
 
     Raises:
@@ -227,7 +227,7 @@ def _experiment(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[
 
 
 def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
-    """Remove the checkpoints of a run that is to begin anew; refuse one that was made with other settings."""
+    """Remove the checkpoints of a run that is to start over; refuse one that was made with other settings."""
     if fresh:
         for name in (LAST, BEST, LOG):
             (out / name).unlink(missing_ok=True)
@@ -240,7 +240,7 @@ def _begin_or_go_on(out: Path, settings: Settings, fresh: bool) -> None:
         if settings.plan.epochs < done:
             raise InputError(
                 f"the run in '{out}' has {done} epochs already, more than --epochs {settings.plan.epochs}: give more"
-                " epochs to go on, another --out, or --fresh to begin anew."
+                " epochs to go on, another --out, or --fresh to start over."
             )
 
 

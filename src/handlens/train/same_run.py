@@ -39,7 +39,7 @@ def refuse_other_settings(out: Path, wanted: str, usual: str = "", free: Collect
         more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise InputError(
             f"'{out}' holds a run with other settings, {', '.join(differing[:SHOWN])}{more}: give another --out,"
-            f" --fresh to begin anew, or --config {file} in place of the settings to go on with its own."
+            f" --fresh to start over, or --config {file} in place of the settings to go on with its own."
         )
 
 

@@ -196,7 +196,7 @@ class TrainingModule(pl.LightningModule):
         if begun != now or kept.get("names") != self.about.get("names"):
             raise InputError(
                 f"the run was begun with the net '{kept.get('net')}' and the labels {kept.get('names')}:"
-                " give another --out, or --fresh to begin anew."
+                " give another --out, or --fresh to start over."
             )
         self.spent, self.seen = float(kept["spent"]), int(kept["seen"])
         self.book.restore(kept["rows"], int(checkpoint["epoch"]) + 1)
@@ -298,5 +298,5 @@ def _explained(error: OSError | RuntimeError, out: Path) -> Exception:
     if any(word in text for word in ("PytorchStreamWriter", "No space left")):
         return OutputError(f"the checkpoint cannot be written under '{out}': the disk may be full ({text}).")
     if "loading state_dict" in text:
-        return InputError(f"'{out / LAST}' is of another net: give another --out, or --fresh to begin anew.")
+        return InputError(f"'{out / LAST}' is of another net: give another --out, or --fresh to start over.")
     return error

@@ -79,7 +79,7 @@ def no_outline(root: Path) -> None:
 WRONG = {
     "size": (wrong_size, r"masks/train/0\.png' is 30 x 20, but its picture '.*0\.jpg' is 48 x 48", 8),
     "value": (wrong_value, r"values 0, 1, 2, 7 \(7 in 'set/masks/train/0\.png'\); allowed are classes 0 to 5", None),
-    "value, names": (wrong_value_with_names, r"0\.png' has the value 7, which is no class; allowed: 0 to 2", 8),
+    "value, names": (wrong_value_with_names, r"0\.png' has the value 7, which is not a class; allowed: 0 to 2", 8),
     "value in a pack": (wrong_in_pack, r"values 0, 1, 17 \(17 in 'set/labels\.npy, picture 0'\)", None),
     "shape of a pack": (wrong_shape_of_pack, r"shape \(9, 20, 48, 1\): masks for these pictures must be", None),
     "box": (box_for_outline, r"0\.txt' line 1 is a box: masks need outlines", 9),

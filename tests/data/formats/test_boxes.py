@@ -177,7 +177,7 @@ def test_coco_outlines_become_boxes_and_masks(tmp_path):
         ({"annotations": [{"image_id": "x", "category_id": 7}]}, "has no box"),
         ({"annotations": [{"image_id": "x", "category_id": 7, "bbox": [1, 2, 0, 4]}]}, "has no area"),
         ({"annotations": [{"image_id": "x", "category_id": 7, "bbox": [1, 2, "wide", 4]}]}, "has no box"),
-        ({"annotations": [[]]}, r"annotations\[0\] is no object"),
+        ({"annotations": [[]]}, r"annotations\[0\] is not an object"),
         ({"images": [{"id": "x"}]}, r"images\[0\] has no 'file_name'"),
         ({"images": [{"id": "x", "file_name": "gone.jpg"}]}, r"there is no picture 'gone\.jpg'"),
         ({"images": [{"id": "x", "file_name": "a.jpg", "width": 9, "height": 9}]}, "labels are for 9 x 9"),

@@ -71,7 +71,7 @@ def test_lists_of_names_or_of_numbers_without_folders(tmp_path):
     listed.write_text("1.jpg 3\n2.jpg 12\n3 x.jpg 03\n")
     assert told(read_lists(tmp_path)) == [("1", "3", ""), ("2", "12", ""), ("3 x", "3", "")]
     (tmp_path / "names.txt").write_text("zero\none\ntwo\nthree\n")
-    with pytest.raises(InputError, match="the label '12' is no class; allowed: 0, 1, 2, 3"):
+    with pytest.raises(InputError, match="the label '12' is not a class; allowed: 0, 1, 2, 3"):
         read_lists(listed)
 
 

@@ -113,7 +113,7 @@ def test_what_is_wrong_with_masks(tmp_path):
         read_classes(tmp_path / "masks/d.png", values)
     with pytest.raises(FrameError, match="damaged or no picture"):
         read_classes(tmp_path / "masks/e.png", values)
-    with pytest.raises(InputError, match="has the value 9, which is no class; allowed: 0 to 2"):
+    with pytest.raises(InputError, match="has the value 9, which is not a class; allowed: 0 to 2"):
         read_classes(put(tmp_path, "g", np.full((48, 64), 9, np.uint8)), values)
 
 

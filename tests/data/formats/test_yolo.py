@@ -128,11 +128,11 @@ WRONG = {
     "-1 .5 .5 .1 .1": "class -1 does not exist",
     "0.5 .5 .5 .1 .1": "class 0.5 does not exist",
     "0 .5 .5 .1": "has 4 numbers; expected 'class cx cy w h'",
-    "0 1.5 .5 .1 .1": "1.5 is no fraction of the picture",
-    "0 320 240 40 40": "320 is no fraction",
+    "0 1.5 .5 .1 .1": "1.5 is not a fraction of the picture",
+    "0 320 240 40 40": "320 is not a fraction",
     "0 nan .5 .1 .1": "has a number that is none",
     "0 .5 .5 0 .1": "has no area",
-    "0 .5 .5 -.1 .1": "-.1 is no fraction",
+    "0 .5 .5 -.1 .1": "-.1 is not a fraction",
 }
 
 

@@ -168,7 +168,7 @@ def test_one_line_in_doubt_among_many_boxes_is_named_alone(tmp_path):
         ("0,.5,.5,.2,.3", "has commas; numbers are separated by spaces"),
         ("0 0,5 0,5 0,2 0,3", "has commas"),
         ("hand .5 .5 .2 .3", "begins with a name; the class is written as its number: 0 to 1 (face, hand)"),
-        ("0 50 50 20 30", "50 is no fraction of the picture; the box must be written in numbers from 0 to 1, not in"),
+        ("0 50 50 20 30", "50 is not a fraction of the picture; the box must be written in numbers from 0 to 1"),
         ("0 10 10 20 10 20 20", "not in pixels or percent"),
         ("0 1_0 .5 .2 .3", "is not all numbers"),
         ("0 inf .5 .2 .3", "has a number that is none"),

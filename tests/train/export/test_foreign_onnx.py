@@ -84,7 +84,7 @@ def test_names_and_licence_come_from_the_files_own_metadata(tmp_path: Path, monk
         (["theirs.onnx", "--names", "a,b", "--size", "128"], "leave out --size 128"),
         (["theirs.onnx", "--names", "a,b", "--int8"], "--int8 is not for an .onnx file"),
         (["missing.onnx", "--names", "a,b"], "cannot read 'missing.onnx'"),
-        (["text.onnx", "--names", "a,b"], "'text.onnx' is no ONNX file"),
+        (["text.onnx", "--names", "a,b"], "'text.onnx' is not an ONNX file"),
         (["old.onnx", "--names", "a,b"], "opset 11 or newer"),
         (["carded.onnx", "--names", "a,b"], "has a card of ours already"),
     ],

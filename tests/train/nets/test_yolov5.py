@@ -18,7 +18,7 @@ FUSED_18 = [
 
 
 def settled(classes: int = 2) -> YoloV5:
-    """A small net whose batch norms are no identities."""
+    """A small net whose batch norms are not identities."""
     torch.manual_seed(0)
     net = YoloV5("n", classes)
     for module in net.modules():

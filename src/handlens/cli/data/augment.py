@@ -34,7 +34,7 @@ def augment(
     versions: look at it.
 
     Flips are from left to right: leave them out where left and right are different classes. Training changes pictures
-    anew in every epoch by itself; this verb is for other programs, and for changes that stay. A version of 640 x 480
+    again in every epoch by itself; this verb is for other programs, and for changes that stay. A version of 640 x 480
     takes about 12 ms on one core. Needs no torch.
     """
     from handlens.cli.console import Bar

@@ -1,4 +1,4 @@
-"""The verb `data split`: a set anew into train, val and test; it must not know formats or how the split is chosen."""
+"""The verb `data split`: divides a set into train, val and test; it must not know formats or how that is chosen."""
 
 from handlens.cli.data import options
 

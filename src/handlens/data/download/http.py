@@ -43,7 +43,7 @@ class Web:
         """Return the JSON object that a server answers.
 
         Raises:
-            InputError: no answer, a refusal, or something that is no JSON object.
+            InputError: no answer, a refusal, or something that is not a JSON object.
         """
         import requests
 

@@ -58,12 +58,12 @@ def read_sheet(path: Path, on_problem: OnProblem | None) -> Sheet:
     """Return what a file says; entries without an id, a name or an image are problems.
 
     Raises:
-        InputError: it is no COCO file; without `on_problem` also an entry that is wrong.
+        InputError: it is not a COCO file; without `on_problem` also an entry that is wrong.
     """
     tables = read_json(path)
     for table in _TABLES:
         if not isinstance(tables, dict) or not isinstance(tables.get(table), list):
-            raise InputError(f"'{path}' is no COCO file: it has no list called '{table}'.")
+            raise InputError(f"'{path}' is not a COCO file: it has no list called '{table}'.")
     sheet = Sheet(path, split_of([*re.findall("[a-z]+", path.stem.lower()), path.parent.name]))
     for where, entry in _entries(path, tables, "categories", "id", "name", on_problem):
         name = str(entry["name"]).strip()
@@ -125,7 +125,7 @@ def _entries(
     for number, entry in enumerate(sheet[table]):
         where = f"'{path}' {table}[{number}]"
         if not isinstance(entry, dict):
-            complain(on_problem, WRONG_LINE, path, f"{where} is no object with '{key}' and '{value}'.")
+            complain(on_problem, WRONG_LINE, path, f"{where} is not an object with '{key}' and '{value}'.")
             continue
         found = {
             name: normalized_id(entry.get(name)) if name.endswith("id") else entry.get(name) for name in (key, value)

@@ -118,7 +118,7 @@ def open_set(
     for _, why in broken_coco_files(root):
         raise InputError(why)
     looked = "; ".join(dict.fromkeys(form.name for form in FORMATS if not kinds or form.kind in kinds))
-    raise InputError(f"'{path}' is no labelled set in a known format; looked for {looked}.")
+    raise InputError(f"'{path}' is not a labelled set in a known format; looked for {looked}.")
 
 
 def has_boxes_and_masks(path: str | Path) -> bool:

@@ -40,7 +40,7 @@ def build(
         mostly_numbers: Where most of them are, and the others are wrong.
 
     Raises:
-        InputError: without `on_problem`, a label that is no class or a picture in two splits.
+        InputError: without `on_problem`, a label that is not a class or a picture in two splits.
     """
     share = sum(_is_number(entry.label) for entry in entries) / len(entries)
     numbered = share > 0.5 if mostly_numbers else share == 1
@@ -202,7 +202,7 @@ def place_of(name: str, root: Path, folder: str) -> Path | None:
 
 
 def row_split(row: dict[str, str]) -> str | None:
-    """Return the split of a row, "" where it has none, None where it is no split."""
+    """Return the split of a row, "" where it has none, None where it is not a split."""
     word = row.get("split", "")
     return (split_of([word]) or None) if word else ""
 

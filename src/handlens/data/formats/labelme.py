@@ -112,7 +112,7 @@ def _shapes(content: Mapping[str, Any], path: Path, on_problem: OnProblem | None
     for number, shape in enumerate(content.get("shapes") or (), 1):
         where = f"'{path}' shape {number}"
         if not isinstance(shape, dict):
-            complain(on_problem, WRONG_LINE, path, f"{where} is no object.")
+            complain(on_problem, WRONG_LINE, path, f"{where} is not an object.")
             continue
         kind, name = str(shape.get("shape_type") or "polygon"), str(shape.get("label") or "").strip()
         if kind not in _LEAST:

@@ -74,11 +74,11 @@ def read_tasks(path: Path, on_problem: OnProblem | None) -> Iterator[Task]:
     """Yield the tasks of an export that somebody has annotated, or that a program has labelled.
 
     Raises:
-        InputError: it is no export; without `on_problem` also an entry that is wrong.
+        InputError: it is not an export; without `on_problem` also an entry that is wrong.
     """
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InputError(f"'{path}' is no Label Studio export: it must be a list of tasks.")
+        raise InputError(f"'{path}' is not a Label Studio export: it must be a list of tasks.")
     for number, entry in enumerate(entries):
         where = f"'{path}' task {entry.get('id', number)}"
         data = entry["data"] if isinstance(entry.get("data"), dict) else entry
@@ -254,7 +254,7 @@ def read_labelstudio(root: str | Path, on_problem: OnProblem | None = None, kind
     path = labelstudio_file(root)
     if path is None:
         raise InputError(
-            f"'{root}' is no Label Studio export and has none: give its .json file, or the folder it is in."
+            f"'{root}' is not a Label Studio export and has none: give its .json file, or the folder it is in."
         )
     for other in sorted(root.glob("*.json")) if root.is_dir() else ():
         if other != path and looks_like_tasks(other):

@@ -56,7 +56,7 @@ class Values:
         """Return (H, W) uint8: the class of each pixel of a mask (H, W), 255 = ignore.
 
         Raises:
-            InputError: a value that is no class.
+            InputError: a value that is not a class.
         """
         if self.threshold is not None:
             return (np.asarray(mask) >= self.threshold).astype(np.uint8)
@@ -65,7 +65,7 @@ class Values:
         if wrong.size:
             allowed = f"0 to {len(self.names) - 1} ({', '.join(self.names)}) and 255 (ignore)"
             raise InputError(
-                f"the mask '{name}' has the value {wrong.flat[0]:g}, which is no class; allowed: {allowed}."
+                f"the mask '{name}' has the value {wrong.flat[0]:g}, which is not a class; allowed: {allowed}."
                 f" Put the names of more classes into names.txt."
             )
         return found.astype(np.uint8)
@@ -192,7 +192,7 @@ def read_classes(path: Path, values: Values) -> Image:
 
     Raises:
         FrameError: the mask cannot be read.
-        InputError: it has a value that is no class, or colours.
+        InputError: it has a value that is not a class, or colours.
     """
     return values.classes(read_values(path), str(path))
 

@@ -30,7 +30,7 @@ Tell = Callable[["_Pair", int], dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class File:
-    """A file and the time of its last change, so that what was written anew is opened anew."""
+    """A file and the time of its last change, so that what was written again is opened again."""
 
     path: str
     changed: int
@@ -159,7 +159,7 @@ def _classes(
         labels = np.asarray(mapped(pair.labels))
         labels = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.reshape(-1)
         if not (np.isfinite(labels).all() and (labels == np.floor(labels)).all()):
-            raise InputError(f"'{pair.labels.path}' has labels that are no whole numbers.")
+            raise InputError(f"'{pair.labels.path}' has labels that are not whole numbers.")
         numbers[pair] = labels.astype(np.int64)
     highest = max(int(labels.max()) for labels in numbers.values())
     if names is None and highest >= 10_000:

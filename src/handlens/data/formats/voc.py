@@ -128,14 +128,14 @@ def write_voc(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tic
 
 
 def _read_sheet(path: Path, on_problem: OnProblem | None) -> Iterator[Sheet]:
-    """Yield what a file says; nothing where it is no annotation at all or cannot be read."""
+    """Yield what a file says; nothing where it is not an annotation at all or cannot be read."""
     try:
         top = read_xml(path)
     except InputError as error:
         complain(on_problem, WRONG_LINE, path, str(error))
         return
     if top.tag != "annotation":
-        mention(on_problem, IGNORED, path, f"'{path}' is no VOC file: it begins with <{top.tag}>, not <annotation>.")
+        mention(on_problem, IGNORED, path, f"'{path}' is not a VOC file: it begins with <{top.tag}>, not <annotation>.")
         return
     objects = []
     for number, found in enumerate(top.findall("object"), 1):

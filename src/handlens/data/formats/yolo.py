@@ -156,7 +156,7 @@ def _strays(pictures: tuple[tuple[Path, str], ...], labels: list[Path | None]) -
         for path in sorted(path for path in home.iterdir() if path.suffix in _ENDINGS):
             if path.stem in stems or path.name.lower() in _NO_LABELS:
                 continue
-            first = path.read_bytes()[:64].split()[:1]  # a list or a note is no label
+            first = path.read_bytes()[:64].split()[:1]  # a list or a note is not a label
             if not first or first[0].isdigit():
                 yield path
 

@@ -174,7 +174,7 @@ def read_sheet(file: Path) -> dict[str, Any]:
         why = getattr(error, "problem", None) or "it cannot be read as YAML"
         raise InputError(f"'{file}'{where}: {why}.") from error
     if not isinstance(sheet, dict):
-        raise InputError(f"'{file}' is no mapping: it needs lines such as 'train: images/train' and 'names: [chin]'.")
+        raise InputError(f"'{file}' is not a mapping: it needs lines like 'train: images/train' and 'names: [chin]'.")
     return {str(key): value for key, value in sheet.items() if value not in _NOTHING}
 
 

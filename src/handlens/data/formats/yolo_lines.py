@@ -256,7 +256,7 @@ def _check_line(words: list[str], names: tuple[str, ...], form: Form) -> tuple[s
         return WRONG_LINE, _no_numbers(words, names), []
     beyond = _beyond(words[1:_BOX], values[1:_BOX])
     wrong = form.wrong(len(values), values)
-    if wrong:  # of pixels or percent it is no news that they are many
+    if wrong:  # of pixels or percent it is not news that they are many
         return (WRONG_BOX, beyond, []) if beyond and len(values) > _BOX else (WRONG_LINE, wrong, [])
     label = int(values[0])
     if label != values[0] or not 0 <= label < len(names):
@@ -269,12 +269,12 @@ def _check_line(words: list[str], names: tuple[str, ...], form: Form) -> tuple[s
 
 
 def _beyond(words: Sequence[str], values: Sequence[float]) -> str:
-    """Return why some of these numbers are no fractions of a picture, or ""."""
+    """Return why some of these numbers are not fractions of a picture, or ""."""
     word = next((word for word, value in zip(words, values, strict=True) if not _is_fraction(value)), None)
     if word is None:
         return ""
     large = ", not in pixels or percent" if max(map(abs, values)) > 1 + _SLACK else ""
-    return f"{word} is no fraction of the picture; the box must be written in numbers from 0 to 1{large}"
+    return f"{word} is not a fraction of the picture; the box must be written in numbers from 0 to 1{large}"
 
 
 def _no_numbers(words: Sequence[str], names: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NOT_PARTS = ("epoch", "seen", "minutes")
 RATES = ("precision", "recall", "F1")
-SHARES = ("accuracy", *RATES)  # what trainings log that is no loss
+SHARES = ("accuracy", *RATES)  # what trainings log that is not a loss
 PAIRS = {
     "accuracy": ("val_accuracy",),
     "loss": ("val_loss", "val_log loss"),
@@ -46,7 +46,7 @@ def plot_log(csv_path: str | Path, out_path: str | Path) -> None:
             panels[_panel_of(name)][name] = values
     shown = [(title, lines) for title, lines in panels.items() if lines]
     if not shown:
-        raise InputError(f"'{csv_path}' is no log of a training: it has no column but the epoch.")
+        raise InputError(f"'{csv_path}' is not a log of a training: it has no column but the epoch.")
     figure = new_figure(5.2 * len(shown), 4.4)
     for place, (title, lines) in enumerate(shown, 1):
         _log_panel(figure.add_subplot(1, len(shown), place), title, epoch, lines)
@@ -113,7 +113,7 @@ def read_log(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"'{path}' cannot be read as the log of a training: {error}.") from error
     if not rows or "epoch" not in rows[0]:
-        raise InputError(f"'{path}' is no log of a training: it needs a column 'epoch' and a row for each.")
+        raise InputError(f"'{path}' is not a log of a training: it needs a column 'epoch' and a row for each.")
     return {name: np.array([_number(row[name]) for row in rows]) for name in rows[0] if name}
 
 

@@ -25,7 +25,7 @@ _LINEAR = frozenset({".exr", ".hdr", ".pic", ".pfm"})
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages of one file: each call of `read` gives them anew, in OpenCV's order of colours (BGR, BGRA, grey).
+    """The pages of one file: each call of `read` gives them again, in OpenCV's order of colours (BGR, BGRA, grey).
 
     Attributes:
         count: How many, as far as the header says.

@@ -1,6 +1,6 @@
 """The sound of a video file -> the annotated film of it, at the same times; it must not know pictures or results.
 
-Packets are copied as they are where an .mp4 takes their codec, else the sound is encoded anew as AAC. The sound never
+Packets are copied as they are where an .mp4 takes their codec, else the sound is encoded again as AAC. The sound never
 ends a run: what goes wrong with it is said as a remark.
 """
 
@@ -109,7 +109,7 @@ class Soundtrack:
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, OSError) and not isinstance(error, av.error.InvalidDataError) and error.errno == 28:
-            raise error  # the disk is full: that is no matter of sound
+            raise error  # the disk is full: that is not matter of sound
         self._remark(f"the sound of '{self._source}' could not be kept in its annotated video: {error}.")
         self._held = []
         self.close()

@@ -246,7 +246,7 @@ class Decoding:
             return self.seconds + self._stated_s
         if self._start is None:
             self._start = pts * base
-        if float(pts * base - self._start) < self.seconds - _JUMP_S:  # the sender began anew: go on from here
+        if float(pts * base - self._start) < self.seconds - _JUMP_S:  # the sender started over: go on from here
             self._start = pts * base - Fraction(self.seconds + (self._stated_s or 0.04)).limit_denominator(1000000)
             self._losses.forget(pts)
         return float(pts * base - self._start)
@@ -301,7 +301,7 @@ class _Losses:
         return max(self._due, default=None)
 
     def forget(self, pts: int) -> None:
-        """Forget all but what comes from this time on: the times began anew."""
+        """Forget all but what comes from this time on: the times started over."""
         self._due = {other for other in self._due if abs(other - pts) < 10**6 and other >= pts}
         self._failed &= self._due
         self._marked.clear()
@@ -356,7 +356,7 @@ def frames_before(container: InputContainer, stream: VideoStream, reading: Readi
 
     Returns:
         (how many, the time stamp to seek to so that all frames from `start` on can be decoded), or None where the file
-        must be read from its beginning: it has no times, they begin anew, or it cannot be moved.
+        must be read from its beginning: it has no times, they start over, or it cannot be moved.
     """
     base, origin = stream.time_base, container_start(container, stream)
     if base is None or origin is None or not has_times(container) or reading.fps is not None:

@@ -127,7 +127,7 @@ def _walk(top: str) -> Iterator[str]:
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    """Yield what a pattern stands for; each part of it that exists as it is written is no pattern."""
+    """Yield what a pattern stands for; each part of it that exists as it is written is not a pattern."""
     start = os.path.splitdrive(pattern)[0]
     rest = pattern[len(start) :]
     parts = [part for part in rest.split(os.sep) if part]

@@ -30,7 +30,7 @@ class Reconnecting:
 
     Attributes:
         opened: The open device.
-        again: Opens it anew, or raises DeviceError.
+        again: Opens it again, or raises DeviceError.
         what: "the stream 'x'".
         waiting: Whether it is dropped now.
     """

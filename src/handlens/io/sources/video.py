@@ -232,7 +232,7 @@ def _is_cover(stream: Any) -> bool:
 
 def _open(name: str) -> InputContainer:
     try:
-        # "file:" so that a name with a colon is no address; the whitelist so that a play list cannot reach the network
+        # "file:": a name with a colon is not an address. The whitelist: a play list cannot reach the network.
         container = av.open(f"file:{name}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except av.error.InvalidDataError as error:
         raise FrameError(_unreadable(name)) from error

@@ -204,14 +204,14 @@ def read_project(path: Path) -> list[Coding]:
     """Return what a .boris project holds.
 
     Raises:
-        InputError: it is no project of BORIS, or an entry has no time.
+        InputError: it is not a project of BORIS, or an entry has no time.
     """
     try:
         told = json.loads(read_text(path))
         kinds = {each["code"]: str(each["type"]) for each in told["behaviors_conf"].values()}
         observations = dict(told["observations"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"'{path}' is no project of BORIS: it has no observations or no behaviours.") from error
+        raise InputError(f"'{path}' is not a project of BORIS: it has no observations or no behaviours.") from error
     return [_read_observation(path, name, one, kinds) for name, one in observations.items()]
 
 
@@ -255,12 +255,12 @@ def read_table(path: Path) -> list[Coding]:
     """Return what a table of events of BORIS holds: tabular or aggregated events, CSV or TSV, of old and new versions.
 
     Raises:
-        InputError: it is no such table, or a time is no number.
+        InputError: it is not such a table, or a time is not a number.
     """
     lines = read_text(path).splitlines()
     place = next((row for row, line in enumerate(lines) if _is_heading(line)), None)
     if place is None:
-        raise InputError(f"'{path}' is no table of events of BORIS: no line names Subject, Behavior and a time.")
+        raise InputError(f"'{path}' is not a table of events of BORIS: no line names Subject, Behavior and a time.")
     delimiter = max("\t,;", key=lines[place].count)
     before = dict(_pairs(lines[:place], delimiter))
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}

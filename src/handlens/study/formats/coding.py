@@ -47,7 +47,7 @@ def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8 or UTF-16, without its byte order mark.
 
     Raises:
-        InputError: it cannot be read, or is no text.
+        InputError: it cannot be read, or is not text.
     """
     try:
         data = path.read_bytes()
@@ -60,7 +60,7 @@ def read_text(path: Path) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InputError(f"the coded file '{path}' is no text in UTF-8 or UTF-16.")
+    raise InputError(f"the coded file '{path}' is not text in UTF-8 or UTF-16.")
 
 
 def bare(media: str) -> str:
@@ -86,7 +86,7 @@ def number(text: str, path: Path, what: str) -> float:
 def understood(
     coding: Coding, coder: str, video: str, behaviours: Mapping[str, str]
 ) -> tuple[list[CodedEvent], dict[str, int]]:
-    """Return the touches of a coding, and how often each behaviour came that is no touch.
+    """Return the touches of a coding, and how often each behaviour came that is not a touch.
 
     Args:
         behaviours: What people call a touch -> "touch" or a region.

@@ -89,7 +89,7 @@ def _table(path: Path, text: str) -> Iterator[Mark]:
     heads = [head for head in rows[0] if isinstance(head, str)]
     columns = {head.rpartition(".")[0] for head in heads if head.endswith(".onset")} or {""}
     if not any(head.endswith("onset") for head in heads):
-        raise InputError(f"'{path}' is no file of Datavyu: it has no column onset.")
+        raise InputError(f"'{path}' is not a file of Datavyu: it has no column onset.")
     for row in rows:
         for column in columns:
             dot = f"{column}." if column else ""

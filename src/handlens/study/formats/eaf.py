@@ -178,17 +178,17 @@ def read(path: Path) -> list[Coding]:
     The person is the tier's participant, or what stands behind "@" in its name, or its name.
 
     Raises:
-        InputError: it is no ELAN file.
+        InputError: it is not an ELAN file.
     """
     text = read_text(path)
     if "<!ENTITY" in text:
-        raise InputError(f"'{path}' is no ELAN file: it defines entities of its own.")
+        raise InputError(f"'{path}' is not an ELAN file: it defines entities of its own.")
     try:
         root = ET.fromstring(text.encode("utf-8") if "encoding=" in text[:80].lower() else text)
     except ET.ParseError as error:
-        raise InputError(f"'{path}' is no ELAN file: {error}.") from error
+        raise InputError(f"'{path}' is not an ELAN file: {error}.") from error
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise InputError(f"'{path}' is no ELAN file: it begins with <{root.tag}>.")
+        raise InputError(f"'{path}' is not an ELAN file: it begins with <{root.tag}>.")
     slots = {each.get("TIME_SLOT_ID", ""): each.get("TIME_VALUE") for each in root.iter("TIME_SLOT")}
     media = [each.get("MEDIA_URL", "") for each in root.iter("MEDIA_DESCRIPTOR")]
     hanging: dict[str, list[str]] = {}

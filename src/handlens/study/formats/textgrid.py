@@ -58,11 +58,11 @@ def read(path: Path) -> list[Coding]:
     """Return what a TextGrid holds: each interval or point with a text; the tier is the person.
 
     Raises:
-        InputError: it is no TextGrid that is written as text, or it ends too early.
+        InputError: it is not a TextGrid that is written as text, or it ends too early.
     """
     tokens = list(_tokens(read_text(path)))
     if len(tokens) < 6 or tokens[:2] != ["ooTextFile", "TextGrid"]:
-        raise InputError(f"'{path}' is no TextGrid in text form: save it in Praat with 'Save as text file'.")
+        raise InputError(f"'{path}' is not a TextGrid in text form: save it in Praat with 'Save as text file'.")
     try:
         marks = list(_marks(iter(tokens[5:])))
     except (StopIteration, RuntimeError, ValueError, TypeError) as error:

@@ -78,7 +78,7 @@ def read(path: Path) -> list[Coding]:
     """Return what the file holds, one coding for each video and coder.
 
     Raises:
-        InputError: a column is missing, or a time is no number.
+        InputError: a column is missing, or a time is not a number.
     """
     found: dict[tuple[str, str], list[Mark]] = {}
     for row in csv.DictReader(read_text(path).splitlines()):

@@ -36,7 +36,7 @@ def read(path: Path) -> list[Coding]:
     """
     text = read_text(path)
     if not text.startswith("WEBVTT"):
-        raise InputError(f"'{path}' is no WebVTT file: it does not begin with WEBVTT.")
+        raise InputError(f"'{path}' is not a WebVTT file: it does not begin with WEBVTT.")
     marks = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
         lines = block.split("\n")

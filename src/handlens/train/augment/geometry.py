@@ -118,7 +118,7 @@ def transform_ellipses(boxes: Floats, matrix: Matrix) -> Floats:
 
 
 def turned_by(matrix: Matrix) -> tuple[float, float]:
-    """Cosine and sine of the angle, counter-clockwise, by which what was upright is turned; mirroring is no turn."""
+    """Cosine and sine of the angle, counter-clockwise, by which what was upright is turned; mirroring is not a turn."""
     x, y = matrix[0, 1], matrix[1, 1]  # where one step down goes
     length = math.hypot(x, y)
     return float(y / length), float(x / length)

@@ -60,7 +60,7 @@ def number_blobs(mask: FLOAT[...]) -> FLOAT[...]:
         near = op.MaxPool(near, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
         near = op.MaxPool(near, kernel_shape=[3, 3], pads=[1, 1, 1, 1]) * mask
         flat = op.Reshape(near, [0, -1])
-        table = op.Concat(zeros, flat, axis=1)  # the number 0 is no pixel
+        table = op.Concat(zeros, flat, axis=1)  # the number 0 is not a pixel
         after = op.Reshape(op.GatherElements(table, op.Cast(flat, to=INTS), axis=1), shape)
         more = op.ReduceMax(after - now, keepdims=0) > 0.0
         now = after
@@ -170,7 +170,7 @@ def find_hands(
     labels = number_blobs(white)
     flat = op.Cast(op.Reshape(labels, [0, -1]), to=INTS)
     pixels = op.Reshape(white, [0, -1])
-    none = op.Pad(pixels * 0.0, [0, 1, 0, 0])  # the number 0 is no blob
+    none = op.Pad(pixels * 0.0, [0, 1, 0, 0])  # the number 0 is not a blob
     areas = op.ScatterElements(none, flat, pixels, axis=1, reduction="add")
     sums = op.ScatterElements(none, flat, pixels * op.Reshape(levels, [0, -1]), axis=1, reduction="add")
     rows, columns = op.Shape(white, start=2, end=3), op.Shape(white, start=3, end=4)

@@ -87,7 +87,7 @@ def _read(source: Path) -> onnx.ModelProto:
     except OSError as error:
         raise InputError(f"cannot read '{source}': {error.strerror}.") from error
     except Exception as error:  # of protobuf, which has no types
-        raise InputError(f"'{source}' is no ONNX file.") from error
+        raise InputError(f"'{source}' is not an ONNX file.") from error
     if any(each.key == KEY for each in model.metadata_props):
         raise InputError(f"'{source}' has a card of ours already: it can be used as it is.")
     versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
@@ -160,7 +160,7 @@ def _head_of(shape: tuple[int, ...], classes: int, source: Path) -> str:
     if len(shape) == 3 and shape[1] == 4 + classes:
         return "yolov8"
     raise InputError(
-        f"'{source}' answers {shape}, which is no detector of {classes} classes that is known here: "
+        f"'{source}' answers {shape}, which is not a detector of {classes} classes that is known here: "
         + "; ".join(f"{name} {text}" for name, text in HEADS.items())
         + ". Give as many --names as it has classes, or --head if you know better."
     )

@@ -35,7 +35,7 @@ class ProbabilityGraph(nn.Module):
         x = x.mean(1, keepdim=True) if self.grey else x
         if not hasattr(self.net, "features"):
             return _probabilities(self.net(x))
-        net: Any = self.net  # its two halves are no part of nn.Module
+        net: Any = self.net  # its two halves are not part of nn.Module
         embedding = net.features(x)
         probabilities = _probabilities(net.classified(embedding))
         return (probabilities, embedding) if isinstance(probabilities, Tensor) else (*probabilities, embedding)

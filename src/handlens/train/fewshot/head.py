@@ -175,7 +175,7 @@ def _descended(x: Singles, truth: Singles, weight: Singles, strength: float, sta
     for _ in range(STEPS):
         there = ahead - inverse @ (weighted @ softmax(x @ ahead) - wanted + penalty * ahead)
         moved = there - here
-        if float(((ahead - there) * moved).sum()) > 0:  # overshot: the momentum begins anew (O'Donoghue, Candes, 2015)
+        if float(((ahead - there) * moved).sum()) > 0:  # overshot: the momentum starts over (O'Donoghue, Candes, 2015)
             pace = 1.0
         faster = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
         ahead, here, pace = there + np.float32((pace - 1) / faster) * moved, there, faster

@@ -196,7 +196,7 @@ class Reading:
         return side, side
 
     def another(self, rng: Generator) -> int:
-        """Return the number of a picture drawn anew."""
+        """Return the number of a picture drawn again."""
         if self.odds is None:
             return int(rng.integers(len(self.pictures)))
         return int(np.searchsorted(self.odds, rng.random() * self.odds[-1], side="right"))

@@ -57,7 +57,7 @@ class Decoded(nn.Module):
 
 
 def check_size(x: Tensor, stride: int) -> None:
-    """Refuse pictures whose sides are no multiples of the coarsest stride: levels would not fit on each other."""
+    """Refuse pictures whose sides are not multiples of the coarsest stride: levels would not fit on each other."""
     height, width = x.shape[2], x.shape[3]
     if height % stride or width % stride:
         raise InputError(f"pictures of {width} x {height}: width and height must be multiples of {stride}.")

@@ -129,6 +129,6 @@ class FaceHandGraph(nn.Module):
             box = (torch.cat((centre - size / 2, centre + size / 2), dim=1) * STRIDE).flatten(2).transpose(1, 2)
             best, rows = torch.topk(peaks[:, c].flatten(1), keep, dim=1)
             chosen = torch.gather(box, 1, rows.unsqueeze(2).expand(-1, -1, 4))
-            boxes.append(chosen * (best > 0).unsqueeze(2))  # cells that are no peak tie at 0: any order, one box
+            boxes.append(chosen * (best > 0).unsqueeze(2))  # cells that are not a peak tie at 0: any order, one box
             scores.append(nn.functional.pad(best.unsqueeze(2), (c, self.net.classes - 1 - c)))
         return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)

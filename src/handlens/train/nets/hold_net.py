@@ -1,4 +1,4 @@
-"""The body of our finder of hands with a head that tells classes, for hands that hold; knows no data or loops.
+"""The body of our detector of hands with a head that tells classes, for hands that hold; knows no data or loops.
 
 Few people label what hands hold, so the body may come from `FaceHand` (`--start`), which has seen many hands.
 """

@@ -159,7 +159,7 @@ class Nano(nn.Module):
     """Pictures (n, 3, h, w), h and w multiples of 32, as (x - 127.5) / 64 -> three maps (n, 4 + classes, h, w).
 
     Raises:
-        InputError: no class, or pictures whose sides are no multiples of 32.
+        InputError: no class, or pictures whose sides are not multiples of 32.
     """
 
     stride = STRIDES[-1]

@@ -1,7 +1,7 @@
 """Our own live segmenter of hands and faces: pictures -> logits at half their size; knows no data, losses or loops.
 
-The body of our finder of hands, a look at the whole picture at its coarsest map, and a decoder that takes the early
-maps in again (arXiv 1505.04597). What the finder has learned is a good beginning: its weights fit by name.
+The body of our detector of hands, a look at the whole picture at its coarsest map, and a decoder that takes the early
+maps in again (arXiv 1505.04597). What the detector has learned is a good beginning: its weights fit by name.
 """
 
 from __future__ import annotations

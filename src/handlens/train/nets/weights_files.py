@@ -66,7 +66,7 @@ def _weights_only(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except _BROKEN as error:
         raise InputError(
-            f"'{path}' is no file of plain tensors: save the net's state_dict() alone, with torch.save or safetensors."
+            f"'{path}' is not a file of plain tensors: save only the net's state_dict(), by torch.save or safetensors."
         ) from error
 
 

@@ -140,7 +140,7 @@ class YoloV5(nn.Module):
     """Pictures (n, 3, h, w), h and w multiples of 32, in [0, 1] -> three raw maps; gains: what its loss weighs how.
 
     Raises:
-        InputError: an unknown size, no class, or pictures whose sides are no multiples of 32.
+        InputError: an unknown size, no class, or pictures whose sides are not multiples of 32.
     """
 
     stride = STRIDES[-1]
@@ -219,7 +219,9 @@ def load_yolov5(path: Path, size: str) -> YoloV5:
     state = {name: value for name, value in state.items() if not name.endswith("anchor_grid")}
     head = state.get("model.24.m.0.bias")
     if head is None or len(head) % 3 or len(head) < 18:
-        raise InputError(f"'{path}' is no YOLOv5 in the layout of release 5.0: it has no 'model.24.m.0.bias' to use.")
+        raise InputError(
+            f"'{path}' is not a YOLOv5 in the layout of release 5.0: it has no usable 'model.24.m.0.bias'."
+        )
     net = YoloV5(size, len(head) // 3 - 5)
     if not any(".bn." in name for name in state):
         net = fuse(net)
