@@ -143,8 +143,9 @@ class Settings:
     pretrained: Annotated[
         str,
         Doc(
-            "Weights for the encoder of `vgg` and `deeplabv3plus`: `imagenet`, a file as torchvision has them, or"
-            " `none`. `imagenet` may use the network connection.",
+            "Weights for the encoder of `lite0`, `vgg` and `deeplabv3plus`: `imagenet`, a file of them, or `none`. For"
+            " `lite0` they come from an installed package; for the others `imagenet` may use the network connection,"
+            " and a file is as torchvision has them.",
             "the network's",
         ),
     ] = "none"

@@ -83,6 +83,11 @@ _GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 60, "augment": "silhou
 _MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "augment": "mask"}
 _DEEPLAB = {**_MASK, "optimiser": "adamw", "rate": 5e-4, "decay": 0.01, "average": 0.999, "batch": 8}
 
+_LITE = {
+    **_OURS, "pretrained": "imagenet", "rate": 6e-4, "average": 0.99, "batch": 32, "epochs": 30,
+}  # fmt: skip
+"""A body that has seen ImageNet needs few epochs, a low rate and a short average."""
+
 _IMAGENET: _Scale = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 _HALF: _Scale = {"mean": (127.5, 127.5, 127.5), "std": (127.5, 127.5, 127.5)}
 _OWN: _Scale = {"mean": (127.5, 127.5, 127.5), "std": (64.0, 64.0, 64.0)}
@@ -102,6 +107,11 @@ DEFAULTS: dict[str, NetDefaults] = {
     "digits6": NetDefaults("classify", (64, 64), "letterbox", channels=1, settings=_GESTURE),
     "gestures20": NetDefaults("classify", (50, 50), "letterbox", channels=1, settings=_GESTURE),
     "segment-net": NetDefaults("segment", (256, 256), "letterbox", settings=_SEGMENT_NET, **_OWN),
+    "lite0": NetDefaults("classify", (128, 128), "letterbox", settings={**_LITE, "augment": "hand"}, **_HALF),
+    "lite0-detect": NetDefaults("detect", (320, 320), "letterbox", settings={**_LITE, "batch": 16}, **_HALF),
+    "lite0-segment": NetDefaults(
+        "segment", (256, 256), "letterbox", settings={**_LITE, "batch": 16, "dice": 0.5, "augment": "people"}, **_HALF
+    ),
     "snet": NetDefaults("segment", (400, 400), "stretch", settings=_MASK, **_OWN),
     "vgg": NetDefaults("segment", (400, 400), "stretch", settings={**_MASK, "pretrained": "imagenet"}, **_IMAGENET),
     "deeplabv3plus": NetDefaults("segment", (320, 320), "letterbox", settings=_DEEPLAB, **_IMAGENET),

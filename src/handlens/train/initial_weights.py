@@ -283,8 +283,8 @@ def load_encoder_weights(net: nn.Module, name: str, pretrained: str, take: bool 
             encoder.free_encoder()
     elif not hasattr(net, "take_encoder"):
         raise InputError(
-            f"the network '{name}' has no pretrained encoder, as vgg and deeplabv3plus have: leave --pretrained out, or"
-            " give weights for all of it with --start."
+            f"the network '{name}' has no pretrained encoder, as lite0, vgg and deeplabv3plus have: leave"
+            " --pretrained out, or give weights for all of it with --start."
         )
     elif take:
         encoder = net

@@ -46,7 +46,7 @@ from handlens.train.loader.auto_split import divided
 from handlens.train.loader.loader import Batches, Samples
 from handlens.train.loader.silhouettes import with_hands
 from handlens.train.loader.turned_labels import direction_hint, named
-from handlens.train.nets.catalog import current_name
+from handlens.train.nets.catalog import current_name, for_task
 from handlens.train.nets.from_onnx import settle_norms
 from handlens.train.opened import OpenedSets
 from handlens.train.precision import Batch
@@ -250,7 +250,8 @@ def prepared(
     """Return the settings, put together from defaults, file and flags, and the set, split by group where it was not."""
     opened = opened or OpenedSets()
     keys = {**(read_toml(config) if config else {}), **given}
-    net = current_name(str(keys.get("net") or _chosen_net(task, str(keys.get("data") or ""), opened)))
+    named_net = current_name(str(keys.get("net") or _chosen_net(task, str(keys.get("data") or ""), opened)))
+    net = for_task(named_net, task)
     kind = TRAINING_KINDS[check_task(task, net)]
     settings = (
         Settings(task=task, net=net).changed(defaults_of(net).settings).changed({**keys, "net": net, "task": task})

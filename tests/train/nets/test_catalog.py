@@ -14,6 +14,7 @@ from handlens.train.same_run import refuse_other_settings
 CONTRACT = (
     *("yolov3", "yolov3-spp", "yolov3-tiny", "yolov5n", "yolov5s", "yolov5m", "yolov5l", "yolov5x", "nano"),
     *("contact-net", "face-hand-net"),
+    *("lite0", "lite0-detect", "lite0-segment"),
     *("mobileface", "res50", "res50_ir", "seres50_ir", "res100_ir", "seres100_ir", "attention_56", "attention_92"),
     *("attention_56-paper", "attention_92-paper"),
     *("hold-net", "hand-net", "silhouette-net", "digits6", "gestures20"),

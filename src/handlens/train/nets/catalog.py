@@ -35,6 +35,16 @@ class Network:
     angle: bool | None = None
 
 
+FORMS = {"touch": "-detect", "segment": "-segment"}
+"""What the name of a body that several tasks share gets for a task: `lite0` finds boxes as `lite0-detect`."""
+
+
+def for_task(name: str, task: str) -> str:
+    """Return the name of the network that a name means for a task: that of a shared body, or the name as it is."""
+    form = name.lower() + FORMS.get(task, "")
+    return form if form in NETWORKS and name.lower() in NETWORKS else name
+
+
 def names() -> list[str]:
     """Return the names of all networks, family by family; old names are left out."""
     return list(NETWORKS)
@@ -196,6 +206,19 @@ def _mask(name: str) -> Callable[[int | None], Any]:
     return make
 
 
+def _lite(kind: str) -> Callable[[int | None], Any]:
+    def make(classes: int | None) -> Any:
+        from handlens.train.nets import lite_classifier, lite_finder, lite_segmenter
+
+        if kind == "detect":
+            return lite_finder.LiteFinder(classes or 2)
+        if kind == "segment":
+            return lite_segmenter.LiteSegmenter(classes or 1)
+        return lite_classifier.LiteClassifier(classes or 2)
+
+    return make
+
+
 def _deeplab(classes: int | None) -> Any:
     from handlens.train.nets.deeplab import DeepLab
 
@@ -204,6 +227,7 @@ def _deeplab(classes: int | None) -> Any:
 
 _V3, _V5 = "YOLOv3 from its .cfg", "YOLOv5, release 5.0"
 _RESIDUAL = "our own, residual blocks"
+_LITE = "EfficientNet-Lite0, pre-trained"
 _FACE, _ATTENTION, _MASK = "face recognition, with a margin", "convolutions and attention", "encoder and decoder"
 
 _PAPER = f"{_FACE}, wired as in the paper"
@@ -239,6 +263,9 @@ _ALL = (
     Network("snet", _MASK, "segment", 1, 3_519_745, _mask("SNet")),
     Network("vgg", _MASK, "segment", 1, 4_243_201, _mask("VGGDecoder")),
     Network("unet", _MASK, "segment", 1, 1_946_881, _mask("UNet")),
+    Network("lite0", _LITE, "hold", 2, 2_940_402, _lite("classify")),
+    Network("lite0-detect", _LITE, "touch", 2, 2_470_138, _lite("detect")),
+    Network("lite0-segment", _LITE, "segment", 1, 3_264_345, _lite("segment")),
     Network("deeplabv3plus", "atrous pyramid over ResNet-34", "segment", 1, 22_437_457, _deeplab),
 )
 

@@ -110,7 +110,7 @@ class FaceHandGraph(nn.Module):
     Peaks are kept where a cell is the maximum of its 3x3 neighbours; k = `keep` for each class, best first.
     """
 
-    def __init__(self, net: FaceHand, keep: int = 48) -> None:
+    def __init__(self, net: nn.Module, keep: int = 48) -> None:
         super().__init__()
         self.net, self.keep = net, keep
 

