@@ -57,7 +57,7 @@ def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys:
         cv2.imwrite(str(blank / f"{number}.png"), np.zeros((40, 40), np.uint8))
     assert train(data, out) == 0
     told = capsys.readouterr().err
-    assert "the pictures are silhouettes, so the network is 'silhouette-net'" in told
+    assert "the network is 'silhouette-net', because the pictures are silhouettes" in told
     assert "2 blank pictures of the class 'blank' show no hand and are left out: a blank mask is not a hand" in told
     with (out / "log.csv").open() as opened:
         rows = list(csv.DictReader(opened))

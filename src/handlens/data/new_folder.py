@@ -92,6 +92,28 @@ def _apart(home: str, picture: Labelled, taken: set[tuple[str, str]]) -> str:
     return name
 
 
+def put_pictures(
+    pictures: Sequence[Labelled],
+    folder: Path,
+    copy: bool = True,
+    tick: Tick | None = None,
+    by_split: bool = True,
+) -> Iterator[tuple[Path, Labelled]]:
+    """Put each picture into a folder under a name of its own, and yield its place and the picture.
+
+    Args:
+        folder: where they go, with `by_split` into a folder for each split.
+        copy: False links them, see `put_picture`.
+        tick: called when all that is done with a picture is done.
+    """
+    for picture, name in zip(pictures, file_names(pictures, by_split), strict=True):
+        place = folder / (picture.split if by_split else "") / name
+        put_picture(picture, place, copy)
+        yield place, picture
+        if tick is not None:
+            tick()
+
+
 def put_picture(picture: Labelled, place: Path, copy: bool = True) -> None:
     """Copy a picture's file to `place`; a picture of a pack is written there as PNG.
 

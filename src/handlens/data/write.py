@@ -15,7 +15,7 @@ from handlens.data.formats.labelstudio import write_labelstudio
 from handlens.data.formats.text_files import write_groups
 from handlens.data.formats.voc import write_voc
 from handlens.data.formats.yolo import write_yolo
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture
+from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, put_pictures
 from handlens.data.problems import OnProblem
 from handlens.errors import InputError, OutputError, unknown
 
@@ -61,12 +61,9 @@ def write_masks(found: LabelledSet, dest: str | Path, copy: bool = True, tick: T
         for split in found.splits or ("",):
             for home in ("images", "masks"):
                 (folder / home / split).mkdir(parents=True, exist_ok=True)
-        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
-            placed.append((folder / "images" / picture.split / name, picture))
-            put_picture(picture, placed[-1][0], copy)
-            put_mask(picture, (folder / "masks" / picture.split / name).with_suffix(".png"))
-            if tick is not None:
-                tick()
+        for place, picture in put_pictures(found.pictures, folder / "images", copy, tick):
+            placed.append((place, picture))
+            put_mask(picture, (folder / "masks" / picture.split / place.name).with_suffix(".png"))
         (folder / "names.txt").write_text("".join(f"{name}\n" for name in found.names), encoding="utf-8")
         write_groups(folder, placed)
 

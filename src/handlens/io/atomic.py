@@ -7,12 +7,58 @@ import re
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from handlens.errors import OutputError
 
 
-class AtomicFile:
+class _Draft:
+    """A file that gets its name when it is complete: what is the same for whole files and for files of lines.
+
+    A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error `discard` decides.
+    What is not an ordinary file (a pipe, /dev/stdout) is written directly.
+    """
+
+    path: Path
+    file: BinaryIO
+    _direct: bool
+    _written: Path
+    """The name that it has until it is complete."""
+
+    def keep(self) -> None:
+        """Close it and give it its name.
+
+        Raises:
+            OutputError: the last bytes do not fit; it is then discarded.
+        """
+        try:
+            self.file.close()
+            if not self._direct:
+                self._written.replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise output_error(error, self.path) from error
+
+    def discard(self) -> None:
+        """Close it and remove what was written."""
+        with contextlib.suppress(OSError):  # the bytes that did not fit are not wanted any more
+            self.file.close()
+        if not self._direct:
+            self._written.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if worth_keeping(error):
+            self.keep()
+        else:
+            self.discard()
+
+
+class AtomicFile(_Draft):
     """A file that appears under its name only when it is complete.
 
     A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error it is removed. What is
@@ -24,13 +70,12 @@ class AtomicFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.file: BinaryIO
         self._direct = _is_special(self.path)
-        self._temporary = self.path if self._direct else self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._written = self.path if self._direct else self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         if self.path.is_dir():
             raise OutputError(f"'{path}' is a folder: give the name of a file.")
         try:
-            self.file = self._temporary.open("wb")
+            self.file = self._written.open("wb")
         except OSError as error:
             raise output_error(error, self.path) from error
 
@@ -45,40 +90,8 @@ class AtomicFile:
         except OSError as error:
             raise output_error(error, self.path) from error
 
-    def keep(self) -> None:
-        """Close it and give it its name.
 
-        Raises:
-            OutputError: the last bytes do not fit; the file is then removed.
-        """
-        try:
-            self.file.close()
-            if not self._direct:
-                self._temporary.replace(self.path)
-        except OSError as error:
-            self.discard()
-            raise output_error(error, self.path) from error
-
-    def discard(self) -> None:
-        """Close it and remove what was written."""
-        with contextlib.suppress(OSError):  # the bytes that did not fit are not wanted any more
-            self.file.close()
-        if not self._direct:
-            self._temporary.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if worth_keeping(error):
-            self.keep()
-        else:
-            self.discard()
-
-
-class LineFile:
+class LineFile(_Draft):
     """A file that is written line by line and is called NAME.part until it is complete.
 
     Each line is handed to the system at once, so a process that is killed leaves all lines that it had written. A
@@ -99,14 +112,14 @@ class LineFile:
         self._direct = append or _is_special(self.path)
         self._append = append
         self._safe = start
-        self._open = self.path if self._direct else part_of(self.path)
+        self._written = self.path if self._direct else part_of(self.path)
         if self.path.is_dir():
             raise OutputError(f"'{path}' is a folder: give the name of a file.")
-        if start and not self._open.exists() and self.path.exists():
-            self.path.replace(self._open)  # the run ended with Ctrl-C, which gave the file its name
+        if start and not self._written.exists() and self.path.exists():
+            self.path.replace(self._written)  # the run ended with Ctrl-C, which gave the file its name
         try:
-            mode = "ab" if append else "r+b" if not self._direct and self._open.exists() else "wb"
-            self.file: BinaryIO = self._open.open(mode)  # type: ignore[assignment]
+            mode = "ab" if append else "r+b" if not self._direct and self._written.exists() else "wb"
+            self.file = cast(BinaryIO, self._written.open(mode))
         except OSError as error:
             raise output_error(error, self.path) from error
         if not self._direct and not _locked(self.file):
@@ -143,42 +156,15 @@ class LineFile:
             raise output_error(error, self.path) from error
         return self._safe
 
-    def keep(self) -> None:
-        """Close it and give it its name.
-
-        Raises:
-            OutputError: the last bytes do not fit.
-        """
-        try:
-            self.file.close()
-            if not self._direct:
-                self._open.replace(self.path)
-        except OSError as error:
-            self.discard()
-            raise output_error(error, self.path) from error
-
     def discard(self) -> None:
         """Close it and remove what was written after the last checkpoint; without one, remove it."""
-        with contextlib.suppress(OSError):  # the bytes that did not fit are not wanted any more
-            self.file.close()
-        if self._direct:
+        if self._direct or not self._safe:
+            super().discard()
             return
-        if self._safe:
-            with contextlib.suppress(OSError):  # after closing: truncating an open file would first write these bytes
-                os.truncate(self._open, self._safe)
-        else:
-            self._open.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if worth_keeping(error):
-            self.keep()
-        else:
-            self.discard()
+        with contextlib.suppress(OSError):
+            self.file.close()
+        with contextlib.suppress(OSError):  # after closing: truncating an open file would first write these bytes
+            os.truncate(self._written, self._safe)
 
 
 def part_of(path: str | Path) -> Path:

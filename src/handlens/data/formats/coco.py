@@ -13,7 +13,7 @@ from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.labelstudio import looks_like_tasks
 from handlens.data.formats.outlines import Outline, box_around, draw, need_pycocotools, read_outline
 from handlens.data.formats.text_files import check_names, number_of, read_groups, read_json, write_groups
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.new_folder import Tick, new_folder, put_pictures, refuse_others
 from handlens.data.pictures import below, find_place, picture_size, split_of
 from handlens.data.problems import (
     IGNORED,
@@ -280,13 +280,7 @@ def write_coco(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
     """
     refuse_others(found, "COCO")
     with new_folder(Path(dest)) as folder:
-        placed: list[tuple[Path, Labelled]] = []
-        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
-            place = folder / "images" / picture.split / name
-            put_picture(picture, place, copy)
-            placed.append((place, picture))
-            if tick is not None:
-                tick()
+        placed = list(put_pictures(found.pictures, folder / "images", copy, tick))
         (folder / "annotations").mkdir()
         for split in dict.fromkeys(picture.split for picture in found):
             chosen = [(path, picture) for path, picture in placed if picture.split == split]

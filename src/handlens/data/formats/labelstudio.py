@@ -19,7 +19,7 @@ from handlens.data.formats.boxes import Entry, keep_boxes, measure
 from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import number_of, read_groups, read_json, write_groups, write_text
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.new_folder import Tick, new_folder, put_pictures, refuse_others
 from handlens.data.pictures import below, find_pictures, find_place, is_picture_file, picture_size, split_of
 from handlens.data.problems import (
     IGNORED,
@@ -315,13 +315,7 @@ def write_labelstudio(
     refuse_others(found, "Label Studio")
     dest = Path(dest)
     with new_folder(dest) as folder:
-        placed: list[tuple[Path, Labelled]] = []
-        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
-            place = folder / "images" / picture.split / name
-            put_picture(picture, place, copy)
-            placed.append((place, picture))
-            if tick is not None:
-                tick()
+        placed = list(put_pictures(found.pictures, folder / "images", copy, tick))
         name = dest.resolve().name
         tasks = [
             _task(number, picture, path, folder, name, found.names, prediction)

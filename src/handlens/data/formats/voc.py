@@ -14,7 +14,7 @@ from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import read_groups, read_text, write_groups, write_text
 from handlens.data.formats.xml_files import read_xml
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.new_folder import Tick, new_folder, put_pictures, refuse_others
 from handlens.data.pictures import below, find_files, is_picture_file, picture_size, split_of
 from handlens.data.problems import (
     IGNORED,
@@ -111,15 +111,11 @@ def write_voc(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Tic
         for name in ("Annotations", "JPEGImages", _LISTS):
             (folder / name).mkdir(parents=True)
         placed: list[tuple[Path, Labelled]] = []
-        for picture, name in zip(found, file_names(found.pictures), strict=True):
-            place = folder / "JPEGImages" / name
-            put_picture(picture, place, copy)
+        for place, picture in put_pictures(found.pictures, folder / "JPEGImages", copy, tick, by_split=False):
             sheet = ElementTree.ElementTree(_sheet_of(picture, place, found.names))
             ElementTree.indent(sheet)
             sheet.write(folder / "Annotations" / f"{place.stem}.xml", encoding="utf-8", xml_declaration=True)
             placed.append((place, picture))
-            if tick is not None:
-                tick()
         for split in found.splits:
             stems = [path.stem for path, picture in placed if picture.split == split]
             write_text(folder / _LISTS / f"{split}.txt", stems)

@@ -16,7 +16,7 @@ from handlens.data.formats.outlines import Outline, draw, need_pycocotools
 from handlens.data.formats.text_files import read_groups, write_groups, write_text
 from handlens.data.formats.yolo_layout import Layout, find_layout, is_yolo
 from handlens.data.formats.yolo_lines import Form, find_form, may_be_polygons, read_lines
-from handlens.data.new_folder import Tick, file_names, new_folder, put_picture, refuse_others
+from handlens.data.new_folder import Tick, new_folder, put_pictures, refuse_others
 from handlens.data.pictures import below, is_picture_file, picture_size
 from handlens.data.problems import (
     NO_LABEL,
@@ -117,15 +117,11 @@ def write_yolo(found: LabelledSet, dest: str | Path, copy: bool = True, tick: Ti
     dest = Path(dest)
     with new_folder(dest) as folder:
         placed: list[tuple[Path, Labelled]] = []
-        for picture, name in zip(found, file_names(found.pictures, by_split=True), strict=True):
-            place = folder / "images" / picture.split / name
-            put_picture(picture, place, copy)
+        for place, picture in put_pictures(found.pictures, folder / "images", copy, tick):
             label = folder / "labels" / picture.split / f"{place.stem}.txt"
             label.parent.mkdir(parents=True, exist_ok=True)
             write_text(label, _lines(picture))
             placed.append((place, picture))
-            if tick is not None:
-                tick()
         _describe(found, folder, dest.resolve().name, placed)
 
 

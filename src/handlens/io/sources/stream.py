@@ -2,11 +2,7 @@
 
 import math
 import re
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 import av
 import av.error
@@ -14,12 +10,12 @@ from av.container import InputContainer
 
 from handlens.errors import DeviceError, FrameError
 from handlens.io.reading import Reading
-from handlens.io.sources.base import OnError, Source
+from handlens.io.sources.base import Source
+from handlens.io.sources.decoded import DecodedSource, strerror
 from handlens.io.sources.decoding import Decoding
 from handlens.io.sources.live import Live, play
 from handlens.io.sources.reconnect import Connection, Reconnecting
-from handlens.io.sources.video import pick_stream, strerror
-from handlens.types import Frame
+from handlens.io.sources.video import pick_stream
 
 OPEN_S = 5.0  # to connect, and again to recognise the format: together at most 10 s
 READ_S = 5.0
@@ -81,7 +77,7 @@ def public(address: str) -> str:
     return re.sub(r"://[^/@]*@", "://", address)
 
 
-class Stream:
+class Stream(DecodedSource):
     """A network stream read without loss: every frame, in order (see sources.Source).
 
     Attributes:
@@ -105,47 +101,20 @@ class Stream:
         video = pick_stream(container, name, reading)
         self._decoding = Decoding(container, video, name, reading, patient or self.recorded, arrival=True)
         self.fps = self._decoding.fps
-        self._stopped = threading.Event()
+        super().__init__()
 
-    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
-        """Yield the frames; a stream that breaks off is a DeviceError at the end."""
-        complaint = None
-        try:
-            for frame in self._decoding:
-                yield frame
-                if self._stopped.is_set():
-                    return
-        except av.error.ExitError:
-            complaint = DeviceError(f"the stream '{self.name}' stopped: it sent nothing for {READ_S:.0f} s.")
-        except (av.error.FFmpegError, OSError) as error:
-            complaint = DeviceError(f"the stream '{self.name}' broke off: {strerror(error)}.")
-        if complaint is None and self._decoding.count == 0:
-            complaint = DeviceError(f"the stream '{self.name}' ended without a picture.")
-        sentence = self._decoding.damage.sentence()
-        if complaint is None and sentence:
-            complaint = DeviceError(f"the stream '{self.name}' was damaged: {sentence}.")
-        if complaint is not None and on_error is None:
-            raise complaint
-        if complaint is not None and on_error is not None:
-            on_error(complaint)
-        else:
-            self.ended = f"the stream '{self.name}' ended after {self._decoding.seconds:.1f} s."
-
-    def stop(self) -> None:
-        """Make `frames` end after the current one."""
-        self._stopped.set()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _complaint(self, error: Exception | None) -> DeviceError | None:
+        if isinstance(error, av.error.ExitError):
+            return DeviceError(f"the stream '{self.name}' stopped: it sent nothing for {READ_S:.0f} s.")
+        if error is not None:
+            return DeviceError(f"the stream '{self.name}' broke off: {strerror(error)}.")
+        if self._decoding.count == 0:
+            return DeviceError(f"the stream '{self.name}' ended without a picture.")
+        told = self._decoding.damage.sentence()
+        if told:
+            return DeviceError(f"the stream '{self.name}' was damaged: {told}.")
+        self.ended = f"the stream '{self.name}' ended after {self._decoding.seconds:.1f} s."
+        return None
 
 
 def _connect(address: str, name: str, options: dict[str, str]) -> InputContainer:

@@ -3,11 +3,8 @@
 import math
 import os
 import struct
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import av
 import av.error
@@ -16,9 +13,8 @@ from av.video.stream import VideoStream
 
 from handlens.errors import FrameError
 from handlens.io.reading import Reading
-from handlens.io.sources.base import OnError
+from handlens.io.sources.decoded import DecodedSource, strerror
 from handlens.io.sources.decoding import Decoding, frames_before
-from handlens.types import Frame
 
 
 def is_complete(path: str) -> bool:
@@ -82,7 +78,7 @@ _DEFAULT, _COVER = 0x1, 0x400  # FFmpeg's AV_DISPOSITION_DEFAULT and AV_DISPOSIT
 _NO_VIDEO = frozenset({"tty", "bin", "xbin", "adf", "idf", "bfi"})  # FFmpeg draws text files as pictures of letters
 
 
-class Video:
+class Video(DecodedSource):
     """A video file, read from start to end: constant memory, every frame, exact times.
 
     Times count from the start of the container, so a variable frame rate stays what it is, and a picture that begins
@@ -101,7 +97,7 @@ class Video:
     def __init__(self, name: str, reading: Reading = Reading()) -> None:  # noqa: B008 (it is frozen)
         self.name = name
         self._reading = reading
-        self._stopped = threading.Event()
+        super().__init__()
         self._container = _open(name)
         try:
             self._stream = pick_stream(self._container, name, reading)
@@ -121,37 +117,21 @@ class Video:
             count = max(0, round(seconds * self.fps))
         return -(-count // self._reading.every) if count else None
 
-    def frames(self, on_error: OnError | None = None) -> Iterator[Frame]:
-        """Yield the frames; one that is cut off or damaged gives what can be read and then a FrameError."""
-        decoding = self._decoding
-        last_words = ""
-        try:
-            self._move(decoding)
-            for frame in decoding:
-                yield frame
-                if self._stopped.is_set():
-                    return
-        except av.error.FFmpegError as error:
-            last_words = f" ({strerror(error)})"
-        complaint = self._complaint(decoding, last_words)
-        if complaint is not None and on_error is None:
-            raise complaint
-        if complaint is not None and on_error is not None:
-            on_error(complaint)
-
-    def _move(self, decoding: Decoding) -> None:
+    def _ready(self) -> Decoding:
         """Go near `start`, where the file lets us; else all before it is decoded and passed over."""
         if self._reading.start <= 0:
-            return
+            return self._decoding
         with _open(self.name) as other:
             place = frames_before(other, other.streams[self._stream.index], self._reading)  # type: ignore[arg-type]
         if place is not None:
             index, stamp = place
             self._container.seek(stamp, stream=self._stream)
-            decoding.begin_at(index)
+            self._decoding.begin_at(index)
+        return self._decoding
 
-    def _complaint(self, decoding: Decoding, last_words: str) -> FrameError | None:
-        reading = self._reading
+    def _complaint(self, error: Exception | None) -> FrameError | None:
+        reading, decoding = self._reading, self._decoding
+        last_words = "" if error is None else f" ({strerror(error)})"
         if decoding.count == 0 and not (decoding.damage or last_words or reading.is_complete):
             until = "" if reading.stop == math.inf else f" to {reading.stop:g} s"
             return FrameError(
@@ -171,22 +151,6 @@ class Video:
 
     def _end(self, decoding: Decoding) -> float:
         return self._container.duration / av.time_base if self._container.duration else decoding.seconds
-
-    def stop(self) -> None:
-        """Make `frames` end after the current one."""
-        self._stopped.set()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def pick_stream(container: InputContainer, name: str, reading: Reading = Reading()) -> VideoStream:  # noqa: B008
@@ -255,8 +219,3 @@ def _unreadable(name: str) -> str:
     if first[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free") and not is_complete(name):
         return f"'{name}' is cut off: its index, at the end of the file, is missing. Copy or record it again."
     return f"'{name}' is neither a picture nor a video that can be read."
-
-
-def strerror(error: BaseException) -> str:
-    """Return what FFmpeg or the system says was wrong, fit for the middle of a sentence."""
-    return str(getattr(error, "strerror", None) or error).strip().rstrip(".").lower()
