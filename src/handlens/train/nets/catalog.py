@@ -208,10 +208,10 @@ def _mask(name: str) -> Callable[[int | None], Any]:
 
 def _lite(kind: str) -> Callable[[int | None], Any]:
     def make(classes: int | None) -> Any:
-        from handlens.train.nets import lite_classifier, lite_finder, lite_segmenter
+        from handlens.train.nets import lite_classifier, lite_detector, lite_segmenter
 
         if kind == "detect":
-            return lite_finder.LiteFinder(classes or 2)
+            return lite_detector.LiteDetector(classes or 2)
         if kind == "segment":
             return lite_segmenter.LiteSegmenter(classes or 1)
         return lite_classifier.LiteClassifier(classes or 2)

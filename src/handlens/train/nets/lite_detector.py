@@ -1,4 +1,4 @@
-"""LiteFinder: finds things by their centres with the pre-trained body EfficientNet-Lite0; knows no data or loops.
+"""LiteDetector: finds things by their centres with the pre-trained body EfficientNet-Lite0; knows no data or loops.
 
 The body ends before its last stage, which costs much and tells little here. Three levels are mixed into one map at
 stride 8, as in `hand_encoder.FaceHand`, whose head and targets it shares (arXiv 1904.07850, 1612.03144).
@@ -25,7 +25,7 @@ SETTLED = -4.0
 """Bias of the heat maps at the start: almost nothing is a centre."""
 
 
-class LiteFinder(OnLite0):
+class LiteDetector(OnLite0):
     """Pictures (n, 3, h, w), sides multiples of 32, mean and std 0.5 -> RawMaps at stride 8.
 
     Args:
