@@ -63,6 +63,10 @@ class Predictor:
         """Return a predictor with another model of the same kind, standing on the same parts."""
         return Predictor(runner, self.parts, self._opened, self._helper)
 
+    def with_parts(self, parts: Mapping[str, Runner]) -> "Predictor":
+        """Return a predictor of the same model that stands on other parts."""
+        return Predictor(self.runner, parts, self._opened, self._helper)
+
     @property
     def card(self) -> ModelCard:
         """The card of the model."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from handlens.cli.bench import bench
+from handlens.cli.calibrate import calibrate
 from handlens.cli.check import check
 from handlens.cli.command_group import group
 from handlens.cli.compare import compare
@@ -43,7 +44,7 @@ def front(
         print(context.get_help())
 
 
-for verb in (predict, watch, stats, demo, models, check, bench, train, evaluate, compare, export):
+for verb in (predict, watch, stats, calibrate, demo, models, check, bench, train, evaluate, compare, export):
     app.command(cls=TrainCommand if verb is train else None)(verb)
 app.add_typer(data, name="data")
 app.add_typer(study, name="study")

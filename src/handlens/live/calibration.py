@@ -8,7 +8,7 @@ to its logit of a touch: a logistic regression that starts from the model's own 
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ _MEAN_SPREAD = {
 _OTHERS = (0.2, 0.2)
 
 Matrix = npt.NDArray[np.float64]
+Times = list[tuple[str, float, float]]
+"""Phase, start and stop in seconds of a video."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,18 @@ ASKED = {
 """What a person is asked to do in each phase."""
 
 
+FOLDERS = {
+    **{phase: phase for phase in PHASES},
+    "no_touch": "look",
+    "nothing": "look",
+    "overlap_no_touch": "front",
+    "drink": "object",
+    "object_at_mouth": "object",
+    "object_at_face": "object",
+}
+"""Name of a folder of pictures -> the phase that they belong to."""
+
+
 def calibration_file() -> Path:
     """Return the file beside the settings; it need not exist."""
     return config_dir() / FILE
@@ -341,13 +355,13 @@ def personal(predictor: Predictor, calibration: Calibration | None) -> tuple[Pre
     return predictor.with_runner(runner), runner
 
 
-def parse_times(text: str) -> list[tuple[str, float, float]]:
+def parse_times(text: str) -> Times:
     """Return (phase, start, stop) of "look 0-5, touch 5-12, front 12-18".
 
     Raises:
         InputError: it is not written like that.
     """
-    times: list[tuple[str, float, float]] = []
+    times: Times = []
     for part in filter(None, (each.strip() for each in text.split(","))):
         phase, _, span = part.partition(" ")
         start, _, stop = span.partition("-")
@@ -362,8 +376,3 @@ def parse_times(text: str) -> list[tuple[str, float, float]]:
     if not {"touch", "front"} <= {phase for phase, _, _ in times}:
         raise InputError("--times needs at least a part 'touch' and a part 'front'.")
     return times
-
-
-def at_time(times: Sequence[tuple[str, float, float]], time: float) -> str | None:
-    """Return the phase at a time of the video, or None."""
-    return next((phase for phase, start, stop in times if start <= time < stop), None)

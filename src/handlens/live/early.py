@@ -1,0 +1,210 @@
+"""A warning before the contact, from the way a hand comes up to the face; it must not know sound or pages.
+
+Of each hand the gap to the nearest face is followed: from box to box, in heights of the face. A hand on its way is
+blurred and half out of the picture, so the detector's faint boxes are followed as well. Two signs warn: a hand closes
+its gap so fast that it would be there within `horizon_s`; or the probability of a touch reaches `sure` in one frame,
+before it has held long enough for an event. After a warning the next one needs a hand that has gone away.
+"""
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from handlens.card import ModelCard
+from handlens.kinds import detect
+from handlens.loop import Step
+from handlens.predictor import Predictor
+from handlens.preprocess import resize
+from handlens.result import Result
+from handlens.runner import Runner
+from handlens.track import Tracker
+from handlens.types import Detections, Floats, Frame
+
+FAINT = 0.25
+"""The score from which a box of the detector is followed; hands that rest count from .37."""
+
+_WINDOW_S = 0.35  # over so long a speed is taken
+_FORGET_S = 1.0  # a hand that is not seen for so long is another one
+_CALM = 0.2  # the probability of a touch below which a hand has gone away ...
+_CALM_S = 0.5  # ... when it stays there for so long
+
+
+@dataclass
+class _Hand:
+    """What is known of one hand: (time, gap) of the last frames, and whether it was warned of."""
+
+    seen: deque[tuple[float, float]] = field(default_factory=deque)
+    is_done: bool = False
+
+
+class Approach:
+    """Says when a hand is about to reach a face; call it with every result, with identities filled in.
+
+    Args:
+        horizon_s: Warn when the hand would be at the face within so many seconds.
+        farthest: Only of hands whose gap is at most this, in heights of the face.
+        least_speed: In heights of the face a second; slower hands are not warned of.
+        least_s: Seconds over which a speed is taken at least.
+        away: A gap from which a hand may be warned of again.
+        sure: The probability of a touch that warns by itself.
+    """
+
+    def __init__(
+        self,
+        horizon_s: float = 0.6,
+        farthest: float = 1.5,
+        least_speed: float = 0.8,
+        least_s: float = 0.08,
+        away: float = 0.6,
+        sure: float = 0.5,
+    ) -> None:
+        self.horizon_s, self.farthest, self.least_speed = horizon_s, farthest, least_speed
+        self.least_s, self.away, self.sure = least_s, away, sure
+        self._begin("")
+
+    def _begin(self, source: str) -> None:
+        self._source, self._time = source, -1.0
+        self._hands: dict[int, _Hand] = {}
+        self._is_near = False
+        self._calm_since: float | None = None
+
+    def update(self, result: Result, probability: float, touching: bool = False) -> bool:
+        """Take the next result and return whether to warn now.
+
+        Args:
+            result: The boxes of hands and faces, with identities; faint ones as well.
+            probability: Of a touch.
+            touching: A touch is going on; there is no warning.
+        """
+        if result.source != self._source or result.time < self._time:
+            self._begin(result.source)
+        self._time = result.time
+        value = result.value if result.basis is None else result.basis
+        coming = isinstance(value, Detections) and self._follow(result.time, gaps_of(value), touching)
+        self._calm(result.time, probability, touching)
+        if touching:
+            self._is_near = True
+            return False
+        if self._is_near or not (coming or probability >= self.sure):
+            return False
+        self._is_near = True
+        for hand in self._hands.values():
+            hand.is_done = hand.seen[-1][1] <= self.away
+        return True
+
+    def _calm(self, time: float, probability: float, touching: bool) -> None:
+        """Note when no hand is at the face any more."""
+        if touching or probability >= _CALM:
+            self._calm_since = None
+            return
+        self._calm_since = time if self._calm_since is None else self._calm_since
+        if time - self._calm_since >= _CALM_S:
+            self._is_near = False
+
+    def _follow(self, time: float, gaps: dict[int, float], touching: bool) -> bool:
+        """Take the gaps of one frame and return whether a hand is coming."""
+        for number in [each for each, hand in self._hands.items() if time - hand.seen[-1][0] > _FORGET_S]:
+            del self._hands[number]
+        coming = False
+        for number, gap in gaps.items():
+            hand = self._hands.setdefault(number, _Hand())
+            hand.seen.append((time, gap))
+            while time - hand.seen[0][0] > _WINDOW_S:
+                hand.seen.popleft()
+            if gap > self.away:
+                hand.is_done = False
+            elif touching:
+                hand.is_done = True
+            if not hand.is_done and self._is_coming(hand):
+                hand.is_done = coming = True
+        return coming
+
+    def _is_coming(self, hand: _Hand) -> bool:
+        times = np.array([time for time, _ in hand.seen])
+        gaps = np.array([gap for _, gap in hand.seen])
+        if len(times) < 2 or times[-1] - times[0] < self.least_s - 1e-6 or gaps[-1] > self.farthest:
+            return False
+        middle = times.mean()
+        speed = -float(((times - middle) * (gaps - gaps.mean())).sum() / ((times - middle) ** 2).sum())
+        return speed >= self.least_speed and gaps[-1] / speed <= self.horizon_s
+
+
+def gaps_of(found: Detections) -> dict[int, float]:
+    """Return for each hand with an identity its gap to the nearest face: box to box, in heights of that face."""
+    faces = found.xyxy[found.of("face")]
+    rows = np.flatnonzero(found.of("hand") & (found.id >= 0))
+    if not len(faces):
+        return {}
+    return {int(found.id[row]): min(_gap(found.xyxy[row], face) for face in faces) for row in rows}
+
+
+def _gap(hand: Floats, face: Floats) -> float:
+    apart = np.maximum(0.0, np.maximum(face[:2] - hand[2:], hand[:2] - face[2:]))
+    return float(np.hypot(*apart)) / max(1.0, float(face[3] - face[1]))
+
+
+class Listening:
+    """A model that remembers its last answer."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._answer: dict[str, Floats] | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model."""
+        return self._runner.card
+
+    def run(self, batch: Floats) -> dict[str, Floats]:
+        """Return the arrays of the model."""
+        self._answer = self._runner.run(batch)
+        return self._answer
+
+    def boxes(self, frame: Frame) -> Detections | None:
+        """Return the boxes of the last answer, faint ones as well, or None where nothing was asked since the last call.
+
+        Args:
+            frame: What it was asked about.
+        """
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return None
+        _, geometry = resize(frame.image, self.card)
+        return detect.decode(answer, self.card, geometry, FAINT)
+
+
+def listening(predictor: Predictor) -> tuple[Predictor, Listening] | None:
+    """Return the predictor with a detector that is listened to, or None for a model without one."""
+    if "detector" not in predictor.parts:
+        return None
+    detector = Listening(predictor.parts["detector"])
+    return predictor.with_parts({**predictor.parts, "detector": detector}), detector
+
+
+class EarlyWarning:
+    """Watches the steps of the loop for a hand on its way; call it with each.
+
+    Args:
+        warn: Called when a hand is about to reach a face; it must return at once.
+        is_on: Whether to warn, now.
+    """
+
+    def __init__(self, detector: Listening, warn: Callable[[], object], is_on: Callable[[], bool]) -> None:
+        self._detector, self._warn, self._is_on = detector, warn, is_on
+        self._tracker, self._approach = Tracker(), Approach()
+
+    def __call__(self, step: Step) -> None:
+        """Take one step and return at once."""
+        if not self._is_on():
+            return
+        boxes = self._detector.boxes(step.frame)
+        if boxes is None:
+            return
+        value = step.result.value
+        probability = value.best_touch if isinstance(value, Detections) else 0.0
+        result = self._tracker.update(dataclasses.replace(step.result, value=boxes, basis=None))
+        if self._approach.update(result, probability, step.active):
+            self._warn()
