@@ -99,7 +99,8 @@ def render(out: Path, clips: int, seed: int) -> None:
     told = []
     for number in range(clips):
         shown, gaps, kind = [], [], ""
-        for n, (image, gap, _) in enumerate(clip(seed, number)):
+        for n, (image, gap, name) in enumerate(clip(seed, number)):
+            kind = name
             frame = Frame(image, n, n / FPS, f"clip {number}")
             value = predictor.predict(frame).value
             assert isinstance(value, Detections)

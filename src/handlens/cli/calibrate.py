@@ -1,4 +1,4 @@
-"""The verb `calibrate`: less than a minute before the camera, or a video, and touches are told better for one person."""
+"""The verb `calibrate`: a minute before the camera, or a video, and touches are told better for one person."""
 
 from typing import TYPE_CHECKING, Annotated
 

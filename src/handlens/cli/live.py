@@ -14,10 +14,15 @@ from handlens.events import EventTracker
 from handlens.io.alarm import Alarm
 from handlens.io.sinks.base import Sink
 from handlens.io.sources.base import Source
+from handlens.live import calibration
+from handlens.live.calibration import PersonalRunner
 from handlens.live.desk import Desk, Watching
 from handlens.live.diary import Diary
+from handlens.live.early import EarlyWarning, listening
 from handlens.live.feed import Feed
 from handlens.live.gate import Gate
+from handlens.live.guide import Guide
+from handlens.live.kept_alarms import KeptAlarms
 from handlens.live.points import operating_points
 from handlens.live.recorder import Recorder
 from handlens.live.resting import Resting
@@ -62,22 +67,34 @@ def watched(
         reopen: Opens another camera, by its number.
         place: Of the page, or None: the terminal alone.
     """
+    predictor, personal = _personal(predictor)
+    predictor, detector = listening(predictor) or (predictor, None)
     can_sound = not settings.no_sound and (settings.voice is not None or task_of(predictor.task).touches)
     first_time = not file.path.exists()
     session = Session(settings, lambda changed: file.change(**changed))
     tracker = EventTracker(settings.open, settings.closes, settings.min_time, settings.gap)
     feed = Feed(lambda: session.settings.open)
+    kept = KeptAlarms(lambda: session.settings.keep_wrong)
+    guide = None if personal is None else Guide(personal, quiet=session.snooze)
     with (
         View(settings.open) as view,
         Alarm(settings.voice or SENTENCE, 0.0, bell=view.ring) as alarm,
         Controlled(camera, session, reopen, _tell) as source,
         _history(settings, camera.name, predictor) as recorder,
     ):
+        gate = Gate(alarm, tracker, session, feed.warned, can_sound)
+        observers: list[Callable[[Step], None]] = [view, feed, kept]
+        if guide is not None:
+            observers.append(guide)
+        if detector is not None:
+            observers.append(EarlyWarning(detector, lambda: _early(gate, feed), lambda: session.settings.early))
         desk = Desk(
             session,
             _watching(camera, predictor, can_sound),
             alarm.test,
             None if recorder is None else Diary(),
+            kept,
+            guide,
             flush=None if recorder is None else recorder.flush,
             first_time=first_time,
         )
@@ -88,8 +105,8 @@ def watched(
                 Tracker(),
                 tracker,
                 sinks if recorder is None else [*sinks, recorder],
-                Gate(alarm, tracker, session, feed.warned, can_sound),
-                _observers(tracker, session, view, feed),
+                gate,
+                _observers(tracker, session, observers),
                 max_seconds,
                 _tell,
                 min_score=settings.min_score,
@@ -113,18 +130,31 @@ def _history(settings: Settings, source: str, predictor: Predictor) -> Iterator[
 
 
 def _observers(
-    tracker: EventTracker, session: Session, view: Callable[[Step], None], feed: Feed
+    tracker: EventTracker, session: Session, observers: Sequence[Callable[[Step], None]]
 ) -> Callable[[Step], None]:
-    """Return what is called after each frame: the settings take effect, then the views see it."""
+    """Return what is called after each frame: the settings take effect, then the others see it."""
 
     def observe(step: Step) -> None:
         settings = session.settings
         tracker.open, tracker.close = settings.open, settings.closes
         tracker.min_time, tracker.gap_time = settings.min_time, settings.gap
-        view(step)
-        feed(step)
+        for observer in observers:
+            observer(step)
 
     return observe
+
+
+def _personal(predictor: Predictor) -> tuple[Predictor, PersonalRunner | None]:
+    """Let a model that judges faces follow the person's calibration, if there is one; others stay as they are."""
+    if predictor.card.kind != "contact":
+        return predictor, None
+    return calibration.personal(predictor, calibration.load(predictor.card, say=complain))
+
+
+def _early(gate: Gate, feed: Feed) -> None:
+    """Warn of a hand on its way, unless it is to be quiet."""
+    if gate.warn_early():
+        feed.approaching()
 
 
 def _watching(camera: Source, predictor: Predictor, can_sound: bool) -> Watching:

@@ -38,6 +38,20 @@ AllowNetwork = Annotated[
 LowPower = Annotated[
     bool, typer.Option("--low-power", help="Look five times a second, and rest while nobody is there.")
 ]
+Early = Annotated[bool, typer.Option("--early", help="Warn before the contact, when a hand comes up to the face.")]
+KeepWrong = Annotated[
+    bool, typer.Option("--keep-wrong", help="Keep pictures of alarms that you judge on the page, for a training.")
+]
+KeepDays = Annotated[
+    int, typer.Option("--keep-days", min=0, metavar="N", help="Keep the history for so many days; 0 is for ever.")
+]
+Install = Annotated[
+    bool, typer.Option("--install", help="Start watch with these flags whenever you log in; nothing is watched now.")
+]
+Uninstall = Annotated[bool, typer.Option("--uninstall", help="Start it no longer when you log in.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --install or --uninstall: only print what would be done.")
+]
 NoHistory = Annotated[bool, typer.Option("--no-history", help="Write nothing into the history.")]
 Sound = Annotated[str, typer.Option("--sound", metavar="voice|beep|off", help="What the alarm does.")]
 Volume = Annotated[float, typer.Option("--volume", min=0, max=1, metavar="V", help="Of the voice and the beep.")]
@@ -82,6 +96,9 @@ def watch(
     host: Host = "127.0.0.1",
     allow_network: AllowNetwork = False,
     no_history: NoHistory = False,
+    keep_days: KeepDays = 365,
+    keep_wrong: KeepWrong = False,
+    early: Early = False,
     low_power: LowPower = False,
     voice: Voice = None,
     sound: Sound = "voice",
@@ -102,6 +119,9 @@ def watch(
     gap: options.Gap = 0.5,
     crop: options.Crop = "hand",
     threads: options.Threads = None,
+    install: Install = False,
+    uninstall: Uninstall = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it.
 
@@ -114,6 +134,8 @@ def watch(
     from handlens.cli.predict import conclude
     from handlens.predictor import load
 
+    if install or uninstall or dry_run:
+        return _at_login(context, install, uninstall, dry_run)
     file, settings = _settings(context)
     reading = options.reading(settings.every, start, stop, settings.rotate, settings.mirror, stream, fps)
     predictor = load(settings.model, settings.threads)
@@ -152,6 +174,31 @@ def _settings(context: typer.Context) -> "tuple[SettingsFile, Settings]":
     if "open" in given and "close" not in given and kept.close is not None:
         given["close"] = None  # the one that was kept may lie above the new one
     return file, kept.changed(**given)
+
+
+def _at_login(context: typer.Context, install: bool, uninstall: bool, dry_run: bool) -> int:
+    """Have watch start at login, or no longer, or say what that would do.
+
+    Raises:
+        InputError: both are asked for, or neither; a setting that is not allowed; or it was not installed.
+        OutputError: the file cannot be written, or the system refuses it.
+    """
+    from handlens.errors import InputError
+    from handlens.live import install as login
+
+    if install == uninstall:
+        raise InputError("type --install or --uninstall, not both; --dry-run goes with one of them.")
+    _settings(context)  # a flag that is wrong is refused now, not at the next login
+    left_out = ("--install", "--uninstall", "--dry-run")
+    given = [word for word in context.obj or () if word not in left_out]
+    if "--no-open" not in given and "--no-page" not in given:
+        given.append("--no-open")  # no browser at every login; the page is there all the same
+    todo = login.plan(given)
+    if dry_run:
+        print(login.shown(todo, removing=uninstall), end="")
+        return 0
+    complain(login.install(todo) if install else login.uninstall(todo))
+    return 0
 
 
 def _named(source: str) -> str:

@@ -78,7 +78,7 @@ class Calibration:
 
     def added(self, scores: Mapping[str, Floats]) -> Matrix:
         """Return (n,) logits to add. scores: name -> (n,) probabilities."""
-        total: Matrix = np.asarray(self.shift, np.float64)
+        total: Matrix = np.full(len(next(iter(scores.values()), ())), self.shift)
         for name, weight in self.weights.items():
             if name in scores:
                 total = total + weight * standardised(name, scores[name])

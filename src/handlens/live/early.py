@@ -1,12 +1,12 @@
 """A warning before the contact, from the way a hand comes up to the face; it must not know sound or pages.
 
 Of each hand the gap to the nearest face is followed: from box to box, in heights of the face. A hand on its way is
-blurred and half out of the picture, so the detector's faint boxes are followed as well. Two signs warn: a hand closes
-its gap so fast that it would be there within `horizon_s`; or the probability of a touch reaches `sure` in one frame,
-before it has held long enough for an event. After a warning the next one needs a hand that has gone away.
+blurred and half out of the picture, so the detector's faint boxes are followed as well. A hand that closes its gap so
+fast that it would be at the face within `horizon_s` is warned of. The next warning needs a hand that has gone away.
 """
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ from handlens.runner import Runner
 from handlens.track import Tracker
 from handlens.types import Detections, Floats, Frame
 
-FAINT = 0.25
-"""The score from which a box of the detector is followed; hands that rest count from .37."""
+FAINT, SURE = 0.25, 0.5
+"""The score from which a box of the detector is followed, and from which it surely is a hand."""
 
 _WINDOW_S = 0.35  # over so long a speed is taken
 _FORGET_S = 1.0  # a hand that is not seen for so long is another one
@@ -34,10 +34,9 @@ _CALM_S = 0.5  # ... when it stays there for so long
 
 @dataclass
 class _Hand:
-    """What is known of one hand: (time, gap) of the last frames, and whether it was warned of."""
+    """What is known of one hand: (time, gap) of the last frames."""
 
     seen: deque[tuple[float, float]] = field(default_factory=deque)
-    is_done: bool = False
 
 
 class Approach:
@@ -48,8 +47,7 @@ class Approach:
         farthest: Only of hands whose gap is at most this, in heights of the face.
         least_speed: In heights of the face a second; slower hands are not warned of.
         least_s: Seconds over which a speed is taken at least.
-        away: A gap from which a hand may be warned of again.
-        sure: The probability of a touch that warns by itself.
+        away: A hand has gone away when its gap is larger than this.
     """
 
     def __init__(
@@ -59,10 +57,9 @@ class Approach:
         least_speed: float = 0.8,
         least_s: float = 0.08,
         away: float = 0.6,
-        sure: float = 0.5,
     ) -> None:
         self.horizon_s, self.farthest, self.least_speed = horizon_s, farthest, least_speed
-        self.least_s, self.away, self.sure = least_s, away, sure
+        self.least_s, self.away = least_s, away
         self._begin("")
 
     def _begin(self, source: str) -> None:
@@ -83,28 +80,27 @@ class Approach:
             self._begin(result.source)
         self._time = result.time
         value = result.value if result.basis is None else result.basis
-        coming = isinstance(value, Detections) and self._follow(result.time, gaps_of(value), touching)
-        self._calm(result.time, probability, touching)
-        if touching:
-            self._is_near = True
+        coming, nearest = False, math.inf
+        if isinstance(value, Detections):
+            coming = self._follow(result.time, gaps_of(value))
+            nearest = min(gaps_of(value, SURE).values(), default=math.inf)
+        self._calm(result.time, not touching and probability < _CALM and nearest > self.away)
+        if self._is_near or touching or not coming:
+            self._is_near |= touching
             return False
-        if self._is_near or not (coming or probability >= self.sure):
-            return False
-        self._is_near = True
-        for hand in self._hands.values():
-            hand.is_done = hand.seen[-1][1] <= self.away
+        self._is_near, self._calm_since = True, None
         return True
 
-    def _calm(self, time: float, probability: float, touching: bool) -> None:
-        """Note when no hand is at the face any more."""
-        if touching or probability >= _CALM:
+    def _calm(self, time: float, is_calm: bool) -> None:
+        """Note when no hand has been at the face for long enough."""
+        if not is_calm:
             self._calm_since = None
             return
         self._calm_since = time if self._calm_since is None else self._calm_since
         if time - self._calm_since >= _CALM_S:
             self._is_near = False
 
-    def _follow(self, time: float, gaps: dict[int, float], touching: bool) -> bool:
+    def _follow(self, time: float, gaps: dict[int, float]) -> bool:
         """Take the gaps of one frame and return whether a hand is coming."""
         for number in [each for each, hand in self._hands.items() if time - hand.seen[-1][0] > _FORGET_S]:
             del self._hands[number]
@@ -114,12 +110,7 @@ class Approach:
             hand.seen.append((time, gap))
             while time - hand.seen[0][0] > _WINDOW_S:
                 hand.seen.popleft()
-            if gap > self.away:
-                hand.is_done = False
-            elif touching:
-                hand.is_done = True
-            if not hand.is_done and self._is_coming(hand):
-                hand.is_done = coming = True
+            coming |= self._is_coming(hand)
         return coming
 
     def _is_coming(self, hand: _Hand) -> bool:
@@ -132,10 +123,13 @@ class Approach:
         return speed >= self.least_speed and gaps[-1] / speed <= self.horizon_s
 
 
-def gaps_of(found: Detections) -> dict[int, float]:
-    """Return for each hand with an identity its gap to the nearest face: box to box, in heights of that face."""
+def gaps_of(found: Detections, least: float = 0.0) -> dict[int, float]:
+    """Return for each hand with an identity its gap to the nearest face: box to box, in heights of that face.
+
+    least: The score of a hand that counts.
+    """
     faces = found.xyxy[found.of("face")]
-    rows = np.flatnonzero(found.of("hand") & (found.id >= 0))
+    rows = np.flatnonzero(found.of("hand") & (found.id >= 0) & (found.score >= least))
     if not len(faces):
         return {}
     return {int(found.id[row]): min(_gap(found.xyxy[row], face) for face in faces) for row in rows}

@@ -90,6 +90,10 @@ class Feed:
         """Tell the pages that the alarm was given."""
         self._tell({"kind": "alarm", "event": event_fields(event)})
 
+    def approaching(self) -> None:
+        """Tell the pages that a hand is on its way to the face."""
+        self._tell({"kind": "early"})
+
     def message(self, shot: Shot, video: bool) -> bytes:
         """Return what a page gets of one step: 4 bytes with the length of the JSON, the JSON, the JPEG or nothing."""
         result = shot.step.result

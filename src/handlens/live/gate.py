@@ -46,16 +46,32 @@ class Gate:
 
     def start(self) -> bool:
         """Warn of what is touched now, unless it is to be quiet; return whether it will sound."""
-        settings, now = self._session.settings, self._clock()
-        if self._session.paused or self._session.snoozed:
+        if not self._may_warn():
             return False
-        if self._last is not None and now - self._last < settings.cooldown:
-            return False
-        event = next((event for event in self._tracker.current if wanted(event, settings.regions)), None)
+        event = next((event for event in self._tracker.current if wanted(event, self._session.settings.regions)), None)
         if event is None:
             return False
-        self._last = now
         self._warned(event)
+        return self._sound()
+
+    def warn_early(self) -> bool:
+        """Warn of a hand on its way to the face, unless it is to be quiet; return whether it was warned.
+
+        The cool-down counts from here: the touch that follows is not warned of a second time.
+        """
+        if not self._may_warn():
+            return False
+        self._sound()
+        return True
+
+    def _may_warn(self) -> bool:
+        if self._session.paused or self._session.snoozed:
+            return False
+        return self._last is None or self._clock() - self._last >= self._session.settings.cooldown
+
+    def _sound(self) -> bool:
+        settings = self._session.settings
+        self._last = self._clock()
         self._alarm.cooldown = 0.0  # it is kept here
         self._alarm.voice, self._alarm.volume = settings.sound == "voice", settings.volume
         self._alarm.sound = self._can_sound and settings.sound != "off"
