@@ -222,3 +222,39 @@ def test_what_study_toml_may_not_say(coded, old, new, said):
 def test_figures_are_written_as_apa_asks():
     assert [apa(value, True) for value in (0.834, 1.0, -0.05, 0.0, None)] == [".83", "1.00", "-.05", ".00", "-"]
     assert [apa(value, False) for value in (0.834, -0.05, -12.5)] == ["0.83", "-0.05", "-12.50"]
+
+
+def test_two_cameras_with_clocks_become_one_observation(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        level_video(tmp_path / name)
+    config = study(tmp_path / "s", [tmp_path / "a.mp4", tmp_path / "b.mp4"], subjects='"P01"')
+    path = config.folder / "study.toml"
+    text = path.read_text()
+    first, second = text.index('path = "', text.index("[[video]]")), text.rindex('path = "')
+    clocks = (
+        'scene = "lab"\nstart = 2026-11-30T14:05:10\nstart_at = 10\n',
+        'scene = "lab"\nstart = 2026-11-30T14:05:01\n',
+    )
+    path.write_text(text[:first] + clocks[0] + text[first:second] + clocks[1] + "offset = 0.5\n" + text[second:])
+    config = load(config.folder)
+    run_study(config, predictor=Steady([(1, 3), (5, 5.6)]))
+    with Database(config.database) as base:
+        (one,) = Results(config, base).observations()
+        assert one.name == "lab"
+        assert [film.offset for film in one.media] == [0.0, 1.5]
+        assert [(e.start, e.stop) for e in one.events] == [(1.0, 4.5), (5.0, 5.6), (6.5, 7.1)]
+        assert str(one.start) == "2026-11-30 14:05:00"
+    out = tmp_path / "lab.boris"
+    assert run(["study", "export", str(config.folder), "--format", "boris", "--out", str(out)]) == 0
+    told = json.loads(out.read_text())["observations"]["lab"]
+    assert told["media_info"]["offset"] == {"1": 0.0, "2": 1.5}
+    assert [len(told["file"][player]) for player in "123"] == [1, 1, 0]
+
+
+def test_mixed_clocks_are_refused(tmp_path):
+    level_video(tmp_path / "a.mp4")
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"])
+    path = config.folder / "study.toml"
+    path.write_text(path.read_text() + "start_at = -1\n")
+    with pytest.raises(InputError, match="start_at must be at least 0"):
+        load(config.folder)

@@ -55,6 +55,9 @@ def test_the_least_certain_comes_first_and_what_is_said_becomes_a_second_coder(c
         assert len(view.events(view.videos[0], MACHINE)) == 2
         report = compare(view, ["anna"])
         assert (report.pairs[0].all.precision.value, report.pairs[0].all.recall.value) == (0.5, 1.0)
+        review.say(second["id"], "change", {"side": "left"})
+        told = [(event.stop, event.region, event.side) for event in base.events(1, "anna")]
+        assert told == [(2.5, "nose", "left")], "one change after the other"
         review.say(second["id"], "split", {"at": 2.0})
         assert [(event.start, event.stop) for event in base.events(1, "anna")] == [(1.0, 2.0), (2.0, 3.0)]
         review.say(second["id"], "right")

@@ -49,6 +49,7 @@ def init(
     from handlens.io.sources.base import is_picture
     from handlens.io.sources.find import find_files
     from handlens.study.config import write_new
+    from handlens.study.segments import recorded
 
     found = [
         file
@@ -56,7 +57,8 @@ def init(
         for file in find_files(pattern, recursive, complain)
         if not is_picture(file)
     ]
-    path = write_new(folder, list(dict.fromkeys(found)), name, model, sample_fps)
+    starts = {file: recorded(file) for file in found}
+    path = write_new(folder, list(dict.fromkeys(found)), name, model, sample_fps, starts)
     several = "s" if len(set(found)) > 1 else ""
     complain(
         f"written: {path} with {len(set(found))} video{several}. Look through it, then: handlens study run {folder}"

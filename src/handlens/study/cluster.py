@@ -5,6 +5,7 @@ writes the database, so nothing is lost and nothing is stored twice.
 """
 
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from handlens.study.run import Executor
 from handlens.study.segments import Done, Task
 
 _RETRIES = 20  # a segment whose node or process was lost is started over so often
+_ANSWERS_S = 5.0
 _AHEAD = 2  # segments in flight for each core, so that none waits
 
 
@@ -51,13 +53,31 @@ def _connect(ray: Any, address: str) -> bool:
     """Join the cluster, and return whether we did it."""
     if ray.is_initialized():
         return False
+    _check_answers(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise DeviceError(
-            f"no Ray cluster answers at '{address}': start one with ray start --head, or use --jobs in place of --ray."
-        ) from error
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError, SystemExit) as error:  # ray may even exit
+        raise DeviceError(_none(address)) from error
     return True
+
+
+def _check_answers(address: str) -> None:
+    """Return when something answers at host:port; ray itself would wait for minutes.
+
+    Raises:
+        DeviceError: nothing does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
+    except (OSError, OverflowError) as error:
+        raise DeviceError(_none(address)) from error
+
+
+def _none(address: str) -> str:
+    return f"no Ray cluster answers at '{address}': start one with ray start --head, or use --jobs in place of --ray."
 
 
 def _coded(ray: Any, tasks: Iterator[Task]) -> Iterator[Done]:

@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "regions": ("keep",),
     "coding": ("behaviours",),
     "agreement": ("bin_s", "tolerance_s"),
-    "video": ("name", "path", "subjects", "offset", "start", "scene", "rotate"),
+    "video": ("name", "path", "subjects", "offset", "start", "start_at", "scene", "rotate"),
 }
 
 
@@ -202,7 +202,7 @@ def _video(told: Any, number: int) -> VideoEntry:
         path=path,
         subjects=_subjects(told.get("subjects", {})),
         offset=_number(told, "offset", 0.0),
-        start=_moment(told.get("start", "")),
+        start=_began(told),
         scene=_text(told, "scene", ""),
         rotate=int(rotate),
     )
@@ -221,6 +221,12 @@ def _subjects(told: Any) -> dict[str, str]:
     if any(key in ZONES for key in subjects) and any(key not in ZONES for key in subjects):
         raise InputError("subjects names either parts of the picture (left, right) or faces ('face 1'), not both.")
     return subjects
+
+
+def _began(told: Mapping[str, Any]) -> datetime | None:
+    """Return when the first frame was taken: `start`, which may be what a clock in the picture says at `start_at`."""
+    start, at = _moment(told.get("start", "")), _number(told, "start_at", 0.0, least=0.0)
+    return None if start is None else start - timedelta(seconds=at)
 
 
 def _moment(told: Any) -> datetime | None:
@@ -309,19 +315,26 @@ tolerance_s = 1.0       # onsets that are farther apart are not the same event
 #   subjects = {{ left = "child", right = "mother" }}  by the part of the picture; also middle
 #   subjects = {{ "face 1" = "P01" }}                by the number of the face in the results
 #   offset = 2.5                                   is added to the times of this video
-#   start = 2026-11-30T14:05:00                    when its first frame was taken
+#   start = 2026-11-30T14:05:00                    when its first frame was taken, and with
+#   start_at = 12.4                                what a clock in the picture says at this time of the video
 #   scene = "lab"                                  cameras of one scene are merged
 #   rotate = 90                                    degrees clockwise
 """
 
 
 def write_new(
-    folder: str | Path, videos: Sequence[str], name: str = "", model: str = "touch", fps: float = 5.0
+    folder: str | Path,
+    videos: Sequence[str],
+    name: str = "",
+    model: str = "touch",
+    fps: float = 5.0,
+    starts: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the study.toml of a new study and return its path; the folder is made.
 
     Args:
         videos: Paths of the videos; those of one name are told apart by their folders.
+        starts: Path -> when its first frame was taken, as ISO 8601, as far as the files say.
 
     Raises:
         InputError: there is a study already, no video, or a path that is not text.
@@ -340,6 +353,8 @@ def write_new(
     text = _HEAD.format(name=_quoted(title), model=_quoted(model), fps=fps, regions=kept)
     for video, called in zip(videos, unique_names(videos), strict=True):
         text += f'\n[[video]]\nname = {_quoted(called)}\npath = {_quoted(_relative(video, place))}\nsubjects = ""\n'
+        if starts and starts.get(video):
+            text += f"start = {starts[video]}  # as the file says\n"
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -143,12 +143,12 @@ class Results:
                 yield self._observation(group, coder)
 
     def _observation(self, group: Sequence[VideoResult], coder: str) -> Observation:
-        first = min(group, key=lambda video: video.entry.offset)
+        first = min(group, key=lambda video: clock_difference(group[0].entry, video.entry))
         group = [first, *(video for video in group if video is not first)]
         media, told = [], []
         best: dict[str, PersonRow] = {}
         for video in group:
-            shift = video.entry.offset - first.entry.offset
+            shift = clock_difference(first.entry, video.entry)
             media.append(self._media(video, shift))
             told += [moved(event, shift) for event in self.events(video, coder)]
             for person in self.base.persons(video.analysis.id):
@@ -171,6 +171,14 @@ class Results:
         path = self.config.file_of(video.entry)
         duration = max(row.duration or 0.0, video.analysis.stop)
         return Media(path, row.fps, round(duration, 3), row.width or 0, row.height or 0, offset)
+
+
+def clock_difference(first: VideoEntry, other: VideoEntry) -> float:
+    """Return by how many seconds a video begins after another: by offsets and, where both have one, by starts."""
+    seconds = other.offset - first.offset
+    if first.start is not None and other.start is not None:
+        seconds += (other.start - first.start).total_seconds()
+    return seconds
 
 
 def moved(event: CodedEvent, seconds: float) -> CodedEvent:

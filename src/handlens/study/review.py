@@ -115,7 +115,8 @@ class Review:
         """Keep what the person says of an event.
 
         Args:
-            change: For "change" any of region, side, start, stop; for "split" `at`, in seconds.
+            change: For "change" any of region, side, start, stop, which are added to an earlier change; for "split"
+                `at`, in seconds.
 
         Raises:
             InputError: no such event or verdict, or a change that is not possible.
@@ -125,7 +126,8 @@ class Review:
             raise InputError(f"there is no event {event_id} in this review.")
         if verdict not in VERDICTS:
             raise InputError(unknown("verdict", verdict, VERDICTS))
-        kept = _checked(item.event, verdict, dict(change or {}))
+        before, told = self.done.get(event_id, ("", {}))
+        kept = _checked(item.event, verdict, {**(told if before == verdict == "change" else {}), **(change or {})})
         self.results.base.put_review(self.coder, event_id, verdict, kept)
         self._store(item.video)
 

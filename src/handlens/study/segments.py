@@ -10,9 +10,11 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import av
+import av.error
 
 from handlens.errors import FrameError, HandlensError, ModelError
 from handlens.io.reading import Reading
@@ -128,6 +130,16 @@ def probe(path: Path, rotate: int = 0) -> Probe:
     if rotate in (90, 270):
         width, height = height, width
     return Probe(state.st_size, state.st_mtime_ns, found, width, height, fps, duration, seekable)
+
+
+def recorded(path: str) -> str:
+    """Return when a video was recorded as its file says, as ISO 8601, or "" where it does not say or cannot be read."""
+    try:
+        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+            told = container.metadata.get("creation_time", "")
+        return datetime.fromisoformat(told).isoformat(timespec="milliseconds") if told else ""
+    except (av.error.FFmpegError, OSError, ValueError):
+        return ""
 
 
 def every(fps: float | None, sample_fps: float) -> int:

@@ -54,28 +54,31 @@ async function show(state) {
   draw();
 }
 
-async function say(verdict, change) {
+async function say(verdict, change, stay) {
+  const place = event_.place;
   try {
-    await show(await ask("api/say", { id: event_.id, verdict, change: change || {} }));
+    const next = await ask("api/say", { id: event_.id, verdict, change: change || {} });
+    await show(stay ? await ask(`api/event?place=${place}`) : next);
   } catch (error) {
     $("said").textContent = error.message;
   }
 }
 
 const go = async (step) => show(await ask(`api/event?place=${Math.max(0, event_.place + step)}`));
-const edge = (which) => say("change", { [which]: frames[shown].time });
+const edge = (which) => say("change", { [which]: frames[shown].time }, true);
 
 function press(key) {
   if (!event_) return;
   const region = event_.regions[Number(key) - 1];
   if (region) say(!event_.blind && region === event_.region ? "right" : "change", { region });
+  else if (key === "r" && event_.verdict === "change") ask("api/event").then(show); // right as it was changed
   else if (key === "r" && !event_.blind) say("right");
   else if (key === "w") say("wrong");
   else if (key === "s") say("split", { at: frames[shown].time });
   else if (key === "a") edge("start");
   else if (key === "e") edge("stop");
-  else if (key === "l") say("change", { side: "left" });
-  else if (key === "k") say("change", { side: "right" });
+  else if (key === "l") say("change", { side: "left" }, true);
+  else if (key === "k") say("change", { side: "right" }, true);
   else if (key === "ArrowLeft") go(-1);
   else if (key === "ArrowRight") go(1);
   else if (key === " ") playing = !playing;
@@ -94,7 +97,7 @@ document.querySelectorAll("[data-edge]").forEach((button) => {
   button.addEventListener("click", () => edge(button.dataset.edge));
 });
 document.querySelectorAll("[data-side]").forEach((button) => {
-  button.addEventListener("click", () => say("change", { side: button.dataset.side }));
+  button.addEventListener("click", () => say("change", { side: button.dataset.side }, true));
 });
 $("back").addEventListener("click", () => go(-1));
 $("next").addEventListener("click", () => go(1));
