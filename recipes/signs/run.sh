@@ -17,14 +17,14 @@ step sets/digits_masks.npz "$PYTHON" -m $silhouettes digits --data "$DATA" --poo
 step sets/gestures.npz "$PYTHON" -m $silhouettes gestures --data "$DATA" --pool sets/pool.npz --render sets/render_hands.npz \
     --out sets/gestures.npz
 
-step runs/digits_dev "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/digits_dev.npz --epochs 24 --set even=true \
-    --out runs/digits_dev
+step runs/digits_dev "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/digits_dev.npz --start none --epochs 24 \
+    --set even=true --out runs/digits_dev
 step runs/digits "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/digits.npz --start runs/digits_dev --epochs 15 \
     --set even=true --set epoch=9000 --out runs/digits
 step runs/digits3 "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/digits_masks.npz --start runs/digits --epochs 10 \
     --minutes 8 --set even=true --set epoch=9000 --rate 1.2e-3 --out runs/digits3
-step runs/gestures "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/gestures.npz --epochs 14 --set even=true \
-    --set epoch=8000 --set turning=up,left,down,right --out runs/gestures
+step runs/gestures "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/gestures.npz --start none --epochs 14 \
+    --set even=true --set epoch=8000 --set turning=up,left,down,right --out runs/gestures
 step runs/gestures2 "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/gestures.npz --start runs/gestures --epochs 18 \
     --minutes 30 --set even=true --set epoch=8000 --set turning=up,left,down,right --out runs/gestures2
 
@@ -47,7 +47,7 @@ step sets/signs_dev2 "$PYTHON" -m $colours --data "$DATA" --pool sets/pool.npz -
 step sets/signs "$PYTHON" -m $colours --data "$DATA" --pool sets/pool.npz --render sets/render_hands.npz --composites 24000 \
     --out sets/signs
 
-step runs/signs_dev "$PYTHON" -m handlens train gesture --net hand-net --data sets/signs_dev --epochs 8 --out runs/signs_dev
+step runs/signs_dev "$PYTHON" -m handlens train gesture --net hand-net --data sets/signs_dev --start none --epochs 8 --out runs/signs_dev
 step runs/signs_dev2 "$PYTHON" -m handlens train gesture --net hand-net --data sets/signs_dev2 --start runs/signs_dev --epochs 7 \
     --set even=true --set augment.erase=0.1 --out runs/signs_dev2
 step runs/signs "$PYTHON" -m handlens train gesture --net hand-net --data sets/signs --start runs/signs_dev2 --epochs 20 --minutes 52 \

@@ -40,6 +40,12 @@ def steps(script: Path) -> list[tuple[str, list[str]]]:
     return [(output, shlex.split(command)) for output, command in rows]
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.parent.name)
+def test_no_training_of_a_recipe_begins_with_the_shipped_model_that_it_makes(script: Path) -> None:
+    trainings = [words for _, words in steps(script) if words[1:4] == ["-m", "handlens", "train"]]
+    assert [shlex.join(words) for words in trainings if "--start" not in words] == []
+
+
 class Parsed(Exception):
     """Ends a script as soon as its arguments are read."""
 
