@@ -16,6 +16,10 @@ KINDS: dict[str, dict[str, str]] = {
     "segment": {},
     "contact": {},
     "combined": {"hand": "the number of that class in its masks"},
+    "landmarks": {
+        "holds": "how many of its names, behind the two sides, say what a hand does",
+        "things": "how many of the names behind those say what it holds; the rest are signs",
+    },
 }
 """The kinds of answer that there are, each with the options that its cards must have, and what they mean."""
 RESIZES = ("letterbox", "stretch", "fit")

@@ -13,7 +13,7 @@ import numpy as np
 from handlens.errors import InputError
 from handlens.pace import wall_clock
 from handlens.tasks import task_of
-from handlens.types import OWNERS, Box, Detections, Floats, Hand, Image, Label, Mask, Value
+from handlens.types import FINGERS, LANDMARKS, OWNERS, Box, Detections, Floats, Hand, Image, Label, Mask, Value
 
 if TYPE_CHECKING:
     from handlens.given import ImageLike
@@ -60,6 +60,17 @@ class Result:
     def boxes(self) -> tuple[Box, ...]:
         """Everything that was found, as rows, in the order of `value`."""
         return boxes_of(self)
+
+    @property
+    def landmarks(self) -> Floats:
+        """The landmarks of all hands, (n, 21, 3) float32: x and y in source pixels, and how sure each place is.
+
+        n counts the hands whose landmarks the model tells, in the order of `value`; 0 for models without any. The order
+        of the 21 points is that of `handlens.types.LANDMARKS`.
+        """
+        hands = self.value if isinstance(self.value, tuple) else ()
+        points = [hand.landmarks for hand in hands if hand.landmarks is not None]
+        return np.stack(points) if points else np.zeros((0, len(LANDMARKS), 3), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of one JSON line, as `handlens predict --json` writes it (docs/reference/formats.md)."""
@@ -136,7 +147,10 @@ def _things(found: Detections, row: int) -> tuple[float, float] | None:
 
 def _label_box(label: Label, xyxy: tuple[float, float, float, float], hand: Hand | None = None) -> Box:
     angle = label.angle if hand is None or hand.angle is None else hand.angle
-    return Box(label.name, label.score, xyxy, -1 if hand is None else hand.id, scores=label.scores, angle=angle)
+    if hand is None:
+        return Box(label.name, label.score, xyxy, scores=label.scores, angle=angle)
+    points = () if hand.landmarks is None else tuple((float(x), float(y), float(s)) for x, y, s in hand.landmarks)
+    return Box(label.name, label.score, xyxy, hand.id, hand.side, scores=label.scores, angle=angle, landmarks=points)
 
 
 def _corners(xyxy: Floats) -> tuple[float, float, float, float]:
@@ -192,7 +206,14 @@ def _masked_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> d
     return {"hand_found": bool(hands), "hands": list(map(_combined, hands, [*masks, *[None] * len(hands)]))}
 
 
-_HANDS: dict[str, Callable[[str, tuple[Hand, ...], Sequence[str]], dict[str, Any]]] = {"combined": _masked_hands}
+def _posed_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> dict[str, Any]:
+    return {"hands": [_posed(hand) for hand in hands]}
+
+
+_HANDS: dict[str, Callable[[str, tuple[Hand, ...], Sequence[str]], dict[str, Any]]] = {
+    "combined": _masked_hands,
+    "hands": _posed_hands,
+}
 """Task -> what writes its hands; those of other tasks have no mask of their own."""
 
 
@@ -256,7 +277,36 @@ def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
     }
     if with_angle:
         record["angle"] = _angle(hand)
-    return {**record, "id": hand.id} if hand.id >= 0 else record
+    return {**record, **_points(hand), **_identity(hand)}
+
+
+def _posed(hand: Hand) -> dict[str, Any]:
+    """Return a hand of the landmark model: what it always tells, then what it tells besides."""
+    told: dict[str, Any] = {
+        "xyxy": _box(hand.xyxy),
+        "side": hand.side,
+        "score": _score(hand.gesture.score),
+        **_points(hand),
+        "side_score": _score(hand.gesture.scores.get(hand.side, 1.0)),
+        "angle": _angle(hand),
+    }
+    for what, label in hand.pose.items():
+        told[what] = {"label": label.name, "score": _score(label.score)}
+    if hand.fingers is not None:
+        told["fingers"] = {name: _score(p) for name, p in zip(FINGERS, hand.fingers, strict=True)}
+        told["number"] = int((hand.fingers >= 0.5).sum())
+    return {**told, **_identity(hand)}
+
+
+def _points(hand: Hand) -> dict[str, Any]:
+    if hand.landmarks is None:
+        return {}
+    told: dict[str, Any] = {"side": hand.side} if hand.side else {}
+    return {**told, "landmarks": [[round(float(x), 2), round(float(y), 2), _score(s)] for x, y, s in hand.landmarks]}
+
+
+def _identity(hand: Hand) -> dict[str, Any]:
+    return {"id": hand.id} if hand.id >= 0 else {}
 
 
 def _combined(hand: Hand, mask: str | None) -> dict[str, Any]:

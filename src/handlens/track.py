@@ -9,7 +9,8 @@ import numpy.typing as npt
 from handlens.boxes import iou
 from handlens.pace import Pace
 from handlens.result import Result
-from handlens.types import OWNERS, Detections, Floats, Ints, Value
+from handlens.smooth import OneEuro
+from handlens.types import OWNERS, Detections, Floats, Hand, Ints, Value
 
 _REACH = 0.72  # sides of a box: who moved less since the last frame is the same; half a side each way is 0.71
 _REACH_A_SECOND = 1.6  # more for each second that passed: a head turns and leans at most so fast
@@ -55,10 +56,12 @@ class Tracker:
             up to a minute, in which no frame came, does not count.
         iou: Boxes that overlap their expected place by so much are the same, however far they are in sides of a narrow
             box. Faces count from 1 and hands count from 1. Another source, or a time that runs backwards, starts over.
+        smooth: Whether landmarks of hands are smoothed over the frames (`handlens.smooth`).
     """
 
-    def __init__(self, max_age_s: float = 2.0, iou: float = 0.3) -> None:
+    def __init__(self, max_age_s: float = 2.0, iou: float = 0.3, smooth: bool = True) -> None:
         self.max_age_s = max_age_s
+        self._smoother = OneEuro() if smooth else None
         self.iou = iou
         self._tracks: list[_Track] = []
         self._next: dict[str, int] = {}
@@ -73,6 +76,8 @@ class Tracker:
         step = self._pace.take(result.source, result.time, result.duration)
         if step is None:
             self._tracks, self._next = [], {}
+            if self._smoother is not None:
+                self._smoother.reset()
         elif 0 < step[1] <= _HOLE_S:
             for track in self._tracks:
                 track.seen, track.speed = track.seen + step[1], np.zeros(2)
@@ -92,8 +97,16 @@ class Tracker:
             return dataclasses.replace(value, id=ids)
         if isinstance(value, tuple) and value:
             numbers = self._match("hand", np.stack([hand.xyxy for hand in value]), time)
-            return tuple(dataclasses.replace(hand, id=int(id)) for hand, id in zip(value, numbers, strict=True))
+            return tuple(self._followed(hand, int(number), time) for hand, number in zip(value, numbers, strict=True))
         return value
+
+    def _followed(self, hand: Hand, number: int, time: float) -> Hand:
+        """Return the hand with its identity, and its landmarks smoothed."""
+        if hand.landmarks is None or self._smoother is None:
+            return dataclasses.replace(hand, id=number)
+        side = float(np.max(hand.landmarks[:, :2].max(axis=0) - hand.landmarks[:, :2].min(axis=0)))
+        points = self._smoother.smooth(number, hand.landmarks, side, time)
+        return dataclasses.replace(hand, id=number, landmarks=points)
 
     def _match(self, label: str, boxes: Floats, time: float) -> Ints:
         """Return the identity of each box: greedily the nearest first, a new number for what is left."""
@@ -145,6 +158,10 @@ def _copied(value: Value, basis: Value) -> Value:
         ids = [known.get((name, xyxy.tobytes()), -1) for name, xyxy in zip(value.label_names, value.xyxy, strict=True)]
         return dataclasses.replace(value, id=np.array(ids, np.int64))
     if isinstance(value, tuple) and isinstance(basis, tuple):
-        numbers = {hand.xyxy.tobytes(): hand.id for hand in basis}
-        return tuple(dataclasses.replace(hand, id=numbers.get(hand.xyxy.tobytes(), -1)) for hand in value)
+        known_hands = {hand.xyxy.tobytes(): hand for hand in basis}
+        pairs = [(hand, known_hands.get(hand.xyxy.tobytes())) for hand in value]
+        return tuple(
+            dataclasses.replace(hand, id=same.id, landmarks=same.landmarks) if same is not None else hand
+            for hand, same in pairs
+        )
     return value

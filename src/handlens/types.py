@@ -14,6 +14,13 @@ Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | Sequence[int] | Sequence[
 
 OWNERS = ("face", "hand")
 """Labels of boxes that are not a touch; every other label of a touch model is a touched region, and these own it."""
+FINGERS = ("thumb", "index", "middle", "ring", "little")
+LANDMARKS = (
+    "wrist",
+    *("thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip"),
+    *(f"{finger}_{joint}" for finger in FINGERS[1:] for joint in ("mcp", "pip", "dip", "tip")),
+)
+"""The 21 points of a hand, in the order that MediaPipe gave them: the wrist, then each finger from root to tip."""
 IGNORE = 255
 """The value of the pixels of a true mask that have no class: they count nowhere."""
 
@@ -349,6 +356,11 @@ class Hand:
         angle: Degrees as in Label, or None.
         id: Its identity over frames, -1 without.
         mask: (h, w) uint8, 1 where the hand is, else 0, over all source pixels that the box touches; None without.
+        landmarks: (21, 3) float32, x and y in source pixels and how sure the place is, 0 to 1, in the order of
+            `LANDMARKS`; None where the model tells none.
+        side: "left" or "right", the person's hand as the picture shows it, or "" where the model does not tell.
+        pose: What the landmark model says besides: "sign", "hold" and "thing", each a Label, as far as it knows.
+        fingers: (5,) float32, the probability that thumb, index, middle, ring and little finger are stretched, or None.
 
     Raises:
         ValueError: arrays of other shapes.
@@ -359,9 +371,18 @@ class Hand:
     angle: float | None = None
     id: int = -1
     mask: Image | None = None
+    landmarks: Floats | None = None
+    side: str = ""
+    pose: Mapping[str, Label] = field(default_factory=dict)
+    fingers: Floats | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "xyxy", shaped(self.xyxy, np.float32, (4,), "Hand.xyxy"))
+        if self.landmarks is not None:
+            points = shaped(self.landmarks, np.float32, (len(LANDMARKS), 3), "Hand.landmarks")
+            object.__setattr__(self, "landmarks", points)
+        if self.fingers is not None:
+            object.__setattr__(self, "fingers", shaped(self.fingers, np.float32, (5,), "Hand.fingers"))
         if self.mask is not None:
             x1, y1, x2, y2 = self.window
             object.__setattr__(self, "mask", shaped(self.mask, np.uint8, (y2 - y1, x2 - x1), "Hand.mask"))
@@ -401,6 +422,7 @@ class Box:
         object_at_mouth, object_at_face: of a face, the probability of a thing that is not a hand there, or None.
         scores: of a judged hand, the probability of each label.
         angle: of a judged hand, degrees counter-clockwise from upright, or None.
+        landmarks: of a hand, 21 times x and y in source pixels and how sure the place is, or ().
     """
 
     label: str
@@ -415,6 +437,7 @@ class Box:
     angle: float | None = None
     object_at_mouth: float | None = None
     object_at_face: float | None = None
+    landmarks: tuple[tuple[float, float, float], ...] = ()
 
 
 Value = Detections | Mask | Label | tuple[Hand, ...]

@@ -21,6 +21,10 @@ Events = Annotated[
     str | None,
     typer.Option("--events", metavar="FILE", help="Write the events; the ending .csv or .jsonl decides how."),
 ]
+Landmarks = Annotated[
+    str | None,
+    typer.Option("--landmarks", metavar="FILE.csv", help="Write a table with the 21 landmarks of each hand."),
+]
 Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Write annotated pictures and videos to this folder.")
 ]

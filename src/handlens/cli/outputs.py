@@ -13,6 +13,7 @@ from handlens.io.atomic import AtomicFile
 from handlens.io.reading import silent
 from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EventFile, JsonLines, Sink
+from handlens.io.sinks.landmarks import LandmarkTable
 from handlens.io.sinks.masks import MaskFiles
 from handlens.io.sinks.paths import MASKS, OutputPaths
 from handlens.io.sinks.threaded import Threaded
@@ -31,6 +32,7 @@ def open_sinks(
     lengths: Mapping[str, int] | None = None,
     done: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
+    landmarks: str | None = None,
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
@@ -41,16 +43,17 @@ def open_sinks(
         lengths: Of a run that is resumed, file -> the bytes to keep.
         done: The sources that it has finished.
         say: Is told of sound that cannot be kept; where everything was written goes to stderr then.
+        landmarks: The table of landmarks.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
         OutputError: a file or folder cannot be written.
     """
-    _refuse_collisions(json, events, inputs)
+    _refuse_collisions({"--json": json, "--events": events, "--landmarks": landmarks}, inputs)
     made: list[Sink] = []
     keep = lengths or {}
     to_file = json not in (None, "-")
-    on_gone = None if events is out is None else _reader_gone  # the other outputs go on to the end
+    on_gone = None if events is out is landmarks is None else _reader_gone  # the other outputs go on to the end
     start = 0 if json is None else keep.get(os.path.abspath(json), 0)
     lines = None if json is None else JsonLines(json, start, append=live and to_file, on_gone=on_gone)
     output_paths = None if out is None else OutputPaths(out, inputs, task, fresh=live)
@@ -62,13 +65,15 @@ def open_sinks(
         )  # first: it makes the folder, and the others may lie in it
     if events is not None:
         made.append(EventFile(events, keep.get(os.path.abspath(events), 0), append=live))
+    if landmarks is not None:
+        made.append(LandmarkTable(landmarks, keep.get(os.path.abspath(landmarks), 0)))
     if output_paths is not None and task in MASKS:
         made.append(MaskFiles(output_paths, lines))
     elif lines is not None:
         made.append(lines)
     with ExitStack() as stack:
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
-    if say is not None and (names := _written(json, events, out, made)):
+    if say is not None and (names := _written((json, events, landmarks), out, made)):
         print(f"written: {names}", file=sys.stderr, flush=True)
 
 
@@ -77,9 +82,9 @@ def _reader_gone() -> None:
     complain("nobody reads standard output any more: no more JSON lines are written there, but all else is.")
 
 
-def _written(json: str | None, events: str | None, out: str | None, made: Sequence[Sink]) -> str:
+def _written(single: Sequence[str | None], out: str | None, made: Sequence[Sink]) -> str:
     """Say where the answers are: each file, or a folder with the number of its new files where there are several."""
-    files = [path for path in (json, events) if path not in (None, "-")]
+    files = [path for path in single if path not in (None, "-")]
     count = sum(sink.written[0] for sink in made)
     if count == 1:
         files += [str(sink.written[1]) for sink in made if sink.written[0]]
@@ -104,9 +109,9 @@ class Notes(Sink):
         self.events.append(event)
 
 
-def _refuse_collisions(json: str | None, events: str | None, inputs: Sequence[str]) -> None:
+def _refuse_collisions(outputs: Mapping[str, str | None], inputs: Sequence[str]) -> None:
     taken = {os.path.realpath(path): f"the input '{path}'" for path in inputs}
-    for flag, path in (("--json", json), ("--events", events)):
+    for flag, path in outputs.items():
         if path is None or path == "-":
             continue
         if path.startswith("--") or not path:

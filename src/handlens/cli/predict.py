@@ -36,6 +36,7 @@ def predict(
     out: options.Out = None,
     events: options.Events = None,
     labels: options.Labels = None,
+    landmarks: options.Landmarks = None,
     min_score: options.MinScore = None,
     every: options.Every = 1,
     start: options.Start = 0.0,
@@ -55,8 +56,9 @@ def predict(
 ) -> int:
     """Look at pictures and videos and write what was seen.
 
-    Touches, unless --model says otherwise: hold for what hands hold, signs for what they show, digits and gestures for
-    silhouettes of one hand, and how it is turned; combined for the numbers that all hands of a picture show.
+    Touches, unless --model says otherwise: hands for the 21 landmarks of each hand, hold for what hands hold, signs for
+    what they show, digits and gestures for silhouettes of one hand, and how it is turned; combined for the numbers that
+    all hands of a picture show.
     Results of each finished source are safe when the run is stopped or killed; --resume goes on after them.
     """
     from handlens.cli.console import Bar
@@ -68,7 +70,9 @@ def predict(
     tracker = options.event_tracker(open, close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
     predictor = load(model, threads)
-    outputs = {"events": events, "json": json, "out": out}
+    if landmarks is not None:
+        _require_landmarks(predictor)
+    outputs = {"events": events, "json": json, "landmarks": landmarks, "out": out}
     record = RunRecord(outputs, settings_of(context.params), digests(predictor), context.obj or (), resume)
     summary = record.summary(Summary(threshold=open, task=predictor.task))
     jobs = _plan(sources, recursive, summary)
@@ -77,9 +81,10 @@ def predict(
     inputs = [path for job in jobs for path in job]
     pre_labels = _pre_labels(labels, out, resume, inputs, predictor, crop)
     todo = record.left(jobs)
+    kept = (record.lengths, record.sources, complain, landmarks)
     with (
         record,
-        open_sinks(json, events, out, inputs, False, predictor.task, record.lengths, record.sources, complain) as sinks,
+        open_sinks(json, events, out, inputs, False, predictor.task, *kept) as sinks,
         pre_labels,
         Bar(lambda step: _verdict_line(step, open)) as bar,
     ):
@@ -156,6 +161,19 @@ def _work(
         run, predictor=predictor, tracker=Tracker(), events=events, sinks=sinks, progress=bar, on_error=on_error,
         min_score=min_score, crop=crop,
     )  # fmt: skip
+
+
+def _require_landmarks(predictor: "Predictor") -> None:
+    """Hold the model against --landmarks.
+
+    Raises:
+        InputError: it tells no landmarks.
+    """
+    from handlens.runner import OnnxRunner
+
+    runner = predictor.runner
+    if isinstance(runner, OnnxRunner) and "landmarks" not in runner.outputs:
+        raise InputError(f"the model '{predictor.card.name}' tells no landmarks: add --model hands.")
 
 
 def _run_all(

@@ -24,7 +24,9 @@ from handlens.runner import OnnxRunner
 from handlens.summary import Summary, clock
 from handlens.weights import resolve
 
-_NOT_SETTINGS = frozenset({"sources", "model", "json", "events", "out", "threads", "resume", "recursive", "jobs"})
+_NOT_SETTINGS = frozenset(
+    {"sources", "model", "json", "events", "landmarks", "out", "threads", "resume", "recursive", "jobs"}
+)
 """Parameters of the command that change no result; which files there are is seen from the files."""
 
 
@@ -226,7 +228,7 @@ def digests(predictor: Predictor) -> dict[str, str]:
 
 
 def _record_path(outputs: Mapping[str, str]) -> Path | None:
-    for flag in ("events", "json"):
+    for flag in ("events", "json", "landmarks"):
         if flag in outputs:
             return Path(f"{outputs[flag]}.resume")
     return Path(outputs["out"]) / "handlens.resume" if "out" in outputs else None

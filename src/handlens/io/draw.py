@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from handlens.errors import OutputError
 from handlens.io.atomic import AtomicFile
+from handlens.io.skeleton import draw_skeleton
 from handlens.io.tags import FONT, LEAST, Box, Tag, core, place
 from handlens.types import OWNERS, Detections, Floats, Frame, Hand, Image, Label, Mask, Value
 
@@ -57,8 +58,8 @@ def draw(frame: Frame, result: Drawable) -> Image:
 
     Line width and text follow the picture's size. Any result may be drawn on any frame: boxes outside are cut off.
     Hands below the thresholds of the result are not drawn, and faces only where they are touched. Labels never overlap,
-    leave the picture or hide a face; where there is no room they become shorter, and then are left out. Hands have an
-    arrow where they point to.
+    leave the picture or hide a face; where there is no room they become shorter, and then are left out. Hands have a
+    skeleton where the model tells their landmarks, else an arrow where they point to.
     Crops and silhouettes of hands are often so small that nothing could be read on them: where hands or whole pictures
     are labelled, small ones come back enlarged by a whole number.
     """
@@ -108,16 +109,22 @@ def _zoom(frame: Frame) -> int:
 def _draw_hand(pen: "_Pen", hand: Hand, zoom: int) -> None:
     xyxy = hand.xyxy * zoom
     angle = hand.gesture.angle if hand.angle is None else hand.angle
-    pen.box(xyxy, HAND)
-    if angle is not None:
+    pen.box(xyxy, HAND, rim=hand.landmarks is None)  # a skeleton says by itself where the hand is
+    if hand.landmarks is not None:
+        points = hand.landmarks * np.array([zoom, zoom, 1], np.float32)
+        extent = points[:, :2].max(axis=0) - points[:, :2].min(axis=0)
+        draw_skeleton(pen.image, points, float(extent.max()))
+    elif angle is not None:
         pen.arrow(xyxy, angle, HAND)
 
 
 def _hand_texts(hand: Hand, sure: bool) -> tuple[str, ...]:
     """Return what the label of a hand may say. The names of signs may be numbers.
 
-    So they never stand before another one.
+    So they never stand before another one. Of landmarks it says the side, and what the hand shows or holds.
     """
+    if hand.pose:
+        return _posed_texts(hand, sure)
     angle = hand.gesture.angle if hand.angle is None else hand.angle
     turned = [] if angle is None else [f"{round(angle)} deg"]
     name = hand.gesture.name
@@ -125,6 +132,17 @@ def _hand_texts(hand: Hand, sure: bool) -> tuple[str, ...]:
     texts = [name if not more else f"{name} ({', '.join(more)})" for more in ([*about, *turned], about, [])]
     whose = f"hand #{hand.id}: " if hand.id > 0 else ""
     return tuple(dict.fromkeys([f"{whose}{texts[0]}", *texts]))
+
+
+def _posed_texts(hand: Hand, sure: bool) -> tuple[str, ...]:
+    about = [f"{hand.gesture.score:.0%}"] if sure else []
+    holds, thing = hand.pose.get("hold"), hand.pose.get("thing")
+    if holds is not None and holds.name == "object" and holds.score >= 0.5:
+        known = thing is not None and thing.score >= 0.5 and thing.name != "other"
+        about.append(f"holds {thing.name}" if known and thing is not None else "holds something")
+    name = f"{hand.side} #{hand.id}" if hand.id > 0 else hand.side
+    texts = [f"{name} ({', '.join(about)})" if about else name, name, hand.side]
+    return tuple(dict.fromkeys(texts))
 
 
 def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:

@@ -13,9 +13,12 @@ from handlens.kinds.classify import Classify
 from handlens.kinds.combined import Combined
 from handlens.kinds.contact import Contact
 from handlens.kinds.detect import Detect
+from handlens.kinds.landmarks import Landmarks
 from handlens.kinds.segment import Segment
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (Detect(), Classify(), Segment(), Contact(), Combined())}
+KINDS: dict[str, Kind[Any]] = {
+    kind.name: kind for kind in (Detect(), Classify(), Segment(), Contact(), Combined(), Landmarks())
+}
 
 
 def kind_of(card: ModelCard) -> Kind[Any]:

@@ -59,6 +59,31 @@ class PosedHand:
     elbow: F32
 
 
+JOINT_ORDER = (0, 17, 18, 19, 20, *range(1, 17))
+"""Rows of `skeleton` in the order that hand landmarks have: wrist, thumb, index, middle, ring, little finger."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedHand:
+    """A rendered hand and where its parts are.
+
+    Attributes:
+        rgb: (size, size, 3) uint8; alpha: (size, size) float32 0..1.
+        tips: (5, 2) float32 pixels, pads of thumb to little finger; palm: (2,) pixels.
+        landmarks: (21, 2) float32 pixels: wrist, then four points of thumb, index, middle, ring and little finger.
+        world: (21, 3) float32 millimetres in camera coordinates, x right, y up, z toward the camera.
+        left: whether it is a left hand.
+    """
+
+    rgb: U8
+    alpha: F32
+    tips: F32
+    palm: F32
+    landmarks: F32
+    world: F32
+    left: bool
+
+
 def pose_hand(
     pose: HandPose,
     appearance: HandAppearance,
@@ -184,6 +209,26 @@ def render_hand(
     Raises:
         ValueError: for an unknown pose or view.
     """
+    drawn = draw_hand(rng, size, pose, tone, view, appearance, light, left, arm)
+    return drawn.rgb, drawn.alpha, drawn.tips, drawn.palm
+
+
+def draw_hand(
+    rng: Rng,
+    size: int,
+    pose: str | HandPose | None = None,
+    tone: float | None = None,
+    view: str | F32 | None = None,
+    appearance: HandAppearance | None = None,
+    light: Light | None = None,
+    left: bool | None = None,
+    arm: float | None = None,
+) -> RenderedHand:
+    """Render one hand as `render_hand` does, with the true places of its 21 landmarks.
+
+    Raises:
+        ValueError: for an unknown pose or view.
+    """
     if not isinstance(pose, HandPose):
         pose = random_pose(rng) if pose is None else named_pose(pose, rng)
     appearance = appearance or random_appearance(rng, tone)
@@ -201,9 +246,15 @@ def render_hand(
     index = splat_discs(canvas.to_pixels(at), at[:, 2], normals, scale, (big, big), patch)
     surface = gather(index, at, normals, *hand_albedo_seen(index, hand, appearance), scale)
     rgb, alpha = _shaded(surface, light, canvas.finer, size)
-    tips = canvas.to_pixels(hand.tips @ turn.T) * (size / big)
-    palm = canvas.to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * (size / big)
-    return to_srgb(rgb), np.clip(alpha, 0, 1), np.asarray(tips, np.float32), np.asarray(palm, np.float32)
+    joints = (skeleton(bones(pose, appearance.reach)) * np.array([-1 if left else 1, 1, 1], np.float32)) @ turn.T
+    joints = np.asarray(joints[list(JOINT_ORDER)], np.float32)
+    shrink = size / big
+    tips = canvas.to_pixels(hand.tips @ turn.T) * shrink
+    palm = canvas.to_pixels(hand.palm[None] * np.array([1, 1, 0], np.float32) @ turn.T)[0] * shrink
+    return RenderedHand(
+        to_srgb(rgb), np.clip(alpha, 0, 1), np.asarray(tips, np.float32), np.asarray(palm, np.float32),
+        np.asarray(canvas.to_pixels(joints) * shrink, np.float32), joints, left,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,4 +352,7 @@ def gather(
     return Surface(depth, normal, albedo, gloss, soft, mask, scale)
 
 
-__all__ = ["POSES", "VIEWS", "HandAppearance", "HandPose", "PosedHand", "pose_hand", "random_view", "render_hand"]
+__all__ = [
+    "POSES", "VIEWS", "HandAppearance", "HandPose", "PosedHand", "RenderedHand", "draw_hand", "pose_hand",
+    "random_view", "render_hand",
+]  # fmt: skip

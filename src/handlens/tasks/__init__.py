@@ -33,6 +33,7 @@ TASKS = {
     for task in (
         Task("touch", "where does a hand touch a face?", ("contact", "detect"), built=True, touches=True),
         Task("hold", "does the hand hold an object or nothing?", ("classify",), built=True, hands=True),
+        Task("hands", "where are the 21 points of each hand?", ("landmarks",), built=True, hands=True, angle=True),
         Task("segment", "which pixels are hand, which are face?", ("segment",), built=True),
         Task(
             "gesture",

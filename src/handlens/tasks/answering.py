@@ -6,7 +6,14 @@ from handlens.tasks.base import Answering
 
 ANSWERING: dict[str, Answering] = {
     entry.kind: entry
-    for entry in (touch.ANSWERING, hands.ANSWERING, segment.ANSWERING, contact.ANSWERING, combined.ANSWERING)
+    for entry in (
+        touch.ANSWERING,
+        hands.ANSWERING,
+        hands.LANDMARKS_ANSWERING,
+        segment.ANSWERING,
+        contact.ANSWERING,
+        combined.ANSWERING,
+    )
 }
 
 

@@ -10,21 +10,22 @@ import numpy as np
 
 from handlens.boxes import area, square
 from handlens.errors import NotSilhouette
-from handlens.kinds import classify
-from handlens.preprocess import crop_box, prepare, to_tensor
+from handlens.kinds import classify, landmarks
+from handlens.preprocess import Geometry, crop_box, prepare, to_tensor
 from handlens.runner import Runner
 from handlens.silhouette import find_shape, is_silhouette, seen
 from handlens.tasks.base import Answer, Answering, HandFinder, Question, Seen, hands_from, score_threshold
 from handlens.tasks.find_hands import is_blank
 from handlens.types import Floats, Frame, Hand, Image
 
+_LANDMARKS = landmarks.Landmarks()
 HAND_SCALE = 1.2  # of the longer side of the hand box: detectors cut finger tips
 CLOSE = 1 / 16  # of the picture: a hand that is smaller is not seen close up
 CLOSEUP = 0.6  # the least probability of what is said of a hand that no detector is sure of
 
 
 def classified_hands(frame: Frame, runner: Runner, crop: str, finder: Callable[[], HandFinder]) -> tuple[Hand, ...]:
-    """Return what a model of kind "classify" says of each hand of a picture; () where there is none.
+    """Return what a model of kind "classify" or "landmarks" says of each hand of a picture; () where there is none.
 
     Options of the card: "silhouette" 1: the largest white blob is the one hand, whatever `crop` says. "grey" 1: the
     picture is the one hand, whatever `crop` says, unless it is blank. "whole" 1: the picture is the one hand, for the
@@ -59,14 +60,15 @@ def outlined(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     shape = find_shape(frame.image)
     if shape is None:
         return ()
-    return _judged_hands(runner, [shape.box], [seen(shape, runner.card.size)])
+    view, size = seen(shape, runner.card.size), runner.card.size
+    way = Geometry(1.0, 1.0, 0.0, 0.0, size[1], size[0], size[1], size[0])
+    return _judged_hands(runner, [shape.box], [(view, way)])
 
 
 def whole_picture(frame: Frame, runner: Runner) -> tuple[Hand, ...]:
     """Return the whole picture as the one hand."""
-    tensor, _ = prepare(frame.image, runner.card)
-    (label,) = classify.decode(runner.run(tensor), runner.card)
-    return (Hand(_edges(frame), label, label.angle),)
+    tensor, way = prepare(frame.image, runner.card)
+    return _told(runner, tensor, [_edges(frame)], [way])
 
 
 def found_hands(frame: Frame, runner: Runner, found: Seen) -> tuple[Hand, ...]:
@@ -106,14 +108,29 @@ def closeup(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Floats, float]
 
 def _cropped(frame: Frame, runner: Runner, boxes: Floats) -> tuple[Hand, ...]:
     squares = square(boxes, runner.card.options.get("crop_scale", HAND_SCALE))
-    return _judged_hands(runner, list(boxes), [crop_box(frame.image, box, runner.card.size)[0] for box in squares])
+    return _judged_hands(runner, list(boxes), [crop_box(frame.image, box, runner.card.size) for box in squares])
 
 
-def _judged_hands(runner: Runner, boxes: list[Floats], views: list[Image]) -> tuple[Hand, ...]:
+def _judged_hands(runner: Runner, boxes: list[Floats], views: list[tuple[Image, Geometry]]) -> tuple[Hand, ...]:
     if not views:
         return ()
-    labels = classify.decode(runner.run(to_tensor(views, runner.card)), runner.card)
-    return tuple(Hand(box, label, label.angle) for box, label in zip(boxes, labels, strict=True))
+    return _told(runner, to_tensor([view for view, _ in views], runner.card), boxes, [way for _, way in views])
+
+
+def _told(runner: Runner, tensor: Floats, boxes: list[Floats], ways: list[Geometry]) -> tuple[Hand, ...]:
+    """Return the hands in these boxes as the model sees them; all of them cost it one run."""
+    outputs, card = runner.run(tensor), runner.card
+    if card.kind == _LANDMARKS.name:
+        return tuple(
+            replace(hand, xyxy=box)
+            for hand, box in zip(_LANDMARKS.decode(outputs, card, ways), boxes, strict=True)
+            if hand.gesture.score >= card.thresholds.get("present", 0.0)
+        )
+    labels = classify.decode(outputs, card)
+    if "landmarks" not in outputs:
+        return tuple(Hand(box, label, label.angle) for box, label in zip(boxes, labels, strict=True))
+    rows = zip(boxes, labels, landmarks.points_of(outputs, ways), landmarks.sides_of(outputs), strict=True)
+    return tuple(Hand(box, label, label.angle, landmarks=at, side=side) for box, label, at, (side, _) in rows)
 
 
 def _edges(frame: Frame) -> Floats:
@@ -126,3 +143,4 @@ def _hands(question: Question) -> Answer:
 
 
 ANSWERING = Answering("classify", _hands, score_threshold, opens_parts=False, judges_crops=True)
+LANDMARKS_ANSWERING = Answering("landmarks", _hands, score_threshold, opens_parts=False, judges_crops=True)

@@ -1,0 +1,1 @@
+"""How the shipped hand net is made: `run.sh`."""

@@ -1,0 +1,244 @@
+"""Puts the hand net together: trained weights -> hands.onnx, hold.onnx and signs.onnx, which share their kernels.
+
+    python -m recipes.hand.ship --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
+
+The net computes in 8 bits where that loses no more than half a point on what was left out. Holding is calibrated on
+left-out sources; scores are those of the val parts, on which nothing was chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from handlens.card import ModelCard
+from handlens.kinds.landmarks import SIDES
+from handlens.preprocess import to_tensor
+from handlens.runner import OnnxRunner
+from handlens.train.calibration import fit_platt
+from handlens.train.export.export import export
+from handlens.train.export.int8 import quantized
+from handlens.train.nets.handnet import KINDS, HandGraph, HandNet
+from recipes.hand.cache import SIGNS_LEFT_OUT, Shown
+from recipes.hand.share import put, view_of, write_shared
+from recipes.hand.train import (
+    MEAN,
+    STD,
+    Tables,
+    balanced,
+    composites,
+    errors_of_palm,
+    hold_rows,
+    plain_crop,
+    plain_photo,
+)
+from recipes.signs.build_colour_set import NAMES
+from recipes.touch.train import auc
+
+HOLDS = ("nothing", "object")
+DATA = (
+    "holding: crops of hands from web photographs, webcams, smokers, drivers, labelled by eye (public repositories)",
+    "gestures/photos: ASL photographs, sign language digits, Massey hands, EPSRC composites (not fingers_cluttered)",
+    "touch, touch4, hands on white ground, hgr1: landmarks by MediaPipe 0.10.21 as teacher",
+    "composites of cut-out and rendered hands on portraits; body: EfficientNet-Lite0 trained on ImageNet (Apache-2.0)",
+)
+LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
+FLOATING = ("stem", "heat", "parts")
+"""Parts of the graph that stay in float: the first layer and those that end in a map."""
+WEIGHTS = "hand.weights"
+"""The file of the shared kernels."""
+VIEWS: dict[str, dict[str, str]] = {
+    "hands": {name: name for name in HandGraph.outputs if name != "parts"},
+    "hold": {"hold": "probabilities", "landmarks": "landmarks", "right": "right"},
+    "signs": {"signs": "probabilities", "landmarks": "landmarks", "right": "right", "angle": "angle"},
+}
+"""Model -> outputs of the net -> their names in the model."""
+
+
+def card_of(name: str, size: int, version: str, **rest: Any) -> ModelCard:
+    """Return the card of one of the models."""
+    task = {"signs": "gesture"}.get(name, name)
+    names = {"hands": (*SIDES, *HOLDS, *KINDS, *NAMES), "hold": HOLDS, "signs": NAMES}[name]
+    options: dict[str, float] = {"crop_scale": CROP_SCALE}
+    if name == "hands":
+        options |= {"holds": len(HOLDS), "things": len(KINDS)}
+    if name == "signs":
+        options |= {"closeup": 1.0}
+    return ModelCard(
+        name=name, task=task, kind="landmarks" if name == "hands" else "classify", names=names, size=(size, size),
+        resize="letterbox" if name == "signs" else "stretch", mean=MEAN, std=STD, parts={"detector": "facehand"},
+        options=options, version=version, data=DATA, licence=LICENCE, **rest,
+    )  # fmt: skip
+
+
+CROP_SCALE = 1.25
+"""Side of the crop in longer sides of the detector's box."""
+
+
+def looks(tables: Tables, card: ModelCard, batch: int = 16, count: int = 320) -> Iterator[NDArray[np.float32]]:
+    """Yield unchanged looks at training hands of all tables, as the model gets them."""
+    size, rng = card.size[0], np.random.default_rng(0)
+    crops: list[NDArray[np.uint8]] = []
+    for k in range(count):
+        if k % 2:
+            crops.append(plain_crop(tables.draw_crop.next(rng), size))
+        else:
+            crops.append(plain_photo(tables.draw_photo.next(rng), size)[0])
+    for start in range(0, count, batch):
+        yield to_tensor(crops[start : start + batch], card)
+
+
+class Asked:
+    """Answers of one file of the whole net to unchanged looks."""
+
+    def __init__(self, file: Path) -> None:
+        self.runner = OnnxRunner(file, 1)
+        self.size = self.runner.card.size[0]
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Return the arrays of all pictures."""
+        rows = [
+            self.runner.run(to_tensor(images[start : start + 32], self.runner.card))
+            for start in range(0, len(images), 32)
+        ]
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def hold_logit(said: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return log odds of an object, (n,)."""
+    p = np.clip(said["hold"].astype(np.float64), 1e-6, 1)
+    return np.asarray(np.log(p[:, 1] / p[:, 0]))
+
+
+def calibrated(asked: Asked, tables: Tables) -> dict[str, float]:
+    """Return Platt's numbers of holding on the left-out sources, both labels alike."""
+    rows = hold_rows(tables)["left_out"]
+    z = hold_logit(asked([plain_crop(r, asked.size) for r in rows]))
+    holds = np.array([r.hold == 1 for r in rows])
+    weight = np.where(holds, 0.5 / holds.sum(), 0.5 / (~holds).sum()) * len(rows)
+    a, b = fit_platt(z, holds, weight)
+    return {"a": round(float(a), 4), "b": round(float(b), 4)}
+
+
+def scores(asked: Asked, tables: Tables, calibration: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return what the cards keep, by model, and what is left out under "left out"."""
+    out: dict[str, dict[str, float]] = {"hands": {}, "hold": {}, "signs": {}}
+    a, b = calibration.get("a", 1.0), calibration.get("b", 0.0)
+    for name, rows in hold_rows(tables).items():
+        z = a * hold_logit(asked([plain_crop(r, asked.size) for r in rows])) + b
+        holds = np.array([r.hold == 1 for r in rows])
+        about = name.removeprefix("val ").replace("left_out", "left-out sources")
+        out["hold"][f"balanced accuracy, {about}"] = round(balanced(z, holds), 4)
+        out["hold"][f"ROC AUC, {about}"] = round(auc(z, holds), 4)
+    for source in (
+        "sign_digits",
+        "asl_photos",
+        "massey_black",
+        "epsrc_composites",
+        SIGNS_LEFT_OUT,
+        "hands_white",
+        "touch",
+    ):
+        out["hands"] |= _of_source(asked, tables, source, out["signs"])
+    made = composites(tables, 400)
+    if asked.size != made[0]["image"].shape[0]:
+        for look in made:
+            look["image"] = np.asarray(cv2.resize(look["image"], (asked.size,) * 2, interpolation=cv2.INTER_AREA))
+    said = asked([look["image"] for look in made])
+    error = errors_of_palm(said["landmarks"][..., :2], np.stack([look["points"] for look in made]))
+    known = np.stack([look["known"] for look in made]) > 0
+    out["hands"]["mean error of palm length, over faces"] = round(float(error[known].mean()), 4)
+    return out
+
+
+def _of_source(asked: Asked, tables: Tables, source: str, signs: dict[str, float]) -> dict[str, float]:
+    rows: list[Shown] = [
+        r for r in tables.photos if r.split != "train" and r.source.split(":")[0].replace("touch4", "touch") == source
+    ]
+    views = [plain_photo(r, asked.size) for r in rows]
+    said = asked([view[0] for view in views])
+    error = errors_of_palm(said["landmarks"][..., :2], np.stack([view[1] for view in views]))
+    side, sign = np.array([r.side for r in rows]), np.array([r.sign for r in rows])
+    right = (said["right"][:, 0] >= 0.5) == (side == 1)
+    out = {
+        f"mean error of palm length, {source}": round(float(error.mean()), 4),
+        f"side right, {source}": round(float(right[side >= 0].mean()), 4),
+    }
+    if (sign >= 0).any():
+        hit = said["signs"].argmax(1) == sign
+        signs[f"accuracy, {source}"] = round(float(hit[sign >= 0].mean()), 4)
+    return out
+
+
+def main() -> None:
+    """Export, quantize, calibrate, score, and write the three models."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=112)
+    parser.add_argument("--only", nargs="+", default=list(VIEWS), help="the models to ship")
+    parser.add_argument("--float", action="store_true", help="store kernels in 8 bits but compute in floats")
+    parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
+    parser.add_argument("--version", default="0.2")
+    parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the files to")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    tables = Tables(args.cache)
+    net = HandNet(len(NAMES), pretrained=False)
+    net.load_state_dict(torch.load(args.weights, weights_only=True))
+    card = card_of("hands", args.size, args.version)
+    example = torch.from_numpy(next(looks(tables, card, 3)))
+    graph = HandGraph(net.eval())
+    kept = export(graph, card, example, HandGraph.outputs, args.out / "float" / "hands.onnx", int8=True)
+    chosen = onnx.load(kept)
+    told = {"float": scores(Asked(kept), tables, {})}
+    if not args.float:
+        wide = export(graph, card, example, HandGraph.outputs, args.out / "wide" / "hands.onnx")
+        chosen = write_int8(wide, card, tables, args.method)
+        small = args.out / "int8" / "hands.onnx"
+        small.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(chosen, small)
+        told["int8"] = scores(Asked(small), tables, {})
+        kept = small
+    print(json.dumps(told, indent=1), flush=True)
+    calibration = calibrated(Asked(kept), tables)
+    final = scores(Asked(kept), tables, calibration)
+    print(json.dumps({"calibration": calibration, "final": final}, indent=1), flush=True)
+    rest: dict[str, dict[str, Any]] = {
+        "hands": {"thresholds": {"present": 0.35, "score": 0.5}}, "hold": {"calibration": calibration}, "signs": {},
+    }  # fmt: skip
+    models = {
+        name: view_of(chosen, VIEWS[name], card_of(name, args.size, args.version, scores=final[name], **rest[name]))
+        for name in args.only
+    }
+    files = write_shared(models, args.out / "models", WEIGHTS)
+    state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
+    save_file(state, args.out / "hand.safetensors")
+    if args.ship:
+        put(files, args.ship)
+
+
+def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> onnx.ModelProto:
+    """Return the graph that computes in 8 bits, its ranges set by training hands."""
+    model = onnx.load(floating)
+    names = [n.name for n in model.graph.node if n.op_type == "Conv" and any(f"/{p}/" in n.name for p in FLOATING)]
+    small = quantized(model, looks(tables, card), names, method)
+    small.producer_name = "handlens"
+    onnx.helper.set_model_props(small, {"handlens": card.to_json()})
+    return small
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""One net for a hand: 21 landmarks, its mask, side, sign, stretched fingers, and whether it holds something.
+
+The body is EfficientNet-Lite0 (`lite`). A small decoder draws one map for each landmark, and background, hand and
+forearm. The heads see the body's own features and the decoder's at each landmark; so a sign is read from where the
+fingers are, and a thing in the hand from what lies between them. It knows no data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from handlens.train.nets.hand_encoder import ConvUnit
+from handlens.train.nets.lite import CHANNELS, Lite0
+
+LANDMARKS = 21
+WRIST, INDEX, MIDDLE, LITTLE = 0, 5, 9, 17
+"""Landmarks of the palm: wrist and the knuckles of index, middle and little finger."""
+KINDS = ("cup", "phone", "food", "tool", "cigarette", "paper", "other")
+"""What kind of thing a hand holds."""
+PARTS = ("background", "hand", "forearm")
+
+
+class HandMaps(NamedTuple):
+    """heat (n, 21, h/4, w/4) logits; points (n, 21, 2) x and y as shares of the input's sides; parts (n, 3, h/4, w/4)
+    logits; present, right (n, 1) logits; fingers (n, 5) logits, thumb first; sign (n, signs), hold (n, 2), kind
+    (n, 7) logits."""
+
+    heat: Tensor
+    points: Tensor
+    parts: Tensor
+    present: Tensor
+    right: Tensor
+    fingers: Tensor
+    sign: Tensor
+    hold: Tensor
+    kind: Tensor
+
+
+class HandNet(nn.Module):
+    """Hand crops (n, 3, s, s), s a multiple of 32 (128 as shipped), mean and std 0.5 -> HandMaps."""
+
+    def __init__(self, signs: int, dropout: float = 0.3, pretrained: bool = True) -> None:
+        super().__init__()
+        _, at4, at8, at16, at32 = CHANNELS
+        self.body = Lite0(pretrained)
+        self.top = nn.Conv2d(at32, 64, 1)
+        self.lateral16, self.lateral8 = nn.Conv2d(at16, 64, 1), nn.Conv2d(at8, 64, 1)
+        self.smooth16, self.smooth8 = ConvUnit(64, 64), ConvUnit(64, 64)
+        self.narrow, self.lateral4, self.smooth4 = nn.Conv2d(64, 48, 1), nn.Conv2d(at4, 48, 1), ConvUnit(48, 48)
+        self.heat, self.parts = nn.Conv2d(48, LANDMARKS, 1), nn.Conv2d(48, len(PARTS), 1)
+        self.drop = nn.Dropout(dropout)
+        self.pose = nn.Sequential(
+            nn.Linear(2 * at32 + LANDMARKS * 66, 160), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
+        )
+        self.pose_out = nn.Linear(160, 1 + 1 + 5 + signs)
+        self.grip = nn.Sequential(nn.Linear(2 * at32 + 64 * 4, 96), nn.ReLU(inplace=True), nn.Dropout(dropout / 2))
+        self.grip_out = nn.Linear(96, 2 + len(KINDS))
+
+    def forward(self, x: Tensor) -> HandMaps:
+        _, fine, level8, level16, level32 = self.body(x)
+        down16 = self.smooth16(self.lateral16(level16) + grown(self.top(level32), level16))
+        down8 = self.smooth8(self.lateral8(level8) + grown(down16, level8))
+        down4 = self.smooth4(self.lateral4(fine) + grown(self.narrow(down8), fine))
+        heat, parts = self.heat(down4), self.parts(down4)
+        weight = torch.softmax(heat.flatten(2), dim=2)
+        points = torch.matmul(weight, grid_of(heat))
+        # What is read at the landmarks must not move them: they learn from true places alone.
+        where = fn.avg_pool2d(weight.detach().view_as(heat), 2).flatten(2) * 4
+        flat = down8.flatten(2).transpose(1, 2)
+        local = torch.matmul(where, flat)
+        skin = fn.avg_pool2d(torch.softmax(parts.detach(), dim=1), 2).flatten(2)
+        areas = torch.matmul(skin / (skin.sum(2, keepdim=True) + 0.1), flat)
+        body = self.drop(torch.cat((level32.mean((2, 3)), level32.amax((2, 3))), dim=1))
+        shape = posture(points.detach())
+        out = self.pose_out(self.pose(torch.cat((body, self.drop(local).flatten(1), shape.flatten(1)), dim=1)))
+        seen = torch.cat((areas.flatten(1), local.mean(1)), dim=1)
+        grip = self.grip_out(self.grip(torch.cat((body, self.drop(seen)), dim=1)))
+        return HandMaps(heat, points, parts, out[:, :1], out[:, 1:2], out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:])
+
+
+def grid_of(maps: Tensor) -> Tensor:
+    """Return (h * w, 2): the middle of each cell of maps (n, c, h, w), x and y as shares of the sides."""
+    height, width = int(maps.shape[2]), int(maps.shape[3])
+    ys = (torch.arange(height, dtype=torch.float32) + 0.5) / height
+    xs = (torch.arange(width, dtype=torch.float32) + 0.5) / width
+    return torch.stack((xs.repeat(height), ys.repeat_interleave(width)), dim=1)
+
+
+def posture(points: Tensor) -> Tensor:
+    """Return landmarks (n, 21, 2) from the middle of the palm, in lengths of the palm, turned so that it points up."""
+    wrist, middle = points[:, WRIST], points[:, MIDDLE]
+    along = middle - wrist
+    across = points[:, LITTLE] - points[:, INDEX]
+    scale = torch.maximum(along.norm(dim=1), 1.3 * across.norm(dim=1)) + 0.02
+    unit = along / (along.norm(dim=1, keepdim=True) + 1e-4)
+    centred = (points - ((wrist + middle) / 2)[:, None]) / scale[:, None, None]
+    up = (centred * unit[:, None]).sum(2)
+    aside = centred[..., 0] * -unit[:, None, 1] + centred[..., 1] * unit[:, None, 0]
+    return torch.stack((up, aside), dim=2)
+
+
+def grown(coarse: Tensor, fine: Tensor) -> Tensor:
+    """Return the coarser level at the finer one's size, by the nearest neighbour."""
+    return fn.interpolate(coarse, size=(int(fine.shape[2]), int(fine.shape[3])), mode="nearest")
+
+
+class HandGraph(nn.Module):
+    """The exported form: landmarks with a score each, probabilities of all else, the angle and the mask.
+
+    A landmark's score is the share of its map that lies within about two cells of it: a map that is spread out says
+    that the net does not know.
+    """
+
+    outputs = ("landmarks", "present", "right", "fingers", "angle", "signs", "hold", "kinds", "parts")
+
+    def __init__(self, net: HandNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        maps = self.net(x)
+        along = maps.points[:, MIDDLE] - maps.points[:, WRIST]
+        unit = along / (along.norm(dim=1, keepdim=True) + 1e-6)
+        angle = torch.stack((-unit[:, 1], -unit[:, 0]), dim=1)
+        landmarks = torch.cat((maps.points, certainty(maps.heat, maps.points)), dim=2)
+        return (
+            landmarks, torch.sigmoid(maps.present), torch.sigmoid(maps.right), torch.sigmoid(maps.fingers), angle,
+            torch.softmax(maps.sign, 1), torch.softmax(maps.hold, 1), torch.softmax(maps.kind, 1),
+            torch.softmax(maps.parts, 1),
+        )  # fmt: skip
+
+
+def certainty(heat: Tensor, points: Tensor, cells: float = 2.0) -> Tensor:
+    """Return (n, 21, 1): how much of each landmark's map lies near its place, by a bell of `cells` cells."""
+    weight = torch.softmax(heat.flatten(2), dim=2)
+    away = grid_of(heat)[None, None] - points[:, :, None]
+    bell = torch.exp(-(away * away).sum(3) * (int(heat.shape[3]) ** 2 / (2 * cells * cells)))
+    return (weight * bell).sum(2, keepdim=True)
