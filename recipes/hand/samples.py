@@ -27,6 +27,9 @@ Look = dict[str, NDArray[Any]]
 
 SPAN = 1.6
 """Side of the net's input in longer sides of the box around the landmarks, on average: 1.2 of the finder's box."""
+MIRRORED = 0.2
+"""Share of hands with landmarks that are mirrored. With a half, all fingers lay in the middle of the hand for long: the
+net could not tell index from little finger, and both places are equally wrong."""
 PHOTOS = {"asl_photos": 0.16, "sign_digits": 0.18, "massey_black": 0.12, "epsrc_composites": 0.12, "hands_white": 0.05,
           "hgr1": 0.03, "touch": 0.34}  # fmt: skip
 CUTOUTS = {"asl_photos": 0.15, "sign_digits": 0.22, "massey_black": 0.2, "epsrc_composites": 0.06, "hands_white": 0.15,
@@ -136,7 +139,7 @@ def _zoom(rng: Generator) -> float:
 def photo(rng: Generator, row: Shown, size: int) -> Look:
     """Return one look at a photograph with landmarks."""
     assert row.points is not None
-    image, mirrored = opened(row.image), bool(rng.random() < 0.5)
+    image, mirrored = opened(row.image), bool(rng.random() < MIRRORED)
     extent = image.shape[0] / PHOTO_SPAN
     angle = rng.normal(0, 0.3) if rng.random() < 0.65 else rng.uniform(-math.pi, math.pi)
     low, high = row.points.min(0), row.points.max(0)
@@ -218,7 +221,7 @@ class Composer:
             plain: neither light, lens, gloves nor anything in front of the hand, as when it is measured.
         """
         hand: Cutout = self.hands.next(rng)
-        zoom, mirrored = _zoom(rng), bool(rng.random() < 0.5)
+        zoom, mirrored = _zoom(rng), bool(rng.random() < MIRRORED)
         matrix = self._placed(rng, hand, size, zoom, mirrored)
         if rng.random() < at_face:
             below = patch(rng, self.portraits.next(rng), size, zoom * float(rng.uniform(0.55, 1.25)))

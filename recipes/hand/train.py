@@ -49,9 +49,9 @@ from recipes.touch.train import Average, Clock, auc, rate_at
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""
-SIZE = 128
+SIZE = 96
 SHARES = {"photo": 0.3, "composite": 0.34, "hold": 0.31, "nothing": 0.05}
-CELLS = 1.2
+CELLS = 0.8
 """Width of the bell around a landmark that its map learns, in cells."""
 
 
@@ -285,7 +285,8 @@ def main() -> None:
     )
     parser.add_argument("--grow", type=float, default=0.4, help="progress at which the side grows")
     parser.add_argument("--share", type=float, default=0.5, help="of a core that the machine will give at least")
-    parser.add_argument("--every", type=int, default=500)
+    parser.add_argument("--every", type=int, default=500, help="steps after which all is stored")
+    parser.add_argument("--ask", type=int, default=1000, help="steps after which the left-out sources are asked")
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--resume", action="store_true", help="go on where this run was stopped")
     parser.add_argument("--seed", type=int, default=0)
@@ -345,6 +346,8 @@ def main() -> None:
             state = {"net": net.state_dict(), "mean": mean.net.state_dict(), "optimiser": optimiser.state_dict(),
                      "step": step, "progress": progress}  # fmt: skip
             torch.save(state, stored)
+            torch.save(mean.net.state_dict(), args.out / "mean.pt")
+        if step % args.ask == 0:
             report(mean.net, tables, args.out, step)
     report(mean.net, tables, args.out, step)
 

@@ -10,7 +10,7 @@ import numpy as np
 from handlens.data.label_kinds import LABEL_KINDS, LabelKind
 from handlens.data.labelled import Labelled as Labelled
 from handlens.errors import InputError, unknown
-from handlens.types import Detections, Frame, Image, Label, Mask, Sample
+from handlens.types import Detections, Frame, Hand, Image, Label, Mask, Sample
 
 SPLITS = ("train", "val", "test")
 
@@ -20,7 +20,7 @@ class LabelledSet:
     """Labelled pictures of one kind, in a fixed order.
 
     Attributes:
-        kind: Detect, classify or segment.
+        kind: Detect, classify, segment or landmarks.
         names: Label names; for segment the class of each mask value, background first.
     """
 
@@ -72,7 +72,7 @@ class LabelledSet:
         """Return the same set with other pictures."""
         return dataclasses.replace(self, pictures=tuple(pictures))
 
-    def truth(self, picture: Labelled, image: Image) -> Detections | Label | Mask:
+    def truth(self, picture: Labelled, image: Image) -> Detections | Label | Mask | tuple[Hand, ...]:
         """Return what is true of one picture, in the same types as predictions.
 
         Raises:

@@ -8,7 +8,7 @@ import numpy as np
 
 from handlens.data.labelled import Labelled
 from handlens.errors import InputError
-from handlens.types import Detections, Image, Ints, Label, Mask
+from handlens.types import Detections, Hand, Image, Ints, Label, Mask
 
 GONE = -1
 """In a table of classes: objects of this class are left out."""
@@ -52,7 +52,9 @@ class LabelKind(Protocol):
         """Whether the first class is what is not an object: it stays the first, and is always there."""
         ...
 
-    def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> Detections | Label | Mask:
+    def truth(
+        self, picture: Labelled, names: Sequence[str], image: Image
+    ) -> Detections | Label | Mask | tuple[Hand, ...]:
         """Return what is true of a picture with these pixels, in the same types as predictions.
 
         Raises:
@@ -169,6 +171,35 @@ class Masks:
         return tuple(names)
 
 
+@final
+class HandLandmarks:
+    """Any number of hands with their 21 landmarks; the classes are the sides."""
+
+    name, truths, counted = "landmarks", "landmarks of hands", "hands of each side"
+    has_boxes, one_label, has_background = False, False, False
+
+    def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> tuple[Hand, ...]:
+        """Return the hands."""
+        return picture.hands
+
+    def tally(self, picture: Labelled, names: Sequence[str]) -> Ints:
+        """Return how many hands of each side there are."""
+        return np.bincount(picture.labels, minlength=len(names)).astype(np.int64)
+
+    def relabel(self, picture: Labelled, moves: Ints) -> Labelled | None:
+        """Return the picture without the hands of sides that are gone; sides themselves have no other names."""
+        stay = moves[picture.labels] != GONE
+        if not stay.any():
+            return None
+        hands = tuple(hand for hand, kept in zip(picture.hands, stay, strict=True) if kept)
+        labels = moves[picture.labels][stay]
+        return dataclasses.replace(picture, hands=hands, boxes=picture.boxes[stay], labels=labels)
+
+    def used(self, pictures: Iterable[Labelled], names: Sequence[str]) -> tuple[str, ...]:
+        """Return the sides that some hand has."""
+        return _used(pictures, names)
+
+
 def _used(pictures: Iterable[Labelled], names: Sequence[str]) -> tuple[str, ...]:
     used = {int(label) for picture in pictures for label in picture.labels}
     return tuple(name for number, name in enumerate(names) if number in used)
@@ -181,4 +212,4 @@ def _moved(read: Callable[[], Image] | None, mapping: Ints) -> Callable[[], Imag
     return None if read is None else lambda: table[read()]
 
 
-LABEL_KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (Boxes(), OneLabel(), Masks())}
+LABEL_KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (Boxes(), OneLabel(), Masks(), HandLandmarks())}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handlens.types import Floats, Image, Ints, shaped
+from handlens.types import Floats, Hand, Image, Ints, shaped
 
 
 def _no_boxes() -> Floats:
@@ -32,6 +32,7 @@ class Labelled:
         group: The person or source; pictures of one group never lie in two splits. "": a group of its own.
         angle: For kind "classify" the degrees by which what it shows is turned, counter-clockwise from upright, where
             that is known.
+        hands: For kind "landmarks" the hands with their landmarks; their boxes and sides are in `boxes` and `labels`.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Labelled:
     split: str = ""
     group: str = ""
     angle: float | None = None
+    hands: tuple[Hand, ...] = ()
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels, np.int64)

@@ -44,7 +44,23 @@ class Confusion:
     counts: Array
 
 
-Curve = PrecisionRecall | Reliability | Confusion
+@dataclass(frozen=True, eq=False)
+class Pck:
+    """The share of points within each distance of their true place.
+
+    Attributes:
+        of: What is placed; name: which of them.
+        distance: (k,) in lengths of the palm.
+        share: (k,) 0 to 1.
+    """
+
+    of: str
+    name: str
+    distance: Array
+    share: Array
+
+
+Curve = PrecisionRecall | Reliability | Confusion | Pck
 
 
 def reliability(of: str, score: Array, positive: Array) -> Reliability:

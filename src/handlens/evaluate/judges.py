@@ -8,6 +8,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.evaluate.classify import LabelJudge
 from handlens.evaluate.detect import BoxJudge, ContactJudge
 from handlens.evaluate.judge import Judge
+from handlens.evaluate.landmarks import LandmarkJudge
 from handlens.evaluate.segment import PixelJudge
 from handlens.evaluate.touch import TouchJudge
 from handlens.predictor import Predictor
@@ -36,6 +37,7 @@ JUDGES: dict[str, Judging] = {
     "contact": Judging({"detect": ContactJudge}, {"classify": TouchJudge}),
     "classify": Judging({"classify": LabelJudge}, main="accuracy"),
     "segment": Judging({"segment": PixelJudge}, main="IoU mean"),
+    "landmarks": Judging({"landmarks": LandmarkJudge}, main="mean error, % of palm"),
     "combined": Judging({"classify": LabelJudge}),  # by what it says of the hands
 }
 

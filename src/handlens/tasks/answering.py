@@ -9,10 +9,10 @@ ANSWERING: dict[str, Answering] = {
     for entry in (
         touch.ANSWERING,
         hands.ANSWERING,
-        hands.LANDMARKS_ANSWERING,
         segment.ANSWERING,
         contact.ANSWERING,
         combined.ANSWERING,
+        hands.LANDMARKS_ANSWERING,
     )
 }
 

@@ -12,6 +12,7 @@ from handlens.data.formats.cvat import cvat_file, read_cvat
 from handlens.data.formats.file_lists import list_files, read_lists, read_table, table_of
 from handlens.data.formats.labelme import is_labelme, read_labelme
 from handlens.data.formats.labelstudio import labelstudio_file, read_labelstudio
+from handlens.data.formats.landmarks import is_landmarks, read_landmarks
 from handlens.data.formats.masks import is_masks, read_masks
 from handlens.data.formats.npy import pair_kind, read_pair
 from handlens.data.formats.silhouettes import read_silhouettes
@@ -60,6 +61,7 @@ _STUDIO = "Label Studio (.json)"
 
 FORMATS: tuple[Format, ...] = (
     Format("labels.csv with the columns file, label", "classify", _is_class_table, read_table),
+    Format("landmarks (.csv with the columns file, point, x, y)", "landmarks", is_landmarks, read_landmarks),
     Format("pictures and masks (images/, masks/, or labels.csv with a column mask)", "segment", is_masks, read_masks),
     Format(_PAIR, "segment", lambda path: pair_kind(path) == "segment", read_pair),
     Format(_PAIR, "classify", lambda path: pair_kind(path) == "classify", read_pair),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handlens.errors import InputError
-from handlens.evaluate.curves import Confusion, Curve, PrecisionRecall, Reliability
+from handlens.evaluate.curves import Confusion, Curve, Pck, PrecisionRecall, Reliability
 from handlens.io.atomic import AtomicFile
 from handlens.io.draw import CALM, FACE, HAND, INK, OTHER, REGION, Colour
 from handlens.offline import keep_caches_out_of_home
@@ -54,6 +54,8 @@ def plot_curves(curves: Sequence[Curve], folder: Path) -> list[Path]:
     for of in dict.fromkeys(curve.of for curve in curves if isinstance(curve, PrecisionRecall)):
         lines = [curve for curve in curves if isinstance(curve, PrecisionRecall) and curve.of == of]
         files.append(save(_precision_recall(of, lines), folder / f"{of}-precision-recall.png"))
+    for of in dict.fromkeys(curve.of for curve in curves if isinstance(curve, Pck)):
+        files.append(save(_pck([c for c in curves if isinstance(c, Pck) and c.of == of]), folder / f"{of}-pck.png"))
     for curve in curves:
         if isinstance(curve, Reliability):
             files.append(save(_reliability(curve), folder / f"{curve.of}-calibration.png"))
@@ -70,6 +72,17 @@ def _precision_recall(of: str, lines: Sequence[PrecisionRecall]) -> "Figure":
     dress(axes, f"{of}: precision over recall", "recall", "precision")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=9 if len(lines) <= 12 else 7, ncols=1 if len(lines) <= 12 else 2)
+    return figure
+
+
+def _pck(lines: Sequence[Pck]) -> "Figure":
+    figure = new_figure(6.4, 4.8)
+    axes = figure.add_subplot()
+    for number, line in enumerate(lines):
+        axes.plot(line.distance, line.share, label=line.name, **style(number))
+    dress(axes, f"{lines[0].of}: share within a distance", "distance, lengths of the palm", "share of the points")
+    axes.set(xlim=(0, float(lines[0].distance[-1])), ylim=(0, 1.02))
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
     return figure
 
 

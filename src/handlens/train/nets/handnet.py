@@ -22,10 +22,12 @@ WRIST, INDEX, MIDDLE, LITTLE = 0, 5, 9, 17
 KINDS = ("cup", "phone", "food", "tool", "cigarette", "paper", "other")
 """What kind of thing a hand holds."""
 PARTS = ("background", "hand", "forearm")
+WIDTH = 64
+"""Channels of the decoder."""
 
 
 class HandMaps(NamedTuple):
-    """heat (n, 21, h/4, w/4) logits; points (n, 21, 2) x and y as shares of the input's sides; parts (n, 3, h/4, w/4)
+    """heat (n, 21, h/8, w/8) logits; points (n, 21, 2) x and y as shares of the input's sides; parts (n, 3, h/8, w/8)
     logits; present, right (n, 1) logits; fingers (n, 5) logits, thumb first; sign (n, signs), hold (n, 2), kind
     (n, 7) logits."""
 
@@ -40,39 +42,35 @@ class HandMaps(NamedTuple):
     kind: Tensor
 
 
-class HandNet(nn.Module):
-    """Hand crops (n, 3, s, s), s a multiple of 32 (128 as shipped), mean and std 0.5 -> HandMaps."""
+class HandHeads(nn.Module):
+    """What stands on the body: its levels at strides 8, 16 and 32 -> HandMaps."""
 
-    def __init__(self, signs: int, dropout: float = 0.3, pretrained: bool = True) -> None:
+    def __init__(self, signs: int, dropout: float = 0.3) -> None:
         super().__init__()
-        _, at4, at8, at16, at32 = CHANNELS
-        self.body = Lite0(pretrained)
-        self.top = nn.Conv2d(at32, 64, 1)
-        self.lateral16, self.lateral8 = nn.Conv2d(at16, 64, 1), nn.Conv2d(at8, 64, 1)
-        self.smooth16, self.smooth8 = ConvUnit(64, 64), ConvUnit(64, 64)
-        self.narrow, self.lateral4, self.smooth4 = nn.Conv2d(64, 48, 1), nn.Conv2d(at4, 48, 1), ConvUnit(48, 48)
-        self.heat, self.parts = nn.Conv2d(48, LANDMARKS, 1), nn.Conv2d(48, len(PARTS), 1)
+        _, _, at8, at16, at32 = CHANNELS
+        self.top = nn.Conv2d(at32, WIDTH, 1)
+        self.lateral16, self.lateral8 = nn.Conv2d(at16, WIDTH, 1), nn.Conv2d(at8, WIDTH, 1)
+        self.smooth16 = ConvUnit(WIDTH, WIDTH)
+        self.smooth8 = nn.Sequential(ConvUnit(WIDTH, WIDTH), ConvUnit(WIDTH, WIDTH))
+        self.heat, self.parts = nn.Conv2d(WIDTH, LANDMARKS, 1), nn.Conv2d(WIDTH, len(PARTS), 1)
         self.drop = nn.Dropout(dropout)
         self.pose = nn.Sequential(
-            nn.Linear(2 * at32 + LANDMARKS * 66, 160), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
+            nn.Linear(2 * at32 + LANDMARKS * (WIDTH + 2), 160), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
         )
         self.pose_out = nn.Linear(160, 1 + 1 + 5 + signs)
-        self.grip = nn.Sequential(nn.Linear(2 * at32 + 64 * 4, 96), nn.ReLU(inplace=True), nn.Dropout(dropout / 2))
+        self.grip = nn.Sequential(nn.Linear(2 * at32 + WIDTH * 4, 96), nn.ReLU(inplace=True), nn.Dropout(dropout / 2))
         self.grip_out = nn.Linear(96, 2 + len(KINDS))
 
-    def forward(self, x: Tensor) -> HandMaps:
-        _, fine, level8, level16, level32 = self.body(x)
+    def forward(self, level8: Tensor, level16: Tensor, level32: Tensor) -> HandMaps:
         down16 = self.smooth16(self.lateral16(level16) + grown(self.top(level32), level16))
         down8 = self.smooth8(self.lateral8(level8) + grown(down16, level8))
-        down4 = self.smooth4(self.lateral4(fine) + grown(self.narrow(down8), fine))
-        heat, parts = self.heat(down4), self.parts(down4)
+        heat, parts = self.heat(down8), self.parts(down8)
         weight = torch.softmax(heat.flatten(2), dim=2)
         points = torch.matmul(weight, grid_of(heat))
         # What is read at the landmarks must not move them: they learn from true places alone.
-        where = fn.avg_pool2d(weight.detach().view_as(heat), 2).flatten(2) * 4
         flat = down8.flatten(2).transpose(1, 2)
-        local = torch.matmul(where, flat)
-        skin = fn.avg_pool2d(torch.softmax(parts.detach(), dim=1), 2).flatten(2)
+        local = torch.matmul(weight.detach(), flat)
+        skin = torch.softmax(parts.detach(), dim=1).flatten(2)
         areas = torch.matmul(skin / (skin.sum(2, keepdim=True) + 0.1), flat)
         body = self.drop(torch.cat((level32.mean((2, 3)), level32.amax((2, 3))), dim=1))
         shape = posture(points.detach())
@@ -80,6 +78,19 @@ class HandNet(nn.Module):
         seen = torch.cat((areas.flatten(1), local.mean(1)), dim=1)
         grip = self.grip_out(self.grip(torch.cat((body, self.drop(seen)), dim=1)))
         return HandMaps(heat, points, parts, out[:, :1], out[:, 1:2], out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:])
+
+
+class HandNet(nn.Module):
+    """Hand crops (n, 3, s, s), s a multiple of 16 (96 as shipped), mean and std 0.5 -> HandMaps."""
+
+    def __init__(self, signs: int, dropout: float = 0.3, pretrained: bool = True) -> None:
+        super().__init__()
+        self.body = Lite0(pretrained)
+        self.heads = HandHeads(signs, dropout)
+
+    def forward(self, x: Tensor) -> HandMaps:
+        maps: HandMaps = self.heads(*self.body(x)[2:])
+        return maps
 
 
 def grid_of(maps: Tensor) -> Tensor:
@@ -111,7 +122,7 @@ def grown(coarse: Tensor, fine: Tensor) -> Tensor:
 class HandGraph(nn.Module):
     """The exported form: landmarks with a score each, probabilities of all else, the angle and the mask.
 
-    A landmark's score is the share of its map that lies within about two cells of it: a map that is spread out says
+    A landmark's score is the share of its map that lies within about a cell of it: a map that is spread out says
     that the net does not know.
     """
 
@@ -134,7 +145,7 @@ class HandGraph(nn.Module):
         )  # fmt: skip
 
 
-def certainty(heat: Tensor, points: Tensor, cells: float = 2.0) -> Tensor:
+def certainty(heat: Tensor, points: Tensor, cells: float = 1.2) -> Tensor:
     """Return (n, 21, 1): how much of each landmark's map lies near its place, by a bell of `cells` cells."""
     weight = torch.softmax(heat.flatten(2), dim=2)
     away = grid_of(heat)[None, None] - points[:, :, None]
