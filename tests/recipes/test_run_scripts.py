@@ -20,6 +20,7 @@ from handlens.train.config import Settings, merged, parse_set
 SCRIPTS = sorted(ROOT.glob("recipes/*/run.sh"))
 SHIPPED = {
     "touch": ("touch", "facehand"),
+    "hand": ("hands",),
     "hold": ("hold",),
     "segment": ("segment",),
     "signs": ("digits", "gestures", "signs"),
@@ -69,7 +70,7 @@ def parse(module: str, words: Sequence[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_each_model_that_ships_has_a_recipe() -> None:
-    assert {path.parent.name for path in SCRIPTS} == {"touch", "hold", "segment", "signs", "demo"}
+    assert {path.parent.name for path in SCRIPTS} == {"touch", "hand", "hold", "segment", "signs", "demo"}
     for folder, names in SHIPPED.items():
         made = {output for output, _ in steps(ROOT / "recipes" / folder / "run.sh")}
         assert {f"models/{name}.onnx" for name in names} <= made
