@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from handlens.card import ModelCard, read_card
 from handlens.errors import ModelError
 from handlens.kinds import kind_of
@@ -55,6 +57,7 @@ class OnnxRunner:
         try:
             self.card = read_card(self._session)
             self._input, self.outputs = _ports(self._session, self.card)
+            self._single = self._session.get_inputs()[0].shape[0] == 1  # a file with fixed sides, or another project's
         except ModelError as error:
             raise ModelError(f"'{self.path}': {error}") from error
 
@@ -64,6 +67,9 @@ class OnnxRunner:
         Raises:
             ModelError: the graph does not accept the batch.
         """
+        if self._single and len(batch) > 1:
+            rows = [self.run(batch[place : place + 1]) for place in range(len(batch))]
+            return {name: np.concatenate([row[name] for row in rows]) for name in self.outputs}
         try:
             arrays = self._session.run(list(self.outputs), {self._input: batch})
         except Exception as error:  # as above

@@ -22,6 +22,9 @@ def export(
     ],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The .onnx, or for YOLOv3 the .weights, to write.")],
     int8: Annotated[bool, typer.Option("--int8", help="Store big kernels in 8 bits: a quarter of the size.")] = False,
+    static: Annotated[
+        bool, typer.Option("--static", help="Fix the size of the input and the batch, for readers that need it.")
+    ] = False,
     net: Annotated[str, typer.Option("--net", metavar="NAME|FILE.cfg", help="What weights alone belong to.")] = "",
     names: Annotated[str, typer.Option("--names", metavar="A,B|FILE", help="The labels of weights alone.")] = "",
     size: Annotated[int, typer.Option("--size", min=0, metavar="PX", help="Side of the input of weights alone.")] = 0,
@@ -46,7 +49,9 @@ def export(
     """
     ending = Path(out).suffix.lower()
     if run.lower() == _COMBINED and not Path(run).exists():
-        _join(segment, gesture, out, {"--int8": int8, "--net": net, "--names": names, "--size": size})
+        _join(
+            segment, gesture, out, {"--int8": int8, "--static": static, "--net": net, "--names": names, "--size": size}
+        )
         return
     if segment or gesture:
         raise InputError(
@@ -54,11 +59,11 @@ def export(
         )
     if ending not in (".onnx", ".weights"):
         raise InputError(f"--out must end in .onnx (or, for YOLOv3, in .weights), not '{out}'.")
-    if ending == ".weights" and int8:
-        raise InputError("--int8 is for .onnx files: Darknet's .weights have no 8 bits.")
+    if ending == ".weights" and (int8 or static):
+        raise InputError(f"{'--int8' if int8 else '--static'} is for .onnx files, not for Darknet's .weights.")
     source = Path(run)
     if source.suffix.lower() == ".onnx":
-        _add_card(source, Path(out), names, head, size, {"--int8": int8, "--net": net})
+        _add_card(source, Path(out), names, head, size, {"--int8": int8, "--static": static, "--net": net})
         return
     if head:
         raise InputError("--head is for the .onnx file of another project: leave it out.")
@@ -70,7 +75,9 @@ def export(
     for remark in getattr(experiment.net, "remarks", ()):
         typer.echo(f"{net or run}: {remark}", err=True)
     path = (
-        write_darknet(experiment, Path(out)) if ending == ".weights" else export_experiment(experiment, Path(out), int8)
+        write_darknet(experiment, Path(out))
+        if ending == ".weights"
+        else export_experiment(experiment, Path(out), int8, static)
     )
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
 

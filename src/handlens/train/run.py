@@ -111,11 +111,18 @@ def finish(experiment: Experiment, val: LabelledSet, out: Path, ring: Sequence[i
     return model
 
 
-def export_experiment(experiment: Experiment, path: Path, int8: bool = False) -> Path:
-    """Write the net as an .onnx with its card; refused if its answers differ from torch."""
+def export_experiment(experiment: Experiment, path: Path, int8: bool = False, static: bool = False) -> Path:
+    """Write the net as an .onnx with its card; refused if its answers differ from torch.
+
+    Args:
+        experiment: The net and its card.
+        path: The file to write.
+        int8: Store big kernels in 8 bits.
+        static: Fix all sides of the input.
+    """
     example = torch.randn(1, 3, *experiment.card.size)
     outputs = TorchRunner(experiment.graph(), experiment.card).outputs
-    return export(experiment.graph(), experiment.card, example, outputs, path, int8)
+    return export(experiment.graph(), experiment.card, example, outputs, path, int8, static=static)
 
 
 def live_predictor(experiment: Experiment, folded: bool = False) -> Predictor:

@@ -8,6 +8,7 @@ the file's answers are held against the very same numbers.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import warnings
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ def export(
     path: Path,
     int8: bool = False,
     dynamo: bool | None = None,
+    static: bool = False,
 ) -> Path:
     """Write `graph` (already in its canonical form) with `card` to `path`; the batch and, for "fit", sides are free.
 
@@ -60,6 +62,8 @@ def export(
         int8: store big kernels in 8 bits.
         dynamo: write the graph with torch's exporter of programs, and not with the deprecated one that traces; by
             itself as `DYNAMO` says.
+        static: fix all sides, for readers that take no free ones: the file answers one picture of the card's size at a
+            time, and a card that says "fit" says "letterbox".
 
     Raises:
         InputError: the network does not take pictures of the example's size.
@@ -69,7 +73,9 @@ def export(
     small = compact(graph, int8)
     plain = small if int8 else copy.deepcopy(graph).cpu().float().eval()
     first = example.detach().cpu().float()
-    second = _other(first, card)
+    if static:
+        first, card = first[:1], dataclasses.replace(card, resize="letterbox" if card.resize == "fit" else card.resize)
+    second = first.flip(3) if static else _other(first, card)
     pairs = [(batch, _answers(plain, batch)) for batch in (first, second)]
     arrays = [dict(zip(("image", *outputs), (x, *ys), strict=True)) for x, ys in pairs]
     program = DYNAMO if dynamo is None else dynamo
@@ -162,14 +168,15 @@ def _exported(
 
     A side of 1 would be taken for one that is always 1: an example of one picture is doubled.
     """
-    example = torch.cat((example, example)) if len(example) == 1 else example
+    fixed = all(isinstance(side, int) for side in sides["image"])
+    example = torch.cat((example, example)) if len(example) == 1 and not fixed else example
     free = {axis: torch.export.Dim.DYNAMIC for axis, side in enumerate(sides["image"]) if isinstance(side, str)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 graph, (example,), opset_version=DYNAMO_OPSET, input_names=["image"], output_names=list(outputs),
-                dynamic_shapes=(free,), dynamo=True, external_data=False, verbose=False,
+                dynamic_shapes=None if fixed else (free,), dynamo=True, external_data=False, verbose=False,
             )  # fmt: skip
     except torch.onnx.errors.OnnxExporterError as error:
         why = str(error).strip().splitlines()[0]
