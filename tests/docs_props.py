@@ -53,6 +53,7 @@ class Props:
             role: The option before it, "--data", or "" for a word of its own.
             verb: The command, "train".
         """
+        word = word.partition("=")[2] or word  # CODER=FILE
         path = Path(word)
         if word.startswith("runs/"):
             if not path.exists() and len(path.parts) >= 2:
@@ -66,6 +67,8 @@ class Props:
     def _maker(self, word: str, role: str, verb: str) -> Callable[[Path], object] | None:
         if role == "--data" or (role == "" and verb == "data" and re.fullmatch(r"[a-z-]+\d?", word)):
             return self.labelled_set
+        if verb == "study" and role == "" and re.fullmatch(r"[a-z]+", word):
+            return self.add_study
         endings: dict[str, Callable[[Path], object]] = {
             ".jpg": photo,
             ".png": silhouette,
@@ -78,6 +81,8 @@ class Props:
             ".safetensors": yolov5_weights,
             ".json": exported,
             ".74": darknet_weights,
+            ".boris": self.coded,
+            ".eaf": self.coded,
         }
         if word.endswith(("/", "/**")) or "*" in word:
             return lambda path: folder(Path(re.sub(r"/?\*.*$", "", word)), word.partition("*.")[2])
@@ -122,6 +127,24 @@ class Props:
             words = ["train", task, "--data", str(data), "--net", net, "--out", str(kept), "--start", "none"]
             assert run([*words, *QUICK, "--set", "steps=1", *size]) == 0
         shutil.copytree(kept, path)
+
+    def add_study(self, path: Path) -> None:
+        """Code two videos as a study, or take the study that an earlier block made."""
+        kept = self.keep / "study"
+        if not kept.exists():
+            for name in ("visit1", "visit2"):
+                clip(self.keep / f"{name}.mp4")
+            assert run(["study", "init", str(kept), str(self.keep / "visit1.mp4"), str(self.keep / "visit2.mp4")]) == 0
+            assert run(["study", "run", str(kept)]) == 0
+        shutil.copytree(kept, path)
+
+    def coded(self, path: Path) -> None:
+        """Write the events of the study as a person's coding, in the form of the file's ending."""
+        if not Path("lab").exists():
+            self.add_study(Path("lab"))
+        form, to = ("boris", path) if path.suffix == ".boris" else ("eaf", path.parent)
+        assert run(["study", "export", "lab", "--format", form, "--out", str(to)]) == 0
+        assert path.exists()
 
     def add_model(self, path: Path) -> None:
         if not Path("runs/touch-nano").exists():

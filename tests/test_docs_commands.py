@@ -11,6 +11,8 @@ What is changed: training takes one step on small pictures, `watch` without a so
 
 import re
 import shlex
+import signal
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,12 +51,15 @@ INPUTS = (
     "--segment",
     "--gesture",
     "--net",
+    "--videos",
+    "--coded",
 )
 """The options whose value may be a file or folder that must be there, and "" for a word without one."""
 EXTRA = {
     "train": [*QUICK, "--set", "steps=1"],
     "watch": ["--no-page", "--max-seconds", "1"],
     "evaluate": ["--resamples", "0"],
+    "study review": ["--no-open", "--port", "0"],
     "data synth": ["--count", "6", "--size", "96", "--workers", "1"],
     "data download": ["--limit", "2", "--pause", "0.1"],
 }
@@ -98,7 +103,7 @@ BLOCKS = [block for page in sorted(PAGES) for block in blocks(page)]
 def arguments(line: str) -> list[str]:
     """Return the words of a command as it is run here."""
     words = shlex.split(line)[1:]
-    verb = " ".join(words[:2]) if words[0] == "data" else words[0]
+    verb = " ".join(words[:2]) if words[0] in ("data", "study") else words[0]
     few = words[:2] == ["train", "gesture"] and words[-1] == "mine"  # learns a head on a shipped model
     if verb == "watch" and (len(words) == 1 or words[1].startswith("-")):
         words.insert(1, "clip.mp4")  # in place of the camera
@@ -109,6 +114,15 @@ def arguments(line: str) -> list[str]:
     if "--turns" in words:
         words += ["--sample", "4", "--turns", "2"]
     return words if few else words + EXTRA.get(verb, [])
+
+
+def interrupted(words: list[str]) -> int:
+    """Run a command that serves a page until Ctrl-C, press it after some seconds, and return 0 where it then ended."""
+    timer = threading.Timer(4, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    code = run(words)
+    timer.cancel()
+    return 0 if code == 130 else code
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +146,14 @@ def test_the_commands_of_a_block_run(
         monkeypatch.setenv("HANDLENS_COMMONS", net.commons)
         for line in block.commands:
             words = arguments(line)
-            given = words[2:] if words[0] == "data" else words[1:]
+            given = words[2:] if words[0] in ("data", "study") else words[1:]
+            if words[:2] == ["study", "init"]:
+                given = given[1:]  # the folder that it makes
             for before, word in zip(["", *given], given, strict=False):
                 role = before if before.startswith("--") else ""
                 if role in INPUTS and not word.startswith("-"):
                     props.make(word, role, words[0])
-            code = run(words)
+            code = interrupted(words) if words[:2] == ["study", "review"] else run(words)
             assert code == 0, f"{' '.join(words)}: exit code {code}: {capsys.readouterr().err[-2000:]}"
 
 
