@@ -367,7 +367,8 @@ def _watched(chrome: Any, folder: Path, slower: int) -> tuple[list[float], list[
     """Watch the clip to its end and return the starts of the touches after the first, and their places, of the page."""
     settings = {"HANDLENS_CONFIG": str(folder / "config"), "HANDLENS_DATA": str(folder / "data")}
     clip = slowed(demo_clip(), folder / "clip.mp4", slower)
-    command = [sys.executable, "-m", "handlens", "watch", str(clip), "--no-open", "--port", "0", "--no-sound"]
+    rule = ["--gap", str(0.5 * slower), "--min-time", str(0.25 * slower)]
+    command = [sys.executable, "-m", "handlens", "watch", str(clip), "--no-open", "--port", "0", "--no-sound", *rule]
     watch = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **settings})
     page = chrome.new_page()
     try:

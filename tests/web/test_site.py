@@ -126,11 +126,11 @@ def test_the_same_frame_gives_the_same_answer_as_in_python(built, tmp_path):
 def test_the_four_touches_of_the_clip_appear_and_nothing_is_asked_for_after_loading(built, tmp_path):
     """A machine that is too busy gets the clip slower; once through it there are four touches."""
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    for slower in (2, 6, 16):
+    for slower in (2, 8):
         film = camera(tmp_path / "clip.y4m", slower)
         with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, asked):
             page = opened(chrome, address)
-            page.get_by_test_id("video").wait_for()
+            page.evaluate(f"handlens.set('gap', {0.5 * slower}); handlens.set('min_time', {0.25 * slower})")
             from playwright.sync_api import expect
 
             expect(page.get_by_test_id("status")).to_have_text("touching", timeout=120_000)
@@ -140,7 +140,7 @@ def test_the_four_touches_of_the_clip_appear_and_nothing_is_asked_for_after_load
             places = [row.get_attribute("data-region") for row in rows]
             complaints = page.complaints
             late = [path for path in asked[before:] if not path.endswith(tuple(path.name for path in built.iterdir()))]
-        if len(places) >= 4:
+        if 4 <= len(places) <= 5:
             break
     assert not complaints
     assert not late

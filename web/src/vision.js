@@ -20,64 +20,82 @@ function calibrated(card, logit) {
 
 /** Return RGB planes (float) of a part of a picture, scaled: by area where it shrinks, linear where it grows. */
 function scaled(picture, left, top, width, height, wide, high) {
-  const planes = new Float32Array(3 * wide * high);
-  const shrinks = wide * high < width * height;
-  const [xs, ys] = shrinks ? [areas(width, wide), areas(height, high)] : [lines(width, wide), lines(height, high)];
+  const count = wide * high;
+  const planes = new Float32Array(3 * count);
+  const [xs, ys] = count < width * height ? [areas(width, wide), areas(height, high)] : [lines(width, wide), lines(height, high)];
   const { data } = picture;
-  const row = new Float32Array(3 * wide * height);
-  for (let y = 0; y < height; y++) {
-    const base = ((top + y) * picture.width + left) * 4;
-    for (let x = 0; x < wide; x++) {
-      let [r, g, b] = [0, 0, 0];
-      for (const [at, weight] of xs[x]) {
-        const i = base + at * 4;
-        r += data[i] * weight;
-        g += data[i + 1] * weight;
-        b += data[i + 2] * weight;
-      }
-      const i = (y * wide + x) * 3;
-      row[i] = r;
-      row[i + 1] = g;
-      row[i + 2] = b;
-    }
-  }
+  const row = new Float32Array(3 * wide); // one line of the source, scaled in x
+  const sum = new Float32Array(3 * wide); // one line of the result
+  let ready = -1; // the line of the source that `row` holds
   for (let y = 0; y < high; y++) {
-    for (const [at, weight] of ys[y]) {
-      for (let x = 0; x < wide; x++) {
-        const from = (at * wide + x) * 3;
-        const to = y * wide + x;
-        planes[to] += row[from] * weight;
-        planes[to + wide * high] += row[from + 1] * weight;
-        planes[to + 2 * wide * high] += row[from + 2] * weight;
+    sum.fill(0);
+    for (let part = ys.first[y]; part < ys.first[y + 1]; part++) {
+      const line = ys.at[part];
+      if (line !== ready) {
+        const base = (top + line) * picture.width + left;
+        for (let x = 0; x < wide; x++) {
+          let r = 0;
+          let g = 0;
+          let b = 0;
+          for (let n = xs.first[x]; n < xs.first[x + 1]; n++) {
+            const i = (base + xs.at[n]) * 4;
+            const weight = xs.weight[n];
+            r += data[i] * weight;
+            g += data[i + 1] * weight;
+            b += data[i + 2] * weight;
+          }
+          row[x] = r;
+          row[wide + x] = g;
+          row[2 * wide + x] = b;
+        }
+        ready = line;
       }
+      const weight = ys.weight[part];
+      for (let x = 0; x < sum.length; x++) sum[x] += row[x] * weight;
+    }
+    for (let channel = 0; channel < 3; channel++) {
+      const to = channel * count + y * wide;
+      for (let x = 0; x < wide; x++) planes[to + x] = Math.floor(sum[channel * wide + x] + 0.5); // bytes, as in Python
     }
   }
-  for (let i = 0; i < planes.length; i++) planes[i] = Math.round(planes[i]); // bytes, as in Python
   return planes;
+}
+
+/** Gathers for each of `to` pixels the pixels of a line that it is made of: at and weight, from first[n] to first[n + 1]. */
+function gathered(to, each) {
+  const [first, at, weight] = [new Int32Array(to + 1), [], []];
+  for (let n = 0; n < to; n++) {
+    each(n, (place, share) => {
+      at.push(place);
+      weight.push(share);
+    });
+    first[n + 1] = at.length;
+  }
+  return { first, at: Int32Array.from(at), weight: Float32Array.from(weight) };
 }
 
 /** For each of `to` pixels the pixels of `from` that it covers, with their shares. */
 function areas(from, to) {
   const step = from / to;
-  return Array.from({ length: to }, (_, n) => {
+  return gathered(to, (n, put) => {
     const [begin, end] = [n * step, Math.min(from, (n + 1) * step)];
-    const parts = [];
-    for (let at = Math.floor(begin + 1e-9); at < end - 1e-9; at++) parts.push([at, (Math.min(end, at + 1) - Math.max(begin, at)) / (end - begin)]);
-    return parts;
+    for (let at = Math.floor(begin + 1e-9); at < end - 1e-9; at++) put(at, (Math.min(end, at + 1) - Math.max(begin, at)) / (end - begin));
   });
 }
 
 function lines(from, to) {
-  return Array.from({ length: to }, (_, n) => {
+  return gathered(to, (n, put) => {
     const at = clamp(((n + 0.5) * from) / to - 0.5, 0, from - 1);
     const low = Math.floor(at);
-    return low + 1 < from && at > low ? [[low, 1 - (at - low)], [low + 1, at - low]] : [[low, 1]];
+    put(low, 1 - (at - low));
+    if (low + 1 < from && at > low) put(low + 1, at - low);
   });
 }
 
 function normalise(planes, count, card) {
   for (let channel = 0; channel < 3; channel++) {
-    const [mean, std] = [card.mean[channel], card.std[channel]];
+    const mean = card.mean[channel];
+    const std = card.std[channel];
     for (let i = channel * count; i < (channel + 1) * count; i++) planes[i] = (planes[i] - mean) / std;
   }
   return planes;
@@ -158,24 +176,38 @@ function crop(picture, box, size, card) {
   const part = scaled(picture, left, top, right - left, bottom - top, wide, high);
   const [restX, restY] = [(scaleX * (right - left)) / wide, (scaleY * (bottom - top)) / high];
   const [shiftX, shiftY] = [(left - x1) * scaleX + (restX - 1) / 2, (top - y1) * scaleY + (restY - 1) / 2];
+  const padded = framed(part, wide, high);
+  const line = wide + 2;
   for (let y = 0; y < size; y++) {
     const sy = Math.round((32 * (y - shiftY)) / restY) / 32; // OpenCV counts in 32nds of a pixel
     const y0 = Math.floor(sy);
     const fy = sy - y0;
+    if (y0 < -1 || y0 >= high) continue;
     for (let x = 0; x < size; x++) {
       const sx = Math.round((32 * (x - shiftX)) / restX) / 32;
       const x0 = Math.floor(sx);
       const fx = sx - x0;
-      if (x0 < -1 || y0 < -1 || x0 >= wide || y0 >= high) continue;
+      if (x0 < -1 || x0 >= wide) continue;
       for (let channel = 0; channel < 3; channel++) {
-        const base = channel * wide * high;
-        const at = (py, px) => (px < 0 || py < 0 || px >= wide || py >= high ? PAD : part[base + py * wide + px]);
-        const value = (at(y0, x0) * (1 - fx) + at(y0, x0 + 1) * fx) * (1 - fy) + (at(y0 + 1, x0) * (1 - fx) + at(y0 + 1, x0 + 1) * fx) * fy;
-        planes[(channel * size + y) * size + x] = Math.round(value);
+        const at = (channel * (high + 2) + y0 + 1) * line + x0 + 1;
+        const upper = padded[at] * (1 - fx) + padded[at + 1] * fx;
+        const lower = padded[at + line] * (1 - fx) + padded[at + line + 1] * fx;
+        planes[(channel * size + y) * size + x] = Math.floor(upper * (1 - fy) + lower * fy + 0.5);
       }
     }
   }
   return { planes: normalise(planes, size * size, card), way };
+}
+
+/** Return the planes with a grey pixel around them. */
+function framed(planes, wide, high) {
+  const padded = new Float32Array(3 * (wide + 2) * (high + 2)).fill(PAD);
+  for (let channel = 0; channel < 3; channel++) {
+    for (let y = 0; y < high; y++) {
+      padded.set(planes.subarray((channel * high + y) * wide, (channel * high + y + 1) * wide), (channel * (high + 2) + y + 1) * (wide + 2) + 1);
+    }
+  }
+  return padded;
 }
 
 function flipped(values, side) {
@@ -319,16 +351,57 @@ function addHand(rows, box, score) {
   return rows.length - 1;
 }
 
+const STILL = 0.12; // of its side that a face may have moved between two looks of the detector, to be left out once
+
+/** Remembers faces and hands from one frame to the next: while faces keep still, the detector looks at every second. */
+export class Memory {
+  constructor() {
+    this.forget();
+  }
+
+  forget() {
+    this.found = null;
+    this.size = "";
+    this.still = false;
+    this.skipped = false;
+  }
+
+  /** Return what was found in the last frame if it still holds, else null. */
+  recall({ width, height }) {
+    if (!this.found || !this.still || this.skipped || this.size !== `${width}x${height}`) return null;
+    this.skipped = true;
+    return this.found;
+  }
+
+  keep(found, { width, height }) {
+    const faces = found.filter(({ label }) => label === "face");
+    const before = (this.found ?? []).filter(({ label }) => label === "face");
+    const near = (one, other) => {
+      const side = Math.max(one[2] - one[0], one[3] - one[1]);
+      return Math.max(...one.map((value, n) => Math.abs(value - other[n]))) < STILL * side;
+    };
+    this.still = faces.length > 0 && faces.length === before.length && faces.every((face) => before.some((other) => near(face.xyxy, other.xyxy)));
+    this.skipped = false;
+    this.found = found;
+    this.size = `${width}x${height}`;
+  }
+}
+
 /**
  * Return what is seen in a picture: {touch, boxes, faces}, as the value of a JSON line; faces: row -> probability.
  * @param {{width: number, height: number, data: Uint8ClampedArray}} picture
  * @param {{facehand: any, touch: any}} cards
  * @param {{facehand: Function, touch: Function}} run  name -> (input, dims) => {output: {data, dims}}
+ * @param {Memory | null} memory  of the frames before, in a film
  */
-export async function see(picture, cards, run) {
-  const way = fitted(picture, cards.facehand);
-  const answer = await run.facehand(way.input, [1, 3, way.netH, way.netW]);
-  const found = withoutTwins(detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture));
+export async function see(picture, cards, run, memory = null) {
+  let found = memory?.recall(picture) ?? null;
+  if (!found) {
+    const way = fitted(picture, cards.facehand);
+    const answer = await run.facehand(way.input, [1, 3, way.netH, way.netW]);
+    found = withoutTwins(detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture));
+    memory?.keep(found, picture);
+  }
   const rows = found.map((row) => ({ ...row, face: -1, hand: -1 }));
   const card = cards.touch;
   const faces = rows

@@ -1,6 +1,6 @@
 // Runs the models beside the page: takes pictures, answers with what is seen.
 import * as ort from "onnxruntime-web";
-import { see } from "./vision.js";
+import { Memory, see } from "./vision.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = { wasm: new URL("./ort-wasm-simd-threaded.wasm", self.location.href).href };
@@ -9,6 +9,7 @@ ort.env.logLevel = "error";
 let cards = null;
 const run = {};
 let paper = null;
+const memory = new Memory(); // of the film; single pictures have none
 
 async function load() {
   const table = await (await fetch("./models.json")).json();
@@ -31,7 +32,7 @@ async function answer({ bitmap, picture, id }) {
     given = paper.getImageData(0, 0, paper.canvas.width, paper.canvas.height);
   }
   const began = performance.now();
-  const seen = await see(given, cards, run);
+  const seen = await see(given, cards, run, bitmap ? memory : null);
   const ms = performance.now() - began;
   self.postMessage({ id, seen: { touch: seen.touch, boxes: seen.boxes, faces: [...seen.faces] }, width: given.width, height: given.height, ms });
 }
