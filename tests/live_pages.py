@@ -44,6 +44,30 @@ class MemoryDiary:
         self.rows = []
 
 
+class Minute:
+    """A calibration that notes its steps."""
+
+    calibrated = False
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, name: str) -> dict[str, Any]:
+        self.steps.append(name)
+        self.calibrated = name == "finish" or (self.calibrated and name != "remove")
+        return {"phase": name, "seconds": 0.1, "calibrated": self.calibrated}
+
+
+class Judge:
+    """Notes what was judged."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, bool]] = []
+
+    def judge(self, number: int, right: bool) -> None:
+        self.answers.append((number, right))
+
+
 class Served:
     """A server, and what it was asked for."""
 
@@ -52,11 +76,14 @@ class Served:
         self.session = Session()
         self.feed = Feed(lambda: self.session.settings.open)
         self.diary = MemoryDiary()
+        self.minute, self.judge = Minute(), Judge()
         self.desk = Desk(
             self.session,
             Watching("0", "camera", "touch", "touch", points=operating_points(SHIPPED / "touch.onnx")),
             self._sound,
             self.diary,
+            self.judge,
+            self.minute,
             cameras=lambda: [(0, "Front"), (2, "Desk")],
         )
         self.server = PageServer(self.feed, self.session, self.desk, port=0)

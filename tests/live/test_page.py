@@ -165,7 +165,7 @@ def test_the_history_is_shown_saved_and_deleted(page, site):
     page.locator("#today-none").wait_for()
 
 
-def test_the_first_minute_goes_through_camera_and_sound(page, site):
+def test_the_first_minute_goes_through_camera_sound_and_calibration(page, site):
     page.locator("#tab-settings").click()
     page.locator("#guide-again").click()
     assert page.locator("#guide-title").inner_text() == "Can you see yourself?"
@@ -173,9 +173,41 @@ def test_the_first_minute_goes_through_camera_and_sound(page, site):
     page.locator("#guide-extra").click()
     wait(lambda: site.sounds == 1)
     page.locator("#guide-next").click()
-    assert page.locator("#guide-title").inner_text() == "Ready"
+    for number, title in enumerate(
+        ("Look at the screen", "Touch your chin", "Hold your hand before your face", "Drink"), 1
+    ):
+        page.locator("#guide-title", has_text=title).wait_for()
+        page.locator("#guide-next").click()
+        wait(lambda number=number: len(site.minute.steps) >= number)
+    page.locator("#guide-title", has_text="Ready").wait_for()
+    assert site.minute.steps == ["look", "touch", "front", "object", "finish"]
     page.locator("#guide-next").click()
     page.locator("#guide").wait_for(state="hidden")
+    page.locator("#calibration-remove").click()
+    wait(lambda: site.minute.steps[-1] == "remove")
+
+
+def test_a_first_minute_that_is_stopped_changes_nothing(page, site):
+    page.locator("#tab-settings").click()
+    page.locator("#guide-again").click()
+    page.keyboard.press("Escape")
+    page.locator("#guide").wait_for(state="hidden")
+    wait(lambda: site.minute.steps == ["cancel"])
+
+
+def test_a_touch_is_called_right_or_wrong_only_where_that_is_wanted(page, site):
+    now = time.time()
+    site.diary.rows = [{"start": now - 1, "stop": now, "region": "chin", "regions": {"chin": 1.0}}]
+    site.feed(step(opened=(CHIN,), active=True))
+    site.feed(step(closed=(CHIN,)))
+    page.locator("[data-testid=history-today] [data-region=chin]").wait_for()
+    assert page.get_by_role("button", name="wrong").count() == 0
+    page.locator("#tab-settings").click()
+    page.locator("#keep_wrong").check()
+    wait(lambda: site.session.settings.keep_wrong)
+    page.locator("#tab-live").click()
+    page.get_by_role("button", name="wrong").click()
+    wait(lambda: site.judge.answers == [(1, False)])
 
 
 def test_what_a_model_calls_its_classes_is_shown_as_text(page, site):

@@ -90,7 +90,7 @@ def watched(
             observers.append(EarlyWarning(detector, lambda: _early(gate, feed), lambda: session.settings.early))
         desk = Desk(
             session,
-            _watching(camera, predictor, can_sound),
+            _watching(camera, predictor, can_sound, detector is not None),
             alarm.test,
             None if recorder is None else Diary(),
             kept,
@@ -157,10 +157,10 @@ def _early(gate: Gate, feed: Feed) -> None:
         feed.approaching()
 
 
-def _watching(camera: Source, predictor: Predictor, can_sound: bool) -> Watching:
+def _watching(camera: Source, predictor: Predictor, can_sound: bool, early: bool) -> Watching:
     card = predictor.card
     points = operating_points(SHIPPED / f"{card.name}.onnx") if card.name == "touch" else None
-    return Watching(camera.name, camera.kind, card.name, predictor.task, card.names, points, can_sound)
+    return Watching(camera.name, camera.kind, card.name, predictor.task, card.names, points, can_sound, early)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class Watching:
     labels: Sequence[str] = ()
     points: dict[str, Any] | None = None
     can_sound: bool = True
+    can_warn_early: bool = False
 
 
 @dataclass
@@ -93,6 +94,7 @@ class Desk:
             "points": self.watching.points,
             "cameras": [{"number": number, "name": name} for number, name in cameras],
             "canSound": self.watching.can_sound,
+            "canWarnEarly": self.watching.can_warn_early,
             "canJudge": self.judging is not None,
             "canCalibrate": self.calibrating is not None,
             "calibrated": self.calibrating is not None and self.calibrating.calibrated,

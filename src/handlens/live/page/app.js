@@ -24,6 +24,8 @@ export class App {
     this.touchEnd = null;
     this.ended = false;
     this.lost = false;
+    this.numbers = new Map(); // start of a touch that goes on -> its number
+    this.judged = []; // touches that can be called right or wrong
     this.history = { touches: [], spans: [] };
     this.guide = new Guide(engine, () => this.mirrored, (done) => this.#afterGuide(done));
   }
@@ -53,6 +55,7 @@ export class App {
       opened: () => this.#opened(told),
       closed: () => this.#closedTouch(told),
       alarm: () => this.#warn(told.event),
+      early: () => this.#warn({ label: "A hand comes near." }),
       problem: () => this.#notice(told.text),
       ended: () => this.#end(told),
       lost: () => this.#connection(false),
@@ -132,6 +135,7 @@ export class App {
     this.count = told.count;
     this.touchEnd = null;
     this.touched = told.event.label;
+    this.numbers.set(told.event.start, told.count);
     byTest("touch-count").textContent = String(told.count);
     byTest("last-region").textContent = told.event.label;
     this.#announce(`Touching: ${told.event.label}`);
@@ -140,9 +144,18 @@ export class App {
 
   #closedTouch(told) {
     this.touchEnd = Date.now() / 1000;
+    this.#remember(told.event);
     byTest("last-region").textContent = told.event.label;
     this.#announce(`${told.event.label}, ${lasting(told.event.stop - told.event.start)}`);
     this.#loadSoon();
+  }
+
+  /** Note the number of a touch, by which its picture is judged; the history knows no numbers. */
+  #remember(event) {
+    const number = this.numbers.get(event.start);
+    this.numbers.delete(event.start);
+    if (number !== undefined) this.judged.push({ number, region: event.label, seconds: event.stop - event.start, until: Date.now() / 1000 });
+    if (this.judged.length > 50) this.judged.shift();
   }
 
   #warn(event) {
@@ -308,11 +321,16 @@ export class App {
   }
 
   #judging(touch) {
-    if (!this.state?.settings.keep_wrong || touch.number === undefined || touch.number === null) return [];
+    if (!this.state?.settings.keep_wrong) return [];
+    const same = (each) => each.region === touch.region && Math.abs(each.seconds - (touch.stop - touch.start)) < 0.02 && Math.abs(each.until - touch.stop) < 5;
+    const known = this.judged.find(same);
+    if (!known) return [];
+    if (known.answer) return [make("span", {}, known.answer)];
     const answer = (right) => async (event) => {
       try {
-        await this.engine.judge(touch.number, right);
-        event.target.parentElement.replaceChildren(right ? "right" : "wrong: kept");
+        await this.engine.judge(known.number, right);
+        known.answer = right ? "kept as right" : "kept as wrong";
+        event.target.parentElement.replaceChildren(known.answer);
       } catch (error) {
         this.#notice(/** @type {Error} */ (error).message);
       }
@@ -422,6 +440,7 @@ export class App {
 
   #afterGuide(done) {
     byId("welcome").hidden = true;
+    if (this.guide.made) this.#greet({ ...this.hello, calibrated: true, firstTime: false });
     if (done) keepLocal("later", "yes");
   }
 

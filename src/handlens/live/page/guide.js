@@ -5,10 +5,13 @@ import { paint } from "./stage.js";
 const STEPS = [
   { name: "camera", title: "Can you see yourself?", text: "Sit as you usually do. Your face should be in the picture, with some room around it.", next: "I see myself" },
   { name: "sound", title: "Can you hear the alarm?", text: "Press the button and listen. You can change the sound and its volume later.", extra: "Play it", next: "I hear it" },
+  { name: "look", title: "Look at the screen", text: "Sit as you usually do, with your hands away from your face, until the bar is full.", task: true },
   { name: "touch", title: "Touch your chin", text: "Lay your fingers on your chin and move them a little, until the bar is full.", task: true },
   { name: "front", title: "Hold your hand before your face", text: "Wave before your face as if to greet somebody, without touching it.", task: true },
   { name: "object", title: "Drink something", text: "Take a sip from a cup or a bottle, or hold your phone to your ear. The face itself stays untouched.", task: true },
 ];
+
+const SETTLE_S = 1; // the hand is on its way
 
 /** The dialog of the first minute. */
 export class Guide {
@@ -30,6 +33,7 @@ export class Guide {
 
   /** @param {boolean} canCalibrate */
   open(canCalibrate) {
+    this.made = false;
     this.steps = STEPS.filter((step) => canCalibrate || !step.task);
     this.at = 0;
     byId("guide").showModal();
@@ -74,25 +78,28 @@ export class Guide {
     byId("guide-next").disabled = true;
     byId("guide-progress").hidden = false;
     byId("guide-progress").value = 0;
-    let told = await this.engine.calibrate(name);
-    while (told.progress < 1 && byId("guide").open) {
-      byId("guide-progress").value = told.progress;
-      await new Promise((done) => setTimeout(done, 250));
-      told = await this.engine.calibrate("look");
+    const { seconds } = await this.engine.calibrate(name);
+    const began = performance.now();
+    for (let passed = 0; passed < seconds + SETTLE_S && byId("guide").open; passed = (performance.now() - began) / 1000) {
+      byId("guide-progress").value = passed / (seconds + SETTLE_S);
+      await new Promise((done) => setTimeout(done, 100));
     }
-    byId("guide-progress").value = 1;
   }
 
   async #finish() {
+    let title = "Ready";
     let words = "Move the sliders whenever you like. What you choose is kept for the next time.";
     if (this.steps.some((step) => step.task)) {
       try {
-        words = (await this.engine.calibrate("finish")).words;
+        await this.engine.calibrate("finish");
+        words = "The warnings fit you now. The calibration is a few numbers, no picture; the settings remove it again.";
+        this.made = true;
       } catch (error) {
+        title = "That was too little to learn from";
         words = /** @type {Error} */ (error).message;
       }
     }
-    byId("guide-title").textContent = "Ready";
+    byId("guide-title").textContent = title;
     byId("guide-text").textContent = words;
     byId("guide-progress").hidden = true;
     byId("guide-next").disabled = false;
@@ -100,7 +107,7 @@ export class Guide {
   }
 
   #close(done) {
-    if (!done && this.steps.some((step) => step.task)) this.engine.calibrate("cancel").catch(() => {});
+    if (!this.made && this.steps.some((step) => step.task)) this.engine.calibrate("cancel").catch(() => {});
     byId("guide").close();
     this.closed(done);
   }
