@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,20 +36,33 @@ def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fit_platt(
-    logits: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+    logits: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    prior: tuple[float, float] = (1.0, 0.0),
+    hold: tuple[float, float] = (0.25, 5e-4),
 ) -> tuple[float, float]:
-    """Platt's two numbers (a, b) by weighted logistic regression, with a light prior that a = 1."""
+    """Return Platt's two numbers (a, b) by weighted logistic regression.
+
+    Args:
+        logits: (n,) of the model.
+        positive: (n,) the truth.
+        weight: (n,) how much each counts.
+        prior: what a and b are without pictures.
+        hold: how strongly they are held there: what their squared distance costs.
+    """
     x, y = np.stack((logits, np.ones_like(logits)), 1), positive.astype(float)
 
     def cost(theta: NDArray[np.float64]) -> float:
         z = x @ theta
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.25 * (theta[0] - 1) ** 2)
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + (strength * (theta - middle) ** 2).sum())
 
-    theta = np.array([1.0, 0.0])
+    middle, strength = np.array(prior, np.float64), np.array(hold, np.float64)
+    theta = middle.copy()
     for _ in range(100):
         p = sigmoid(x @ theta)
-        gradient = x.T @ (weight * (p - y)) + np.array([0.5 * (theta[0] - 1), 0.0])
-        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag([0.5, 1e-3])
+        gradient = x.T @ (weight * (p - y)) + 2 * strength * (theta - middle)
+        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(2 * strength)
         step = np.linalg.solve(hessian, gradient)
         while cost(theta - step) > cost(theta) and np.abs(step).max() > 1e-9:  # Newton overshoots from afar
             step = step / 2
@@ -213,8 +226,20 @@ def tuned(predictor: Predictor, val: LabelledSet) -> ModelCard:
     return dataclasses.replace(card, calibration=calibration or card.calibration)
 
 
-def touch_calibration(predictor: Predictor, val: LabelledSet) -> dict[str, float]:
-    """Return the calibration {"a", "b"} of the touches that a model without one tells; {} where it cannot be fitted."""
+HELD = (1.0, 0.5)
+"""How strongly the calibration of a shipped model is kept: about as much as ten pictures of one person say."""
+
+
+def touch_calibration(
+    predictor: Predictor, val: LabelledSet, prior: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return the calibration {"a", "b"} of the touches that a model without one tells; {} where it cannot be fitted.
+
+    Args:
+        predictor: the model, with a card without calibration.
+        val: pictures to fit it to.
+        prior: the calibration of the model that the training began with: a handful of pictures moves it little.
+    """
     best, pictures = [], []
     for picture in val:
         try:
@@ -224,15 +249,16 @@ def touch_calibration(predictor: Predictor, val: LabelledSet) -> dict[str, float
         assert isinstance(answer, Detections)
         best.append(answer.best_touch)
         pictures.append(picture)
-    return _touch_fit(best, val.having(pictures))
+    return _touch_fit(best, val.having(pictures), prior)
 
 
-def _touch_fit(best: Sequence[float], val: LabelledSet) -> dict[str, float]:
+def _touch_fit(best: Sequence[float], val: LabelledSet, prior: Mapping[str, float] | None = None) -> dict[str, float]:
     """Platt's numbers for the likeliest touch of each picture; {} unless some are touched and some are not."""
     touch = touches_of(val)
     if touch.all() or not touch.any():
         return {}
     _, person = np.unique([picture.group_key for picture in val], return_inverse=True)
     weight = np.asarray(np.bincount(person)[person] ** -0.5, np.float64)
-    a, b = fit_platt(logit(np.array(best)), touch, weight)
+    kept: dict[str, tuple[float, float]] = {"prior": (prior["a"], prior["b"]), "hold": HELD} if prior else {}
+    a, b = fit_platt(logit(np.array(best)), touch, weight, **kept)
     return {"a": round(a, 4), "b": round(b, 4)}

@@ -16,7 +16,7 @@ from handlens.card import ModelCard
 from handlens.data.dataset import LabelledSet
 from handlens.errors import InputError
 from handlens.evaluate.touch import TOUCH, touches_of
-from handlens.predictor import Predictor, open_part
+from handlens.predictor import Predictor, load, open_part
 from handlens.report import Report
 from handlens.runner import Runner
 from handlens.tasks.touch import REGIONS
@@ -30,6 +30,8 @@ from handlens.types import OWNERS
 from handlens.weights import DETECTOR
 
 SMOOTH = 0.03
+SHIPPED = "touch"
+"""The model whose network this is, and whose calibration holds until many pictures say otherwise."""
 
 
 class ContactKind(Kind):
@@ -99,7 +101,7 @@ class ContactKind(Kind):
 
     def tuned(self, predictor: Predictor, val: LabelledSet) -> tuple[ModelCard, Report] | None:
         """Return a calibration of the probability of a touch, of the whole chain with its detector."""
-        calibration = touch_calibration(predictor, val)
+        calibration = touch_calibration(predictor, val, load(SHIPPED).card.calibration)
         return (dataclasses.replace(predictor.card, calibration=calibration), Report()) if calibration else None
 
 
