@@ -29,12 +29,8 @@ from handlens.cli import run
 
 PAGES = {path.relative_to(ROOT / "docs").as_posix(): path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
 REASONS = (
-    "needs a camera",
-    "needs the network",
-    "installs",
-    "needs several GPUs",
-    "needs pictures of shared/",
-    "takes",
+    *("needs a camera", "needs the network", "needs several GPUs", "needs pictures of shared/", "needs a person"),
+    *("installs", "takes minutes"),
 )
 """How a reason begins for which a command is not run."""
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )?(?:handlens|pip|python|bash|make|strace|git|\.venv/bin/\w+) ")
