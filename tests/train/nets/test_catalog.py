@@ -137,3 +137,8 @@ def test_what_is_frozen_is_told(capsys):
     pytest.importorskip("torch")
     assert run(["models", "vgg"]) == 0
     assert "of these 1,735,488 frozen" in capsys.readouterr().out
+
+
+def test_a_shipped_model_goes_before_a_network_that_had_its_name(capsys):
+    assert run(["models", "facehand"]) == 0
+    assert "answers      boxes" in capsys.readouterr().out
