@@ -41,7 +41,6 @@ class Feed:
     def __init__(self, threshold: Callable[[], float] = lambda: 0.5) -> None:
         self._threshold = threshold
         self._shot: Shot | None = None
-        self._wake: Callable[[], None] = lambda: None
         self._tell: Callable[[dict[str, Any]], None] = lambda message: None
         self._count = 0
         self._region = ""
@@ -50,9 +49,9 @@ class Feed:
         self._lock = threading.Lock()
         self._picture: tuple[int, bytes] | None = None
 
-    def connect(self, wake: Callable[[], None], tell: Callable[[dict[str, Any]], None]) -> None:
-        """Call `wake` at each new step and `tell` with each message of what happened, in the loop's thread."""
-        self._wake, self._tell = wake, tell
+    def connect(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Call `tell` with each message of what happened, in the loop's thread."""
+        self._tell = tell
 
     @property
     def shot(self) -> Shot | None:
@@ -84,7 +83,6 @@ class Feed:
         for event in step.closed:
             self._region = event.label
             self._tell({"kind": "closed", "count": self._count, "event": event_fields(event)})
-        self._wake()
 
     def warned(self, event: Event) -> None:
         """Tell the pages that the alarm was given."""

@@ -42,6 +42,7 @@ IDLE_FRAMES_A_SECOND = 2.0  # of a page that is hidden: results without pictures
 _BACKLOG = 64  # messages that wait for a page; one that takes none is closed
 _FILES = Path(__file__).parent / "page"
 _GRACE_S = 2.0
+_LOOK_S = 0.015
 
 
 class Desk(Protocol):
@@ -183,7 +184,7 @@ class PageServer:
         if not self._server.started:
             self._socket.close()
             raise InputError("the page could not be started: add --no-page to watch in the terminal.")
-        self._feed.connect(self._wake, self.tell)
+        self._feed.connect(self.tell)
         self._session.on_change(lambda: self.tell({"kind": "state", **self._session.to_dict()}))
         return self
 
@@ -191,7 +192,7 @@ class PageServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Tell the pages that it is over, and end."""
-        self._feed.connect(lambda: None, lambda message: None)
+        self._feed.connect(lambda message: None)
         self.tell({"kind": "ended", "count": self._feed.count, "history": self._history()})
         self._ended = True
         end = time.monotonic() + 0.5
@@ -219,14 +220,16 @@ class PageServer:
         for page in self._pages:
             page.tell(text)
 
-    def _wake(self) -> None:
-        if self._pages:
-            self._soon(self._look)
-
-    def _look(self) -> None:
-        for page in self._pages:
-            if page.ready:
-                page.changed.set()
+    async def _look(self) -> None:
+        """Look for new frames: waking this thread from the loop's would cost the loop a turn of the interpreter."""
+        last: object = None
+        while True:
+            await asyncio.sleep(_LOOK_S if self._pages else 10 * _LOOK_S)
+            if self._feed.shot is not last:
+                last = self._feed.shot
+                for page in self._pages:
+                    if page.ready:
+                        page.changed.set()
 
     def _soon(self, work: Callable[[], object]) -> None:
         if self._loop is not None:
@@ -259,7 +262,9 @@ class PageServer:
     def _serve(self) -> None:
         async def main() -> None:
             self._loop = asyncio.get_running_loop()
+            looking = asyncio.ensure_future(self._look())
             await self._server.serve(sockets=[self._socket])
+            looking.cancel()
 
         asyncio.run(main())
 
