@@ -47,6 +47,18 @@ class Restless:
         )
 
 
+class Pixels(Restless):
+    """Answers by what each picture shows, down to its last bit, so that one that is decoded otherwise is noticed."""
+
+    def predict(self, frame: Frame, /, min_score: float | None = None, crop: str = "hand") -> Result:
+        result = super().predict(frame)
+        seed = int.from_bytes(hashlib.sha256(frame.image.tobytes()).digest()[:4], "little")
+        sure = np.random.default_rng(seed).random() * 0.2 + (0.7 if int(frame.time / 1.5) % 2 else 0.0)
+        if result.value.face_touch is not None and len(result.value):
+            result.value.face_touch[0] = np.float32(sure)
+        return result
+
+
 class Steady:
     """Sees one face; it is touched at the chin in the given spans of seconds."""
 
