@@ -151,3 +151,12 @@ def test_a_line_that_was_cut_off_spoils_no_other_line(at, play_clock):
     Path("e.csv").write_text(whole + "clip.mp4,fa")
     assert run([*WATCH, "--events", "e.csv"]) == 0
     assert Path("e.csv").read_text().splitlines()[2:] == ["clip.mp4,fa", whole.splitlines()[1]]
+
+
+def test_a_history_that_cannot_be_written_does_not_stop_the_watch(at, play_clock, capsys, monkeypatch):
+    Path("file").write_text("")
+    monkeypatch.setenv("HANDLENS_DATA", str(at / "file" / "data"))
+    assert run(WATCH) == 0
+    err = capsys.readouterr().err
+    assert "cheek" in err
+    assert "1 touches could not be written to the history" in err

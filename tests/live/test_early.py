@@ -5,8 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from media import touch_result
 
+from handlens.events import EventTracker
 from handlens.live.early import FAINT, Approach, EarlyWarning, Listening, gaps_of, listening
+from handlens.live.gate import Gate
+from handlens.live.session import Session
+from handlens.live.settings import Settings
 from handlens.loop import Step
 from handlens.predictor import load
 from handlens.result import Result
@@ -132,3 +137,33 @@ def test_switched_off_it_looks_at_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     frame = Frame(np.zeros((4, 4, 3), np.uint8))
     EarlyWarning(Silent(), lambda: None, lambda: False)(Step(frame, result(0, 1.0), (), (), False, 0, 0, None, 0))
     assert 0 < FAINT < 0.37
+
+
+def test_the_warning_keeps_to_pause_snooze_and_cool_down_and_the_touch_after_it_sounds_no_second_time() -> None:
+    now, sounded = [100.0], []
+
+    class Loud:
+        sound = voice = True
+        cooldown, volume = 9.0, 1.0
+
+        def start(self) -> bool:
+            sounded.append(now[0])
+            return True
+
+    session = Session(Settings(cooldown=5.0), clock=lambda: now[0])
+    events = EventTracker(min_time=0.0)
+    gate = Gate(Loud(), events, session, clock=lambda: now[0])
+    session.snooze(10.0)
+    assert not gate.warn_early()
+    now[0] = 111.0
+    assert gate.warn_early()
+    events.update(touch_result(0.9))
+    assert events.active
+    assert not gate.start()  # within the cool-down of the early warning
+    assert not gate.warn_early()
+    now[0] = 117.0
+    assert gate.start()
+    session.pause()
+    now[0] = 130.0
+    assert not gate.warn_early()
+    assert sounded == [111.0, 117.0]

@@ -160,3 +160,17 @@ def test_the_folders_are_those_of_the_platform_or_named(monkeypatch, tmp_path):
 
     assert config_dir() == Path(platformdirs.user_config_dir("handlens", appauthor=False))
     assert data_dir() == Path(platformdirs.user_data_dir("handlens", appauthor=False))
+
+
+def test_the_page_of_the_documents_lists_every_setting_with_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "watch-settings.md").read_text("utf-8")
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| `")]
+    told = {name.strip(" `"): default.strip() for name, default, _ in rows}
+    assert tuple(told) == NAMES
+    for name, value in Settings().to_dict().items():
+        if isinstance(value, bool):
+            assert told[name] == str(value).lower()
+        elif isinstance(value, int | float):
+            assert float(told[name]) == value
+        elif isinstance(value, str):
+            assert told[name] == f'"{value}"'
