@@ -18,7 +18,7 @@ Where = Annotated[
     str,
     typer.Argument(
         metavar="[SOURCE]",
-        help="A camera's number, a video with --times, or a folder with touch/, front/, object/, look/.",
+        help="A camera's number, a video (or 'demo') with --times, or a folder with touch/, front/, object/, look/.",
     ),
 ]
 Video = Annotated[str | None, typer.Option("--video", metavar="FILE", help="A video in place of the camera.")]
@@ -54,6 +54,7 @@ def calibrate(
 
     from handlens.live import calibration
     from handlens.predictor import load
+    from handlens.weights import demo_clip
 
     path = None if out is None else Path(out)
     if remove:
@@ -61,6 +62,8 @@ def calibrate(
         complain(f"removed: '{place}'." if calibration.remove(path) else f"there is no calibration: '{place}'.")
         return 0
     name = source if video is None else video
+    if name == "demo" and not Path(name).exists():
+        name = str(demo_clip())
     plan = _times(name, times)
     predictor, runner = calibration.personal(load(model, threads), None)
     if plan is None and Path(name).is_dir():
