@@ -15,13 +15,19 @@ from websockets.sync.client import ClientConnection, connect
 
 from handlens.live.desk import Desk, Watching
 from handlens.live.feed import Feed
-from handlens.live.points import operating_points
 from handlens.live.server import PageServer
 from handlens.live.session import Session
 from handlens.loop import Step
 from handlens.types import Event, Frame
-from handlens.weights import SHIPPED
 
+TABLE = {
+    "version": "0",
+    "of": {"touch": 100, "front": 50, "plain": 200, "things": 20},
+    "points": [
+        {"position": p, "open": 1 - p / 100, "touch": 60 + p // 3, "front": p // 10, "plain": p // 20, "things": 1}
+        for p in range(0, 101, 5)
+    ],
+}
 CHIN = Event("touch", "chin", "face 1", 1.0, 2.0, 10, 20, 0.9, regions=(("chin", 1.0),), clock=1_700_000_000.0)
 
 
@@ -79,7 +85,7 @@ class Served:
         self.minute, self.judge = Minute(), Judge()
         self.desk = Desk(
             self.session,
-            Watching("0", "camera", "touch", "touch", points=operating_points(SHIPPED / "touch.onnx")),
+            Watching("0", "camera", "touch", "touch", points=TABLE),
             self._sound,
             self.diary,
             self.judge,

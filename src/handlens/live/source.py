@@ -83,8 +83,9 @@ class Controlled:
                     continue
                 offset = self._clock() - began - frame.time if offset is None else offset
                 index = base + frame.index + 1
+                yielded = self._clock()
                 yield replace(frame, time=frame.time + offset, index=base + frame.index)
-                self._slow_down()
+                self._slow_down(yielded)
             else:
                 return
             if not self._change():
@@ -113,10 +114,10 @@ class Controlled:
                 self._failed(error)
         return False
 
-    def _slow_down(self) -> None:
-        began = self._clock()
+    def _slow_down(self, since: float) -> None:
+        """Wait until the next frame may come, when power is to be saved."""
         while self._session.settings.low_power and not self._stopped:
-            left = LOW_POWER_STEP_S - (self._clock() - began)
+            left = LOW_POWER_STEP_S - (self._clock() - since)
             if left <= 0:
                 return
             self._session.wait(left)
