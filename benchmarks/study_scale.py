@@ -3,7 +3,7 @@
     python benchmarks/study_scale.py --hours 100
 
 No video is decoded and no model asked: what is measured is the database, the joining and the report. Each hour is one
-video of 18,000 frames (5 a second) with two faces and a touch a minute. Prints one line of JSON; peak_mb is the highest
+video of 5 frames a second (--rate) with two faces and a touch a minute. Prints one line of JSON; peak_mb is the highest
 resident memory of the process, and it is to be the same for 10 and for 100 hours.
 """
 
@@ -27,7 +27,6 @@ from handlens.study.report import write_report, write_tables
 from handlens.study.results import Results
 from handlens.types import Detections
 
-RATE = 5
 SEGMENT_S = 120
 NAMES = ("face", "hand", "forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
 
@@ -49,23 +48,25 @@ def answer(second: float, rng: np.random.Generator) -> Detections:
     )
 
 
-def segment(number: int, layout: Layout, rng: np.random.Generator) -> Iterator[FrameRow]:
-    for place in range(SEGMENT_S * RATE):
-        second = number * SEGMENT_S + place / RATE
-        yield FrameRow(round(second * RATE) * 6, second, 1 / RATE, 120.0, layout.pack(answer(second, rng)))
+def segment(number: int, rate: int, layout: Layout, rng: np.random.Generator) -> Iterator[FrameRow]:
+    for place in range(SEGMENT_S * rate):
+        second = number * SEGMENT_S + place / rate
+        yield FrameRow(round(second * rate), second, 1 / rate, 120.0, layout.pack(answer(second, rng)))
 
 
 def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
 
 
-def measure(hours: int, folder: Path) -> dict[str, float | int]:
+def measure(hours: int, rate: int, folder: Path) -> dict[str, float | int]:
     entries = tuple(VideoEntry(f"hour{number:03}", f"hour{number:03}.mp4") for number in range(hours))
     config = StudyConfig(folder, "scale", entries)
     layout = Layout.of(answer(0.0, np.random.default_rng(0)))
     seconds = dict.fromkeys(("store", "join", "report", "export"), 0.0)
     with Database(config.database, create=True) as base:
-        run_id = base.run("made", "made", config.model, {"made": "0" * 64}, {"sample_fps": 5.0, "rotate": 0})
+        run_id = base.run(
+            "made", "made", config.model, {"made": "0" * 64}, {"sample_fps": config.sample_fps, "rotate": 0}
+        )
         for number, entry in enumerate(entries):
             row = VideoRow(0, entry.name, entry.path, 1, 1, str(number), 640, 480, 30.0, 3600.0)
             row = VideoRow(base.put_video(row), *[getattr(row, name) for name in row.__dataclass_fields__][1:])
@@ -73,7 +74,7 @@ def measure(hours: int, folder: Path) -> dict[str, float | int]:
             pieces = 3600 // SEGMENT_S
             for piece in range(pieces):
                 stop = None if piece == pieces - 1 else (piece + 1.0) * SEGMENT_S
-                frames = list(segment(piece, layout, np.random.default_rng(piece)))
+                frames = list(segment(piece, rate, layout, np.random.default_rng(piece)))
                 done = SegmentRow(piece, float(piece * SEGMENT_S), stop, len(frames), 0.0, {}, "")
                 base.put_segment(run_id, row.id, layout.text, done, frames)
             seconds["store"] += time.process_time() - began
@@ -95,6 +96,7 @@ def measure(hours: int, folder: Path) -> dict[str, float | int]:
         frames_stored = base.rows("SELECT count(*) FROM frames")[0][0]
     return {
         "hours": hours,
+        "frames_a_second": rate,
         "frames": frames_stored,
         "events": events,
         "database_mb": round(config.database.stat().st_size / 1e6, 1),
@@ -108,9 +110,10 @@ def measure(hours: int, folder: Path) -> dict[str, float | int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--hours", type=int, default=10)
+    parser.add_argument("--rate", type=int, default=5, help="frames a second")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        told = measure(asked.hours, Path(folder))
+        told = measure(asked.hours, asked.rate, Path(folder))
     print(file=sys.stderr)
     print(json.dumps(told))
 

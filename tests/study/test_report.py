@@ -14,7 +14,7 @@ from handlens.cli import run
 from handlens.study import charts
 from handlens.study.config import MACHINE
 from handlens.study.database import CodedEvent, Database, PersonRow
-from handlens.study.figures import of_person, persons_of, together, warnings_of
+from handlens.study.figures import of_person, persons_of, together, warnings_of, worth_showing
 from handlens.study.report import _blur, thumbnail, write_report
 from handlens.study.results import Results
 from handlens.study.run import run_study
@@ -155,6 +155,14 @@ def test_a_blurred_face_cannot_be_recognised(coded):
             for each in (False, True)
         )
         assert plain.shape == blurred.shape == (225, 300, 3)
+
+
+def test_faces_of_a_moment_are_left_out_of_the_page(coded):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        (one,), _ = persons_of(view, view.videos[0])
+        passing = of_person("a", "face 9", 6.0, PersonRow("face 9", 1.9, 9, 50.0, 0, 0, (0,) * 20, ()), [])
+        assert worth_showing([one, passing]) == ([one], 1)
 
 
 def test_charts_of_nothing_are_still_charts():

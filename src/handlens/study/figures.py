@@ -11,6 +11,7 @@ from handlens.study.join import DARK, SIDEWAYS, SMALL, STEPS
 from handlens.study.results import Results, VideoResult
 from handlens.tasks.touch import REGIONS
 
+_MOMENT_S = 2.0
 _WORTH_SAYING = 0.1  # of the time
 RATE_S = 300.0  # observed seconds below which a rate per hour says little
 
@@ -83,6 +84,15 @@ def persons_of(results: Results, video: VideoResult) -> tuple[list[PersonFigures
         of_person(video.entry.name, name, duration, persons.get(name), [e for e in events if e.subject == name])
         for name in names
     ], events
+
+
+def worth_showing(persons: Sequence[PersonFigures]) -> tuple[list[PersonFigures], int]:
+    """Return the persons with a touch or two seconds of observed time, and how many others there are.
+
+    Where nobody is named, each face that comes back is a person of its own, and many are seen for a moment only.
+    """
+    shown = [one for one in persons if one.touches or one.observed >= _MOMENT_S]
+    return shown, len(persons) - len(shown)
 
 
 def of_person(

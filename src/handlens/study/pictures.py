@@ -10,7 +10,7 @@ from handlens.io.atomic import AtomicFile, output_error
 from handlens.offline import keep_caches_out_of_home
 from handlens.study.agreement import BlandAltman
 from handlens.study.charts import COLOURS
-from handlens.study.figures import PersonFigures, persons_of, together
+from handlens.study.figures import PersonFigures, persons_of, together, worth_showing
 from handlens.study.results import Results
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def write_pictures(results: Results, folder: str | Path) -> list[Path]:
     rows: list[PersonFigures] = []
     lengths: dict[str, list[float]] = {}
     for video in results.videos:
-        persons, events = persons_of(results, video)
+        everyone, events = persons_of(results, video)
+        persons, _ = worth_showing(everyone)
         rows += persons
         for event in events:
             lengths.setdefault(event.subject, []).append(event.seconds)

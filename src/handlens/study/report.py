@@ -20,7 +20,7 @@ from handlens.io.reading import Reading
 from handlens.io.sources.video import Video
 from handlens.study import charts
 from handlens.study.database import CodedEvent
-from handlens.study.figures import RATE_S, PersonFigures, persons_of, together, warnings_of
+from handlens.study.figures import RATE_S, PersonFigures, persons_of, together, warnings_of, worth_showing
 from handlens.study.formats import tidy
 from handlens.study.packing import Layout
 from handlens.study.results import Results, VideoResult
@@ -72,7 +72,7 @@ def _pages(results: Results, rows: list[PersonFigures], thumbnails: int, blurred
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
     )
     for video in results.videos:
-        rows += persons_of(results, video)[0]
+        rows += worth_showing(persons_of(results, video)[0])[0]
     yield _summary(results, rows)
     for video in results.videos:
         yield _video(results, video, thumbnails, blurred)
@@ -138,12 +138,16 @@ def _one(value: float | None, unit: str) -> str:
 
 
 def _video(results: Results, video: VideoResult, thumbnails: int, blurred: bool) -> str:
-    persons, events = persons_of(results, video)
+    everyone, events = persons_of(results, video)
+    persons, passing = worth_showing(everyone)
     duration = max(video.row.duration or 0.0, video.analysis.stop)
     size = f"{video.row.width} x {video.row.height}, {video.row.fps or 0:.2f} frames a second"
     parts = [f"<h2>{escape(video.entry.name)}</h2>"]
     parts.append(f'<p class="note">{escape(video.entry.path)}: {charts.clock(duration)}, {size}</p>')
     parts += [f'<p class="warn">{escape(said)}</p>' for said in warnings_of(video, persons)]
+    if passing:
+        told = f"{_count(passing, 'face')} seen for less than two seconds without a touch are left out here."
+        parts.append(f'<p class="note">{told} The subjects of study.toml say who is who.</p>')
     lanes = {one.subject: [event for event in events if event.subject == one.subject] for one in persons}
     parts.append(charts.timeline(lanes, duration) + _table(persons, alone=True))
     for one in persons:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from handlens.errors import FrameError
 from handlens.study import segments
 from handlens.study.config import MACHINE, StudyConfig
-from handlens.study.database import Database
+from handlens.study.database import Database, VideoRow
 from handlens.study.results import Results
 from handlens.study.run import is_complete
 
@@ -40,7 +41,7 @@ def state_of(config: StudyConfig) -> list[dict[str, Any]]:
                 row["state"], row["problem"] = "coded", one.analysis.problem
                 row["events"] = len(base.events(video.id, MACHINE, one.analysis.id))
                 row["handlens"], row["model"] = one.run.handlens, one.run.model
-            row["state"] = _on_disk(config, number, video.size, video.mtime_ns) or row["state"]
+            row["state"] = _on_disk(config, number, video) or row["state"]
     return rows
 
 
@@ -50,10 +51,13 @@ def _row(config: StudyConfig, number: int, state: str) -> dict[str, Any]:
     return {**told, "segments": 0, "segments_done": 0, "events": None, "coders": [], "problem": ""}
 
 
-def _on_disk(config: StudyConfig, number: int, size: int, mtime_ns: int) -> str:
+def _on_disk(config: StudyConfig, number: int, video: VideoRow) -> str:
     """Return "gone" or "changed" where the file is not as it was, else ""."""
+    path = config.file_of(config.videos[number])
     try:
-        found = config.file_of(config.videos[number]).stat()
-    except OSError:
+        found = path.stat()
+        if (found.st_size, found.st_mtime_ns) == (video.size, video.mtime_ns):
+            return ""
+        return "" if segments.fingerprint(path) == video.fingerprint else "changed"
+    except (OSError, FrameError):
         return "gone"
-    return "" if found.st_size == size and found.st_mtime_ns == mtime_ns else "changed"
