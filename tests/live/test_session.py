@@ -267,10 +267,10 @@ def test_the_detector_sleeps_while_nobody_is_there_and_wakes_when_something_move
     now = look(resting, 0.0, EMPTY_S)
     assert model.asked == 5 * EMPTY_S
     now = look(resting, now, 8.0)
-    assert model.asked == 5 * EMPTY_S + 1  # it is asleep, but for one last look
+    assert model.asked == 5 * EMPTY_S  # it is asleep
     model.somebody = True
     now = look(resting, now, 2.0, level=130)
-    assert model.asked == 5 * EMPTY_S + 1 + 10  # awake at once, and while somebody is there
+    assert model.asked == 5 * EMPTY_S + 10  # awake at once, and while somebody is there
     model.somebody = False
     now = look(resting, now, EMPTY_S + 0.5, level=90)
     before = model.asked
