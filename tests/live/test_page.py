@@ -101,7 +101,7 @@ def test_the_sensitivity_says_what_was_measured(page, site):
     assert "86 %" in page.locator("#sensitivity-words").inner_text()  # of the table that the server was given
     assert slider.get_attribute("aria-valuetext").startswith("Finds 86 of 100 touches. Warns wrongly at 16 of 100")
     slider.press("ArrowLeft")
-    wait(lambda: site.session.settings.open == 0.25)
+    wait(lambda: site.session.settings.open == 0.21)
 
 
 def test_regions_are_chosen_on_the_face_and_by_name(page, site):

@@ -353,7 +353,9 @@ function addHand(rows, box, score) {
 
 const STILL = 0.12; // of its side that a face may have moved between two looks of the detector, to be left out once
 
-/** Remembers faces and hands from one frame to the next: while faces keep still, the detector looks at every second. */
+const SKIPPED = 2; // frames that the detector is left out in a row: it takes more than half of the time
+
+/** Remembers faces and hands from one frame to the next: while faces keep still, the detector looks at every third. */
 export class Memory {
   constructor() {
     this.forget();
@@ -363,13 +365,13 @@ export class Memory {
     this.found = null;
     this.size = "";
     this.still = false;
-    this.skipped = false;
+    this.skipped = 0;
   }
 
   /** Return what was found in the last frame if it still holds, else null. */
   recall({ width, height }) {
-    if (!this.found || !this.still || this.skipped || this.size !== `${width}x${height}`) return null;
-    this.skipped = true;
+    if (!this.found || !this.still || this.skipped >= SKIPPED || this.size !== `${width}x${height}`) return null;
+    this.skipped += 1;
     return this.found;
   }
 
@@ -381,7 +383,7 @@ export class Memory {
       return Math.max(...one.map((value, n) => Math.abs(value - other[n]))) < STILL * side;
     };
     this.still = faces.length > 0 && faces.length === before.length && faces.every((face) => before.some((other) => near(face.xyxy, other.xyxy)));
-    this.skipped = false;
+    this.skipped = 0;
     this.found = found;
     this.size = `${width}x${height}`;
   }

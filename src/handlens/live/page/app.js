@@ -80,6 +80,7 @@ export class App {
     byId("camera-hint").textContent = told.cameras.length > 1 ? "" : "Other cameras appear here when they are plugged in before the start.";
     byId("welcome").hidden = !told.firstTime || localOf("later") === "yes";
     byId("test-sound").disabled = byId("sound").disabled = byId("volume").disabled = !told.canSound;
+    byId("regions").hidden = told.task !== "touch";
     byId("training-card").hidden = !told.canJudge;
     byId("early").closest("label").hidden = !told.canWarnEarly;
     for (const id of ["tab-history"]) byId(id).hidden = !told.hasHistory;
