@@ -78,8 +78,6 @@ def _systemd(command: list[str], home: Path) -> Plan:
     text = (
         "[Unit]\n"
         "Description=handlens watch: warns when a hand touches the face\n"
-        "PartOf=graphical-session.target\n"
-        "After=graphical-session.target\n"
         "StartLimitIntervalSec=300\n"
         "StartLimitBurst=5\n"
         "\n"
@@ -91,7 +89,7 @@ def _systemd(command: list[str], home: Path) -> Plan:
         "Nice=5\n"
         "\n"
         "[Install]\n"
-        "WantedBy=graphical-session.target\n"
+        "WantedBy=default.target\n"  # not every desktop reaches graphical-session.target
     )
     user = ("systemctl", "--user")
     return Plan(
