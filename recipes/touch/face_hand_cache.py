@@ -221,9 +221,9 @@ def known(
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
-    boxes = (np.asarray(b * scale, np.float32) for b in (faces, hands, blind_faces, blind_hands))
+    first, second, third, fourth = (np.asarray(b * scale, np.float32) for b in (faces, hands, blind_faces, blind_hands))
     points = None if mesh is None else np.asarray(mesh * scale, np.float32)
-    return Known(data.tobytes(), *boxes, trust, group, split, person, file, covered, points)
+    return Known(data.tobytes(), first, second, third, fourth, trust, group, split, person, file, covered, points)
 
 
 def hand_picture(image: NDArray[np.uint8], hands: Boxes, source: str, file: str) -> Known:

@@ -130,7 +130,8 @@ def with_intervals(rows: Sequence[Tally], resamples: int = 300) -> dict[str, tup
         numbers([row for i in rng.integers(len(people), size=len(people)) for row in people[int(i)]])
         for _ in range(resamples)
     ]
-    return {
-        key: (value, *(float(np.percentile([t[key] for t in tries], q)) for q in (2.5, 97.5)))
-        for key, value in numbers(rows).items()
-    }
+    out = {}
+    for key, value in numbers(rows).items():
+        low, high = (float(v) for v in np.percentile([t[key] for t in tries], (2.5, 97.5)))
+        out[key] = (value, low, high)
+    return out

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from handlens.errors import ModelError
 from handlens.predictor import load
 from handlens.preprocess import prepare
 from handlens.train.export.export import export
-from handlens.train.export.int8 import quantized
+from handlens.train.export.int8 import Quantizer
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.lite_detector import LiteDetector
 from recipes.ship import put
@@ -41,6 +42,8 @@ DATA = (
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
 OUTPUTS = ("boxes", "scores")
+EARLY = 9
+"""Convolutions of the stem and the first two stages."""
 LOSS = 0.005
 """So much average precision on left-out sources may be lost by integers."""
 BETA = {"face": 2.0, "hand": 1.2}
@@ -59,17 +62,28 @@ def with_card(path: Path, card: ModelCard, out: Path) -> Path:
     return write_checked(onnx.load(path), card, out, lambda runner: None)
 
 
+def kept_in_float(maker: Quantizer) -> list[str]:
+    """Return the nodes that would lose too much: the first layers, the last one, and the arithmetic of boxes behind it.
+
+    Measured on 30 left-out pictures after 1,100 steps: boxes of integers overlap those of float by .76 when all nodes
+    compute in 8 bits, .87 with the stem and the tail in float, .93 with the first stage, .96 with the second.
+    """
+    order = [node.name for node in maker.model.graph.node]
+    convolutions = [node.name for node in maker.model.graph.node if node.op_type == "Conv"]
+    first, last = order.index(convolutions[0]), order.index(convolutions[-1])
+    outside = [name for name in maker.nodes if order.index(name) < first or order.index(name) >= last]
+    return [*outside, *convolutions[:EARLY]]
+
+
 def in_integers(floating: Path, card: ModelCard, items: Sequence[Known], out: Path) -> Path:
-    """Quantize on real training pictures; the first and the last layer stay in float."""
-    model = onnx.load(floating)
-    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
-    kept = [name for name in convolutions if "/stem/" in name or "/out/" in name]
+    """Quantize on real training pictures."""
     rng = np.random.default_rng(0)
     groups = [
         [i for i in items if i.group == g and i.split == "train"] for g in ("marked", "photo", "other", "portrait")
     ]
     chosen = [group[int(k)] for group in groups for k in rng.permutation(len(group))[:30]]
-    small = quantized(model, looks(chosen, card), kept)
+    maker = Quantizer(onnx.load(floating), looks(chosen, card))
+    small = maker.graph(kept_in_float(maker))
     small.producer_name = "handlens"
     return write_checked(small, card, out, lambda runner: None)
 
@@ -139,6 +153,7 @@ def main() -> None:
         if not results["float"]["ap_hand"]:
             raise ModelError("the detector finds no hands; nothing is shipped.")
         put(shipped, args.ship)
+        shutil.copyfile(args.out / "facehand.safetensors", args.ship / "facehand.safetensors")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import numpy as np
 
 from handlens.boxes import area, intersection
 from handlens.kinds import detect
-from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.tasks import contact
 from handlens.tasks.base import Seen
 from handlens.tasks.contact import ONE_HAND
+from handlens.tasks.tiles import looked_at
 from handlens.types import Detections, Floats, Frame, Image, Ints
 
 SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
@@ -42,8 +42,7 @@ class Finder:
 
     def find(self, frame: Frame, min_score: float | None = None) -> Seen:
         """Return what is seen in a picture. min_score: as in `contact.composed`."""
-        tensor, geometry = prepare(frame.image, self.detector.card)
-        outputs = self.detector.run(tensor)
+        outputs, geometry = looked_at(frame, self.detector)
         found = without_twins(detect.decode(outputs, self.detector.card, geometry))
         faint = detect.decode(outputs, self.detector.card, geometry, FAINT)
         shown = found

@@ -11,9 +11,9 @@ import numpy as np
 from handlens.boxes import inside, iou
 from handlens.card import ModelCard
 from handlens.kinds import detect
-from handlens.preprocess import prepare
 from handlens.runner import Runner
 from handlens.tasks.base import Answering, Question, owner_thresholds
+from handlens.tasks.tiles import looked_at
 from handlens.types import OWNERS, Detections, Floats, Frame, Ints
 
 REGIONS = ("forehead", "eye", "nose", "mouth", "cheek", "chin", "ear")
@@ -27,8 +27,7 @@ def detected(frame: Frame, runner: Runner, min_score: float | None = None) -> tu
     boxes out of the answer or adds some; the probability of a touch is the same. With a min_score the second value is
     the answer at the card's thresholds, else it is None.
     """
-    tensor, geometry = prepare(frame.image, runner.card)
-    outputs = runner.run(tensor)
+    outputs, geometry = looked_at(frame, runner)
     touch = None
     if set(runner.card.names) - set(OWNERS):
         touch = probability(detect.best(outputs, runner.card, geometry, OWNERS), runner.card)

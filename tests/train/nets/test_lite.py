@@ -58,3 +58,13 @@ def test_the_face_net_gives_what_a_contact_model_must(net: FaceTouch, side: int)
     torch.testing.assert_close(regions.sum(1), torch.ones(2, side // 4, side // 4))
     assert (touch.shape, region.shape, thing.shape) == ((2, 1), (2, 7), (2, 2))
     assert all(0 <= float(v.min()) <= float(v.max()) <= 1 for v in (hand, region, thing))
+
+
+def test_known_even_sides_answer_alike_and_export_with_constant_padding() -> None:
+    body, x = Lite0(pretrained=False).eval(), torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        before = body(x)[-1]
+        for layer in body.modules():
+            if hasattr(layer, "even"):
+                layer.even = True
+        torch.testing.assert_close(body(x)[-1], before)

@@ -113,6 +113,7 @@ class FaceHandGraph(nn.Module):
     def __init__(self, net: nn.Module, keep: int = 48) -> None:
         super().__init__()
         self.net, self.keep = net, keep
+        self.classes: int = net.classes  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         raw = self.net(x)
@@ -123,12 +124,12 @@ class FaceHandGraph(nn.Module):
         row = torch.arange(height, dtype=torch.float32, device=x.device).view(1, height, 1).expand(1, height, width)
         boxes, scores = [], []
         keep = min(self.keep, height * width)
-        for c in range(self.net.classes):
+        for c in range(self.classes):
             size = torch.exp(raw.size[:, 2 * c : 2 * c + 2].clamp(-3.0, 5.0))
             centre = torch.cat((column, row)).unsqueeze(0) + raw.offset[:, 2 * c : 2 * c + 2]
             box = (torch.cat((centre - size / 2, centre + size / 2), dim=1) * STRIDE).flatten(2).transpose(1, 2)
             best, rows = torch.topk(peaks[:, c].flatten(1), keep, dim=1)
             chosen = torch.gather(box, 1, rows.unsqueeze(2).expand(-1, -1, 4))
             boxes.append(chosen * (best > 0).unsqueeze(2))  # cells that are not a peak tie at 0: any order, one box
-            scores.append(nn.functional.pad(best.unsqueeze(2), (c, self.net.classes - 1 - c)))
+            scores.append(nn.functional.pad(best.unsqueeze(2), (c, self.classes - 1 - c)))
         return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)

@@ -33,6 +33,7 @@ class FoldedConv(nn.Module):
         self.stride, self.groups, self.kernel, self.active = conv.stride[0], conv.groups, conv.kernel_size[0], active
         assert norm.running_var is not None  # it tracks them
         assert norm.running_mean is not None
+        self.even = False  # True: sides are known to be even, so that an export of free sides has constant padding
         factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         self.weight = nn.Parameter(conv.weight.detach().clone())
         self.register_buffer("scale", factor.detach().view(-1, 1, 1, 1).clone())
@@ -41,7 +42,7 @@ class FoldedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pad = self.kernel // 2
         if self.stride == 2:  # "same" padding: of an even side one pixel less before than behind
-            high, wide = int(x.shape[2]) % 2, int(x.shape[3]) % 2
+            high, wide = (0, 0) if self.even else (int(x.shape[2]) % 2, int(x.shape[3]) % 2)
             x, pad = fn.pad(x, (pad - 1 + wide, pad, pad - 1 + high, pad)), 0
         if self.training and not self.weight.requires_grad:  # asked for the bias' gradient, it would compute both
             y = fn.conv2d(x, self.weight * self.scale, None, self.stride, pad, 1, self.groups)

@@ -12,7 +12,7 @@ from torch.nn import functional as fn
 
 from handlens.train.nets.centre_loss import RawMaps, centre_targets, facehand_loss
 from handlens.train.nets.hand_encoder import ConvUnit, FaceHandGraph
-from handlens.train.nets.lite import CHANNELS
+from handlens.train.nets.lite import CHANNELS, FoldedConv
 from handlens.train.nets.lite_encoder import OnLite0
 
 LAST_STAGE = 6
@@ -36,6 +36,9 @@ class LiteDetector(OnLite0):
     def __init__(self, classes: int = 2, pretrained: bool = False) -> None:
         super().__init__(pretrained, LAST_STAGE)
         self.classes = classes
+        for layer in self.body.modules():
+            if isinstance(layer, FoldedConv):
+                layer.even = True  # sides are multiples of 32
         _, _, at8, at16, _ = CHANNELS
         self.top = nn.Conv2d(DEEP, WIDTH, 1)
         self.lateral16, self.lateral8 = nn.Conv2d(at16, WIDTH, 1), nn.Conv2d(at8, WIDTH, 1)
