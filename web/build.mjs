@@ -15,6 +15,7 @@ await build({
   alias: { "onnxruntime-web": `./${runtime}/ort.wasm.bundle.min.mjs` },
 });
 for (const name of ["style.css", "icon.svg"]) copyFileSync(`${page}/${name}`, `dist/${name}`);
+copyFileSync("LICENSES.txt", "dist/LICENSES.txt");
 copyFileSync("src/manifest.webmanifest", "dist/manifest.webmanifest");
 copyFileSync(`${runtime}/ort-wasm-simd-threaded.wasm`, "dist/ort-wasm-simd-threaded.wasm");
 

@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("web")
     (place / "web").mkdir()
     shutil.copytree(WEB / "src", place / "web" / "src")
-    for name in ("build.mjs", "package.json"):
+    for name in ("build.mjs", "package.json", "LICENSES.txt"):
         shutil.copyfile(WEB / name, place / "web" / name)
     (place / "web" / "node_modules").symlink_to(WEB / "node_modules")
     (place / "src").symlink_to(WEB.parent / "src")
