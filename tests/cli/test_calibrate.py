@@ -42,7 +42,7 @@ def test_remove_says_what_it_did(capsys):
     ("arguments", "sentence"),
     [
         ([str(demo_clip())], "say what"),
-        ([str(demo_clip()), "--times", "dance 0-1"], "'dance 0-1' is no part of the video"),
+        ([str(demo_clip()), "--times", "dance 0-1"], "'dance 0-1' is not a part of the video"),
         ([str(demo_clip()), "--times", "touch 0-0.1, front 0.2-0.3"], "pictures show your face"),
         ([str(demo_clip()), "--times", TIMES, "--model", "hold"], "cannot be calibrated"),
         (["99"], "99"),

@@ -208,7 +208,7 @@ def test_dates_are_understood_or_refused(utc):
     assert since_date("yesterday", now) == NOON - 36 * 3600
     assert since_date("30d", now) == since_date("2026-10-31")
     for wrong in ("soon", "2026-13-01", "-3d", ""):
-        with pytest.raises(InputError, match="is no date"):
+        with pytest.raises(InputError, match="is not a date"):
             since_date(wrong)
 
 

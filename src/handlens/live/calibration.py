@@ -371,7 +371,8 @@ def parse_times(text: str) -> Times:
             times.append((phase, 1.0, 0.0))
         if phase not in PHASES or not 0 <= times[-1][1] < times[-1][2]:
             raise InputError(
-                f"'{part}' is no part of the video: type --times \"look 0-5, touch 5-12, front 12-18, object 18-24\"."
+                f"'{part}' is not a part of the video: type --times"
+                ' "look 0-5, touch 5-12, front 12-18, object 18-24".'
             )
     if not {"touch", "front"} <= {phase for phase, _, _ in times}:
         raise InputError("--times needs at least a part 'touch' and a part 'front'.")

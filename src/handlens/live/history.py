@@ -446,7 +446,7 @@ def since_date(text: str, now: dt.datetime | None = None) -> float:
     """Return the moment that a date means: 2026-11-30, today, yesterday, or 30d for the last 30 days.
 
     Raises:
-        InputError: it is no date.
+        InputError: it is not a date.
     """
     today = (now or dt.datetime.now()).date()
     word = text.strip().lower()
@@ -460,7 +460,7 @@ def since_date(text: str, now: dt.datetime | None = None) -> float:
             date = dt.date.fromisoformat(word)
         return _local_midnight(date)
     except (ValueError, OverflowError, OSError) as error:
-        raise InputError(f"'{text}' is no date: type it as 2026-11-30, today, yesterday, or 30d.") from error
+        raise InputError(f"'{text}' is not a date: type it as 2026-11-30, today, yesterday, or 30d.") from error
 
 
 def local_offset(moment: float) -> int:
