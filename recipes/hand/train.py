@@ -272,8 +272,8 @@ def composites(tables: Tables, count: int) -> list[Look]:
     return [composer.look(rng, SIZE, at_face=1.0, plain=True) for _ in range(count)]
 
 
-def main() -> None:
-    """Train; every --every steps ask about what is left out, and store the averaged weights."""
+def arguments() -> argparse.Namespace:
+    """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -290,7 +290,22 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--resume", action="store_true", help="go on where this run was stopped")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def optimiser_of(net: HandNet, rates: Sequence[float]) -> torch.optim.Optimizer:
+    """Return AdamW with a highest rate for the body and one for the head."""
+    own = {id(p) for p in net.body.parameters()}
+    groups = [
+        {"params": [p for p in net.body.parameters() if p.requires_grad], "top": rates[0]},
+        {"params": [p for p in net.parameters() if id(p) not in own], "top": rates[1]},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=0.05)
+
+
+def main() -> None:
+    """Train; every --every steps ask about what is left out, and store the averaged weights."""
+    args = arguments()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(args.seed)
@@ -300,12 +315,7 @@ def main() -> None:
     if args.start:
         net.load_state_dict(torch.load(args.start, weights_only=True))
     net = net.to(memory_format=torch.channels_last)
-    own = {id(p) for p in net.body.parameters()}
-    groups = [
-        {"params": [p for p in net.body.parameters() if p.requires_grad], "top": args.rates[0]},
-        {"params": [p for p in net.parameters() if id(p) not in own], "top": args.rates[1]},
-    ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
+    optimiser = optimiser_of(net, args.rates)
     mean, step, begin = Average(net, 0.998), 0, time.time()
     clock = Clock(60 * args.minutes, args.share)
     stored = args.out / "state.pt"

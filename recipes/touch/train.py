@@ -326,8 +326,8 @@ class Clock:
         return self.done
 
 
-def main() -> None:
-    """Train; every --every steps ask the left-out sources and the val part, and store the averaged weights."""
+def arguments() -> argparse.Namespace:
+    """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -343,7 +343,12 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
     parser.add_argument("--splits", nargs="+", default=["train"])
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train; every --every steps ask the left-out sources and the val part, and store the averaged weights."""
+    args = arguments()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(args.seed)
