@@ -139,6 +139,26 @@ def test_pictures_for_papers_have_300_dots_an_inch(coded, tmp_path):
     ET.parse(pictures / "regions.svg")
 
 
+def test_plots_of_bland_and_altman(coded, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "x.csv").write_text("video,subject,label,start,stop\na.mp4,,chin,1,3\nb & c.mp4,,chin,1,3\n")
+    command = [
+        "study",
+        "agree",
+        str(coded.folder),
+        "--coded",
+        str(tmp_path / "x.csv"),
+        "--pictures",
+        str(tmp_path / "p"),
+    ]
+    assert run(command) == 0
+    names = sorted(file.name for file in (tmp_path / "p").iterdir())
+    assert names == [f"handlens-person_1-{what}.{kind}" for what in ("rate", "share") for kind in ("png", "svg")]
+    said = capsys.readouterr().out
+    assert "Touches per hour, first minus second: 540.00 (limits of agreement 540.00 to 540.00)" in said
+    assert "time touched, first minus second: 9.00" in said
+
+
 def test_a_blurred_face_cannot_be_recognised(coded):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (100, 120, 3), np.uint8)

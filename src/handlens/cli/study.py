@@ -219,6 +219,9 @@ def agree(
         float | None, typer.Option("--tolerance", min=0, metavar="SEC", help="How far apart onsets may be.")
     ] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON.")] = None,
+    pictures: Annotated[
+        str | None, typer.Option("--pictures", metavar="DIR", help="Draw Bland-Altman plots, as SVG and 300 dpi PNG.")
+    ] = None,
     coder: Coders = None,
 ) -> int:
     """Compare the model with what people coded (BORIS, ELAN, Praat, Datavyu, CSV, WebVTT), and people with people."""
@@ -239,6 +242,10 @@ def agree(
         print(text, file=sys.stderr if json == "-" else sys.stdout)
         if json is not None:
             write_numbers(report.to_dict(), json)
+        if pictures is not None:
+            from handlens.study.pictures import write_agreement
+
+            complain(f"{len(write_agreement(report.pairs, pictures))} pictures in {pictures}")
     return DONE
 
 

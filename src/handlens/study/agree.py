@@ -8,7 +8,7 @@ from typing import Any
 
 from handlens import __version__
 from handlens.errors import InputError
-from handlens.study.agreement import DRAWS, Agreement, Estimate, Unit, agreement, alpha_of_all, binned
+from handlens.study.agreement import DRAWS, Agreement, BlandAltman, Estimate, Unit, agreement, alpha_of_all, binned
 from handlens.study.config import MACHINE
 from handlens.study.database import CodedEvent
 from handlens.study.formats.coding import Coding, bare, understood, without_overlaps
@@ -329,7 +329,18 @@ def apa_table(pair: Pair, number: int = 1) -> str:
     lines += [rule, line(head), rule, *map(line, rows), rule]
     few = "" if pair.all.persons > 1 else " With one person there is no interval."
     lines.append(f"Note. CI = bootstrap interval over persons ({pair.all.persons}).{few}")
+    lines.append(f"Touches per hour, {_limits(pair.all.rate, 1.0)}; time touched, {_limits(pair.all.share, 100.0)} %.")
     return "\n".join(lines) + "\n"
+
+
+def _limits(told: BlandAltman, scale: float) -> str:
+    """Return the mean difference and the limits of agreement of Bland and Altman in words."""
+    if told.bias is None:
+        return "no difference can be told"
+    limits = ""
+    if told.low is not None and told.high is not None:
+        limits = f" (limits of agreement {told.low * scale:.2f} to {told.high * scale:.2f})"
+    return f"first minus second: {told.bias * scale:.2f}{limits}"
 
 
 def apa(value: float | None, bounded: bool) -> str:

@@ -16,6 +16,8 @@ from handlens.study.results import Results
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from handlens.study.agree import Pair
+
 DPI = 300
 _WIDTH = 6.9  # inches: two columns of most journals
 
@@ -52,6 +54,26 @@ def write_pictures(results: Results, folder: str | Path) -> list[Path]:
     every = together(rows)
     files += _save(_regions(figure, every), place / "regions")
     files += _save(_durations(figure, lengths), place / "durations")
+    return files
+
+
+def write_agreement(pairs: "Sequence[Pair]", folder: str | Path) -> list[Path]:
+    """Write the plots of Bland and Altman of rate and time touched for each pair of coders; return the files.
+
+    Raises:
+        InputError: matplotlib is missing.
+        OutputError: a file cannot be written.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, place) from error
+    files = []
+    for pair in pairs:
+        name = f"{_safe(pair.first)}-{_safe(pair.second)}"
+        files += write_bland_altman(pair.all.rate, "touches per hour", place / f"{name}-rate")
+        files += write_bland_altman(pair.all.share, "share of time touched", place / f"{name}-share")
     return files
 
 
