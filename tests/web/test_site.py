@@ -171,6 +171,22 @@ def test_a_browser_that_may_not_use_the_camera_says_so(built):
         assert "camera" in notice.inner_text()
 
 
+KEEP = """async () => {
+  await handlens.history(0);  // makes the data base, if it is new
+  const now = Date.now() / 1000;
+  await new Promise((done, fail) => {
+    const asked = indexedDB.open("handlens", 1);
+    asked.onerror = fail;
+    asked.onsuccess = () => {
+      const change = asked.result.transaction("touches", "readwrite");
+      change.objectStore("touches").put({ start: now - 50, stop: now - 49, region: "nose", regions: { nose: 1 } });
+      change.oncomplete = () => { asked.result.close(); done(); };
+      change.onabort = fail;
+    };
+  });
+}"""
+
+
 def test_settings_and_history_stay_and_can_be_deleted(built, tmp_path):
     film = camera(tmp_path / "clip.y4m")
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -179,13 +195,7 @@ def test_settings_and_history_stay_and_can_be_deleted(built, tmp_path):
         page.get_by_test_id("region-ear").uncheck()
         page.get_by_test_id("sensitivity").fill("30")
         wait(lambda: page.evaluate("handlens.settings.open") == 0.7)
-        keep = "touch => new Promise((done) => { const asked = indexedDB.open('handlens', 1); asked.onsuccess = () => {"
-        keep += " const change = asked.result.transaction('touches', 'readwrite'); change.oncomplete = done;"
-        keep += " change.objectStore('touches').put(touch); }; })"
-        page.evaluate(
-            f"async () => {{ await ({keep})({{start: Date.now() / 1000 - 50, stop: Date.now() / 1000 - 49,"
-            " region: 'nose', regions: {nose: 1}}); }"
-        )
+        page.evaluate(KEEP)
         page.reload()
         page.locator("[data-testid=history-today] [data-region=nose]").wait_for()
         assert not page.get_by_test_id("region-ear").is_checked()

@@ -98,6 +98,7 @@ export class App {
   #stateIs(told) {
     this.state = told;
     const settings = told.settings;
+    byId("controls").disabled = this.ended; // until now nobody would have heard
     byTest("sensitivity").value = String(Math.round(100 * (1 - settings.open)));
     this.#words();
     for (const region of this.hello?.regions ?? []) this.#mark(region, settings.regions.includes(region));
@@ -178,12 +179,13 @@ export class App {
     if (told.history) this.#historyIs(told.history);
     this.#veil();
     this.#showStatus();
-    for (const id of ["pause", "snooze", "test-sound"]) byId(id).disabled = true;
+    byId("controls").disabled = true;
     this.#announce("The watch has ended.");
   }
 
   #connection(found) {
     this.lost = !found;
+    if (!found) byId("controls").disabled = true;
     this.#veil();
     this.#showStatus();
   }
@@ -387,7 +389,7 @@ export class App {
         make(
           "label",
           { class: "check" },
-          make("input", { type: "checkbox", "data-testid": `region-${region}`, onchange: (event) => this.#pick(region, event.target.checked) }),
+          make("input", { type: "checkbox", checked: true, "data-testid": `region-${region}`, onchange: (event) => this.#pick(region, event.target.checked) }),
           make("span", {}, region),
         ),
       ),
