@@ -89,8 +89,13 @@ def test_it_deletes_everything_once_that_is_sure(kept, capsys, monkeypatch):
     assert not Path("x.csv").exists()
     capsys.readouterr()
     assert run(["stats", "--delete", "--yes"]) == 0
-    assert "deleted: 18 touches" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "deleted: 18 touches" in err
+    assert "judged" not in err
     assert list(data_dir().iterdir()) == []
+    (data_dir() / "alarms").mkdir()
+    assert run(["stats", "--delete", "--yes"]) == 0
+    assert "alarms' as well" in capsys.readouterr().err
 
 
 def test_a_damaged_history_is_a_sentence(capsys):

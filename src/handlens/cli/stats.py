@@ -43,6 +43,7 @@ def stats(since: Since = None, json: Json = None, csv: Csv = None, delete: Delet
     from handlens.errors import InputError
     from handlens.live.folders import data_dir
     from handlens.live.history import FILE, History, delete_history, since_date
+    from handlens.live.kept_alarms import FOLDER
 
     file = data_dir() / FILE
     if delete:
@@ -52,6 +53,9 @@ def stats(since: Since = None, json: Json = None, csv: Csv = None, delete: Delet
             return 0
         gone = delete_history(file)
         complain(f"deleted: {gone:,} touch{'' if gone == 1 else 'es'}, and the file '{file}'.")
+        pictures = data_dir() / FOLDER
+        if pictures.exists():
+            complain(f"the pictures of alarms that you judged are still there: delete the folder '{pictures}' as well.")
         return 0
     start = float("-inf") if since is None else since_date(since)
     with History(file if file.exists() else ":memory:") as history:
