@@ -170,23 +170,36 @@ def counted(told: dict[str, Any], name: str, **settings: float) -> dict[str, Any
             "inside": sum(any(a <= w < b for a, b in zip(starts, stops, strict=True)) for w in warnings)}  # fmt: skip
 
 
-def measure(clips: list[dict[str, Any]], heading: str, **settings: float) -> dict[str, float]:
-    """Print and return the numbers of some clips."""
-    rows = [counted(told, f"{heading} {n}", **settings) for n, told in enumerate(clips)]
+def numbers(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the numbers of some clips."""
     leads = [lead for row in rows for lead in row["leads"]]
     early = [lead for lead in leads if lead is not None]
     late = [seen for row in rows for seen in row["seen"] if seen is not None]
     warnings, right = sum(row["warnings"] for row in rows), sum(row["right"] for row in rows)
     inside = sum(row["inside"] for row in rows)
-    told = {
+    return {
         "touches": len(leads), "warned": len(early), "warnings": warnings,
         "median_lead_s": float(np.median(early)) if early else float("nan"),
         "lead_at_least_300_ms": sum(lead >= 0.3 for lead in early) / max(1, len(leads)),
         "no_touch_after": (warnings - right - inside) / max(1, warnings),
         "alarm_alone_s": float(np.median(late)) if late else float("nan"),
     }  # fmt: skip
-    print(f"{heading}: " + ", ".join(f"{name} {value:.3g}" for name, value in told.items()))
-    return told
+
+
+def measure(clips: list[dict[str, Any]], heading: str, **settings: float) -> None:
+    """Print the numbers of some clips, with 95 % intervals that resample clips."""
+    rows = [counted(told, f"{heading} {n}", **settings) for n, told in enumerate(clips)]
+    draw = np.random.default_rng(0)
+    resampled = [
+        numbers([rows[i] for i in draw.integers(len(rows), size=len(rows))]) for _ in range(500 if rows else 0)
+    ]
+    words = []
+    for name, value in numbers(rows).items():
+        low, high = (
+            np.nanquantile([one[name] for one in resampled], [0.025, 0.975]) if len(rows) > 1 else (value, value)
+        )
+        words.append(f"{name} {value:.3g} [{low:.3g} {high:.3g}]")
+    print(f"{heading}: {', '.join(words)}")
 
 
 def main() -> None:
