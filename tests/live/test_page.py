@@ -155,6 +155,8 @@ def test_the_history_is_shown_saved_and_deleted(page, site):
     with page.expect_download() as saved:
         page.locator("#export").click()
     assert "nose" in Path(saved.value.path()).read_text()
+    page.locator("#keep").select_option("3 months")
+    wait(lambda: site.session.settings.keep_days == 90)
     page.locator("#delete").click()
     page.locator("#confirm-no").click()
     assert site.diary.rows

@@ -105,6 +105,8 @@ export class App {
     for (const id of ["glow", "notify", "low_power", "early", "keep_wrong"]) byId(id).checked = Boolean(settings[id]);
     for (const id of ["volume", "min_time", "cooldown"]) if (document.activeElement !== byId(id)) byId(id).value = String(settings[id]);
     byId("sound").value = settings.sound;
+    byId("keep").closest("label").hidden = settings.keep_days === undefined;
+    this.#keepFor(settings.keep_days);
     this.#outputs();
     byTest("pause").setAttribute("aria-pressed", String(told.paused));
     byTest("pause").textContent = told.paused ? "Go on" : "Pause";
@@ -123,7 +125,7 @@ export class App {
       requestAnimationFrame(() => {
         const frame = this.waiting;
         this.waiting = null;
-        paint(byTest("video"), frame, this.mirrored);
+        if (!this.state?.paused) paint(byTest("video"), frame, this.mirrored);
         this.guide.frame(frame);
       });
     } else this.waiting.image?.close();
@@ -253,6 +255,14 @@ export class App {
     byId("region-face").querySelector(`[data-region="${region}"]`)?.setAttribute("data-on", String(on));
   }
 
+  /** Show for how long the history is kept; a number of days from a flag or the file is offered as it is. */
+  #keepFor(days) {
+    const choice = byId("keep");
+    const [value, known] = [String(days), [...choice.options].map((option) => option.value)];
+    if (days !== undefined && !known.includes(value)) choice.append(make("option", { value }, `${days} days`));
+    choice.value = value;
+  }
+
   #outputs() {
     byId("min_time-out").textContent = lasting(Number(byId("min_time").value));
     byId("cooldown-out").textContent = `${byId("cooldown").value} s`;
@@ -365,6 +375,7 @@ export class App {
     }
     for (const id of ["glow", "low_power", "early", "keep_wrong"]) byId(id).onchange = () => engine.set(id, byId(id).checked);
     byId("notify").onchange = () => this.#allowNotices();
+    byId("keep").onchange = () => engine.set("keep_days", Number(byId("keep").value));
     byId("sound").onchange = () => engine.set("sound", byId("sound").value);
     byTest("test-sound").onclick = () => engine.testSound();
     byId("camera").onchange = () => engine.chooseCamera(Number(byId("camera").value));

@@ -55,13 +55,15 @@ export function hero(box, history, now) {
 
 /** The last seven days beside the seven before. */
 export function weekCard(box, history, now) {
-  const { now: one, before, ratio } = stats.change(history, now);
+  const { now: one, before, ratio, clear } = stats.change(history, now);
   const percent = ratio === null ? 0 : Math.round(Math.abs(ratio - 1) * 100);
   const verdict =
     ratio === null
       ? make("p", {}, "Compared with the week before as soon as both have five watched minutes.")
       : percent < 1
         ? make("p", {}, "As many as in the week before.")
+        : !clear
+          ? make("p", {}, `${percent} % ${ratio < 1 ? "fewer" : "more"} than the week before, which may be chance`)
         : make("p", { class: ratio < 1 ? "good" : "more" }, `${percent} % ${ratio < 1 ? "fewer" : "more"} than the week before`);
   put(
     box,
