@@ -65,7 +65,7 @@ def export_pair(facehand: Sequence[Path], contact: nn.Module, out: Path, card: M
     """Write facehand.onnx and touch.onnx into `out`; facehand: runs, contact: the trained net."""
     finder = dataclasses.replace(finder_card(card.version), data=DATA, licence=LICENCE)
     example = torch.randn(1, 3, 256, 320)
-    graph = FaceHandGraph(averaged(FaceHand(), facehand))  # type: ignore[arg-type]
+    graph = FaceHandGraph(averaged(FaceHand(), facehand))
     export(graph, finder, example, ("boxes", "scores"), out / "facehand.onnx", int8=True)
     names = ("hand", "regions", "touch_logit", "region_scores")
     export(ContactGraph(contact), card, torch.randn(2, 3, 160, 160), names, out / "touch.onnx", int8=True)  # type: ignore[arg-type]

@@ -176,7 +176,7 @@ class HandLandmarks:
     """Any number of hands with their 21 landmarks; the classes are the sides."""
 
     name, truths, counted = "landmarks", "landmarks of hands", "hands of each side"
-    has_boxes, one_label, has_background = False, False, False
+    has_boxes, has_masks, one_label, has_background = False, False, False, False
 
     def truth(self, picture: Labelled, names: Sequence[str], image: Image) -> tuple[Hand, ...]:
         """Return the hands."""

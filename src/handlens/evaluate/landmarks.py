@@ -122,7 +122,7 @@ def _errors(truth: Hand, answer: Hand) -> Array:
     assert truth.landmarks is not None
     assert answer.landmarks is not None
     away = np.linalg.norm(answer.landmarks[:, :2] - truth.landmarks[:, :2], axis=1)
-    return np.minimum(away / palm_length(truth.landmarks), _LOST - 1e-6)
+    return np.asarray(np.minimum(away / palm_length(truth.landmarks), _LOST - 1e-6))
 
 
 def _pairs(truths: tuple[Hand, ...], answers: tuple[Hand, ...]) -> list[tuple[Hand, Hand | None]]:
