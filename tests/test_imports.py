@@ -62,7 +62,7 @@ def test_the_wheel_has_code_models_media_and_the_page_alone() -> None:
         if file.is_file() and file.suffix not in (".py", ".pyc")
     }
     models = {f"models/{file.name}" for end in ("onnx", "weights") for file in (PACKAGE / "models").glob(f"*.{end}")}
-    page = {name for name in others if name.startswith("live/page/")}
+    page = {name for name in others if name.startswith(("live/page/", "study/page/"))}
     assert {Path(name).suffix for name in page} <= {".html", ".css", ".js", ".svg"}
     tables = {"models/sha256.json", "live/operating_points.json"}
     assert others - models - page == {"py.typed", *tables, "media/demo.json", "media/demo.mp4"}
