@@ -88,7 +88,7 @@ def blank(size: int) -> Look:
     """Return a look of which nothing is known."""
     return {
         "points": np.zeros((21, 2), np.float32), "known": np.zeros(21, np.float32),
-        "parts": np.full((size // 4, size // 4), IGNORE, np.uint8), "present": np.array([1.0, 0.0], np.float32),
+        "parts": np.full((size // 8, size // 8), IGNORE, np.uint8), "present": np.array([1.0, 0.0], np.float32),
         "right": np.array([0.0, 0.0], np.float32), "fingers": np.full(5, -1.0, np.float32), "sign": np.array(-1),
         "hold": np.array([-1.0, 0.0], np.float32), "kind": np.array(-1),
     }  # fmt: skip
@@ -253,7 +253,7 @@ class Composer:
         with_points(look, points, size)
         with_hand(look, hand, mirrored)
         look["present"], look["hold"] = np.array([1.0, 1.0], np.float32), np.array([0.0, 0.05], np.float32)
-        look["parts"] = parts[2::4, 2::4].copy()
+        look["parts"] = parts[4::8, 4::8].copy()
         shown = np.clip(image, 0, 255).astype(np.uint8)
         return look | {"image": shown if plain else light_and_lens(rng, shown)}
 

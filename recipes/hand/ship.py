@@ -1,6 +1,6 @@
-"""Puts the hand net together: trained weights -> hands.onnx, hold.onnx and signs.onnx, which share their kernels.
+"""Puts the hand net together: trained weights -> hands.onnx, and hold.onnx beside it, which share their kernels.
 
-    python -m recipes.hand.ship --cache CACHE --weights RUN/mean.pt --out RUN/shipped [--ship MODELS]
+    python -m recipes.hand.ship --cache CACHE --weights RUN/mean.pt --hold HOLD/hold.onnx --out OUT [--ship MODELS]
 
 The net computes in 8 bits where that loses no more than half a point on what was left out. Holding is calibrated on
 left-out sources; scores are those of the val parts, on which nothing was chosen.
@@ -33,6 +33,7 @@ from recipes.hand.cache import SIGNS_LEFT_OUT, Shown
 from recipes.hand.share import put, view_of, write_shared
 from recipes.hand.train import (
     MEAN,
+    SIZE,
     STD,
     Tables,
     balanced,
@@ -186,8 +187,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=112)
-    parser.add_argument("--only", nargs="+", default=list(VIEWS), help="the models to ship")
+    parser.add_argument("--size", type=int, default=SIZE)
+    parser.add_argument("--only", nargs="+", default=["hands"], choices=list(VIEWS), help="the models to ship")
+    parser.add_argument("--hold", type=Path, help="the model of hold.py, which shares the body's kernels")
     parser.add_argument("--float", action="store_true", help="store kernels in 8 bits but compute in floats")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--version", default="0.2")
@@ -223,6 +225,8 @@ def main() -> None:
         name: view_of(chosen, VIEWS[name], card_of(name, args.size, args.version, scores=final[name], **rest[name]))
         for name in args.only
     }
+    if args.hold:
+        models["hold"] = onnx.load(args.hold)
     files = write_shared(models, args.out / "models", WEIGHTS)
     state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
     save_file(state, args.out / "hand.safetensors")

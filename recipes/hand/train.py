@@ -284,6 +284,7 @@ def arguments() -> argparse.Namespace:
         "--sizes", type=int, nargs=2, default=(96, SIZE), help="side of the input, first and at the end"
     )
     parser.add_argument("--grow", type=float, default=0.4, help="progress at which the side grows")
+    parser.add_argument("--keep", type=float, default=0.998, help="of the mean of the weights, at each step")
     parser.add_argument("--share", type=float, default=0.5, help="of a core that the machine will give at least")
     parser.add_argument("--every", type=int, default=500, help="steps after which all is stored")
     parser.add_argument("--ask", type=int, default=1000, help="steps after which the left-out sources are asked")
@@ -316,7 +317,7 @@ def main() -> None:
         net.load_state_dict(torch.load(args.start, weights_only=True))
     net = net.to(memory_format=torch.channels_last)
     optimiser = optimiser_of(net, args.rates)
-    mean, step, begin = Average(net, 0.998), 0, time.time()
+    mean, step, begin = Average(net, args.keep), 0, time.time()
     clock = Clock(60 * args.minutes, args.share)
     stored = args.out / "state.pt"
     if args.resume and stored.exists():

@@ -41,7 +41,6 @@ def write_views(tables: Tables, out: Path, count: int, seed: int) -> None:
         for _ in range(count // BLOCK):
             for look in tables.looks(rng, BLOCK, SIZE):
                 file.write(np.ascontiguousarray(look["image"]).tobytes())
-                look["parts"] = look["parts"][1::2, 1::2]
                 for key in KEYS:
                     kept[key].append(look[key])
             tables.refresh()
