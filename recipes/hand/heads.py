@@ -8,6 +8,7 @@ Writes mean.pt with body and heads together, and asks about the left-out people 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def main() -> None:
     """Train the heads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True)
+    parser.add_argument("--views", type=Path, nargs="+", required=True, help="one folder or more, taken in turns")
     parser.add_argument("--weights", type=Path, required=True, help="of the net whose body saw the views")
     parser.add_argument("--start", type=Path, help="weights whose heads to go on from")
     parser.add_argument("--out", type=Path, required=True)
@@ -69,7 +70,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    views, heads = Views(args.views), HandHeads(len(NAMES))
+    views, heads = [Views(folder) for folder in args.views], HandHeads(len(NAMES))
     if args.start:
         state = torch.load(args.start, weights_only=True)
         heads.load_state_dict({k.removeprefix("heads."): v for k, v in state.items() if k.startswith("heads.")})
@@ -77,7 +78,8 @@ def main() -> None:
     optimiser = torch.optim.AdamW(heads.parameters(), args.rate, weight_decay=0.05)
     mean, step, begin, clock = Average(heads, 0.998), 0, time.time(), Clock(60 * args.minutes, args.share)
     sums: dict[str, float] = {}
-    for levels, batch in views.batches(np.random.default_rng(args.seed), args.batch):
+    turns = itertools.cycle([v.batches(np.random.default_rng(args.seed), args.batch) for v in views])
+    for levels, batch in map(next, turns):
         progress = clock.progress()
         if progress >= 1:
             break

@@ -82,6 +82,8 @@ def card_of(name: str, size: int, version: str, **rest: Any) -> ModelCard:
     )  # fmt: skip
 
 
+MOST = 300
+"""Pictures of one source that are asked about."""
 CROP_SCALE = 1.25
 """Side of the crop in longer sides of the detector's box."""
 
@@ -151,7 +153,7 @@ def scores(asked: Asked, tables: Tables, calibration: dict[str, float]) -> dict[
         "touch",
     ):
         out["hands"] |= _of_source(asked, tables, source, out["signs"])
-    made = composites(tables, 400)
+    made = composites(tables, MOST)
     if asked.size != made[0]["image"].shape[0]:
         for look in made:
             look["image"] = np.asarray(cv2.resize(look["image"], (asked.size,) * 2, interpolation=cv2.INTER_AREA))
@@ -166,6 +168,7 @@ def _of_source(asked: Asked, tables: Tables, source: str, signs: dict[str, float
     rows: list[Shown] = [
         r for r in tables.photos if r.split != "train" and r.source.split(":")[0].replace("touch4", "touch") == source
     ]
+    rows = [rows[int(k)] for k in np.random.default_rng(0).permutation(len(rows))[:MOST]]
     views = [plain_photo(r, asked.size) for r in rows]
     said = asked([view[0] for view in views])
     error = errors_of_palm(said["landmarks"][..., :2], np.stack([view[1] for view in views]))
