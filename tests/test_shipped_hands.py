@@ -17,7 +17,7 @@ from handlens.report import Report
 from handlens.types import Image
 from handlens.weights import SHIPPED
 from recipes.hold.build_set import webcam_hands
-from recipes.shared.source_data import HELD_BACK, cut_out
+from recipes.shared.source_data import HELD_BACK, cut_out, read_rows
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Promise:
 
 
 PROMISES = (
-    Promise("hold", "photographs", "whole", "balanced accuracy", 0.64),
-    Promise("hold", "photographs", "whole", "ROC AUC", 0.65),
-    Promise("hold", "empty hands at webcams", "whole", "accuracy", 0.76),
+    Promise("hold", "photographs", "whole", "balanced accuracy", 0.68),
+    Promise("hold", "photographs", "whole", "ROC AUC", 0.76),
+    Promise("hold", "activities", "whole", "balanced accuracy", 0.75),
+    Promise("hold", "empty hands at webcams", "whole", "accuracy", 0.81),
     Promise("digits", "people's silhouettes", "whole", "accuracy", 0.95),
     Promise("digits", "people's silhouettes, turned", "whole", "angle error median, degrees", most=10.0),
     Promise("gestures", "one video's gestures", "whole", "accuracy", 0.95),
@@ -49,6 +50,18 @@ PROMISES = (
 def photographs(shared: Path) -> LabelledSet:
     """Crops of hands from photographs, labelled by eye."""
     return called(open_set(shared / "data/holding/photos").split("val"), lambda name: name.removeprefix("holding_"))
+
+
+def activities(shared: Path) -> LabelledSet:
+    """Crops of hands of people who do things, of the only large source with both labels."""
+    found = open_set(shared / "data/holding/crops2")
+    rows = {row["file"]: row for row in read_rows(shared / "data/holding/crops2/labels.csv")}
+    own = [
+        picture
+        for picture in found
+        if rows[picture.path.name]["source"] == "umareddy123/Human_activity_recognition" and picture.split == "val"
+    ]
+    return called(found.having(own), lambda name: name.removeprefix("holding_"))
 
 
 def empty_hands(shared: Path) -> LabelledSet:
@@ -97,6 +110,7 @@ def last_frames(shared: Path) -> LabelledSet:
 
 PARTS: dict[str, Callable[[Path], LabelledSet]] = {
     "photographs": photographs,
+    "activities": activities,
     "empty hands at webcams": empty_hands,
     "people's numbers": people,
     "people's silhouettes": silhouettes,
@@ -153,7 +167,7 @@ def test_it_is_small_and_its_card_says_what_it_learned_from(model: str) -> None:
     file = SHIPPED / f"{model}.onnx"
     if not file.is_file():
         pytest.skip(f"the model '{model}' does not ship yet")
-    assert file.stat().st_size <= 5_000_000
+    assert file.stat().st_size <= 7_000_000
     card = handlens.load(model).card
     assert card.data
     assert card.scores

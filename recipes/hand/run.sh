@@ -12,6 +12,7 @@ step sets/hand-views/level8.f16 "$PYTHON" -m recipes.hand.views --cache sets/han
     --weights runs/hand1/mean.pt
 step runs/hand2 "$PYTHON" -m recipes.hand.heads --cache sets/hands --views sets/hand-views --weights runs/hand1/mean.pt \
     --out runs/hand2 --minutes 22
-step runs/hand-hold "$PYTHON" -m recipes.hand.hold --cache sets/hands --weights runs/hand1/mean.pt --out runs/hand-hold
-step models/hands.onnx "$PYTHON" -m recipes.hand.ship --cache sets/hands --weights runs/hand2/mean.pt --hold runs/hand-hold/hold.onnx \
-    --out runs/hand-shipped --ship models
+step models/hands.onnx "$PYTHON" -m recipes.hand.ship --cache sets/hands --weights runs/hand2/mean.pt --out runs/hand-shipped \
+    --ship models
+step models/hold.onnx "$PYTHON" -m recipes.hand.hold --cache sets/hands --weights runs/hand1/mean.pt --out runs/hand-hold \
+    --ship models

@@ -1,6 +1,6 @@
-"""Puts the hand net together: trained weights -> hands.onnx, and hold.onnx beside it, which share their kernels.
+"""Puts the net of hands together: trained weights -> hands.onnx, with its card.
 
-    python -m recipes.hand.ship --cache CACHE --weights RUN/mean.pt --hold HOLD/hold.onnx --out OUT [--ship MODELS]
+    python -m recipes.hand.ship --cache CACHE --weights RUN/mean.pt --out OUT [--ship MODELS]
 
 The net computes in 8 bits where that loses no more than half a point on what was left out. Holding is calibrated on
 left-out sources; scores are those of the val parts, on which nothing was chosen.
@@ -21,16 +21,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from handlens.card import ModelCard
+from handlens.card import KEY, ModelCard
 from handlens.kinds.landmarks import SIDES
 from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
-from handlens.train.calibration import fit_platt
 from handlens.train.export.export import export
 from handlens.train.export.int8 import quantized
+from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.handnet import KINDS, HandGraph, HandNet
 from recipes.hand.cache import SIGNS_LEFT_OUT, Shown
-from recipes.hand.share import put, view_of, write_shared
 from recipes.hand.train import (
     MEAN,
     SIZE,
@@ -43,6 +42,8 @@ from recipes.hand.train import (
     plain_crop,
     plain_photo,
 )
+from recipes.hand.view_of import view_of
+from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES
 from recipes.touch.train import auc
 
@@ -56,11 +57,8 @@ DATA = (
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
 FLOATING = ("stem", "heat", "parts")
 """Parts of the graph that stay in float: the first layer and those that end in a map."""
-WEIGHTS = "hand.weights"
-"""The file of the shared kernels."""
 VIEWS: dict[str, dict[str, str]] = {
     "hands": {name: name for name in HandGraph.outputs if name != "parts"},
-    "hold": {"hold": "probabilities", "landmarks": "landmarks", "right": "right"},
     "signs": {"signs": "probabilities", "landmarks": "landmarks", "right": "right", "angle": "angle"},
 }
 """Model -> outputs of the net -> their names in the model."""
@@ -69,7 +67,7 @@ VIEWS: dict[str, dict[str, str]] = {
 def card_of(name: str, size: int, version: str, **rest: Any) -> ModelCard:
     """Return the card of one of the models."""
     task = {"signs": "gesture"}.get(name, name)
-    names = {"hands": (*SIDES, *HOLDS, *KINDS, *NAMES), "hold": HOLDS, "signs": NAMES}[name]
+    names = {"hands": (*SIDES, *HOLDS, *KINDS, *NAMES), "signs": NAMES}[name]
     options: dict[str, float] = {"crop_scale": CROP_SCALE}
     if name == "hands":
         options |= {"holds": len(HOLDS), "things": len(KINDS)}
@@ -123,22 +121,11 @@ def hold_logit(said: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
     return np.asarray(np.log(p[:, 1] / p[:, 0]))
 
 
-def calibrated(asked: Asked, tables: Tables) -> dict[str, float]:
-    """Return Platt's numbers of holding on the left-out sources, both labels alike."""
-    rows = hold_rows(tables)["left_out"]
-    z = hold_logit(asked([plain_crop(r, asked.size) for r in rows]))
-    holds = np.array([r.hold == 1 for r in rows])
-    weight = np.where(holds, 0.5 / holds.sum(), 0.5 / (~holds).sum()) * len(rows)
-    a, b = fit_platt(z, holds, weight)
-    return {"a": round(float(a), 4), "b": round(float(b), 4)}
-
-
-def scores(asked: Asked, tables: Tables, calibration: dict[str, float]) -> dict[str, dict[str, float]]:
+def scores(asked: Asked, tables: Tables) -> dict[str, dict[str, float]]:
     """Return what the cards keep, by model, and what is left out under "left out"."""
     out: dict[str, dict[str, float]] = {"hands": {}, "hold": {}, "signs": {}}
-    a, b = calibration.get("a", 1.0), calibration.get("b", 0.0)
     for name, rows in hold_rows(tables).items():
-        z = a * hold_logit(asked([plain_crop(r, asked.size) for r in rows])) + b
+        z = hold_logit(asked([plain_crop(r, asked.size) for r in rows]))
         holds = np.array([r.hold == 1 for r in rows])
         about = name.removeprefix("val ").replace("left_out", "left-out sources")
         out["hold"][f"balanced accuracy, {about}"] = round(balanced(z, holds), 4)
@@ -192,7 +179,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--only", nargs="+", default=["hands"], choices=list(VIEWS), help="the models to ship")
-    parser.add_argument("--hold", type=Path, help="the model of hold.py, which shares the body's kernels")
     parser.add_argument("--float", action="store_true", help="store kernels in 8 bits but compute in floats")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--version", default="0.2")
@@ -208,33 +194,38 @@ def main() -> None:
     graph = HandGraph(net.eval())
     kept = export(graph, card, example, HandGraph.outputs, args.out / "float" / "hands.onnx", int8=True)
     chosen = onnx.load(kept)
-    told = {"float": scores(Asked(kept), tables, {})}
+    told = {"float": scores(Asked(kept), tables)}
     if not args.float:
         wide = export(graph, card, example, HandGraph.outputs, args.out / "wide" / "hands.onnx")
         chosen = write_int8(wide, card, tables, args.method)
         small = args.out / "int8" / "hands.onnx"
         small.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(chosen, small)
-        told["int8"] = scores(Asked(small), tables, {})
+        told["int8"] = scores(Asked(small), tables)
         kept = small
     print(json.dumps(told, indent=1), flush=True)
-    calibration = calibrated(Asked(kept), tables)
-    final = scores(Asked(kept), tables, calibration)
-    print(json.dumps({"calibration": calibration, "final": final}, indent=1), flush=True)
+    final = told["float" if args.float else "int8"]
     rest: dict[str, dict[str, Any]] = {
-        "hands": {"thresholds": {"present": 0.35, "score": 0.5}}, "hold": {"calibration": calibration}, "signs": {},
+        "hands": {"thresholds": {"present": 0.35, "score": 0.5}}, "signs": {},
     }  # fmt: skip
     models = {
         name: view_of(chosen, VIEWS[name], card_of(name, args.size, args.version, scores=final[name], **rest[name]))
         for name in args.only
     }
-    if args.hold:
-        models["hold"] = onnx.load(args.hold)
-    files = write_shared(models, args.out / "models", WEIGHTS)
+    files = [
+        write_checked(model, card_in(model), args.out / "models" / f"{name}.onnx", lambda runner: None)
+        for name, model in models.items()
+    ]
     state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
     save_file(state, args.out / "hand.safetensors")
     if args.ship:
-        put(files, args.ship)
+        for file in files:
+            put(file, args.ship)
+
+
+def card_in(model: onnx.ModelProto) -> ModelCard:
+    """Return the card inside a model."""
+    return ModelCard.from_json(next(entry.value for entry in model.metadata_props if entry.key == KEY))
 
 
 def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> onnx.ModelProto:
@@ -243,7 +234,7 @@ def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> 
     names = [n.name for n in model.graph.node if n.op_type == "Conv" and any(f"/{p}/" in n.name for p in FLOATING)]
     small = quantized(model, looks(tables, card), names, method)
     small.producer_name = "handlens"
-    onnx.helper.set_model_props(small, {"handlens": card.to_json()})
+    onnx.helper.set_model_props(small, {KEY: card.to_json()})
     return small
 
 

@@ -1,7 +1,6 @@
 """The Runner seam: whatever has a card and turns a batch into named arrays; it must not know frames or tasks."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,7 +52,7 @@ class OnnxRunner:
         try:
             self._session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for each way to fail, none public
-            raise ModelError(_unloadable(self.path, error)) from error
+            raise ModelError(f"'{self.path}' is not a model that onnxruntime can load: {_first_line(error)}") from error
         try:
             self.card = read_card(self._session)
             self._input, self.outputs = _ports(self._session, self.card)
@@ -115,18 +114,6 @@ def _ports(session: Any, card: ModelCard) -> tuple[str, dict[str, tuple[int | No
             f"a model of kind '{card.kind}' needs the output '{missing[0]}', but has {', '.join(outputs)}."
         )
     return str(inputs[0].name), outputs
-
-
-def _unloadable(path: Path, error: Exception) -> str:
-    """Return why a file cannot be loaded; onnxruntime names a file of kernels that is missing in the midst of paths."""
-    told = str(error)
-    missing = re.search(r"[\w.-]+\.weights", told) if "xternal data" in told or "external initializer" in told else None
-    if missing is not None:
-        name = missing.group()
-        return (
-            f"'{path}' needs the file '{name}' beside it, which holds its kernels: copy both, or give a shipped name."
-        )
-    return f"'{path}' is not a model that onnxruntime can load: {_first_line(error)}"
 
 
 def _cores() -> int:

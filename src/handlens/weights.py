@@ -11,8 +11,6 @@ from handlens.types import Event
 SHIPPED = Path(__file__).parent / "models"
 PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment")
 
-KERNELS = ".weights"
-"""The ending of a file of kernels that several models share; it lies beside them."""
 DETECTOR = "facehand"
 """The shipped model that finds the hands that colour models judge one by one; those of silhouettes are shown one."""
 
@@ -89,15 +87,8 @@ def verify(file: Path) -> None:
     """
     table = file.parent / "sha256.json"
     known = json.loads(table.read_text("utf-8")) if table.is_file() else {}
-    content = file.read_bytes()
-    if known.get(file.stem) != hashlib.sha256(content).hexdigest():
+    if known.get(file.stem) != hashlib.sha256(file.read_bytes()).hexdigest():
         raise ModelError(f"the shipped model '{file.stem}' is damaged (its sha256 differs); install handlens again.")
-    for name in (name for name in known if name.endswith(KERNELS) and name.encode() in content):
-        kernels = file.parent / name
-        if not kernels.is_file() or known[name] != hashlib.sha256(kernels.read_bytes()).hexdigest():
-            raise ModelError(
-                f"'{name}', which the shipped model '{file.stem}' needs, is damaged; install handlens again."
-            )
 
 
 def _names(folder: Path) -> list[str]:

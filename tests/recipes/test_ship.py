@@ -37,7 +37,7 @@ def test_each_model_that_is_put_there_is_known_by_its_sum(tmp_path: Path) -> Non
 
 def test_all_that_ships_is_listed() -> None:
     listed = set(json.loads((SHIPPED / "sha256.json").read_text()))
-    assert listed == {file.stem for file in SHIPPED.glob("*.onnx")} | {file.name for file in SHIPPED.glob("*.weights")}
+    assert listed == {file.stem for file in SHIPPED.glob("*.onnx")}
 
 
 def test_the_card_says_what_it_learned_from_and_how_it_looks_at_hands() -> None:
