@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from recipes.shared.cutouts import Cutout, describe
+from recipes.shared.source_data import CROP_SIZE, Face
 
 
 def mesh(centre: tuple[float, float], height: float) -> np.ndarray:
@@ -24,6 +25,16 @@ def mesh(centre: tuple[float, float], height: float) -> np.ndarray:
     points[faceparts.LIP_BOTTOM], points[61], points[291] = (0, 0.3), (-0.13, 0.26), (0.13, 0.26)
     points[105], points[334], points[faceparts.NOSE_TIP] = (-0.17, -0.17), (0.17, -0.17), (0, 0.1)
     return (points * height + centre).astype(np.float32)
+
+
+def face(label: str = "portrait", person: str = "a", hands: tuple[tuple[float, ...], ...] = ()) -> Face:
+    image = np.full((CROP_SIZE, CROP_SIZE, 3), 90, np.uint8)
+    cv2.ellipse(image, (120, 120), (31, 40), 0, 0, 360, (205, 160, 130), -1)
+    regions = ("chin",) if label == "touch" else ()
+    return Face(
+        image, mesh((120, 120), 80), np.array([88, 80, 152, 160], np.float32),
+        np.asarray(hands, np.float32).reshape(-1, 4), label, regions, person, True, 1.0, "made",
+    )  # fmt: skip
 
 
 def hand() -> Cutout:

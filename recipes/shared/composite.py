@@ -5,6 +5,7 @@ Every number is a guess about cameras and people that was tried on held-out peop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -27,6 +28,7 @@ class Scene:
 
     Attributes:
         touched: Region names.
+        contacts: Points (2,) in pixels where a hand touches.
     """
 
     image: Float
@@ -36,17 +38,25 @@ class Scene:
     touch: bool = False
     over: bool = False
     touched: set[str] = field(default_factory=set)
+    contacts: list[Float] = field(default_factory=list)
     hidden: Float = field(init=False)
 
     def __post_init__(self) -> None:
         self.hidden = np.zeros_like(self.hand)
 
 
-def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | None:
+GOALS = {"mouth": 1.3, "chin": 1.5, "cheek": 1.4, "ear": 0.8}
+"""How often a part of the face is touched, against 1 for the others."""
+FIST_GOALS = {"mouth": 2.0, "chin": 4.0, "cheek": 2.5, "eye": 0.7, "nose": 0.7, "forehead": 0.7, "ear": 0.3}
+"""The same for fists: they prop the chin and the cheek, or hide the lips."""
+
+
+def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str, goals: Mapping[str, float] = GOALS) -> Float | None:
     """Put one hand into the scene, in place.
 
     Args:
         kind: touch, front or beside the face; free: anywhere, of any size (the only kind for a scene without a mesh).
+        goals: how often each part of the face is touched, against 1 where none is named.
 
     Returns:
         The box (4,) of the hand without its forearm, or None when there was no room for it.
@@ -57,7 +67,7 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | N
         goal: tuple[Float, str] | None = (rng.uniform(0.05, 0.95, 2).astype(np.float32) * size, "")
     else:
         _, _, face_height = face_axes(scene.points)
-        goal = _goal(rng, scene, scene.points, kind, face_height)
+        goal = _goal(rng, scene, scene.points, kind, face_height, goals)
     if goal is None:
         return None
     spot, region = goal
@@ -85,18 +95,38 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str) -> Float | N
     if kind == "touch":
         scene.touch = scene.over = True
         scene.touched.add(region)
+        scene.contacts += [spot, *_tips_on_face(hand, matrix, scene)]
     elif kind == "front":
         scene.over = True
     ys, xs = np.nonzero(bare > 0.5)
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
 
 
-def _goal(rng: Generator, scene: Scene, points: Float, kind: str, face_height: float) -> tuple[Float, str] | None:
+def _tips_on_face(hand: Cutout, matrix: Float, scene: Scene) -> list[Float]:
+    """Return the true finger tips that lie well inside a part of the face, and name those parts touched.
+
+    A picture cannot show that one finger of a flat hand touches and the next one does not.
+    """
+    if hand.joints is None:
+        return []
+    found = []
+    for tip in hand.joints[[4, 8, 12, 16, 20]] @ matrix[:, :2].T + matrix[:, 2]:
+        x, y = (int(v) for v in np.round(tip))
+        around = scene.parts[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+        if around.shape == (5, 5) and around[2, 2] and (around == around[2, 2]).all():
+            scene.touched.add(REGIONS[int(around[2, 2]) - 1])
+            found.append(np.asarray(tip, np.float32))
+    return found
+
+
+def _goal(
+    rng: Generator, scene: Scene, points: Float, kind: str, face_height: float, goals: Mapping[str, float]
+) -> tuple[Float, str] | None:
     if kind == "touch":
         names = [r for r in REGIONS if (scene.parts == NUMBER[r]).sum() > 12]
         if not names:
             return None
-        odds = np.array([{"mouth": 1.3, "chin": 1.5, "cheek": 1.4, "ear": 0.8}.get(r, 1.0) for r in names])
+        odds = np.array([goals.get(r, 1.0) for r in names])
         region = str(rng.choice(names, p=odds / odds.sum()))
         ys, xs = np.nonzero(scene.parts == NUMBER[region])
         i = int(rng.integers(len(xs)))

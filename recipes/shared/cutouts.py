@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from handlens.synth.hand_model import render_hand
-from recipes.shared.source_data import read_rgb, read_rows
+from recipes.shared.source_data import cut_out, read_rgb, read_rows
 
 LONGEST = 176
 
@@ -30,6 +30,8 @@ class Cutout:
         arm: Unit vector from the palm to the forearm.
         wrist, wrist_width: (2,) pixels and pixels: where the cut-out ends.
         length: Farthest tip to wrist; pixels.
+        reach: Farthest tip from the palm, against the palm's radius: below 2.2 for a fist, above 3 for an open hand.
+        joints: (21, 2) pixels, or None where no teacher was sure.
     """
 
     rgb: NDArray[np.uint8]
@@ -41,6 +43,8 @@ class Cutout:
     wrist_width: float
     length: float
     source: str
+    reach: float = 3.0
+    joints: NDArray[np.float32] | None = None
 
 
 def describe(
@@ -49,6 +53,7 @@ def describe(
     source: str,
     arm: tuple[float, float] | None = None,
     longest: int = LONGEST,
+    joints: NDArray[np.float32] | None = None,
 ) -> Cutout | None:
     """Trim a hand (mask 0/255) to its box and find palm, tips and forearm; None when it is not a usable blob.
 
@@ -57,6 +62,7 @@ def describe(
 
     Args:
         longest: Its longer side is made at most so many pixels.
+        joints: (21, 2) pixels of `rgb`, of a teacher; used when nearly all lie in the mask.
     """
     blob = _largest_blob(mask)
     if blob is None:
@@ -91,6 +97,11 @@ def describe(
         tips = hull[cosine < 0.35]
     if not len(tips):
         return None
+    if joints is not None:
+        joints = _inside((joints - np.array([x, y], np.float32)) * scale, alpha)
+    if joints is not None:
+        tips = np.concatenate((joints[[4, 8, 12, 16, 20]], joints[[8, 12]], tips[:: max(1, len(tips) // 4)]))
+    far = float(distance[cosine < 0.35].max()) / max(1.0, radius)
     reach = points @ direction
     end = reach.max()
     rim = points[reach > end - 0.12 * (end - reach.min())]
@@ -99,7 +110,7 @@ def describe(
     wrist = direction * (end - 1) + side * (across.max() + across.min()) / 2
     return Cutout(
         rgb, np.asarray(alpha, np.uint8), palm, tips, direction, wrist.astype(np.float32),
-        float(across.max() - across.min()), float(end - reach.min()), source,
+        float(across.max() - across.min()), float(end - reach.min()), source, far, joints,
     )  # fmt: skip
 
 
@@ -115,6 +126,40 @@ def _largest_blob(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int
     return (parts == best).astype(np.uint8), (x, y, w, h)
 
 
+def _inside(joints: NDArray[np.float32], alpha: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Return the joints when at least 19 of 21 lie in the mask widened by 4 pixels, else None."""
+    wide = cv2.dilate(alpha, np.ones((9, 9), np.uint8))
+    x, y = np.round(joints).astype(int).T
+    on = (x >= 0) & (y >= 0) & (x < alpha.shape[1]) & (y < alpha.shape[0])
+    return joints.astype(np.float32) if (wide[y[on], x[on]] > 127).sum() >= 19 else None
+
+
+def _alone(hand: Cutout) -> bool:
+    """Whether nothing but the forearm sticks out of the hand that its joints span: no face was cut out with it."""
+    if hand.joints is None:
+        return False
+    ys, xs = np.nonzero(hand.alpha > 127)
+    points, side = np.stack((xs, ys), 1), np.array([-hand.arm[1], hand.arm[0]])
+    room = 0.3 * max(np.ptp(hand.joints, axis=0))
+    across, joint = points @ side, hand.joints @ side
+    beyond = max(joint.min() - across.min(), across.max() - joint.max())
+    before = (hand.joints @ hand.arm).min() - (points @ hand.arm).min()
+    return bool(max(beyond, before) < room)
+
+
+def taught_joints(data: Path) -> dict[str, NDArray[np.float32]]:
+    """Joints (21, 2) of every file with one hand that the teacher is sure of; {} without hand_landmarks.npz."""
+    path = data / "hand_landmarks.npz"
+    if not path.exists():
+        return {}
+    with np.load(path) as pack:
+        files, row = pack["files"], pack["row"]
+        sure = (pack["score"] > 0.85) & (np.bincount(row, minlength=len(files))[row] == 1)
+        return {
+            str(files[r]): p[:, :2].astype(np.float32) for r, p in zip(row[sure], pack["landmarks"][sure], strict=True)
+        }
+
+
 def plain_ground_mask(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mask (0/255) of a hand on a plain light ground, by Otsu's threshold on redness and darkness."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
@@ -126,27 +171,35 @@ def plain_ground_mask(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_cutouts(data: Path) -> list[Cutout]:
-    """Every usable hand of `hands_white`, `hgr1`, `massey_black`, `epsrc_composites` and `sign_digits`."""
+    """Every usable hand of `hands_white`, `hgr1`, `massey_black`, `sign_digits` and half of `asl_photos`."""
     out: list[Cutout | None] = []
+    taught = taught_joints(data)
     for row in read_rows(data / "segmentation" / "labels.csv"):
         if row["source"] in ("hands_white", "hgr1"):
             rgb = read_rgb(data / "segmentation" / "images" / row["image"])
             marks = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
-            out.append(describe(rgb, np.asarray((marks == 1) * 255, np.uint8), row["source"]))
-    for row in read_rows(data / "gestures" / "photos" / "labels.csv"):
+            joints = taught.get(f"segmentation/images/{row['image']}")
+            out.append(describe(rgb, np.asarray((marks == 1) * 255, np.uint8), row["source"], joints=joints))
+    for number, row in enumerate(read_rows(data / "gestures" / "photos" / "labels.csv")):
         path = data / "gestures" / "photos" / "images" / row["file"]
+        joints = taught.get(f"gestures/photos/images/{row['file']}")
         if row["source"] == "massey_black":
             rgb = read_rgb(path)
             mask = np.asarray((rgb.max(2) > 26) * 255, np.uint8)
             mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
-            out.append(describe(rgb, mask, "massey_black", (0.0, 1.0)))
+            out.append(describe(rgb, mask, "massey_black", (0.0, 1.0), joints=joints))
         elif row["source"] == "sign_digits":
             rgb = read_rgb(path)
             mask = plain_ground_mask(rgb)
             share = float((mask > 0).mean())
             ring = np.concatenate((mask[:40, 0], mask[:40, -1], mask[0]))
             if 0.1 < share < 0.5 and float((ring > 0).mean()) < 0.05:
-                out.append(describe(rgb, mask, "sign_digits"))
+                out.append(describe(rgb, mask, "sign_digits", joints=joints))
+        elif row["source"] == "asl_photos" and joints is not None and number % 2 == 0:
+            rgb = read_rgb(path)
+            cut = cut_out(rgb)
+            hand = None if cut is None else describe(rgb, cut, "asl_photos", joints=joints)
+            out.append(hand if hand is not None and _alone(hand) else None)
     return [c for c in out if c is not None]
 
 

@@ -88,6 +88,16 @@ def paint_regions(points: Points, size: tuple[int, int]) -> NDArray[np.uint8]:
     return out
 
 
+def side_of(points: Points, at: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return how far points (n, 2) lie to the right in the picture of the line from brow to chin, in face heights.
+
+    Below 0 is the person's right side, unless the picture is mirrored.
+    """
+    down, right, height = face_axes(points)
+    del down
+    return np.asarray((at - points[TOP]) @ right / height, np.float32)
+
+
 def _paint_ears(out: NDArray[np.uint8], points: Points, down: Points, right: Points, height: float) -> None:
     reach = [float(np.hypot(*(points[ear] - points[NOSE_TIP]))) for ear in EARS]
     angle = float(np.degrees(np.arctan2(down[1], down[0])))

@@ -25,9 +25,9 @@ from handlens.predictor import load
 from handlens.tasks.touch import REGIONS
 from handlens.train.augment.photometric import random_affine
 from handlens.types import IGNORE, Detections, Frame
-from recipes.shared.composite import Scene, add_beard, add_hand, add_object
+from recipes.shared.composite import FIST_GOALS, GOALS, Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, read_cutouts
-from recipes.shared.face_regions import NUMBER, paint_regions
+from recipes.shared.face_regions import NUMBER, paint_regions, side_of
 from recipes.shared.source_data import (
     CROP_SIZE,
     CROP_SPAN,
@@ -55,6 +55,10 @@ MADE_SIZE, MADE_SPAN = 176, 2.4
 """Side of a composite in pixels, and in face boxes: 20 % more than the net sees, for shifts and turns."""
 PART = 1000
 """Composites in one file: the training may begin before all are made."""
+FIST_REACH = 2.35
+"""Below this `Cutout.reach` a hand is a fist or curled."""
+CONTACTS = 8
+"""Points of contact that are kept of a composite."""
 
 
 def is_left_out(source: str, person: str) -> bool:
@@ -64,7 +68,14 @@ def is_left_out(source: str, person: str) -> bool:
 
 @dataclass(eq=False)
 class Row:
-    """What is known of one crop. place: number of its picture among crops or composites; object: at mouth, at face."""
+    """What is known of one crop. place: number of its picture among crops or composites; object: at mouth, at face.
+
+    Attributes:
+        side: (7, 2) whether each touched region is touched in its left and right half of the picture: the person's
+            right and left.
+        side_trust: (7,) how sure that is.
+        contacts: (8, 2) pixels of the picture where hands touch; NaN where there are fewer.
+    """
 
     place: int
     label: str
@@ -80,6 +91,9 @@ class Row:
     region: NDArray[np.float32] = field(default_factory=lambda: np.zeros(7, np.float32))
     trust: NDArray[np.float32] = field(default_factory=lambda: np.zeros(7, np.float32))
     object: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    side: NDArray[np.float32] = field(default_factory=lambda: np.zeros((7, 2), np.float32))
+    side_trust: NDArray[np.float32] = field(default_factory=lambda: np.zeros(7, np.float32))
+    contacts: NDArray[np.float32] = field(default_factory=lambda: np.full((CONTACTS, 2), np.nan, np.float32))
 
 
 def face_planes(face: Face) -> NDArray[np.uint8]:
@@ -207,13 +221,16 @@ class Composer:
         weight = np.array([face.weight for face in bases])
         self.base_odds = weight / weight.sum()
         source = [hand.source for hand in hands]
-        share = {"hands_white": 0.3, "massey_black": 0.33, "sign_digits": 0.27, "hgr1": 0.1}
+        share = {"hands_white": 0.25, "massey_black": 0.28, "sign_digits": 0.22, "hgr1": 0.07, "asl_photos": 0.18}
         odds = np.array([share.get(s, 0.1) / source.count(s) for s in source])
         self.hand_odds = odds / odds.sum()
+        closed = odds * np.array([hand.reach < FIST_REACH for hand in hands])
+        self.fist_odds = closed / closed.sum() if closed.any() else self.hand_odds
 
-    def hand(self) -> Cutout:
-        """Any hand, by the odds of its source."""
-        return self.hands[int(self.rng.choice(len(self.hands), p=self.hand_odds))]
+    def hand(self, fist: bool = False) -> Cutout:
+        """Any hand, by the odds of its source; fist: one whose fingers do not stick out."""
+        odds = self.fist_odds if fist else self.hand_odds
+        return self.hands[int(self.rng.choice(len(self.hands), p=odds))]
 
     def scene(self) -> Scene:
         """Return a finished scene of 176 px."""
@@ -227,7 +244,7 @@ class Composer:
         assert face.points is not None
         points = (face.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
         scene = Scene(image.astype(np.float32), paint_regions(points, side), points, np.zeros(side, np.float32))
-        if rng.random() < 0.16:
+        if rng.random() < 0.22:
             add_beard(rng, scene)
         if rng.random() < 0.12:
             add_object(rng, scene)
@@ -236,8 +253,9 @@ class Composer:
         wanted = 2 if rng.random() < 0.3 else 0 if kind == "beside" and rng.random() < 0.3 else 1
         for k in range(wanted):
             this = kind if k == 0 or rng.random() < 0.5 else "beside"
+            fist = this != "beside" and rng.random() < 0.3
             for _ in range(4):
-                if add_hand(rng, scene, self.hand(), this) is not None:
+                if add_hand(rng, scene, self.hand(fist), this, FIST_GOALS if fist else GOALS) is not None:
                     break
         if rng.random() < 0.06:
             add_object(rng, scene)
@@ -256,7 +274,35 @@ def made_row(scene: Scene, place: int) -> Row:
             row.region[i] = float(name in scene.touched or share > 0.4)
             if not row.region[i] and share > 0.08:
                 row.trust[i] = 0
+        row.side, row.side_trust = made_sides(scene)
+        points = scene.contacts[:CONTACTS]
+        row.contacts[: len(points)] = np.stack(points)
     return row
+
+
+def made_sides(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return sides (7, 2) and their trust (7,) of a composite: where its contacts lie, and what the hand covers."""
+    assert scene.points is not None
+    side, trust = np.zeros((7, 2), np.float32), np.zeros(7, np.float32)
+    size = scene.parts.shape[0]
+    ys, xs = np.mgrid[:size, :size]
+    off = side_of(scene.points, np.stack((xs.ravel(), ys.ravel()), 1)).reshape(size, size)
+    doubt = np.zeros(7, bool)
+    for x, y in np.clip(np.round(np.stack(scene.contacts)), 0, size - 1).astype(int):
+        if scene.parts[y, x]:
+            i = int(scene.parts[y, x]) - 1
+            doubt[i] |= abs(off[y, x]) < 0.035
+            side[i, int(off[y, x] > 0)] = 1.0
+    for i in range(7):
+        for k, half in enumerate((off < 0, off > 0)):
+            area = (scene.parts == i + 1) & half
+            share = float((scene.hand[area] > 0.5).mean()) if area.any() else 0.0
+            if share > 0.5:
+                side[i, k] = 1.0
+            elif share > 0.15 and not side[i, k]:
+                doubt[i] = True
+        trust[i] = float(side[i].any() and not doubt[i])
+    return side, trust
 
 
 def write_composites(cache: Path, composer: Composer, part: int) -> None:

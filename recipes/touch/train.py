@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
@@ -43,6 +44,8 @@ MIX = {
 PHOTOS = {"touch": 0.5, "no_touch": 0.5}
 """Share of natural photographs among the draws of a label; else as they come."""
 SMOOTH = 0.03
+SIDES = ("contact.", "side.", "side_gain")
+"""Layers that tell contacts and sides; nothing else reads them while `contact_gain` is 0."""
 GREY = 0.1
 """Share of grey samples, beside the 13 % of `light_and_lens`: grey and infrared cameras lose a quarter of touches."""
 
@@ -55,6 +58,11 @@ class Store:
 
     def __init__(self, cache: Path, name: str, size: int, span: float) -> None:
         self.table = dict(np.load(cache / f"{name}.npz"))
+        count = len(self.table["place"])
+        empty = {"side": np.zeros((count, 7, 2)), "side_trust": np.zeros((count, 7))}
+        empty["contacts"] = np.full((count, 1, 2), np.nan)
+        for column, value in empty.items():  # a cache of version 0.2
+            self.table.setdefault(column, value.astype(np.float32))
         self.size, self.span, self.count = size, span, len(self.table["place"])
         self.images = np.memmap(cache / f"{name}.u8", np.uint8, "r", shape=(self.count, size, size, 3))
         half = (self.count, size // 2, size // 2, 4)
@@ -84,6 +92,8 @@ class Draws:
                 rows = np.flatnonzero(allowed & (table["label"] == label) & photo)
                 if len(rows):
                     weight = table["weight"][rows].astype(np.float64)
+                    if label == "touch":
+                        weight *= rareness(table["region"][rows], weight)
                     self.groups[label, kind] = (rows, weight / weight.sum())
         self.labels = [label for label in MIX if (label, 2) in self.groups]
         odds = np.array([MIX[label] for label in self.labels])
@@ -95,6 +105,13 @@ class Draws:
         kind = int(rng.random() < PHOTOS[label]) if label in PHOTOS else 2
         rows, odds = self.groups[label, kind]
         return int(rng.choice(rows, p=odds))
+
+
+def rareness(region: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return factors (n,) for touches of regions (n, 7): the root of how rare the rarest region of each is."""
+    often = (region * weight[:, None]).sum(0) / weight.sum()
+    factor = np.where(region > 0, 1 / np.sqrt(np.maximum(often, 0.03)), 0).max(1)
+    return np.where(factor > 0, factor, 1.0)
 
 
 def affine(rng: Generator, store: Store, size: int) -> NDArray[np.float64]:
@@ -148,12 +165,24 @@ def sample(rng: Generator, store: Store, row: int, size: int) -> dict[str, NDArr
         shown = np.zeros(side, np.uint8)
         shown[-(-cut[1] // 4) : cut[3] // 4, -(-cut[0] // 4) : cut[2] // 4] = 1
         rest = rest * shown[..., None]
+    flipped = matrix[0, 0] * matrix[1, 1] < matrix[0, 1] * matrix[1, 0]
     return {
+        "side": table["side"][row][:, ::-1] if flipped else table["side"][row], "side_trust": table["side_trust"][row],
+        "contact": contact_map(table["contacts"][row] @ matrix[:, :2].T + matrix[:, 2], side[0]),
         "image": light_and_lens(rng, image), "parts": parts, "planes": rest,
         "touch": table["touch"][row], "over": table["over"][row], "object": table["object"][row],
         "region": table["region"][row], "trust": table["trust"][row],
         "made": np.array(store.span < CROP_SPAN, np.float32),
     }  # fmt: skip
+
+
+def contact_map(points: NDArray[np.float64], side: int) -> NDArray[np.float32]:
+    """Return where hands touch, (side * side,) with sum 1, from points (n, 2) of a picture 4 times as large; or 0."""
+    at = np.arange(side) - ((points[~np.isnan(points[:, 0])] - 1.5) / 4)[..., None]
+    blobs = np.exp(-0.5 * (at / 1.2) ** 2)
+    spread = np.einsum("nx,ny->yx", blobs[:, 0], blobs[:, 1]).ravel()
+    total = float(spread.sum())
+    return np.asarray(spread / total if total > 1 else np.zeros_like(spread), np.float32)
 
 
 def framed(
@@ -184,7 +213,7 @@ def drawn(rng: Generator, store: Store, size: int) -> dict[str, NDArray[Any]]:
 def batch_of(samples: list[dict[str, NDArray[Any]]]) -> dict[str, Tensor]:
     """Stack samples into tensors."""
     out = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
-    for key in ("touch", "over", "object", "region", "trust"):
+    for key in ("touch", "over", "object", "region", "trust", "side", "side_trust"):
         out[key] = out[key].float()
     return out
 
@@ -212,8 +241,25 @@ def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     region = weighted(maps.region, batch["region"], batch["trust"])
     thing = weighted(maps.object, batch["object"][:, :2], batch["object"][:, 2:].expand(-1, 2))
     boxed = box_evidence(p, marked)
+    side = weighted(maps.side, batch["side"], batch["side_trust"][..., None].expand(-1, -1, 2))
+    contact = place_error(maps.contact, batch)
     loss = 1.5 * mask + 0.7 * dice + 0.7 * parts + 2 * touch + 0.4 * over + 0.7 * region + 0.3 * thing + 0.1 * boxed
-    return {"loss": loss, "mask": mask, "dice": dice, "parts": parts, "touch": touch, "region": region, "thing": thing}
+    loss = loss + 0.3 * side + 0.12 * contact
+    told = {"mask": mask, "dice": dice, "parts": parts, "touch": touch, "region": region, "thing": thing}
+    return {"loss": loss, **told, "side": side, "contact": contact}
+
+
+def place_error(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Cross entropy of the place of contact: the true points of composites, else the labelled parts of the face."""
+    chance = fn.log_softmax(logits, dim=1)
+    exact = batch["contact"].sum(1)
+    parts = batch["parts"].flatten(1).long()
+    named = fn.pad(batch["region"], (1, 0))
+    inside = torch.gather(named, 1, parts.clamp(max=named.shape[1] - 1)) * (parts < named.shape[1])
+    weak = (inside.sum(1) > 4).float() * (1 - batch["made"]) * batch["touch"][:, 0].round()
+    far = -(chance * batch["contact"]).sum(1)
+    missed = -torch.logsumexp(chance.masked_fill(inside < 0.5, -30.0), dim=1)
+    return (far * exact + 2 * missed * weak).sum() / (exact.sum() + weak.sum() + 1e-3)
 
 
 def weighted(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -234,7 +280,7 @@ def box_evidence(p: Tensor, marked: Tensor) -> Tensor:
 
 @torch.no_grad()
 def asked(net: nn.Module, store: Store, rows: NDArray[np.int64], size: int, mirrored: bool = False) -> dict[str, Any]:
-    """Touch logits (n,), region and object logits of the unchanged looks."""
+    """Touch logits (n,), region, object and side logits of the unchanged looks."""
     net.eval()
     matrix, out = plain(store, size), []
     for start in range(0, len(rows), 32):
@@ -244,9 +290,10 @@ def asked(net: nn.Module, store: Store, rows: NDArray[np.int64], size: int, mirr
         ]
         x = inputs(torch.from_numpy(np.stack(looks)))
         maps = net(x.flip(3).contiguous(memory_format=torch.channels_last) if mirrored else x)
-        out.append((maps.touch[:, 0].numpy(), maps.region.numpy(), maps.object.numpy()))
-    touch, region, thing = (np.concatenate(part) for part in zip(*out, strict=True))
-    return {"touch": touch, "region": region, "object": thing}
+        side = maps.side.flip(2) if mirrored else maps.side
+        out.append((maps.touch[:, 0].numpy(), maps.region.numpy(), maps.object.numpy(), side.numpy()))
+    touch, region, thing, side_of = (np.concatenate(part) for part in zip(*out, strict=True))
+    return {"touch": touch, "region": region, "object": thing, "side": side_of}
 
 
 def auc(score: NDArray[Any], positive: NDArray[np.bool_]) -> float:
@@ -273,9 +320,18 @@ def summary(
     known = touch & (table["region"][rows].sum(1) > 0)
     best = said["region"].argmax(1)
     right = table["region"][rows, best] > 0
-    out["region"] = float(right[known].mean())
+    for name, group in (("web", known & ~photo), ("photo", known & photo)):
+        out[f"region_{name}"] = float(right[group].mean())
+        truth, hits = table["region"][rows][group] > 0, said["region"][group].argmax(1)
+        out[f"macro_{name}"] = macro(truth, hits)
     out["auc_object"] = auc(said["object"].max(1), thing)
     return {k: round(v, 3) for k, v in out.items()}
+
+
+def macro(truth: NDArray[np.bool_], named: NDArray[np.int64]) -> float:
+    """Mean over regions of how often the region named (n,) is a true one, of touches (n, 7) of that region."""
+    right = truth[np.arange(len(named)), named]
+    return float(np.mean([right[truth[:, r]].mean() for r in range(truth.shape[1]) if truth[:, r].any()]))
 
 
 class Average:
@@ -308,10 +364,10 @@ class Clock:
     more. So the progress reaches 1 at the end of the time whatever the machine does.
     """
 
-    def __init__(self, seconds: float, share: float = 0.5) -> None:
+    def __init__(self, seconds: float, share: float = 0.22, done: float = 0.0) -> None:
         self.begin, self.seconds, self.share = time.time(), seconds, share
         self.last = (self.begin, time.process_time())
-        self.done, self.recent = 0.0, share
+        self.done, self.recent = done, share
 
     def progress(self) -> float:
         """Progress so far, 0 to 1; call it once a step."""
@@ -340,63 +396,119 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--grow", type=float, default=0.7, help="progress at which the side grows")
     parser.add_argument("--rates", type=float, nargs=2, default=(4e-4, 2e-3), help="of the body, of the head")
     parser.add_argument("--every", type=int, default=500)
-    parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from")
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from, .pt or .safetensors")
+    parser.add_argument("--sides", action="store_true", help="learn contacts and sides only; all else stays as it is")
     parser.add_argument("--splits", nargs="+", default=["train"])
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
+def fill(net: nn.Module, path: Path) -> list[str]:
+    """Load weights of any version in place; return the names of layers that it has not, which stay as they are.
+
+    Raises:
+        ValueError: it holds a layer that the net has not, or of another shape.
+    """
+    state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+    missing, unknown = net.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
+    if unknown:
+        raise ValueError(f"{path} holds layers of another net: {', '.join(unknown[:3])}.")
+    return [name for name in missing if not name.endswith("num_batches_tracked")]
+
+
+class Run:
+    """A training that can be killed: net, averaged net, optimiser, random stream and progress, in OUT/last.pt."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        torch.manual_seed(args.seed)
+        self.args, self.rng = args, np.random.default_rng(args.seed)
+        self.net: nn.Module = FaceTouch(pretrained=not args.start)
+        if args.start:
+            print(json.dumps({"new layers": fill(self.net, args.start)}), flush=True)
+        self.net = self.net.to(memory_format=torch.channels_last)
+        if args.sides:
+            with torch.no_grad():
+                self.net.contact_gain.zero_()
+            for name, parameter in self.net.named_parameters():
+                parameter.requires_grad_(name.startswith(SIDES))
+        body = [p for p in self.net.body.parameters() if p.requires_grad]
+        own = {id(p) for p in self.net.body.parameters()}
+        head = [p for p in self.net.parameters() if id(p) not in own and p.requires_grad]
+        groups = [{"params": body, "top": args.rates[0]}, {"params": head, "top": args.rates[1]}]
+        self.optimiser = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=0.05)
+        self.mean, self.step, self.spent = Average(self.net, 0.998), 0, 0.0
+        done = self._resume()
+        self.begin = time.time() - self.spent
+        self.clock = Clock(60 * args.minutes - self.spent, done=done)
+
+    def _resume(self) -> float:
+        path = self.args.out / "last.pt"
+        if not path.exists():
+            return 0.0
+        state = torch.load(path, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.mean.net.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rng.bit_generator.state = json.loads(state["random"])
+        self.step, self.mean.steps, self.spent = state["step"], state["step"], state["spent"]
+        print(json.dumps({"resumed at step": self.step}), flush=True)
+        return float(state["done"])
+
+    def save(self) -> None:
+        """Store all, so that the file is whole at any time."""
+        state = {
+            "net": self.net.state_dict(), "mean": self.mean.net.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "random": json.dumps(self.rng.bit_generator.state), "step": self.step, "done": self.clock.done,
+            "spent": time.time() - self.begin,
+        }  # fmt: skip
+        torch.save(state, self.args.out / "last.tmp")
+        (self.args.out / "last.tmp").replace(self.args.out / "last.pt")
+
+    def learn(self, batch: dict[str, Tensor], rate: float) -> dict[str, float]:
+        """One step; return its losses."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["top"] * rate
+        self.net.train(not self.args.sides)
+        if self.args.sides:
+            self.net.contact.train()  # type: ignore[union-attr]
+        parts = losses(self.net(inputs(batch["image"])), batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        parts["loss"].backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.mean.update(self.net)
+        self.step += 1
+        return {key: float(value.detach()) for key, value in parts.items()}
+
+
 def main() -> None:
-    """Train; every --every steps ask the left-out sources and the val part, and store the averaged weights."""
+    """Train; every --every steps ask the left-out sources and the val part, and store the averaged weights.
+
+    Killed and called again it goes on from the last 200 steps.
+    """
     args = arguments()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    torch.manual_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    real = Store(args.cache, "crops", CROP_SIZE, CROP_SPAN)
-    made = composites(args.cache)
-    draws = Draws(real, tuple(args.splits))
-    net = FaceTouch()
-    if args.start:
-        net.load_state_dict(torch.load(args.start, weights_only=True))
-    net = net.to(memory_format=torch.channels_last)
-    body = [p for p in net.body.parameters() if p.requires_grad]
-    own = {id(p) for p in net.body.parameters()}
-    head = [p for p in net.parameters() if id(p) not in own]
-    optimiser = torch.optim.AdamW(
-        [{"params": body, "top": args.rates[0]}, {"params": head, "top": args.rates[1]}], weight_decay=0.05
-    )
-    mean, step, begin, spent = Average(net, 0.998), 0, time.time(), time.process_time()
-    sums: dict[str, float] = {}
-    clock = Clock(60 * args.minutes)
-    while (progress := clock.progress()) < 1:
-        size = args.sizes[progress > args.grow]
-        for group in optimiser.param_groups:
-            group["lr"] = group["top"] * rate_at(progress)
-        net.train()
+    real, made = Store(args.cache, "crops", CROP_SIZE, CROP_SPAN), composites(args.cache)
+    draws, run, sums = Draws(real, tuple(args.splits)), Run(args), dict[str, float]()
+    while (progress := run.clock.progress()) < 1:
+        size, rng = args.sizes[progress > args.grow], run.rng
         count = round(args.batch * args.made) if made else 0
         samples = [drawn(rng, made[int(rng.integers(len(made)))], size) for _ in range(count)]
         samples += [sample(rng, real, draws.next(rng), size) for _ in range(args.batch - count)]
-        batch = batch_of(samples)
-        parts = losses(net(inputs(batch["image"])), batch)
-        optimiser.zero_grad(set_to_none=True)
-        parts["loss"].backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        mean.update(net)
-        step += 1
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 50 == 0:
+        for key, value in run.learn(batch_of(samples), rate_at(progress)).items():
+            sums[key] = sums.get(key, 0.0) + value
+        if run.step % 50 == 0:
             line = {k: round(v / 50, 3) for k, v in sums.items()}
-            spending = {"wall": round(time.time() - begin), "cpu": round(time.process_time() - spent)}
-            print(json.dumps({"step": step, "p": round(progress, 3), **spending, "size": size, **line}), flush=True)
-            sums = {}
-            made = composites(args.cache)
-        if step % args.every == 0:
-            report(mean.net, real, args, step)
-    report(mean.net, real, args, step)
+            spending = {"wall": round(time.time() - run.begin), "cpu": round(time.process_time())}
+            print(json.dumps({"step": run.step, "p": round(progress, 3), **spending, "size": size, **line}), flush=True)
+            sums, made = {}, composites(args.cache)
+        if run.step % 200 == 0:
+            run.save()
+        if run.step % args.every == 0:
+            report(run.mean.net, real, args, run.step)
+    report(run.mean.net, real, args, run.step)
 
 
 def report(net: nn.Module, real: Store, args: argparse.Namespace, step: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_faces import hand, mesh
+from made_faces import face, hand, mesh
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -23,7 +23,7 @@ from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.types import Detections, Frame
 from recipes.shared.composite import Scene, add_beard, add_hand
 from recipes.shared.face_regions import NUMBER, paint_regions
-from recipes.shared.source_data import CROP_SIZE, Face, fingerprint
+from recipes.shared.source_data import fingerprint
 from recipes.touch import assemble as touch
 from recipes.touch import common as ours
 from recipes.touch.contact_data import ContactSamples, Mix, plain_sample, real_sample
@@ -32,16 +32,6 @@ from recipes.touch.train_contact import auc, touch_logits
 from recipes.touch.train_contact import loss as contact_loss
 from recipes.touch.train_detector import held_set, measured
 from recipes.touch.train_detector import loss as facehand_loss
-
-
-def face(label: str = "portrait", person: str = "a", hands: tuple[tuple[float, ...], ...] = ()) -> Face:
-    image = np.full((CROP_SIZE, CROP_SIZE, 3), 90, np.uint8)
-    cv2.ellipse(image, (120, 120), (31, 40), 0, 0, 360, (205, 160, 130), -1)
-    regions = ("chin",) if label == "touch" else ()
-    return Face(
-        image, mesh((120, 120), 80), np.array([88, 80, 152, 160], np.float32),
-        np.asarray(hands, np.float32).reshape(-1, 4), label, regions, person, True, 1.0, "made",
-    )  # fmt: skip
 
 
 def test_face_parts_lie_in_order() -> None:

@@ -19,12 +19,16 @@ from handlens.train.nets.lite import CHANNELS, Lite0
 
 PRESETS = 4
 """Places that the head's attention looks at."""
+MIDDLE = tuple(REGIONS.index(name) for name in ("nose", "mouth", "chin"))
+"""Parts whose middle is the middle of the face."""
 
 
 class FaceMaps(NamedTuple):
     """hand (n, 1, h/4, w/4) logits; regions (n, 8, h/4, w/4) logits, 0 = none; touch (n, 1), over (n, 1),
     region (n, 7), object (n, 2) logits: a thing at the mouth, a thing elsewhere at the face. `over` means: some hand
-    covers part of the face, touching or not."""
+    covers part of the face, touching or not. contact (n, h/4 * w/4) logits over places: where a touch would be;
+    side (n, 7, 2) logits: each region, if touched, in its left and right half of the picture, the person's right and
+    left."""
 
     hand: Tensor
     regions: Tensor
@@ -32,6 +36,8 @@ class FaceMaps(NamedTuple):
     over: Tensor
     region: Tensor
     object: Tensor
+    contact: Tensor
+    side: Tensor
 
 
 class FaceTouch(nn.Module):
@@ -54,6 +60,10 @@ class FaceTouch(nn.Module):
         )
         self.out = nn.Linear(128, 4 + regions)
         self.local = nn.Parameter(torch.zeros(regions, 64))
+        self.contact = nn.Sequential(ConvUnit(32, 32), nn.Conv2d(32, 1, 1))
+        self.contact_gain = nn.Parameter(torch.zeros(regions))
+        self.side = nn.Linear(128 + 6 * regions, 2 * regions)
+        self.side_gain = nn.Parameter(torch.ones(regions, 1))
 
     def forward(self, x: Tensor) -> FaceMaps:
         _, fine, level8, level16, level32 = self.body(x)
@@ -75,9 +85,43 @@ class FaceTouch(nn.Module):
         seen, local = torch.matmul(weight, flat), torch.matmul(inside, flat)
         body = torch.cat((level32.mean((2, 3)), level32.amax((2, 3))), dim=1)
         vector = torch.cat((self.drop(body), seen.flatten(1), mixed.mean((2, 3)), covered, extent), dim=1)
-        out = self.out(self.head(vector))
-        region = out[:, 4:] + (local * self.local).sum(2)
-        return FaceMaps(hand, regions, out[:, :1], out[:, 1:2], region, out[:, 2:4])
+        known = self.head(vector)
+        out = self.out(known)
+        contact = self.contact(down4).flatten(1)
+        at = (torch.softmax(contact, dim=1)[:, None] * parts.flatten(2)).sum(2)
+        region = out[:, 4:] + (local * self.local).sum(2) + self.contact_gain * at
+        side = self.sides(known, torch.softmax(contact, dim=1).unflatten(1, skin.shape[2:]), skin, parts)
+        return FaceMaps(hand, regions, out[:, :1], out[:, 1:2], region, out[:, 2:4], contact, side)
+
+    def sides(self, known: Tensor, contact: Tensor, skin: Tensor, parts: Tensor) -> Tensor:
+        """Return side logits (n, 7, 2) from where contact and hand lie about the middle of the face.
+
+        Args:
+            known: (n, 128) of the head.
+            contact: (n, h, w) probabilities that sum to 1.
+            skin: (n, 1, h, w) probabilities of a hand.
+            parts: (n, 7, h, w) probabilities of the parts of the face.
+        """
+        wide = int(skin.shape[3])
+        x = torch.arange(wide, dtype=skin.dtype, device=skin.device)
+        column = parts[:, MIDDLE].sum((1, 2))
+        middle = ((column * x).sum(1) + 0.5 * wide) / (column.sum(1) + 1.0)
+        right = torch.sigmoid((x[None] - middle[:, None]) * (48.0 / wide))[:, None]
+
+        def halves(of: Tensor) -> tuple[Tensor, Tensor]:
+            """Return the sums (n, 7) over both halves of maps (n, 7, h, w)."""
+            column = of.sum(2)
+            later = (column * right).sum(2)
+            return column.sum(2) - later, later
+
+        touched, covered, extent = halves(contact[:, None] * parts), halves(skin * parts), halves(parts)
+        share = [c / (e + 1.0) for c, e in zip(covered, extent, strict=True)]
+        total = touched[0] + touched[1] + 0.02
+        balance = (touched[1] - touched[0]) / total
+        seen = torch.cat((known, *touched, *share, balance, share[1] - share[0]), dim=1)
+        push = balance[..., None] * self.side_gain
+        own: Tensor = self.side(seen).unflatten(1, (-1, 2))
+        return own + torch.cat((-push, push), dim=2)
 
 
 def grown(coarse: Tensor, fine: Tensor) -> Tensor:
@@ -86,9 +130,10 @@ def grown(coarse: Tensor, fine: Tensor) -> Tensor:
 
 
 class FaceTouchGraph(nn.Module):
-    """The exported form: hand and region maps, the touch logit, region probabilities, and things at the face."""
+    """The exported form: hand and region maps, the touch logit, region probabilities, things at the face, and for each
+    region, if it is touched, whether in the picture's left and right half of it."""
 
-    outputs = ("hand", "regions", "touch_logit", "region_scores", "object_scores")
+    outputs = ("hand", "regions", "touch_logit", "region_scores", "object_scores", "side_scores")
 
     def __init__(self, net: FaceTouch) -> None:
         super().__init__()
@@ -98,5 +143,5 @@ class FaceTouchGraph(nn.Module):
         maps = self.net(x)
         return (
             torch.sigmoid(maps.hand), torch.softmax(maps.regions, 1), maps.touch,
-            torch.sigmoid(maps.region), torch.sigmoid(maps.object),
+            torch.sigmoid(maps.region), torch.sigmoid(maps.object), torch.sigmoid(maps.side),
         )  # fmt: skip
