@@ -35,6 +35,8 @@ PHASE = {
     "object_at_face": "object",
 }
 DRAWS, LEAST, RESAMPLES = 20, 6, 1000
+STRICTER = np.arange(0.0, 4.0, 0.1)
+"""Logits by which the threshold is raised, to compare false alarms at the same recall."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,15 @@ def measures(counts: Counts) -> dict[str, float]:
     }
 
 
+def both(before: Counts, after: Counts) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the numbers before and after. after: counts at each threshold of `STRICTER`."""
+    old, new = measures(before), measures(after[0])
+    same = [measures(counts) for counts in after if measures(counts)["recall"] >= old["recall"]]
+    at_recall = min((each["false alarms"] for each in same), default=new["false alarms"])
+    name = "false alarms at the recall of before"
+    return {**old, name: old["false alarms"]}, {**new, name: at_recall}
+
+
 def compared(pictures: list[Picture], other_regions: bool) -> dict[str, dict[str, float]]:
     """Return each number before and after, and the difference with its 95 % interval."""
     people = sorted({p.person for p in pictures})
@@ -158,20 +169,21 @@ def compared(pictures: list[Picture], other_regions: bool) -> dict[str, dict[str
         mine = [p for p in pictures if p.person == person]
         if len(mine) < LEAST:
             continue
-        before, after, draws = np.zeros(11), np.zeros(11), 0
+        before, after, draws = np.zeros(11), np.zeros((len(STRICTER), 11)), 0
         for seed in range(DRAWS):
             chosen, judged = drawn(mine, seed, other_regions)
             if chosen and judged:
                 own = np.array([p.logit for p in judged])
                 before += counted(own, judged)
-                after += counted(own + added(calibrated(chosen), judged), judged)
+                new = own + added(calibrated(chosen), judged)
+                after += np.stack([counted(new - by, judged) for by in STRICTER])
                 draws += 1
         if draws:
             sums.append((before / draws, after / draws))
     draw = np.random.default_rng(0)
     told: dict[str, dict[str, float]] = {}
     picks = [np.arange(len(sums)), *(draw.integers(len(sums), size=len(sums)) for _ in range(RESAMPLES))]
-    resampled = [[measures(sum(sums[i][k] for i in pick)) for k in (0, 1)] for pick in picks]
+    resampled = [both(sum(sums[i][0] for i in pick), sum(sums[i][1] for i in pick)) for pick in picks]
     for name in resampled[0][0]:
         change = np.array([after[name] - before[name] for before, after in resampled[1:]])
         low, high = np.quantile(change, [0.025, 0.975])
@@ -214,11 +226,11 @@ def main() -> None:
         "touches of other regions": compared(pictures, True),
     }
     for heading, table in told.items():
-        print(f"\n{heading}, {table['people']['n']:.0f} people\n{'':34}{'before':>8}{'after':>8}   change")
+        print(f"\n{heading}, {table['people']['n']:.0f} people\n{'':38}{'before':>8}{'after':>8}   change")
         for name, row in table.items():
             if name != "people":
                 change = f"{row['after'] - row['before']:+.3f} [{row['low']:+.3f} {row['high']:+.3f}]"
-                print(f"{name:<34}{row['before']:8.3f}{row['after']:8.3f}   {change}")
+                print(f"{name:<38}{row['before']:8.3f}{row['after']:8.3f}   {change}")
     rest = on_others(pictures)
     print("\non all other people: " + ", ".join(f"{name} {value:.3f}" for name, value in rest.items()))
     if args.json is not None:
