@@ -99,6 +99,9 @@ class Props:
     def labelled_set(self, path: Path) -> None:
         """Make a labelled set of the kind that the page is about."""
         whole = f"{self.page} {self.block}"
+        if path.suffix == ".csv":
+            landmarks(path)
+            return
         if re.search(r"--kind segment|train segment|masks\.md", whole):
             index_masks(path)
         elif "train hold" in self.block or "runs/hold" in self.block:
@@ -150,6 +153,13 @@ class Props:
         if not Path("runs/touch-nano").exists():
             self.add_run(Path("runs/touch-nano"))
         shutil.copy("runs/touch-nano/nano.onnx", path)
+
+
+def landmarks(path: Path) -> None:
+    """Write a table of the landmarks of one hand, and its picture."""
+    photo(path.with_name("hand.jpg"))
+    rows = [f"hand.jpg,{number},{100 + 5 * number},{200 - 7 * (number % 5)},left" for number in range(21)]
+    path.write_text("\n".join(["file,point,x,y,side", *rows]) + "\n")
 
 
 def photo(path: Path, number: int = 60) -> Path:
