@@ -138,6 +138,7 @@ def test_the_other_settings(page, site):
     wait(lambda: site.session.settings.low_power)
     page.locator("#camera").select_option("Desk")
     wait(lambda: site.session.take_camera() == 2)
+    assert page.locator("#source").inner_text() == "Desk"
 
 
 def test_the_history_is_shown_saved_and_deleted(page, site):

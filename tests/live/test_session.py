@@ -121,6 +121,14 @@ def test_a_change_is_kept_told_and_checked():
     assert not {"source", "model", "voice"} & set(CHANGEABLE)
 
 
+def test_a_camera_that_was_chosen_is_kept():
+    kept: list[dict[str, Any]] = []
+    session = Session(Settings(), kept.append)
+    session.choose_camera(2)
+    assert kept == [{"source": "2"}]
+    assert [session.take_camera(), session.take_camera()] == [2, None]
+
+
 def test_a_change_that_cannot_be_kept_holds_all_the_same():
     def full(changed: dict[str, Any]) -> None:
         raise OutputError("the disk is full.")

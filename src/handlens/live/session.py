@@ -106,9 +106,14 @@ class Session:
         self._tell()
 
     def choose_camera(self, number: int) -> None:
-        """Ask the source to change to this camera."""
+        """Ask the source to change to this camera, and keep it for the next time.
+
+        Raises:
+            OutputError: it changes now, but cannot be kept for the next time.
+        """
         self._camera = number
         self._tell()
+        self._kept({"source": str(number)})
 
     def take_camera(self) -> int | None:
         """Return the camera that was asked for since the last call, or None."""

@@ -378,7 +378,10 @@ export class App {
     byId("keep").onchange = () => engine.set("keep_days", Number(byId("keep").value));
     byId("sound").onchange = () => engine.set("sound", byId("sound").value);
     byTest("test-sound").onclick = () => engine.testSound();
-    byId("camera").onchange = () => engine.chooseCamera(Number(byId("camera").value));
+    byId("camera").onchange = () => {
+      engine.chooseCamera(Number(byId("camera").value));
+      byId("source").textContent = byId("camera").selectedOptions[0].textContent;
+    };
     byId("export").onclick = () => this.#export();
     byId("delete").onclick = () => byId("confirm").showModal();
     byId("confirm-no").onclick = () => byId("confirm").close();
