@@ -88,20 +88,13 @@ def describe(
     direction = direction / (np.hypot(*direction) + 1e-6)
     outline, _ = cv2.findContours((alpha > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = max(outline, key=cv2.contourArea)[:, 0].astype(np.float32)
-    hull = cv2.convexHull(points)[:, 0]
-    away = hull - palm
-    distance = np.hypot(away[:, 0], away[:, 1])
-    cosine = (away @ direction) / np.maximum(distance, 1e-6)
-    tips = hull[(cosine < 0.35) & (distance > 1.25 * radius)]
-    if not len(tips):
-        tips = hull[cosine < 0.35]
+    tips, far = _hull_tips(points, palm, direction, radius)
     if not len(tips):
         return None
     if joints is not None:
-        joints = _inside((joints - np.array([x, y], np.float32)) * scale, alpha)
+        joints = _inside((joints - np.array([x, y], np.float32)) * scale, np.asarray(alpha, np.uint8))
     if joints is not None:
         tips = np.concatenate((joints[[4, 8, 12, 16, 20]], joints[[8, 12]], tips[:: max(1, len(tips) // 4)]))
-    far = float(distance[cosine < 0.35].max()) / max(1.0, radius)
     reach = points @ direction
     end = reach.max()
     rim = points[reach > end - 0.12 * (end - reach.min())]
@@ -112,6 +105,20 @@ def describe(
         rgb, np.asarray(alpha, np.uint8), palm, tips, direction, wrist.astype(np.float32),
         float(across.max() - across.min()), float(end - reach.min()), source, far, joints,
     )  # fmt: skip
+
+
+def _hull_tips(
+    points: NDArray[np.float32], palm: NDArray[np.float32], direction: NDArray[np.float32], radius: float
+) -> tuple[NDArray[np.float32], float]:
+    """Return corners of an outline's hull that lie far from the palm, away from the forearm, and how far in radii."""
+    hull = np.asarray(cv2.convexHull(points)[:, 0], np.float32)
+    away = hull - palm
+    distance = np.hypot(away[:, 0], away[:, 1])
+    before = (away @ direction) / np.maximum(distance, 1e-6) < 0.35
+    if not before.any():
+        return hull[:0], 0.0
+    tips = hull[before & (distance > 1.25 * radius)]
+    return tips if len(tips) else hull[before], float(distance[before].max()) / max(1.0, radius)
 
 
 def _largest_blob(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]] | None:
