@@ -103,14 +103,15 @@ def heat(cells: Sequence[Sequence[float]], width: int = 168) -> str:
         return ""
     most = max(max(line) for line in cells)
     side = width / columns
-    parts = [f'<rect width="{width}" height="{rows * side:.1f}" fill="{_PAPER}"/>']
+    parts = [f'<rect width="{width}" height="{rows * side:.1f}" fill="{_PAPER}"/><g shape-rendering="crispEdges">']
     for y, line in enumerate(cells):
         for x, seconds in enumerate(line):
             if most > 0 and seconds > 0.02 * most:
                 parts.append(
-                    f'<rect x="{x * side:.1f}" y="{y * side:.1f}" width="{side + 0.3:.1f}" height="{side + 0.3:.1f}"'
+                    f'<rect x="{x * side:.1f}" y="{y * side:.1f}" width="{side:.1f}" height="{side:.1f}"'
                     f' fill="#b2182b" fill-opacity="{min(1.0, 0.08 + 0.92 * seconds / most):.2f}"/>'
                 )
+    parts.append("</g>")
     cx, cy, wide, high = width / 2, rows * side / 2, width / 1.5 / 2, rows * side / 1.5 / 2
     outline = 'fill="none" stroke="#555" stroke-width="1.5"'
     parts.append(f'<ellipse cx="{cx:.1f}" cy="{cy:.1f}" rx="{wide * 0.9:.1f}" ry="{high:.1f}" {outline}/>')
