@@ -45,7 +45,7 @@ def test_what_an_expression_does_not_fit_keeps_its_group():
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
-    [("(", "no regular expression"), ("a", "no brackets"), ("(zzz)", "fits none of the 2 pictures")],
+    [("(", "not a regular expression"), ("a", "no brackets"), ("(zzz)", "fits none of the 2 pictures")],
 )
 def test_an_expression_that_says_nothing_is_refused(pattern, said):
     with pytest.raises(InputError, match=said):
@@ -99,7 +99,7 @@ def test_shares_are_read(text, shares):
     "text", ["", "a,b", "0.5,0.1,0.1", "1", "0,1", "-1,2", "nan,1", "0.25,0.25,0.25,0.25", "inf,0"]
 )
 def test_shares_that_are_none_are_refused(text):
-    with pytest.raises(InputError, match="are no shares"):
+    with pytest.raises(InputError, match="are not shares"):
         read_shares(text)
 
 
