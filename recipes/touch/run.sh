@@ -4,17 +4,18 @@ set -euo pipefail
 source "$(dirname "$0")/../steps.sh"
 with_data "$@"
 
-# The finder of faces and hands, and the contact net of version 0.1.
+# The small detector of version 0.1, from random weights: hold and segment begin with its body.
 step runs/facehand2 "$PYTHON" -m recipes.touch.train_detector --data "$DATA" --out runs/facehand2 --minutes 45
 step runs/facehand3 "$PYTHON" -m recipes.touch.train_detector --data "$DATA" --out runs/facehand3 --minutes 46 --rendered \
     --start runs/facehand2 --seed 2 --rate 1.2e-3
-step runs/contact1 "$PYTHON" -m recipes.touch.train_contact --data "$DATA" --out runs/contact1 --minutes 42 --real 0.38
-step runs/contact2 "$PYTHON" -m recipes.touch.train_contact --data "$DATA" --out runs/contact2 --minutes 52 --rendered 0.3 \
-    --rate 1.6e-3 --start runs/contact1 --seed 1
-step models/facehand.onnx "$PYTHON" -m recipes.touch.assemble --data "$DATA" --facehand runs/facehand3 \
-    --contact runs/contact1 runs/contact2 --mix 0.15 0.85 --out runs/touch --ship models
 
-# The face net of versions 0.2 and 0.3, which replaces the contact net. It sees faces as the installed facehand finds them.
+# The detector of faces and hands, version 0.2. Where no table has a face, the installed facehand is asked.
+step sets/face_hand "$PYTHON" -m recipes.touch.face_hand_cache --data "$DATA" --cache sets/face_hand --composites 3000
+step runs/face_hand1 "$PYTHON" -m recipes.touch.face_hand_train --cache sets/face_hand --out runs/face_hand1 --minutes 67
+step models/facehand.onnx "$PYTHON" -m recipes.touch.face_hand_ship --cache sets/face_hand \
+    --weights runs/face_hand1/mean.pt --out runs/detector-shipped --ship models
+
+# The face net of versions 0.2 and 0.3. It sees faces as the installed facehand finds them.
 step sets/faces "$PYTHON" -m recipes.touch.cache --data "$DATA" --cache sets/faces --composites 12000
 step runs/face1 "$PYTHON" -m recipes.touch.train --cache sets/faces --out runs/face1 --minutes 85 --sizes 112 144
 step runs/face2 "$PYTHON" -m recipes.touch.train --cache sets/faces --out runs/face2 --start runs/face1/mean-01500.pt \

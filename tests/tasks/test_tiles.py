@@ -61,10 +61,12 @@ def test_a_large_thing_is_seen_once_and_as_in_the_whole_picture() -> None:
     np.testing.assert_allclose(plain.xyxy, tiled.xyxy)
 
 
-def test_smaller_pictures_are_asked_once() -> None:
+def test_smaller_pictures_and_frames_of_a_video_are_asked_once() -> None:
     detector = Bright(tiles_from=1600)
     looked_at(spot(10, 10, 200, 1200, 800), detector)
     assert detector.asked == 1
+    looked_at(Frame(spot(10, 10, 200, 1700, 800).image, 3, 0.1, duration=0.04), detector)
+    assert detector.asked == 2
     outputs, geometry = looked_at(spot(10, 10, 200, 1700, 800), detector)
-    assert detector.asked > 2
+    assert detector.asked > 4
     assert len(detect.decode(outputs, detector.card, geometry)) == 1

@@ -29,15 +29,18 @@ def looked_at(frame: Frame, runner: Runner) -> tuple[dict[str, Floats], Geometry
     """Return a detector's arrays for a frame, in pixels of the input for the whole picture, and the way back.
 
     Args:
-        runner: Of kind "detect". Option "tiles_from" of its card: tiles are looked at where the picture's longest side
-            has so many pixels; 0 or none: never.
+        runner: Of kind "detect". Option "tiles_from" of its card: tiles are looked at where the longest side of a still
+            picture has so many pixels; 0 or none: never. Frames of a video would take too long.
     """
     tensor, geometry = prepare(frame.image, runner.card)
     outputs = dict(runner.run(tensor))
     least = runner.card.options.get("tiles_from", 0.0)
-    if not least or max(frame.image.shape[:2]) < least:
+    still = frame.index == 0 and not frame.duration and frame.clock is None
+    if not least or not still or max(frame.image.shape[:2]) < least:
         return outputs, geometry
-    boxes, scores = [outputs["boxes"]], [outputs["scores"]]
+    size = (outputs["boxes"][0, :, 2:] - outputs["boxes"][0, :, :2]).max(1)
+    clear = size > SMALL / 3 * TILE * max(runner.card.size) * geometry.scale_x  # smaller ones the tiles see better
+    boxes, scores = [outputs["boxes"][:, clear]], [outputs["scores"][:, clear]]
     for left, top, right, bottom in tiles(frame.image.shape[1], frame.image.shape[0], TILE * max(runner.card.size)):
         tensor, way = prepare(np.ascontiguousarray(frame.image[top:bottom, left:right]), runner.card)
         said = runner.run(tensor)

@@ -62,7 +62,9 @@ _CONTACT_NET = {
     **_OURS, "start": "touch", "rate": 5e-4, "decay": 0.02, "average": 0.99, "batch": 16, "epochs": 20, "clip": 5.0,
     "cache": True, "augment": "face",
 }  # fmt: skip
-_FACE_HAND_NET = {**_OURS, "start": "facehand", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30}
+_FACE_HAND_NET = {
+    **_OURS, "start": "facehand", "pretrained": "imagenet", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30,
+}  # fmt: skip
 _HAND_NET = {**_OURS, "start": "signs", "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
 _HOLD_NET = {**_HAND_NET, "start": "hold", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
 _SEGMENT_NET = {
@@ -97,7 +99,9 @@ DEFAULTS: dict[str, NetDefaults] = {
     "yolov5": NetDefaults("detect", (640, 640), "letterbox", settings=_YOLO),
     "nano": NetDefaults("detect", (320, 320), "letterbox", settings=_OURS, **_OWN),
     "contact-net": NetDefaults("contact", (144, 144), "stretch", settings=_CONTACT_NET, **_HALF),
-    "face-hand-net": NetDefaults("detect", (320, 320), "fit", settings=_FACE_HAND_NET, labels=("face", "hand"), **_OWN),
+    "face-hand-net": NetDefaults(
+        "detect", (288, 288), "fit", settings=_FACE_HAND_NET, labels=("face", "hand"), **_HALF
+    ),
     "face": NetDefaults("classify", (112, 112), "stretch", settings=_FACE, **_HALF),
     "hold-net": NetDefaults("classify", (96, 96), "letterbox", settings=_HOLD_NET, **_OWN),
     "hand-net": NetDefaults("classify", (96, 96), "letterbox", settings=_HAND_NET, **_OWN),

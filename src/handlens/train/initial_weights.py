@@ -47,8 +47,10 @@ def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Seque
 
 
 WEIGHTS = ".safetensors"
-PUBLISHED = ("segment",)
+PUBLISHED = ("segment", "facehand")
 """The shipped models whose weights before folding are published, to go on learning from, in a package of their own."""
+INTEGERS = ("facehand",)
+"""Of these, those that compute in 8 bits: their .onnx cannot give the weights back."""
 PACKAGE = "handlens_weights"
 CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE
 """Where that package lies when handlens runs from its checkout."""
@@ -231,7 +233,7 @@ def trainable_weights(name: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     if {"upper", "lower"} <= card.options.keys():  # of a segmenter: its last class lies over another one
         upper, lower = (names[int(card.options[key])] for key in ("upper", "lower"))
         names = (*names, f"{upper}{OVER}{lower}")
-    if name in PUBLISHED and published_folders():
+    if name in INTEGERS or (name in PUBLISHED and published_folders()):
         return _state(shipped_weights(name)), names
     angle = {"angle": True} if card.options.get("silhouette") else {}
     net = catalog.build(SHIPPED_NETS[name], len(names), **angle)

@@ -180,9 +180,9 @@ def _contact_net(classes: int | None) -> Any:
 
 
 def _face_hand_net(classes: int | None) -> Any:
-    from handlens.train.nets.hand_encoder import FaceHand
+    from handlens.train.nets.lite_detector import LiteDetector
 
-    return FaceHand(classes or 2)
+    return LiteDetector(classes or 2)
 
 
 def _hold_net(classes: int | None) -> Any:
@@ -235,7 +235,7 @@ _PAPER = f"{_FACE}, wired as in the paper"
 _ALL = (
     Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
     Network("contact-net", "our own, looks at faces", "touch", 9, 3_229_672, _contact_net),
-    Network("face-hand-net", "our own, faces and hands by their centres", "touch", 2, 1_179_098, _face_hand_net),
+    Network("face-hand-net", "our own, faces and hands by their centres", "touch", 2, 2_470_138, _face_hand_net),
     Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
     Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),
     Network("yolov3-tiny", _V3, "touch", 80, 8_852_366, _yolov3("yolov3-tiny")),
