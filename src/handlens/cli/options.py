@@ -19,7 +19,7 @@ Json = Annotated[
 ]
 Events = Annotated[
     str | None,
-    typer.Option("--events", metavar="FILE", help="Write the events; the ending .csv or .jsonl decides how."),
+    typer.Option("--events", metavar="FILE", help="Write the events: .csv, .jsonl, .boris, .eaf, .TextGrid or .vtt."),
 ]
 Landmarks = Annotated[
     str | None,

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from json import dumps
+from pathlib import Path
 from typing import Any
 
 from handlens.cli.errors import complain, silence_stdout
@@ -18,6 +19,7 @@ from handlens.io.sinks.masks import MaskFiles
 from handlens.io.sinks.paths import MASKS, OutputPaths
 from handlens.io.sinks.threaded import Threaded
 from handlens.result import Result
+from handlens.study.formats.event_file import ENDINGS, CodingFile
 from handlens.types import Event, Frame
 
 
@@ -64,7 +66,7 @@ def open_sinks(
             Annotated(output_paths, remark=say or silent)
         )  # first: it makes the folder, and the others may lie in it
     if events is not None:
-        made.append(EventFile(events, keep.get(os.path.abspath(events), 0), append=live))
+        made.append(_event_sink(events, keep.get(os.path.abspath(events), 0), live, inputs))
     if landmarks is not None:
         made.append(LandmarkTable(landmarks, keep.get(os.path.abspath(landmarks), 0)))
     if output_paths is not None and task in MASKS:
@@ -75,6 +77,27 @@ def open_sinks(
         yield [stack.enter_context(Threaded(sink, live=live)) for sink in made]
     if say is not None and (names := _written((json, events, landmarks), out, made)):
         print(f"written: {names}", file=sys.stderr, flush=True)
+
+
+def is_of_coding_program(events: str | None) -> bool:
+    """Return whether an event file is of BORIS, ELAN, Praat or a player; these are written whole, at the end."""
+    return events is not None and Path(events).suffix.lower() in ENDINGS
+
+
+def _event_sink(events: str, start: int, live: bool, inputs: Sequence[str]) -> Sink:
+    """Return what writes the events.
+
+    Raises:
+        InputError: another ending, or several videos for a format that holds one.
+    """
+    if live or not is_of_coding_program(events):
+        return EventFile(events, start, append=live)
+    if len(inputs) > 1 and Path(events).suffix.lower() != ENDINGS[0]:
+        raise InputError(
+            f"'{events}' holds the events of one video, and there are {len(inputs)}: give one video, or a file that"
+            " ends in .boris, .csv or .jsonl."
+        )
+    return CodingFile(events)
 
 
 def _reader_gone() -> None:

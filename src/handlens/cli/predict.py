@@ -62,7 +62,7 @@ def predict(
     Results of each finished source are safe when the run is stopped or killed; --resume goes on after them.
     """
     from handlens.cli.console import Bar
-    from handlens.cli.outputs import open_sinks
+    from handlens.cli.outputs import is_of_coding_program, open_sinks
     from handlens.cli.resume import RunRecord, digests, settings_of
     from handlens.predictor import load
     from handlens.summary import Summary
@@ -72,7 +72,10 @@ def predict(
     predictor = load(model, threads)
     if landmarks is not None:
         _require_landmarks(predictor)
-    outputs = {"events": events, "json": json, "landmarks": landmarks, "out": out}
+    coding = is_of_coding_program(events)
+    if coding and resume:
+        raise InputError(f"--resume needs an event file that grows line by line: give .csv or .jsonl, not '{events}'.")
+    outputs = {"events": None if coding else events, "json": json, "landmarks": landmarks, "out": out}
     record = RunRecord(outputs, settings_of(context.params), digests(predictor), context.obj or (), resume)
     summary = record.summary(Summary(threshold=open, task=predictor.task))
     jobs = _plan(sources, recursive, summary)
