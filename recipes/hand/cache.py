@@ -120,7 +120,9 @@ def stored(image: U8, quality: int = 94) -> bytes:
 
 def opened(image: bytes) -> U8:
     """Return the RGB picture of a JPEG."""
-    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None  # `stored` wrote it
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def is_kept(text: str, share: int = 8) -> bool:

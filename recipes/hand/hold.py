@@ -103,10 +103,10 @@ def fitted(x: NDArray[np.float32], y: NDArray[np.int64], weight: Floats, penalty
         steps.zero_grad()
         each = fn.binary_cross_entropy_with_logits(xs @ line + bias, ys, reduction="none")
         value = (each * ws).sum() * penalty + 0.5 * (line * line).sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    steps.step(loss)  # type: ignore[arg-type]
+    steps.step(loss)
     return line.detach(), bias.detach()
 
 

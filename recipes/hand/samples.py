@@ -6,7 +6,7 @@ Every look is a dict of arrays; what its source does not say is marked so, and t
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ def by_source(rows: Sequence[Shown | Cutout], shares: dict[str, float]) -> Odds:
     alike = [(k, row.sign if row.sign >= 0 else row.person) for k, row in zip(kind, rows, strict=True)]
     count = Counter(alike)
     weight = np.array([count[key] ** -0.6 for key in alike])
-    total: Counter[str] = Counter()
+    total: dict[str, float] = defaultdict(float)
     for k, w in zip(kind, weight, strict=True):
         total[k] += float(w)
     return odds_of(rows, [shares.get(k, 0.0) * w / total[k] for k, w in zip(kind, weight, strict=True)])
@@ -99,7 +99,7 @@ def with_points(look: Look, points: F32, size: int, worth: float = 1.0) -> None:
     share = (points + 0.5) / size
     inside = ((share > 0.005) & (share < 0.995)).all(1)
     look["points"] = np.asarray(share, np.float32)
-    look["known"] = inside.astype(np.float32) * np.float32(worth if inside.sum() > 11 else 0.0)
+    look["known"] = np.asarray(inside * np.float32(worth if inside.sum() > 11 else 0.0), np.float32)
 
 
 def with_hand(look: Look, row: Shown | Cutout, mirrored: bool) -> None:
@@ -232,7 +232,7 @@ class Composer:
             self._beside(rng, image, size, zoom)
         rgba = cv2.warpAffine(hand.rgba, matrix, (size, size), flags=cv2.INTER_LINEAR)
         points = moved(hand.points, matrix)
-        alpha = rgba[..., 3].astype(np.float32) / 255
+        alpha = np.asarray(rgba[..., 3].astype(np.float32) / 255, np.float32)
         rgb = _toned(rng, rgba[..., :3].astype(np.float32), alpha, plain)
         parts = np.where(alpha > 0.5, 1, 0).astype(np.uint8)
         arm = _arm_side(points, size)
@@ -274,7 +274,7 @@ class Composer:
         turn = rng.uniform(0, 2 * math.pi)
         matrix[:, 2] += np.array([math.cos(turn), math.sin(turn)]) * size * rng.uniform(0.5, 0.75)
         rgba = cv2.warpAffine(other.rgba, matrix, (size, size), flags=cv2.INTER_LINEAR).astype(np.float32)
-        alpha = rgba[..., 3:] / 255
+        alpha = np.asarray(rgba[..., 3:] / 255, np.float32)
         image[:] = image * (1 - alpha) + _toned(rng, rgba[..., :3], alpha[..., 0], True) * alpha
 
     def _with_arm(

@@ -177,7 +177,7 @@ def plain_photo(row: Shown, size: int) -> tuple[NDArray[np.uint8], NDArray[np.fl
         middle, size * PHOTO_SPAN / (image.shape[0] * SPAN), 0.0, False, np.full(2, size / 2 - 0.5, np.float32)
     )
     shown = cv2.warpAffine(image, matrix, (size, size), borderValue=(114, 114, 114))
-    return np.asarray(shown, np.uint8), (moved(row.points, matrix) + 0.5) / size
+    return np.asarray(shown, np.uint8), np.asarray((moved(row.points, matrix) + 0.5) / size, np.float32)
 
 
 @torch.no_grad()
@@ -225,7 +225,8 @@ def summary(net: nn.Module, tables: Tables, most: int = 400) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, rows in hold_rows(tables).items():
         images = [plain_crop(r, SIZE) for r in rows]
-        logit = sum((m.hold[:, 1] - m.hold[:, 0]).numpy() / 2 for m in (ask(net, images), ask(net, images, True)))
+        both = [(m.hold[:, 1] - m.hold[:, 0]).numpy() / 2 for m in (ask(net, images), ask(net, images, True))]
+        logit = both[0] + both[1]
         positive = np.array([r.hold == 1 for r in rows])
         out[f"hold {name}"] = [len(rows), round(balanced(logit, positive), 3), round(auc(logit, positive), 3)]
     rng = np.random.default_rng(0)

@@ -71,8 +71,8 @@ def write_levels(weights: Path, out: Path, part: int, parts: int) -> None:
     for start in range(int(rows[0]), int(rows[-1]) + 1, 50):
         stop = min(start + 50, int(rows[-1]) + 1)
         levels = body(inputs(torch.from_numpy(images[start:stop].copy())))[2:]
-        for file, level in zip(files, levels, strict=True):
-            file[start:stop] = level.contiguous().half().numpy()
+        for stored, level in zip(files, levels, strict=True):
+            stored[start:stop] = level.contiguous().half().numpy()
         if start % 2000 == 0:
             print(start, flush=True)
 
