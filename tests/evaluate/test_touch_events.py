@@ -63,7 +63,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     [
         ("none.mp4,0,1", "line 2: there is no video 'none.mp4'"),
         ("a.mp4,1,1", "ends after it began"),
-        ("a.mp4,soon,1", "are no seconds"),
+        ("a.mp4,soon,1", "are not seconds"),
     ],
 )
 def test_a_wrong_table_is_a_sentence(tmp_path: Path, row: str, sentence: str) -> None:
