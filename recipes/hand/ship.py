@@ -206,7 +206,7 @@ def main() -> None:
     print(json.dumps(told, indent=1), flush=True)
     final = told["float" if args.float else "int8"]
     rest: dict[str, dict[str, Any]] = {
-        "hands": {"thresholds": {"present": 0.35, "score": 0.5}}, "signs": {},
+        "hands": {"thresholds": {"present": 0.7, "score": 0.7}}, "signs": {},
     }  # fmt: skip
     models = {
         name: view_of(chosen, VIEWS[name], card_of(name, args.size, args.version, scores=final[name], **rest[name]))
