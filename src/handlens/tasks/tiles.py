@@ -39,7 +39,7 @@ def looked_at(frame: Frame, runner: Runner) -> tuple[dict[str, Floats], Geometry
     if not least or not still or max(frame.image.shape[:2]) < least:
         return outputs, geometry
     size = (outputs["boxes"][0, :, 2:] - outputs["boxes"][0, :, :2]).max(1)
-    clear = size > SMALL / 3 * TILE * max(runner.card.size) * geometry.scale_x  # smaller ones the tiles see better
+    clear = size > 0.75 * SMALL * TILE * max(runner.card.size) * geometry.scale_x  # smaller ones the tiles see better
     boxes, scores = [outputs["boxes"][:, clear]], [outputs["scores"][:, clear]]
     for left, top, right, bottom in tiles(frame.image.shape[1], frame.image.shape[0], TILE * max(runner.card.size)):
         tensor, way = prepare(np.ascontiguousarray(frame.image[top:bottom, left:right]), runner.card)
