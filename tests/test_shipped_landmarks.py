@@ -1,0 +1,48 @@
+"""The shipped model of landmarks on rendered hands, whose landmarks are exact; it needs no other pictures."""
+
+import numpy as np
+import pytest
+
+import handlens
+from handlens.evaluate.landmarks import palm_length
+from handlens.synth.hand_model import draw_hand
+from handlens.types import Frame
+from handlens.weights import SHIPPED
+
+pytestmark = pytest.mark.skipif(not (SHIPPED / "hands.onnx").is_file(), reason="the model 'hands' does not ship yet")
+
+
+def rendered(seed: int, pose: str, left: bool = False) -> tuple[Frame, np.ndarray]:
+    """A hand seen from the palm on a grey ground of 320 x 320, and its landmarks (21, 2)."""
+    drawn = draw_hand(np.random.default_rng(seed), 200, pose, view="palmar", left=left, arm=60.0)
+    image = np.full((320, 320, 3), 150, np.uint8)
+    part, alpha = image[60:260, 60:260], drawn.alpha[..., None]
+    part[:] = part * (1 - alpha) + drawn.rgb * alpha
+    return Frame(image), drawn.landmarks + 60
+
+
+def error(frame: Frame, true: np.ndarray) -> float:
+    """The mean distance of the landmarks in lengths of the palm."""
+    (hand,) = handlens.load("hands", 1).predict(frame, crop="whole").value
+    assert hand.landmarks is not None
+    return float(np.linalg.norm(hand.landmarks[:, :2] - true, axis=1).mean()) / palm_length(true)
+
+
+def test_open_hands_have_their_landmarks() -> None:
+    errors = [error(*rendered(seed, "open")) for seed in range(8)]
+    assert np.median(errors) < 0.2
+
+
+def test_stretched_fingers_are_counted() -> None:
+    model = handlens.load("hands", 1)
+    counts = [
+        model.predict(rendered(seed, pose)[0], crop="whole").value for pose in ("open", "fist") for seed in range(6)
+    ]
+    stretched = [int((hands[0].fingers >= 0.5).sum()) for hands in counts]
+    assert np.mean(stretched[:6]) > 3.5
+    assert np.mean(stretched[6:]) < 2.0
+
+
+def test_a_blank_picture_has_no_hand() -> None:
+    for level in (0, 128, 255):
+        assert handlens.load("hands", 1).predict(Frame(np.full((480, 640, 3), level, np.uint8))).value == ()
