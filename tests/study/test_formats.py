@@ -252,14 +252,14 @@ def test_vtt_escapes_and_reads_its_own_signs(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.boris", "{}", "is no project of BORIS"),
+        ("a.boris", "{}", "is not a project of BORIS"),
         ("a.boris", '{"behaviors_conf": {}, "observations": {"o": {"events": [[1]]}}}', "an event of fewer than four"),
-        ("a.eaf", "<a", "is no ELAN file"),
+        ("a.eaf", "<a", "is not an ELAN file"),
         ("a.eaf", "<HTML/>", "begins with <HTML>"),
         ("a.eaf", '<!DOCTYPE a [<!ENTITY b "c">]><a/>', "defines entities"),
-        ("a.TextGrid", "nothing", "is no TextGrid in text form"),
+        ("a.TextGrid", "nothing", "is not a TextGrid in text form"),
         ("a.vtt", "nothing", "does not begin with WEBVTT"),
-        ("a.csv", "one,two\n1,2\n", "is no table of events of BORIS"),
+        ("a.csv", "one,two\n1,2\n", "is not a table of events of BORIS"),
         ("a.csv", "video,start,stop,label\nx,soon,2,chin\n", "start must be a number of seconds, got 'soon'"),
         ("a.csv", "video,start,stop,label\nx,3,2,chin\n", "starts at 3 s stops before"),
         ("a.csv", "Subject,Behavior,Time,Behavior type\nx,touch,nan,START\n", "Time must be a number"),
