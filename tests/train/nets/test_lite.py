@@ -52,15 +52,16 @@ def test_fixed_kernels_answer_alike_in_training_and_asked() -> None:
 @pytest.mark.parametrize("side", [112, 144])
 def test_the_face_net_gives_what_a_contact_model_must(net: FaceTouch, side: int) -> None:
     with torch.no_grad():
-        hand, regions, touch, region, thing = FaceTouchGraph(net)(torch.randn(2, 3, side, side))
+        hand, regions, touch, region, thing, person = FaceTouchGraph(net)(torch.randn(2, 3, side, side))
     assert hand.shape == (2, 1, side // 4, side // 4)
     assert regions.shape == (2, 8, side // 4, side // 4)
     torch.testing.assert_close(regions.sum(1), torch.ones(2, side // 4, side // 4))
     assert (touch.shape, region.shape, thing.shape) == ((2, 1), (2, 7), (2, 2))
-    assert all(0 <= float(v.min()) <= float(v.max()) <= 1 for v in (hand, region, thing))
+    assert len(person) == 2
+    assert all(0 <= float(v.min()) <= float(v.max()) <= 1 for v in (hand, region, thing, person))
 
 
-def test_known_even_sides_answer_alike_and_export_with_constant_padding() -> None:
+def test_known_even_sides_answer_alike() -> None:
     body, x = Lite0(pretrained=False).eval(), torch.randn(1, 3, 64, 96)
     with torch.no_grad():
         before = body(x)[-1]
