@@ -7,6 +7,7 @@ const ONE_HAND = 0.6;
 const CANDIDATES = 1000;
 const OWNERS = ["face", "hand"];
 
+const f32 = Math.fround;
 const area = ([x1, y1, x2, y2]) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
 const shared = (one, other) =>
   Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]));
@@ -24,6 +25,7 @@ function scaled(picture, left, top, width, height, wide, high) {
   const planes = new Float32Array(3 * count);
   const [xs, ys] = count < width * height ? [areas(width, wide), areas(height, high)] : [lines(width, wide), lines(height, high)];
   const { data } = picture;
+  const halved = width === 2 * wide && height === 2 * high; // OpenCV has a way of its own for it
   const row = new Float32Array(3 * wide); // one line of the source, scaled in x
   const sum = new Float32Array(3 * wide); // one line of the result
   let ready = -1; // the line of the source that `row` holds
@@ -40,9 +42,9 @@ function scaled(picture, left, top, width, height, wide, high) {
           for (let n = xs.first[x]; n < xs.first[x + 1]; n++) {
             const i = (base + xs.at[n]) * 4;
             const weight = xs.weight[n];
-            r += data[i] * weight;
-            g += data[i + 1] * weight;
-            b += data[i + 2] * weight;
+            r = f32(r + f32(data[i] * weight)); // in single precision, step by step, as OpenCV does: halves decide
+            g = f32(g + f32(data[i + 1] * weight));
+            b = f32(b + f32(data[i + 2] * weight));
           }
           row[x] = r;
           row[wide + x] = g;
@@ -51,14 +53,21 @@ function scaled(picture, left, top, width, height, wide, high) {
         ready = line;
       }
       const weight = ys.weight[part];
-      for (let x = 0; x < sum.length; x++) sum[x] += row[x] * weight;
+      for (let x = 0; x < sum.length; x++) sum[x] += f32(row[x] * weight);
     }
     for (let channel = 0; channel < 3; channel++) {
       const to = channel * count + y * wide;
-      for (let x = 0; x < wide; x++) planes[to + x] = Math.floor(sum[channel * wide + x] + 0.5); // bytes, as in Python
+      for (let x = 0; x < wide; x++) planes[to + x] = halved ? Math.floor(sum[channel * wide + x] + 0.5) : byte(sum[channel * wide + x]);
     }
   }
   return planes;
+}
+
+/** Round as OpenCV does: halves to the even number. */
+function byte(value) {
+  const low = Math.floor(value);
+  const rest = value - low;
+  return rest === 0.5 ? low + (low % 2) : low + (rest > 0.5 ? 1 : 0);
 }
 
 /** Gathers for each of `to` pixels the pixels of a line that it is made of: at and weight, from first[n] to first[n + 1]. */
@@ -78,8 +87,14 @@ function gathered(to, each) {
 function areas(from, to) {
   const step = from / to;
   return gathered(to, (n, put) => {
-    const [begin, end] = [n * step, Math.min(from, (n + 1) * step)];
-    for (let at = Math.floor(begin + 1e-9); at < end - 1e-9; at++) put(at, (Math.min(end, at + 1) - Math.max(begin, at)) / (end - begin));
+    const begin = n * step;
+    const end = begin + step;
+    const cell = Math.min(step, from - begin);
+    const last = Math.min(Math.floor(end), from - 1);
+    const first = Math.min(Math.ceil(begin), last);
+    if (first - begin > 1e-3) put(first - 1, (first - begin) / cell);
+    for (let at = first; at < last; at++) put(at, 1 / cell);
+    if (end - last > 1e-3) put(last, Math.min(end - last, 1, cell) / cell);
   });
 }
 
@@ -179,12 +194,12 @@ function crop(picture, box, size, card) {
   const padded = framed(part, wide, high);
   const line = wide + 2;
   for (let y = 0; y < size; y++) {
-    const sy = Math.round((32 * (y - shiftY)) / restY) / 32; // OpenCV counts in 32nds of a pixel
+    const sy = (y - shiftY) / restY;
     const y0 = Math.floor(sy);
     const fy = sy - y0;
     if (y0 < -1 || y0 >= high) continue;
     for (let x = 0; x < size; x++) {
-      const sx = Math.round((32 * (x - shiftX)) / restX) / 32;
+      const sx = (x - shiftX) / restX;
       const x0 = Math.floor(sx);
       const fx = sx - x0;
       if (x0 < -1 || x0 >= wide) continue;
