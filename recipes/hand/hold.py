@@ -4,7 +4,8 @@
 
 One body is that of the hand net, which knows hands; the other is EfficientNet-Lite0 as ImageNet trained it, which knows
 things, and knows no source of ours. They are wrong about different crops. The strength of the penalty is chosen on
-left-out sources, and so is the calibration; the val parts measure.
+left-out sources, and so is the calibration. The val parts measure, but the two bodies and LOSS were
+chosen after they had been seen (`docs/explain/results.md`).
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ Look = dict[str, NDArray[Any]]
 SPAN = 1.6
 """Side of the net's input in longer sides of the box around the landmarks, on average: 1.2 of the finder's box."""
 MIRRORED = 0.2
-"""Share of hands with landmarks that are mirrored. With a half, all fingers lay in the middle of the hand for long: the
-net could not tell index from little finger, and both places are equally wrong."""
+"""Share of hands with landmarks that are mirrored. With a half, all fingers lay in the middle of the hand after 1,400
+steps, perhaps as index and little finger could not be told apart; other settings changed with it."""
 PHOTOS = {"asl_photos": 0.16, "sign_digits": 0.18, "massey_black": 0.12, "epsrc_composites": 0.12, "hands_white": 0.05,
           "hgr1": 0.03, "touch": 0.34}  # fmt: skip
 CUTOUTS = {"asl_photos": 0.15, "sign_digits": 0.22, "massey_black": 0.2, "epsrc_composites": 0.06, "hands_white": 0.15,
