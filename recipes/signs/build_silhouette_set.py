@@ -51,7 +51,7 @@ def read_masked(data: Path, model: str, on_picture: Callable[[], None] = lambda:
 SIDE = 128
 FISTS = "AEMNST"
 
-_COUNTED = {**{str(n): str(n) for n in range(6)}, "O": "0", "D": "1", "V": "2", "W": "3", "6": "3"}
+_COUNTED = {**{str(n): str(n) for n in range(6)}, "O": "0", "D": "1", "V": "2", "L": "2", "W": "3", "6": "3"}
 _COUNTED |= dict.fromkeys(FISTS, "0")
 _SHOWN = {"5": "five", "4": "four", "W": "three", "6": "three", "3": "on", "2": "two", "V": "two", "1": "one",
           "D": "one", "0": "zero", "O": "zero", "Y": "six", "F": "ok", "9": "ok", "L": "eight", "X": "nine",
@@ -71,8 +71,8 @@ SCHEMES: dict[str, dict[str, Mapping[str, str]]] = {
                    "L": "eight", "nine": "ok"},
     },
 }  # fmt: skip
-"""Model -> source -> the source's sign -> the model's name. Finger numbers: a fist and an O are 0; 3 is with or without
-thumb. Gestures keep the names of gestures17, where `on` is thumb, index and middle finger."""
+"""Model -> source -> the source's sign -> the model's name. Finger numbers: a fist and an O are 0; 2 (L) and 3 are
+with or without thumb. Gestures keep the names of gestures17, where `on` is thumb, index and middle finger."""
 
 EACH = {"digits": 250, "gestures17": 120, "signs44": 60}
 """Silhouettes taken of each name of a source that is one hand, evenly over its frames."""

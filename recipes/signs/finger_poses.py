@@ -67,9 +67,9 @@ _SIGNS: dict[str, tuple[_Sign, ...]] = {
         _Sign("", "", (-8, -3), ring=0, down="ring"), _Sign("", "", (-8, -3), ring=0, down="ring"),
     ),
     "1": (_Sign("i", "on_middle"), _Sign("i", "on_middle"), _Sign("i", "across"), _Sign("i", "tucked"),
-          _Sign("i", "beside")),
+          _Sign("i", "beside"), _Sign("", "up", _CLOSED), _Sign("", "up", _CLOSED)),
     "2": (_Sign("im", "on_ring", _OPEN), _Sign("im", "on_ring", (-4, 6)), _Sign("im", "across", (-4, 6)),
-          _Sign("im", "tucked", _OPEN)),
+          _Sign("im", "tucked", _OPEN), _Sign("i", "out"), _Sign("i", "wide")),
     "3": (
         _Sign("imr", "across", (-2, 10)), _Sign("imr", "tucked", _OPEN), _Sign("imr", "", _OPEN, ring=3),
         _Sign("im", "out", _OPEN), _Sign("im", "wide", (-2, 10)), _Sign("im", "out", _OPEN),
@@ -98,7 +98,8 @@ NUMBERS: tuple[str, ...] = ("0", "1", "2", "3", "4", "5")
 def finger_pose(name: str, rng: Rng) -> HandPose:
     """Return a pose of `FINGER_POSES` as some person would make it: another variant, looseness and spread each time.
 
-    "3" is index, middle and ring finger, or thumb, index and middle; "0" is a fist or an O; "six" to "nine" are those
+    "1" is the index finger or, as many count, the thumb; "2" is index and middle finger, or thumb and index; "3" is index,
+    middle and ring finger, or thumb, index and middle; "0" is a fist or an O; "six" to "nine" are those
     of American sign language (thumb meets little, ring, middle, index finger; "nine" is also F and ok); "B" is "4" with
     closed fingers.
 

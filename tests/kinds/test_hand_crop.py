@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from combined_parts import hand_picture
 
-from handlens.kinds.hand_crop import REACH, find_crops, find_palm
+from handlens.kinds.hand_crop import WRIST, find_crops, find_palm
 
 
 def maps(white, classes=3):
@@ -80,8 +80,23 @@ def test_the_forearm_is_cut_and_the_fingers_are_not():
     np.testing.assert_array_equal(whole.shape.mask > 0, hand > 0)
     assert (cut.shape.mask[hand > 0] == 255).all()
     _, y, radius = find_palm(arm)
-    assert cut.shape.box[3] == pytest.approx(y + REACH * radius, abs=1.5)
+    assert cut.shape.box[3] == pytest.approx(y + WRIST * radius, abs=3)
     assert cut.shape.box[3] < 110 < np.nonzero(arm)[0].max()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_forearm_is_cut_in_any_direction_and_no_finger_is(turns):
+    hand, arm = (np.rot90(white((80, 45, 12), forearm=length), turns) for length in (0, 6))
+    (cut,) = crops(np.ascontiguousarray(arm))
+    assert (cut.shape.mask[hand > 0] == 255).all()
+    assert (cut.shape.mask > 0).sum() < hand.sum() + 0.5 * (arm.sum() - hand.sum())
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_finger_over_a_fist_is_no_forearm(turns):
+    fist = np.ascontiguousarray(np.rot90(white((80, 70, 15), fingers=(0,)), turns))
+    (crop,) = crops(fist)
+    np.testing.assert_array_equal(crop.shape.mask > 0, fist > 0)
 
 
 def test_a_hand_at_the_border_keeps_its_last_row_and_column():

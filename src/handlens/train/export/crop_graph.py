@@ -15,12 +15,14 @@ from onnx import numpy_helper
 from onnxscript import BOOL, FLOAT, INT64, script
 from onnxscript import opset18 as op
 
-from handlens.kinds.hand_crop import LEVELS, REACH, SOLID
+from handlens.kinds.hand_crop import CLIMB, DEEP, EDGE, LEVELS, LONG, REACH, RING, SOLID, THICK, WRIST
 from handlens.silhouette import LEAST, VIEW, pixel_centres
 
 OPSET = 18
 """Operators of this version have the same form up to opset 20."""
 _WIDEST = 3e38
+CLIMB_FIRST, CLIMB_NEXT = CLIMB
+RING_NEAR, RING_FAR = RING
 FLOATS, INTS = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64  # for the operator Cast
 
 
@@ -103,26 +105,130 @@ def measure_depth(blob: FLOAT[...]) -> tuple[FLOAT[...], FLOAT[...]]:
 
 
 @script(default_opset=op)
-def cut_forearm(blob: FLOAT[...]) -> FLOAT[...]:
-    """Return what of a blob lies within reach of the middle of its palm, the largest octagon in it."""
-    rows, columns = op.Shape(blob, start=2, end=3), op.Shape(blob, start=3, end=4)
-    y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
-    x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, 1, -1])
-    filled, depth = measure_depth(blob)
+def pick(score: FLOAT[...], x: FLOAT[...], y: FLOAT[...]) -> tuple[FLOAT[...], FLOAT[...]]:
+    """Return x and y, each (n, 1, 1, 1), of the first pixel with the highest score (n, 1, h, w)."""
+    columns = op.Shape(score, start=3, end=4)
+    best = op.Reshape(op.ArgMax(op.Reshape(score, [0, -1]), axis=1, keepdims=1), [-1, 1, 1, 1])
+    row = best / columns
+    column = best - row * columns
+    return op.Cast(column, to=FLOATS) - 1.0, op.Cast(row, to=FLOATS) - 1.0
+
+
+@script(default_opset=op)
+def find_middle(
+    depth: FLOAT[...], filled: FLOAT[...], x: FLOAT[...], y: FLOAT[...]
+) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...]]:
+    """`hand_crop._middle`: the deepest pixel and its depth; of several it is the nearest to their mean."""
     radius = op.ReduceMax(depth, [2, 3])
     deepest = op.Cast(depth == radius, to=FLOATS) * filled
     number = op.Max(op.ReduceSum(deepest, [1, 2, 3]), 1.0)
     dx = x - op.ReduceSum(deepest * x, [1, 2, 3]) / number
     dy = y - op.ReduceSum(deepest * y, [1, 2, 3]) / number
-    away = op.Where(deepest > 0.0, dx * dx + dy * dy, _WIDEST)
-    best = op.ArgMin(op.Reshape(away, [0, -1]), axis=1, keepdims=1)
-    middle_y = best / columns
-    middle_x = best - middle_y * columns
-    across = x - (op.Reshape(op.Cast(middle_x, to=FLOATS), [-1, 1, 1, 1]) - 1.0)
-    down = y - (op.Reshape(op.Cast(middle_y, to=FLOATS), [-1, 1, 1, 1]) - 1.0)
-    limit = radius * REACH
-    near = across * across + down * down <= limit * limit
-    return op.Cast(near, to=FLOATS) * blob
+    middle_x, middle_y = pick(op.Where(deepest > 0.0, 0.0 - (dx * dx + dy * dy), -_WIDEST), x, y)
+    return middle_x, middle_y, radius
+
+
+@script(default_opset=op)
+def vote(
+    blob: FLOAT[...],
+    edge: FLOAT[...],
+    x: FLOAT[...],
+    y: FLOAT[...],
+    x1: FLOAT[...],
+    y1: FLOAT[...],
+    x2: FLOAT[...],
+    y2: FLOAT[...],
+    near_depth: FLOAT[...],
+    radius: FLOAT[...],
+) -> FLOAT[...]:
+    """Return how much the end x1, y1 of what is thick is the hand, rather than x2, y2, as `hand_crop._ends` counts."""
+    beyond = op.Cast((x - x1) * (x1 - x2) + (y - y1) * (y1 - y2) > 0.0, to=FLOATS) * blob
+    near = (x - x1) * (x - x1) + (y - y1) * (y - y1)
+    away = (x - x2) * (x - x2) + (y - y2) * (y - y2)
+    touching = op.Cast(near < away, to=FLOATS) * edge * blob
+    deep = near_depth * radius * DEEP
+    return op.ReduceSum(beyond, [1, 2, 3]) + deep - radius * EDGE * op.ReduceSum(touching, [1, 2, 3])
+
+
+@script(default_opset=op)
+def climb(
+    depth: FLOAT[...], x: FLOAT[...], y: FLOAT[...], from_x: FLOAT[...], from_y: FLOAT[...], reach: FLOAT[...]
+) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...]]:
+    """Return the deepest pixel within reach of another, and its depth."""
+    far = (x - from_x) * (x - from_x) + (y - from_y) * (y - from_y)
+    within = op.Where(far <= reach * reach, depth, 0.0)
+    to_x, to_y = pick(within, x, y)
+    return to_x, to_y, op.ReduceMax(within, [2, 3])
+
+
+@script(default_opset=op)
+def find_palm_near(
+    depth: FLOAT[...], x: FLOAT[...], y: FLOAT[...], end_x: FLOAT[...], end_y: FLOAT[...], radius: FLOAT[...]
+) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...]]:
+    """`hand_crop._palm_near`, its steps one after the other."""
+    x1, y1, d1 = climb(depth, x, y, end_x, end_y, radius * CLIMB_FIRST)
+    x2, y2, d2 = climb(depth, x, y, x1, y1, d1 * CLIMB_NEXT)
+    x3, y3, d3 = climb(depth, x, y, x2, y2, d2 * CLIMB_NEXT)
+    x4, y4, d4 = climb(depth, x, y, x3, y3, d3 * CLIMB_NEXT)
+    return x4, y4, d4
+
+
+@script(default_opset=op)
+def behind_wrist(
+    depth: FLOAT[...],
+    thick: BOOL[...],
+    x: FLOAT[...],
+    y: FLOAT[...],
+    palm_x: FLOAT[...],
+    palm_y: FLOAT[...],
+    arm_x: FLOAT[...],
+    arm_y: FLOAT[...],
+    radius: FLOAT[...],
+) -> BOOL[...]:
+    """`hand_crop._behind_wrist`: which pixels lie behind the cut; none where no forearm is seen around the palm."""
+    across, down = x - palm_x, y - palm_y
+    far = across * across + down * down
+    least, most = radius * RING_NEAR, radius * RING_FAR
+    there = op.And(thick, op.And(far >= least * least, far <= most * most))
+    there = op.And(there, across * (arm_x - palm_x) + down * (arm_y - palm_y) > 0.0)
+    seen = op.ReduceMax(op.Cast(there, to=FLOATS), [2, 3]) > 0.0
+    to_x, to_y = pick(op.Where(there, depth, 0.0), x, y)
+    way_x, way_y = to_x - palm_x, to_y - palm_y
+    along = across * way_x + down * way_y
+    limit = radius * WRIST
+    return op.And(op.And(along > 0.0, along * along > limit * limit * (way_x * way_x + way_y * way_y)), seen)
+
+
+@script(default_opset=op)
+def cut_forearm(blob: FLOAT[...]) -> FLOAT[...]:
+    """Return a blob without its forearm, as `hand_crop._without_forearm` does."""
+    rows, columns = op.Shape(blob, start=2, end=3), op.Shape(blob, start=3, end=4)
+    y = op.Reshape(op.Cast(op.Range(0, op.Squeeze(rows), 1), to=FLOATS) - 1.0, [1, 1, -1, 1])
+    x = op.Reshape(op.Cast(op.Range(0, op.Squeeze(columns), 1), to=FLOATS) - 1.0, [1, 1, 1, -1])
+    high, wide = op.Cast(rows, to=FLOATS) - 3.0, op.Cast(columns, to=FLOATS) - 3.0  # the last row, the last column
+    sides = op.Or(op.Or(x == 0.0, x == wide), op.Or(y == 0.0, y == high))
+    edge = op.Cast(sides, to=FLOATS)
+
+    filled, depth = measure_depth(blob)
+    mid_x, mid_y, deepest = find_middle(depth, filled, x, y)
+    thick = depth >= deepest * THICK
+    x1, y1 = pick(op.Where(thick, (x - mid_x) * (x - mid_x) + (y - mid_y) * (y - mid_y), -1.0), x, y)
+    x2, y2 = pick(op.Where(thick, (x - x1) * (x - x1) + (y - y1) * (y - y1), -1.0), x, y)
+    longest = deepest * LONG
+    armed = (x1 - x2) * (x1 - x2) + (y1 - y2) * (y1 - y2) > longest * longest
+
+    px1, py1, d1 = find_palm_near(depth, x, y, x1, y1, deepest)
+    px2, py2, d2 = find_palm_near(depth, x, y, x2, y2, deepest)
+    votes = vote(blob, edge, x, y, x1, y1, x2, y2, d1, deepest)
+    first = votes >= vote(blob, edge, x, y, x2, y2, x1, y1, d2, deepest)
+    near_x, near_y, near = op.Where(first, px1, px2), op.Where(first, py1, py2), op.Where(first, d1, d2)
+    arm_x, arm_y = op.Where(first, x2, x1), op.Where(first, y2, y1)
+    behind = op.And(behind_wrist(depth, thick, x, y, near_x, near_y, arm_x, arm_y, near), armed)
+
+    palm_x, palm_y = op.Where(armed, near_x, mid_x), op.Where(armed, near_y, mid_y)
+    limit = op.Where(armed, near, deepest) * REACH
+    within = (x - palm_x) * (x - palm_x) + (y - palm_y) * (y - palm_y) <= limit * limit
+    return op.Cast(op.And(within, op.Not(behind)), to=FLOATS) * blob
 
 
 @script(default_opset=op)
