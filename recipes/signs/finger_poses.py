@@ -98,8 +98,8 @@ NUMBERS: tuple[str, ...] = ("0", "1", "2", "3", "4", "5")
 def finger_pose(name: str, rng: Rng) -> HandPose:
     """Return a pose of `FINGER_POSES` as some person would make it: another variant, looseness and spread each time.
 
-    "1" is the index finger or, as many count, the thumb; "2" is index and middle finger, or thumb and index; "3" is index,
-    middle and ring finger, or thumb, index and middle; "0" is a fist or an O; "six" to "nine" are those
+    "1" is the index finger or, as many count, the thumb; "2" is index and middle finger, or thumb and index; "3" is
+    index, middle and ring finger, or thumb, index and middle; "0" is a fist or an O; "six" to "nine" are those
     of American sign language (thumb meets little, ring, middle, index finger; "nine" is also F and ok); "B" is "4" with
     closed fingers.
 
