@@ -91,11 +91,11 @@ def test_photographs_get_the_net_for_photographs(tmp_path: Path, capsys: pytest.
             cv2.imwrite(str(tmp_path / split / name / "1.png"), np.full((30, 40, 3), level, np.uint8))
     assert prepared("gesture", {"data": str(tmp_path)}, None)[0].net == "hand-net"
     assert prepared("gesture", {"data": str(tmp_path), "net": "digits6"}, None)[0].net == "digits6"
-    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "hold-net"
+    assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "lite0"
     assert prepared("hold", {"data": str(tmp_path), "net": "grip"}, None)[0].net == "hold-net"
     first, second = capsys.readouterr().err.splitlines()
     assert first == "the network is 'hand-net', because the pictures are no silhouettes (--net takes another)"
-    assert second == "the network is 'hold-net', the default of hold (--net takes another)"
+    assert second == "the network is 'lite0', the default of hold (--net takes another)"
 
 
 def empty_class(root: Path) -> Path:

@@ -59,7 +59,7 @@ def test_the_labels_decide_for_touches(found: LabelledSet, net: str, why: str) -
     assert why in reason
 
 
-@pytest.mark.parametrize(("task", "net"), [("hold", "hold-net"), ("segment", "segment-net")])
+@pytest.mark.parametrize(("task", "net"), [("hold", "lite0"), ("segment", "segment-net")])
 def test_hold_and_segment_have_one_network_for_all_sets(task: str, net: str) -> None:
     assert default_net(task, "set", OpenedSets()) == (net, "")
 

@@ -116,7 +116,7 @@ class Settings:
         str,
         Doc(
             "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: for touch"
-            " `contact-net`, or `nano` where boxes say which part is touched; `hold-net` for hold, `segment-net` for"
+            " `contact-net`, or `nano` where boxes say which part is touched; `lite0` for hold, `segment-net` for"
             " segment; for gesture `silhouette-net` where the pictures are silhouettes, else `hand-net`.",
             "by task",
         ),
@@ -135,7 +135,7 @@ class Settings:
             "Weights to begin from: a run, a `.ckpt`, `.pt`, `.safetensors`, Darknet `.weights`, the name of a shipped"
             " model, or `none` for random ones. Also the first part of Darknet's weights (`.conv.74`) and YOLOv5 5.0 as"
             " plain tensors. The networks of shipped models begin with the weights of these:"
-            " `contact-net` with `touch`, `face-hand-net` with `facehand`, `hold-net` with `hold`, `hand-net` with"
+            " `contact-net` with `touch`, `face-hand-net` with `facehand`, `hand-net` with"
             " `signs`, `silhouette-net` with `digits`, `segment-net` with `segment`.",
             "random",
         ),

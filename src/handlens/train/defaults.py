@@ -66,7 +66,7 @@ _FACE_HAND_NET = {
     **_OURS, "start": "facehand", "pretrained": "imagenet", "rate": 5e-4, "decay": 0.02, "average": 0.99, "epochs": 30,
 }  # fmt: skip
 _HAND_NET = {**_OURS, "start": "signs", "average": 0.999, "batch": 64, "epochs": 60, "augment": "hand"}
-_HOLD_NET = {**_HAND_NET, "start": "hold", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
+_HOLD_NET = {**_HAND_NET, "start": "", "rate": 1e-3, "decay": 0.1, "epochs": 30, "even": True}
 _SEGMENT_NET = {
     **_OURS, "start": "segment", "rate": 1.5e-3, "average": 0.999, "batch": 16, "epochs": 60, "dice": 0.5,
     "augment": "people",
@@ -122,7 +122,7 @@ DEFAULTS: dict[str, NetDefaults] = {
     "unet": NetDefaults("segment", (128, 128), "stretch", settings=_MASK, **_OWN),
 }
 
-DEFAULT_NETS = {"touch": "contact-net", "hold": "hold-net", "gesture": "hand-net", "segment": "segment-net"}
+DEFAULT_NETS = {"touch": "contact-net", "hold": "lite0", "gesture": "hand-net", "segment": "segment-net"}
 """The network a task is trained with when none is named: that of the shipped model; `default_net` looks at the set."""
 TOUCH_DETECTOR = "nano"
 """The network for sets whose boxes say which part of a face is touched."""

@@ -47,10 +47,10 @@ def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Seque
 
 
 WEIGHTS = ".safetensors"
-PUBLISHED = ("segment", "facehand")
+PUBLISHED = ("segment", "facehand", "hold")
 """The shipped models whose weights before folding are published, to go on learning from, in a package of their own."""
-INTEGERS = ("facehand",)
-"""Of these, those that compute in 8 bits: their .onnx cannot give the weights back."""
+INTEGERS = ("facehand", "hold")
+"""Of these, those whose .onnx cannot give the weights back: it computes in 8 bits, or is no net that learns as one."""
 PACKAGE = "handlens_weights"
 CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE
 """Where that package lies when handlens runs from its checkout."""
