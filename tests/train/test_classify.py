@@ -63,15 +63,15 @@ def test_silhouettes_become_a_model_that_tells_the_angle(tmp_path: Path, capsys:
         rows = list(csv.DictReader(opened))
     assert all(0 < float(row["angle"]) < 180 for row in rows)
 
-    file = OnnxRunner(out / "shadow.onnx")
+    file = OnnxRunner(out / "silhouette-net.onnx")
     assert file.card.names == ("fist", "one", "three")
     assert file.card.options["silhouette"] == 1.0
     assert list(file.outputs) == ["probabilities", "angle", "embedding"]
     frame = Frame(paw(200, 3))
-    (filed,), (live,) = (p.predict(frame).value for p in (load(out / "shadow.onnx"), open_predictor(out)))
+    (filed,), (live,) = (p.predict(frame).value for p in (load(out / "silhouette-net.onnx"), open_predictor(out)))
     assert filed.gesture.scores == pytest.approx(live.gesture.scores, abs=1e-3)
     assert filed.angle == pytest.approx(live.angle, abs=0.5)
-    assert load(out / "shadow.onnx").predict(Frame(np.zeros((50, 50, 3), np.uint8))).value == ()
+    assert load(out / "silhouette-net.onnx").predict(Frame(np.zeros((50, 50, 3), np.uint8))).value == ()
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_photographs_get_the_net_for_photographs(tmp_path: Path, capsys: pytest.
     assert prepared("hold", {"data": str(tmp_path)}, None)[0].net == "lite0"
     assert prepared("hold", {"data": str(tmp_path), "net": "grip"}, None)[0].net == "hold-net"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "the network is 'hand-net', because the pictures are no silhouettes (--net takes another)"
+    assert first == "the network is 'hand-net', because the pictures are not silhouettes (--net takes another)"
     assert second == "the network is 'lite0', the default of hold (--net takes another)"
 
 
