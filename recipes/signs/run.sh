@@ -28,6 +28,9 @@ step runs/gestures "$PYTHON" -m handlens train gesture --net silhouette-net --da
 step runs/gestures2 "$PYTHON" -m handlens train gesture --net silhouette-net --data sets/gestures.npz --start runs/gestures --epochs 18 \
     --minutes 30 --set even=true --set epoch=8000 --set turning=up,left,down,right --out runs/gestures2
 
+# These steps make digits 0.2. Version 0.3 went on from it (--start digits --epochs 4 --set epoch=1500 --set even=true --set average=0.97
+# --rate 5e-4) with fewer frames of the videos, cut-outs of sign_digits and asl_photos by Otsu's threshold alone, and
+# recipes.signs.render --count 4800 --size 96 --seed 401; the script that put that set together was not kept.
 step models/digits.onnx "$PYTHON" -m recipes.ship runs/digits3 --name digits --version 0.2 --data sets/digits.npz --out models \
     --source "silhouettes of one hand in three videos (finger digits, 17 gestures, 44 signs)" \
     --source "hands cut out of photographs: sign_digits (218 people), asl_photos, massey_black, epsrc_composites" \
