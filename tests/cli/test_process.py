@@ -61,6 +61,19 @@ def test_a_reader_that_leaves_is_no_failure(at):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="a shell that can close stdout")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(("source", "code"), [("clip.mp4", 0), ("missing.mp4", 2)])
+def test_a_closed_stdout_or_stderr_is_no_failure(at, closed, source, code):
+    command = f'"{HANDLENS}" predict {source} -m light.onnx --json closed.jsonl {closed}'
+    done = subprocess.run(command, cwd=at, shell=True, text=True, capture_output=True, timeout=60)
+    assert done.returncode == code
+    assert "fault of handlens" not in done.stderr
+    assert (at / "closed.jsonl").exists() == (code == 0)
+    (at / "closed.jsonl").unlink(missing_ok=True)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", [["--json", "/dev/full"], ["--json", "-"]], ids=["file", "stdout"])
 def test_a_full_disk_is_a_sentence(at, arguments):

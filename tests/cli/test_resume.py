@@ -227,6 +227,15 @@ def test_pictures_are_noted_in_groups(at, monkeypatch):
     assert sources == [f"p{n}.png" for n in range(5)]
 
 
+@pytest.mark.parametrize("rubbish", [b"", b"no picture"])
+def test_a_run_that_could_read_nothing_leaves_no_record_and_the_next_one_begins(at, rubbish):
+    Path("bad.jpg").write_bytes(rubbish)
+    before = set(os.listdir())
+    assert run(["predict", "bad.jpg", "-m", "light.onnx", "--json", "k.jsonl"]) == 2
+    assert set(os.listdir()) == before
+    assert run(["predict", "a.mp4", "-m", "light.onnx", "--json", "k.jsonl"]) == 0
+
+
 def test_a_file_that_another_run_is_writing_is_left_alone(at, capsys):
     pytest.importorskip("fcntl")
     from handlens.io.sinks.base import EventFile

@@ -32,6 +32,7 @@ def guard(work: Callable[[], Any]) -> int:
 
     `work` may return an exit code itself; None counts as done. With HANDLENS_DEBUG set, tracebacks are shown too.
     """
+    _open_what_is_closed()
     try:
         code = work()
         sys.stdout.flush()
@@ -71,6 +72,13 @@ def _explain(error: BaseException) -> int:
         code = OUR_FAULT
     complain(sentence)
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Point stdout and stderr at nothing where the caller closed them (`>&-`): Python then has None in their place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
 
 
 def silence_stdout() -> None:

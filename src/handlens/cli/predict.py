@@ -96,6 +96,7 @@ def predict(
         _run_all(todo, reading, work, record, sinks, bar, summary)
         if (summary.errors or summary.unfit) and not summary.frames:
             refuse(summary, predictor.card.name)
+            record.close()  # nothing was seen: the next run into these files has nothing to go on with
             raise typer.Exit(WRONG_INPUT)  # inside: files that would be empty are not left behind
     return _finish(record, summary, predictor.card.name, len(inputs))
 
