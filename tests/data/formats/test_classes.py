@@ -128,7 +128,7 @@ def test_a_wrong_groups_file_is_one_sentence(tmp_path):
 def test_what_is_no_set_says_what_was_looked_for(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         open_set(tmp_path / "gone")
-    with pytest.raises(InputError, match=r"no labelled set in a known format; looked for .*YOLO.*class folders"):
+    with pytest.raises(InputError, match=r"is not a labelled set in a known format; looked for .*YOLO.*class folders"):
         open_set(tmp_path)
     (tmp_path / "set.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match="is packed: unpack it"):
