@@ -32,9 +32,8 @@ def overfit(net: nn.Module, image: Tensor, boxes: Tensor, steps: int, rate: floa
         told.append(float(loss.detach()))
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0  # the running means of the last step are those of the final weights
-    with torch.no_grad():
-        net(image)
+            # Statistics of the batch itself: running ones divide by one value less, and maps of few places add that up.
+            module.track_running_stats, module.running_mean, module.running_var = False, None, None
     return told
 
 

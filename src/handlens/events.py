@@ -1,6 +1,7 @@
 """Results over time -> Events, by hysteresis in seconds; it must not know files, sound, drawing or models."""
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,8 +79,10 @@ class EventTracker:
             raise InputError(
                 f"events need 0 <= closing <= opening threshold <= 1, got opening {open}, closing {close}."
             )
-        if min_time < 0 or gap_time < 0:
-            raise InputError(f"events need times of 0 seconds or more, got minimum {min_time}, gap {gap_time}.")
+        if not (0 <= min_time < math.inf and 0 <= gap_time < math.inf):
+            raise InputError(
+                f"events need times of 0 seconds or more, and not endless ones, got minimum {min_time}, gap {gap_time}."
+            )
         self.open, self.close, self.min_time, self.gap_time = open, close, min_time, gap_time
         self.opened: list[Event] = []
         self._streams: dict[str, _Stream] = {}

@@ -110,3 +110,23 @@ def test_a_package_without_its_clip_says_so(model, capsys, monkeypatch, tmp_path
     monkeypatch.setattr("handlens.weights._MEDIA", tmp_path)
     assert run(["demo", "-m", model]) == 2
     assert "the demo clip is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (["predict", "clip.mp4", "--min-time", "nan"], "--min-time needs a number, not nan."),
+        (["predict", "clip.mp4", "--gap", "inf"], "not endless ones"),
+        (["watch", "clip.mp4", "--no-page", "--max-seconds", "nan"], "--max-seconds needs a number, not nan."),
+        (["study", "agree", "here", "--coded", "a.csv", "--tolerance", "nan"], "--tolerance needs a number, not nan."),
+        (["study", "agree", "here", "--coded", "a.csv", "--bin", "1e300"], "--bin"),
+        (["export", "a.onnx", "--names", "a", "--size", "99999999999", "--out", "b.onnx"], "--size"),
+        (["bench", "--frames", "99999999999999999999"], "--frames"),
+    ],
+)
+def test_numbers_that_are_none_or_endless_are_refused(line, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(line) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert "fault of handlens" not in told

@@ -214,8 +214,8 @@ def test_a_class_that_is_no_folder_name_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--shares", "0.5,0.1"], "are no shares"),
-        (["--group", "("], "no regular expression"),
+        (["--shares", "0.5,0.1"], "are not shares"),
+        (["--group", "("], "is not a regular expression"),
         (["--group", "a", "--group-by", "folder"], "in two ways"),
         (["--group-by", "person"], "allowed is folder"),
         (["--group-by", "folder"], "in 2 groups cannot be split"),

@@ -109,13 +109,13 @@ def test_the_verb_leaves_figure_and_numbers(tmp_path, capsys):
 def test_mistakes_are_a_sentence(tmp_path, capsys):
     good = finished(tmp_path, "good", 0.5)
     bad = finished(tmp_path, "bad", 0.5)
-    cases = [([str(tmp_path)], "is no finished run"), ([str(good), "--by", "acuracy"], "did you mean 'accuracy'")]
+    cases = [([str(tmp_path)], "is not a finished run"), ([str(good), "--by", "acuracy"], "did you mean 'accuracy'")]
     for line, sentence in cases:
         assert run(["compare", *line]) == 2
         assert sentence in capsys.readouterr().err
     (bad / "report.json").write_text("[]")
     assert run(["compare", str(bad)]) == 2
-    assert "is no report" in capsys.readouterr().err
+    assert "is not a report" in capsys.readouterr().err
     brightness_model(bad / "hand.onnx")
     (bad / "report.json").write_text(
         json.dumps({"rows": [{"name": "mAP 0.5", "value": 1, "low": 1, "high": 1, "n": 1}]})

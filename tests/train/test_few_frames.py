@@ -201,7 +201,7 @@ def test_without_pretrained_weights_the_encoder_learns(tmp_path: Path, capsys) -
 
 
 def test_a_net_without_an_encoder_says_so() -> None:
-    with pytest.raises(InputError, match="'unet' has no pretrained encoder, as vgg and deeplabv3plus have"):
+    with pytest.raises(InputError, match="'unet' has no pretrained encoder, as lite0, vgg and deeplabv3plus have"):
         load_encoder_weights(UNet(), "unet", "imagenet")
 
 

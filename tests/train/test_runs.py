@@ -167,4 +167,4 @@ def test_finished_runs_are_compared(tmp_path, capsys) -> None:
     assert "gestures20" in told
     assert picture.stat().st_size > 10_000
     assert run(["compare", str(data)]) == 2
-    assert "is no finished run" in capsys.readouterr().err
+    assert "is not a finished run" in capsys.readouterr().err

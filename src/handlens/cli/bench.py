@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     pass
 
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the numbers; - writes to stdout.")]
-Frames = Annotated[int, typer.Option("--frames", min=1, metavar="N", help="How many frames are timed.")]
+Frames = Annotated[int, typer.Option("--frames", min=1, max=10_000_000, metavar="N", help="How many frames are timed.")]
 Video = Annotated[str | None, typer.Option("--video", metavar="FILE", help="Another video than the demo clip.")]
 
 

@@ -1,5 +1,6 @@
 """How verbs are grouped and looked up: in any case, and a wrong one gets a sentence; it must not know the verbs."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Verbs(TyperGroup):
             raise InputError(f"'{cmd_name}' is not a command: to look at it, type 'handlens predict {cmd_name}'.")
         if verb is None:
             raise InputError(unknown("command", cmd_name, self.commands))
+        for parameter in verb.params:
+            parameter.callback = parameter.callback or _number
         return verb
 
     def invoke(self, ctx: Any) -> Any:
@@ -38,6 +41,18 @@ class Verbs(TyperGroup):
             raise ReaderGone from error
         except KeyboardInterrupt as error:
             raise Stopped(str(error)) from error
+
+
+def _number(ctx: Any, parameter: Any, value: Any) -> Any:
+    """Refuse what is not a number where one is wanted: it is neither below nor above any limit, so it would pass all.
+
+    Raises:
+        InputError: "nan" was given.
+    """
+    given = value if isinstance(value, tuple | list) else (value,)
+    if any(isinstance(each, float) and math.isnan(each) for each in given):
+        raise InputError(f"{parameter.opts[-1]} needs a number, not nan.")
+    return value
 
 
 def group(**settings: Any) -> typer.Typer:

@@ -27,7 +27,9 @@ def export(
     ] = False,
     net: Annotated[str, typer.Option("--net", metavar="NAME|FILE.cfg", help="What weights alone belong to.")] = "",
     names: Annotated[str, typer.Option("--names", metavar="A,B|FILE", help="The labels of weights alone.")] = "",
-    size: Annotated[int, typer.Option("--size", min=0, metavar="PX", help="Side of the input of weights alone.")] = 0,
+    size: Annotated[
+        int, typer.Option("--size", min=0, max=4096, metavar="PX", help="Side of the input of weights alone.")
+    ] = 0,
     head: Annotated[
         str,
         typer.Option("--head", metavar="NAME", help="How another project's .onnx answers: yolov5, yolov8, nms."),

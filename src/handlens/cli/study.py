@@ -214,7 +214,9 @@ def agree(
         list[str] | None,
         typer.Option("--coded", metavar="FILE...", help="Files that people coded; NAME=FILE names the person."),
     ] = None,
-    bin: Annotated[float | None, typer.Option("--bin", min=0.01, metavar="SEC", help="Width of the bins.")] = None,
+    bin: Annotated[
+        float | None, typer.Option("--bin", min=0.01, max=3600, metavar="SEC", help="Width of the bins.")
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option("--tolerance", min=0, metavar="SEC", help="How far apart onsets may be.")
     ] = None,

@@ -358,7 +358,7 @@ def test_label_studio_json_min_and_choices(tmp_path):
         ([{"data": {"text": "hello"}, "annotations": []}], "names no picture"),
         ([task("a.jpg")], "has no box"),
         ([7, {"choice": 1}], "must be a list of tasks"),
-        ([7], "is no Label Studio export"),
+        ([7], "is not a Label Studio export"),
     ],
 )
 def test_wrong_label_studio_exports_are_one_sentence(tmp_path, tasks, said):

@@ -177,7 +177,7 @@ def test_a_large_pack_is_never_loaded_whole(tmp_path):
         (np.zeros((2, 8, 9, 3)), np.zeros((3, 8, 9)), "has 2 pictures, but .* has 3 labels"),
         (np.zeros((2, 8, 9, 3)), np.zeros((2, 4, 9)), r"masks for these pictures must be \(2, 8, 9\)"),
         (np.zeros((2, 8, 9, 3)), np.array(["a", "b"]), "holds no numbers"),
-        (np.zeros((2, 8, 9, 3)), np.array([0.5, 1]), "no whole numbers"),
+        (np.zeros((2, 8, 9, 3)), np.array([0.5, 1]), "not whole numbers"),
         (np.zeros((2, 8, 9, 3)), np.array([0, 70_000]), "are these classes"),
         (np.zeros((0, 8, 9, 3)), np.zeros(0), "holds no numbers"),
     ],

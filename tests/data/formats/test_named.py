@@ -53,7 +53,7 @@ def test_other_pictures_are_no_such_set(tmp_path: Path) -> None:
     pictures(tmp_path / "a", *(f"IMG_{n}.png" for n in range(9)))
     pictures(tmp_path / "b", *(f"1_{n}.png" for n in range(9)))
     for name in "ab":
-        with pytest.raises(InputError, match="no labelled set in a known format"):
+        with pytest.raises(InputError, match="is not a labelled set in a known format"):
             open_set(tmp_path / name)
     frames(tmp_path / "c" / "0")
     frames(tmp_path / "c" / "1")

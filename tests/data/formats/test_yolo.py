@@ -206,7 +206,7 @@ def test_names_stay_as_they_are_written_and_links_in_a_ring_end(split_set):
         ("names: [a, a]\n", "has the name 'a' twice"),
         ("names: [a\ntrain: x", "line 2"),
         ("names: [a, b, c]\ntrain: elsewhere/pictures\n", "train is 'elsewhere/pictures'"),
-        ("- names: 1", "is no mapping"),
+        ("- names: 1", "is not a mapping"),
     ],
 )
 def test_a_wrong_yaml_is_one_sentence(split_set, text, said):

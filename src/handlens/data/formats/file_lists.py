@@ -52,7 +52,9 @@ def build(
         label = str(int(entry.label)) if numbered and _is_number(entry.label) else entry.label
         if label not in classes:
             what = (
-                "is not a number as the others are" if not label.lstrip("-").isdecimal() and numbered else "is not a class"
+                "is not a number as the others are"
+                if not label.lstrip("-").isdecimal() and numbered
+                else "is not a class"
             )
             sentence = f"{entry.where}: the label '{entry.label}' {what}; allowed: {_listed(classes)}."
             complain(on_problem, WRONG_CLASS, path, sentence)

@@ -234,7 +234,7 @@ _PAPER = f"{_FACE}, wired as in the paper"
 
 _ALL = (
     Network("nano", "our own, without anchors", "touch", 9, 1_133_280, _nano),
-    Network("contact-net", "our own, looks at faces", "touch", 9, 3_229_672, _contact_net),
+    Network("contact-net", "our own, looks at faces", "touch", 9, 3_241_393, _contact_net),
     Network("face-hand-net", "our own, faces and hands by their centres", "touch", 2, 2_470_138, _face_hand_net),
     Network("yolov3", _V3, "touch", 80, 61_949_149, _yolov3("yolov3")),
     Network("yolov3-spp", _V3, "touch", 80, 62_998_749, _yolov3("yolov3-spp")),
