@@ -8,7 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 from made_sets import save, view, yolo_picture
+from onnx import TensorProto, helper, numpy_helper
 
 from handlens.cli import run
 from handlens.clips import frames
@@ -73,6 +75,8 @@ class Props:
             ".jpg": photo,
             ".png": silhouette,
             ".mp4": clip,
+            "theirs.onnx": other_detector,
+            "rule.csv": other_answers,
             ".onnx": self.add_model,
             ".toml": settings_file,
             ".cfg": darknet_cfg,
@@ -99,6 +103,9 @@ class Props:
     def labelled_set(self, path: Path) -> None:
         """Make a labelled set of the kind that the page is about."""
         whole = f"{self.page} {self.block}"
+        if "--baseline" in self.block:
+            whole_pictures(path)
+            return
         if path.suffix == ".csv":
             landmarks(path)
             return
@@ -153,6 +160,37 @@ class Props:
         if not Path("runs/touch-nano").exists():
             self.add_run(Path("runs/touch-nano"))
         shutil.copy("runs/touch-nano/nano.onnx", path)
+
+
+def whole_pictures(path: Path) -> None:
+    """Write frames of the demo clip, each labelled as a whole: a touch or none, in all three splits."""
+    path.mkdir(parents=True)
+    rows = ["file,label,person,split"]
+    for number, seconds in enumerate((0.5, 2.4, 0.7, 2.6, 0.9, 2.2, 1.1, 2.8)):
+        save(path / f"{number}.jpg", next(frame.image for frame in frames(demo_clip()) if frame.time >= seconds))
+        label = "touch" if seconds > 2 else "no_touch"
+        rows.append(f"{number}.jpg,{label},{PEOPLE[number // 2]},{SPLITS[number // 2]}")
+    (path / "labels.csv").write_text("\n".join(rows) + "\n")
+
+
+def other_answers(path: Path) -> None:
+    """Write what another program might say of `whole_pictures`."""
+    path.write_text("file,score\n" + "".join(f"{number}.jpg,{0.3 + 0.05 * number}\n" for number in range(8)))
+
+
+def other_detector(path: Path) -> None:
+    """Write a detector of three classes as other projects export them: without a card, the same for each picture."""
+    answer = np.array([[[32, 20, 8, 8, 0.9, 0.1, 0.1]] * 5], np.float32).transpose(0, 2, 1)
+    given = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])
+    said = helper.make_tensor_value_info("output0", TensorProto.FLOAT, answer.shape)
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["answer", "nothing"], ["output0"]),
+    ]
+    constants = [numpy_helper.from_array(answer, "answer"), numpy_helper.from_array(np.float32(0), "zero")]
+    graph = helper.make_graph(nodes, "detector", [given], [said], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 def landmarks(path: Path) -> None:

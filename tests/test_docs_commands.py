@@ -38,6 +38,7 @@ MARK = re.compile(r"<!-- not run: ([^:>]+?)(?:: ([^>]+?))? -->")
 INPUTS = (
     "",
     "--data",
+    "--baseline",
     "--config",
     "--cfg",
     "--start",
