@@ -215,9 +215,11 @@ def clip(path: Path) -> Path:
 
 
 def folder(path: Path, ending: str = "") -> None:
-    """Make a folder of two pictures and a video, or of videos with that ending."""
+    """Make a folder of two pictures and a video, or of what has that ending."""
     path.mkdir(parents=True, exist_ok=True)
-    if ending:
+    if ending == "jpg":
+        photo(path / "a.jpg")
+    elif ending:
         clip(path / f"a.{ending}")
     else:
         photo(path / "a.jpg")
