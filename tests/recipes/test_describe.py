@@ -32,15 +32,7 @@ def test_a_file_without_a_card_is_left_as_it_is(tmp_path: Path) -> None:
     assert file.read_bytes() == (SHIPPED / "gestures.onnx").read_bytes()
 
 
-OLD = pytest.mark.xfail(
-    reason="its card names a module of an earlier layout; a new training or recipes.describe mends it"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(p.stem, marks=OLD if p.stem in ("hold", "signs") else ()) for p in sorted(SHIPPED.glob("*.onnx"))],
-)
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SHIPPED.glob("*.onnx"))])
 def test_a_card_names_only_modules_that_exist(name: str) -> None:
     root = Path(__file__).parents[2]
     for text in load(name).card.data:
