@@ -1,12 +1,13 @@
 """Frame -> Result, for every task: the card says how; it must not know where frames come from or answers go."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import overload
 
 from handlens.card import ModelCard
-from handlens.errors import InputError, ModelError, unknown
+from handlens.errors import HandlensError, InputError, ModelError, unknown
 from handlens.given import ImageLike, as_frame
 from handlens.result import Result
 from handlens.runner import OnnxRunner, Runner
@@ -185,3 +186,17 @@ def load(name_or_path: str | Path, threads: int | None = None) -> Predictor:
     at_once = runner.card.parts if answering(runner.card).opens_parts else {}
     parts = {role: opened(name) for role, name in at_once.items()}
     return Predictor(runner, parts, opened, partial(open_part, threads=threads))
+
+
+def model_digests(predictor: Predictor) -> tuple[tuple[str, str], ...]:
+    """Return (name, SHA-256) of all model files that a predictor may ask, by name."""
+    runners = {predictor.card.name: predictor.runner, **predictor.parts}
+    files = {name: runner.path for name, runner in runners.items() if isinstance(runner, OnnxRunner)}
+    beside = next((file.parent for file in files.values()), None)
+    for role, name in predictor.card.parts.items():
+        if role not in files:
+            try:
+                files[role] = resolve(name, beside)
+            except HandlensError:  # it is opened when it is needed, and says so then
+                continue
+    return tuple((name, hashlib.sha256(file.read_bytes()).hexdigest()) for name, file in sorted(files.items()))

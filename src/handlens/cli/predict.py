@@ -63,8 +63,8 @@ def predict(
     """
     from handlens.cli.console import Bar
     from handlens.cli.outputs import is_of_coding_program, open_sinks
-    from handlens.cli.resume import RunRecord, digests, settings_of
-    from handlens.predictor import load
+    from handlens.cli.resume import RunRecord, settings_of
+    from handlens.predictor import load, model_digests
     from handlens.summary import Summary
 
     tracker = options.event_tracker(open, close, min_time, gap)
@@ -76,7 +76,7 @@ def predict(
     if coding and resume:
         raise InputError(f"--resume needs an event file that grows line by line: give .csv or .jsonl, not '{events}'.")
     outputs = {"events": None if coding else events, "json": json, "landmarks": landmarks, "out": out}
-    record = RunRecord(outputs, settings_of(context.params), digests(predictor), context.obj or (), resume)
+    record = RunRecord(outputs, settings_of(context.params), dict(model_digests(predictor)), context.obj or (), resume)
     summary = record.summary(Summary(threshold=open, task=predictor.task))
     jobs = _plan(sources, recursive, summary)
     if not jobs:

@@ -4,7 +4,6 @@ The record is NAME.resume beside the first output: JSON lines, a heading and one
 It exists from the first finished source to the end of the run.
 """
 
-import hashlib
 import json
 import os
 import shlex
@@ -19,10 +18,7 @@ from handlens.cli.errors import complain
 from handlens.errors import HandlensError, InputError, OutputError
 from handlens.io.atomic import is_being_written, output_error, part_of
 from handlens.io.sinks.base import Sink
-from handlens.predictor import Predictor
-from handlens.runner import OnnxRunner
 from handlens.summary import Summary, clock
-from handlens.weights import resolve
 
 _NOT_SETTINGS = frozenset(
     {"sources", "model", "json", "events", "landmarks", "out", "threads", "resume", "recursive", "jobs"}
@@ -211,20 +207,6 @@ class RunRecord:
 def settings_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return those parameters of a command that change its results."""
     return {name: value for name, value in parameters.items() if name not in _NOT_SETTINGS}
-
-
-def digests(predictor: Predictor) -> dict[str, str]:
-    """Return name -> SHA-256 of all model files that a predictor may ask."""
-    runners = {predictor.card.name: predictor.runner, **predictor.parts}
-    files = {name: runner.path for name, runner in runners.items() if isinstance(runner, OnnxRunner)}
-    beside = next((file.parent for file in files.values()), None)
-    for role, name in predictor.card.parts.items():
-        if role not in files:
-            try:
-                files[role] = resolve(name, beside)
-            except HandlensError:  # it is opened when it is needed, and says so then
-                continue
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in sorted(files.items())}
 
 
 def _record_path(outputs: Mapping[str, str]) -> Path | None:

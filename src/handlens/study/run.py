@@ -23,7 +23,7 @@ from handlens import __version__
 from handlens.errors import FrameError, HandlensError, InputError, unknown
 from handlens.io.atomic import output_error
 from handlens.loop import Predicts
-from handlens.predictor import load
+from handlens.predictor import load, model_digests
 from handlens.study import segments
 from handlens.study.config import StudyConfig, VideoEntry
 from handlens.study.database import Database, SegmentRow, VideoRow
@@ -120,7 +120,7 @@ def _settings(config: StudyConfig, predictor: Predicts | None) -> Settings:
     model = config.model
     if Path(model).is_file():
         model = str(Path(model).resolve())  # the workers may start elsewhere
-    return Settings(model, segments.digests(opened), config.sample_fps)
+    return Settings(model, model_digests(opened), config.sample_fps)
 
 
 def run_key(settings: Settings, rotate: int) -> str:

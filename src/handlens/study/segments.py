@@ -21,12 +21,10 @@ from handlens.io.reading import Reading
 from handlens.io.sources.decoding import frames_before
 from handlens.io.sources.video import Video, pick_stream
 from handlens.loop import Predicts
-from handlens.predictor import Predictor, load
-from handlens.runner import OnnxRunner
+from handlens.predictor import Predictor, load, model_digests
 from handlens.study.database import FrameRow, SegmentRow
 from handlens.study.packing import Layout
 from handlens.types import Detections, Frame
-from handlens.weights import resolve
 
 OVERLAP = 2
 """Frames that are looked at behind the end of a segment."""
@@ -250,24 +248,10 @@ def opened(settings: Settings) -> Predictor:
     key = (settings.model, settings.digests)
     if key not in _OPENED:
         predictor = load(settings.model, threads=1)
-        if digests(predictor) != settings.digests:
+        if model_digests(predictor) != settings.digests:
             raise ModelError(
                 f"the model '{settings.model}' is another one here than where the study was started: install the same"
                 " handlens and the same model files on all machines."
             )
         _OPENED[key] = predictor
     return _OPENED[key]
-
-
-def digests(predictor: Predictor) -> tuple[tuple[str, str], ...]:
-    """Return (name, SHA-256) of all model files that a predictor may ask, by name."""
-    runners = {predictor.card.name: predictor.runner, **predictor.parts}
-    files = {name: runner.path for name, runner in runners.items() if isinstance(runner, OnnxRunner)}
-    beside = next((file.parent for file in files.values()), None)
-    for role, name in predictor.card.parts.items():
-        if role not in files:
-            try:
-                files[role] = resolve(name, beside)
-            except HandlensError:  # it is opened when it is needed, and says so then
-                continue
-    return tuple((name, hashlib.sha256(file.read_bytes()).hexdigest()) for name, file in sorted(files.items()))

@@ -63,7 +63,24 @@ class Sink:
         """Finish what was begun."""
 
 
-class JsonLines(Sink):
+class LineSink(Sink):
+    """A sink of one file of lines, `_file`, which stays None until it is entered and where there is none."""
+
+    path: str | Path
+    _file: LineFile | None = None
+
+    def checkpoint(self) -> dict[str, int]:
+        """Make the lines safe."""
+        return {} if self._file is None else {os.path.abspath(self.path): self._file.checkpoint()}
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.__exit__(kind, error, trace)
+
+
+class JsonLines(LineSink):
     """One JSON object per frame (docs/reference/formats.md), in a file or, for "-", on stdout, each line at once.
 
     Args:
@@ -115,18 +132,8 @@ class JsonLines(Sink):
                 _mend(self.path, self._file)
         return self
 
-    def checkpoint(self) -> dict[str, int]:
-        """Make the lines safe."""
-        return {} if self._file is None else {os.path.abspath(self.path): self._file.checkpoint()}
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.__exit__(kind, error, trace)
-
-
-class EventFile(Sink):
+class EventFile(LineSink):
     """The events of a run as .csv or .jsonl (docs/reference/formats.md); without events a .csv holds its heading alone.
 
     Args:
@@ -136,6 +143,8 @@ class EventFile(Sink):
         InputError: another ending; on entering, if what is to be appended to has other columns.
         OutputError: on entering, if the file cannot be created.
     """
+
+    path: Path
 
     def __init__(self, path: str | Path, start: int = 0, append: bool = False) -> None:
         self.path, self.start, self.append = Path(path), start, append
@@ -178,16 +187,6 @@ class EventFile(Sink):
             self._file.discard()
             raise
         return self
-
-    def checkpoint(self) -> dict[str, int]:
-        """Make the events safe."""
-        return {} if self._file is None else {os.path.abspath(self.path): self._file.checkpoint()}
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.__exit__(kind, error, trace)
 
 
 def _first_line(path: str | Path) -> str | None:

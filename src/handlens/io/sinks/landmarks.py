@@ -2,14 +2,12 @@
 
 import csv
 import io
-import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from handlens.errors import InputError, OutputError
 from handlens.io.atomic import LineFile
-from handlens.io.sinks.base import Sink
+from handlens.io.sinks.base import LineSink
 from handlens.result import Result
 from handlens.types import LANDMARKS, Frame
 
@@ -18,7 +16,7 @@ COLUMNS = ("source", "frame", "time", "hand", "id", "side", "hand_score", "point
 is 0 to 20 and name what it is; x and y are source pixels."""
 
 
-class LandmarkTable(Sink):
+class LandmarkTable(LineSink):
     """A .csv file with the columns `COLUMNS`; pictures without a hand have no row.
 
     Args:
@@ -65,13 +63,3 @@ class LandmarkTable(Sink):
                 self._file.discard()
                 raise
         return self
-
-    def checkpoint(self) -> dict[str, int]:
-        """Make the rows safe."""
-        return {} if self._file is None else {os.path.abspath(self.path): self._file.checkpoint()}
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.__exit__(kind, error, trace)
