@@ -30,6 +30,7 @@ from handlens.evaluate.binary import roc_auc
 from handlens.train.augment.photometric import light_and_lens
 from handlens.train.inputs import network_input
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
+from handlens.train.nets.lite import FoldedBlock
 from handlens.types import IGNORE
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN
@@ -399,6 +400,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from, .pt or .safetensors")
     parser.add_argument("--sides", action="store_true", help="learn contacts and sides only; all else stays as it is")
     parser.add_argument("--splits", nargs="+", default=["train"])
+    parser.add_argument(
+        "--drop",
+        type=float,
+        default=0.0,
+        help="share of samples that the last block of the body lets pass unchanged (stochastic depth)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -425,6 +432,9 @@ class Run:
         self.net: nn.Module = FaceTouch(pretrained=not args.start)
         if args.start:
             print(json.dumps({"new layers": fill(self.net, args.start)}), flush=True)
+        blocks = [block for block in self.net.modules() if isinstance(block, FoldedBlock)]
+        for number, block in enumerate(blocks, 1):  # the deeper, the more (arXiv 1603.09382)
+            block.drop = args.drop * number / len(blocks)
         self.net = self.net.to(memory_format=torch.channels_last)
         if args.sides:
             with torch.no_grad():

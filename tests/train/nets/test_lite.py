@@ -69,3 +69,17 @@ def test_known_even_sides_answer_alike() -> None:
             if hasattr(layer, "even"):
                 layer.even = True
         torch.testing.assert_close(body(x)[-1], before)
+
+
+def test_a_dropped_block_passes_what_it_got_and_only_in_training() -> None:
+    block = Lite0(pretrained=False).stages[2][1]
+    assert block.skip
+    x = torch.randn(64, 40, 8, 8)
+    with torch.no_grad():
+        whole = block.eval()(x) - x
+        block.drop = 0.25
+        torch.testing.assert_close(block(x) - x, whole)
+        added = block.train()(x) - x
+    dropped = added.abs().amax((1, 2, 3)) == 0
+    assert 0 < dropped.sum() < len(x)
+    torch.testing.assert_close(added[~dropped], whole[~dropped] / 0.75, atol=1e-5, rtol=1e-4)

@@ -67,10 +67,16 @@ class FoldedBlock(nn.Module):
             parts = [(block.conv_dw, block.bn1, True), (block.conv_pw, block.bn2, False)]
         self.layers = nn.Sequential(*(FoldedConv(*part) for part in parts))
         self.skip = bool(block.has_skip)
+        self.drop = 0.0  # share of samples that pass this block unchanged while it trains (stochastic depth)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.layers(x)
-        return x + y if self.skip else y
+        if not self.skip:
+            return y
+        if self.training and self.drop > 0:
+            kept = torch.rand((x.shape[0], 1, 1, 1), device=x.device) >= self.drop
+            y = y * kept / (1 - self.drop)
+        return x + y
 
 
 class Lite0(nn.Module):
