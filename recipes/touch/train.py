@@ -400,12 +400,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="weights of an earlier run to go on from, .pt or .safetensors")
     parser.add_argument("--sides", action="store_true", help="learn contacts and sides only; all else stays as it is")
     parser.add_argument("--splits", nargs="+", default=["train"])
-    parser.add_argument(
-        "--drop",
-        type=float,
-        default=0.0,
-        help="share of samples that the last block of the body lets pass unchanged (stochastic depth)",
-    )
+    parser.add_argument("--drop", type=float, default=0.0, help="share of samples that pass the last block unchanged")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

@@ -111,7 +111,9 @@ def test_a_mirrored_look_swaps_the_sides(cache: Path) -> None:
 
 @pytest.mark.slow
 def test_sides_and_contacts_are_learned_and_resumed(cache: Path) -> None:
-    args = argparse.Namespace(seed=0, start=None, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=False)
+    args = argparse.Namespace(
+        seed=0, start=None, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=False, drop=0.1
+    )
     made, real = Store(cache, "made-00", MADE_SIZE, MADE_SPAN), Store(cache, "crops", CROP_SIZE, 3.0)
     rng = np.random.default_rng(0)
     batch = batch_of([*(sample(rng, made, n, 96) for n in range(4)), *(sample(rng, real, n, 96) for n in (0, 1))])
@@ -135,7 +137,9 @@ def test_sides_alone_are_learned_without_a_change_of_the_touch(cache: Path) -> N
     torch.manual_seed(0)
     torch.save(FaceTouch(pretrained=False).state_dict(), cache / "start.pt")
     start = cache / "start.pt"
-    args = argparse.Namespace(seed=0, start=start, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=True)
+    args = argparse.Namespace(
+        seed=0, start=start, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=True, drop=0.0
+    )
     made, rng = Store(cache, "made-00", MADE_SIZE, MADE_SPAN), np.random.default_rng(0)
     batch = batch_of([sample(rng, made, n, 96) for n in range(4)])
     run = Run(args)
