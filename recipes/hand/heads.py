@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handlens.train.nets.handnet import HandHeads, HandNet
-from recipes.hand.train import Tables, losses, report
-from recipes.hand.views import LEVELS, body_of, level_shape
+from recipes.hand.train import Learning, Tables, report
+from recipes.hand.views import LEVELS, SIZE, body_of, level_shape
 from recipes.signs.build_colour_set import NAMES
-from recipes.touch.train import Average, Clock, rate_at
+from recipes.touch.train import Clock
 
 
 class Views:
@@ -75,36 +73,16 @@ def main() -> None:
         state = torch.load(args.start, weights_only=True)
         heads.load_state_dict({k.removeprefix("heads."): v for k, v in state.items() if k.startswith("heads.")})
     heads = heads.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(heads.parameters(), args.rate, weight_decay=0.05)
-    mean, step, begin, clock = Average(heads, 0.998), 0, time.time(), Clock(60 * args.minutes, args.share)
-    sums: dict[str, float] = {}
+    clock = Clock(60 * args.minutes, args.share)
+    run = Learning(heads, [{"params": list(heads.parameters()), "top": args.rate}], 0.998, clock, each=100)
     turns = itertools.cycle([v.batches(np.random.default_rng(args.seed), args.batch) for v in views])
-    for levels, batch in map(next, turns):
-        progress = clock.progress()
-        if progress >= 1:
-            break
-        optimiser.param_groups[0]["lr"] = args.rate * rate_at(progress)
-        heads.train()
-        parts = losses(heads(*levels), batch)
-        optimiser.zero_grad(set_to_none=True)
-        parts["loss"].backward()
-        nn.utils.clip_grad_norm_(heads.parameters(), 5.0)
-        optimiser.step()
-        mean.update(heads)
-        step += 1
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 100 == 0:
-            line = {k: round(v / 100, 3) for k, v in sums.items()}
-            print(
-                json.dumps({"step": step, "p": round(progress, 3), "wall": round(time.time() - begin), **line}),
-                flush=True,
-            )
-            sums = {}
-        if step % 500 == 0:
-            store(args, mean.net)
-    net = store(args, mean.net)
-    report(net, Tables(args.cache), args.out, step)
+    while (progress := clock.progress()) < 1:
+        levels, batch = next(next(turns))
+        run.learn(heads(*levels), batch, progress)
+        if run.step % 500 == 0:
+            store(args, run.mean.net)
+    net = store(args, run.mean.net)
+    report(net, Tables(args.cache), args.out, run.step, SIZE)
 
 
 def store(args: argparse.Namespace, heads: nn.Module) -> HandNet:

@@ -27,9 +27,10 @@ Look = dict[str, NDArray[Any]]
 
 SPAN = 1.6
 """Side of the net's input in longer sides of the box around the landmarks, on average: 1.2 of the finder's box."""
-MIRRORED = 0.2
-"""Share of hands with landmarks that are mirrored. With a half, all fingers lay in the middle of the hand after 1,400
-steps, perhaps as index and little finger could not be told apart; other settings changed with it."""
+MIRRORED = 0.5
+"""Share of hands with landmarks that are mirrored: most sources show one side only, which would give the side away.
+From ImageNet weights alone a run began with 0.2 (`--mirrored`): with a half, all fingers lay in the middle of the hand
+after 1,400 steps, perhaps as index and little finger could not be told apart; other settings changed with it."""
 PHOTOS = {"asl_photos": 0.16, "sign_digits": 0.18, "massey_black": 0.12, "epsrc_composites": 0.12, "hands_white": 0.05,
           "hgr1": 0.03, "touch": 0.34}  # fmt: skip
 CUTOUTS = {"asl_photos": 0.15, "sign_digits": 0.22, "massey_black": 0.2, "epsrc_composites": 0.06, "hands_white": 0.15,
@@ -136,10 +137,10 @@ def _zoom(rng: Generator) -> float:
     return float(np.clip(SPAN * math.exp(rng.normal(0, 0.2)), 1.12, 2.4))
 
 
-def photo(rng: Generator, row: Shown, size: int) -> Look:
-    """Return one look at a photograph with landmarks."""
+def photo(rng: Generator, row: Shown, size: int, mirror: float = MIRRORED) -> Look:
+    """Return one look at a photograph with landmarks; a share `mirror` of them is mirrored."""
     assert row.points is not None
-    image, mirrored = opened(row.image), bool(rng.random() < MIRRORED)
+    image, mirrored = opened(row.image), bool(rng.random() < mirror)
     extent = image.shape[0] / PHOTO_SPAN
     angle = rng.normal(0, 0.3) if rng.random() < 0.65 else rng.uniform(-math.pi, math.pi)
     low, high = row.points.min(0), row.points.max(0)
@@ -210,8 +211,8 @@ def nothing(rng: Generator, grounds: Odds, size: int) -> Look:
 class Composer:
     """Lays cut-out hands on grounds."""
 
-    def __init__(self, hands: Odds, grounds: Odds, portraits: Odds) -> None:
-        self.hands, self.grounds, self.portraits = hands, grounds, portraits
+    def __init__(self, hands: Odds, grounds: Odds, portraits: Odds, mirror: float = MIRRORED) -> None:
+        self.hands, self.grounds, self.portraits, self.mirror = hands, grounds, portraits, mirror
 
     def look(self, rng: Generator, size: int, at_face: float = 0.5, plain: bool = False) -> Look:
         """Return one look at a hand on a ground.
@@ -221,7 +222,7 @@ class Composer:
             plain: neither light, lens, gloves nor anything in front of the hand, as when it is measured.
         """
         hand: Cutout = self.hands.next(rng)
-        zoom, mirrored = _zoom(rng), bool(rng.random() < MIRRORED)
+        zoom, mirrored = _zoom(rng), bool(rng.random() < self.mirror)
         matrix = self._placed(rng, hand, size, zoom, mirrored)
         if rng.random() < at_face:
             below = patch(rng, self.portraits.next(rng), size, zoom * float(rng.uniform(0.55, 1.25)))

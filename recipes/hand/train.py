@@ -31,6 +31,7 @@ from handlens.types import IGNORE
 from recipes.hand.cache import PHOTO_SPAN, SIGNS_LEFT_OUT, Cutout, Shown, opened
 from recipes.hand.samples import (
     CUTOUTS,
+    MIRRORED,
     PHOTOS,
     SPAN,
     Composer,
@@ -49,7 +50,8 @@ from recipes.touch.train import Average, Clock, auc, rate_at
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""
-SIZE = 96
+SIZE = 128
+"""Side of the input as shipped."""
 SHARES = {"photo": 0.3, "composite": 0.34, "hold": 0.31, "nothing": 0.05}
 CELLS = 0.8
 """Width of the bell around a landmark that its map learns, in cells."""
@@ -66,8 +68,8 @@ def _read(cache: Path, name: str) -> list[Any]:
 class Tables:
     """The tables of cache.py, and what the training draws from them."""
 
-    def __init__(self, cache: Path) -> None:
-        self.cache = cache
+    def __init__(self, cache: Path, mirror: float = MIRRORED) -> None:
+        self.cache, self.mirror = cache, mirror
         self.photos, self.holding, self.grounds = (_read(cache, name) for name in ("photos", "holding", "grounds"))
         self.cutouts: list[Cutout] = []
         self.there: set[str] = set()
@@ -90,7 +92,7 @@ class Tables:
         grounds = [g for g in self.grounds if g.split == split]
         faces = [g for g in grounds if g.face is not None]
         hands = by_source([c for c in self.cutouts if c.split == split], CUTOUTS)
-        return Composer(hands, odds_of(grounds, [1.0] * len(grounds)), odds_of(faces, [1.0] * len(faces)))
+        return Composer(hands, odds_of(grounds, [1.0] * len(grounds)), odds_of(faces, [1.0] * len(faces)), self.mirror)
 
     def looks(self, rng: Generator, count: int, size: int) -> list[Look]:
         """Return a batch."""
@@ -98,7 +100,7 @@ class Tables:
         out = []
         for kind in kinds:
             if kind == "photo":
-                out.append(photo(rng, self.draw_photo.next(rng), size))
+                out.append(photo(rng, self.draw_photo.next(rng), size, self.mirror))
             elif kind == "hold":
                 out.append(crop(rng, self.draw_crop.next(rng), size))
             elif kind == "nothing":
@@ -220,11 +222,11 @@ def hold_rows(tables: Tables) -> dict[str, list[Shown]]:
     }
 
 
-def summary(net: nn.Module, tables: Tables, most: int = 400) -> dict[str, Any]:
+def summary(net: nn.Module, tables: Tables, size: int = SIZE, most: int = 400) -> dict[str, Any]:
     """Ask about the left-out sources and people."""
     out: dict[str, Any] = {}
     for name, rows in hold_rows(tables).items():
-        images = [plain_crop(r, SIZE) for r in rows]
+        images = [plain_crop(r, size) for r in rows]
         both = [(m.hold[:, 1] - m.hold[:, 0]).numpy() / 2 for m in (ask(net, images), ask(net, images, True))]
         logit = both[0] + both[1]
         positive = np.array([r.hold == 1 for r in rows])
@@ -241,7 +243,7 @@ def summary(net: nn.Module, tables: Tables, most: int = 400) -> dict[str, Any]:
     ):
         rows = [r for r in tables.photos if r.split != "train" and r.source.split(":")[0].startswith(name)]
         rows = [rows[i] for i in rng.permutation(len(rows))[:most]]
-        looks = [plain_photo(r, SIZE) for r in rows]
+        looks = [plain_photo(r, size) for r in rows]
         said = ask(net, [look[0] for look in looks])
         error = errors_of_palm(said.points.numpy(), np.stack([look[1] for look in looks]))
         signs = np.array([r.sign for r in rows])
@@ -259,7 +261,7 @@ def summary(net: nn.Module, tables: Tables, most: int = 400) -> dict[str, Any]:
             count = (said.fingers.numpy() > 0).sum(1)
             line["count"] = round(float((count == numbers)[numbers > 0].mean()), 3)
         out[name] = line
-    made = composites(tables, 200)
+    made = composites(tables, 200, size)
     said = ask(net, [look["image"] for look in made])
     error = errors_of_palm(said.points.numpy(), np.stack([look["points"] for look in made]))
     known = np.stack([look["known"] for look in made]) > 0
@@ -267,10 +269,10 @@ def summary(net: nn.Module, tables: Tables, most: int = 400) -> dict[str, Any]:
     return out
 
 
-def composites(tables: Tables, count: int) -> list[Look]:
+def composites(tables: Tables, count: int, size: int = SIZE) -> list[Look]:
     """Hands of left-out people laid on left-out faces, always the same."""
     rng, composer = np.random.default_rng(7), tables.composer_of("val")
-    return [composer.look(rng, SIZE, at_face=1.0, plain=True) for _ in range(count)]
+    return [composer.look(rng, size, at_face=1.0, plain=True) for _ in range(count)]
 
 
 def arguments() -> argparse.Namespace:
@@ -284,6 +286,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=int, nargs=2, default=(96, SIZE), help="side of the input, first and at the end"
     )
+    parser.add_argument("--mirrored", type=float, default=MIRRORED, help="share of hands that are mirrored")
     parser.add_argument("--grow", type=float, default=0.4, help="progress at which the side grows")
     parser.add_argument("--keep", type=float, default=0.998, help="of the mean of the weights, at each step")
     parser.add_argument("--share", type=float, default=0.5, help="of a core that the machine will give at least")
@@ -295,14 +298,64 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def optimiser_of(net: HandNet, rates: Sequence[float]) -> torch.optim.Optimizer:
-    """Return AdamW with a highest rate for the body and one for the head."""
+def groups_of(net: HandNet, rates: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the parameters of the body and those of the heads, each with its highest rate."""
     own = {id(p) for p in net.body.parameters()}
-    groups = [
+    return [
         {"params": [p for p in net.body.parameters() if p.requires_grad], "top": rates[0]},
         {"params": [p for p in net.parameters() if id(p) not in own], "top": rates[1]},
     ]
-    return torch.optim.AdamW(groups, weight_decay=0.05)
+
+
+class Learning:
+    """A net that learns: its optimiser, the mean of its weights, and how far its time has gone.
+
+    Args:
+        groups: of parameters, each with its highest rate as "top".
+        keep: of the mean, at each step.
+        each: steps after which the losses are printed.
+    """
+
+    def __init__(self, net: nn.Module, groups: list[dict[str, Any]], keep: float, clock: Clock, each: int = 50) -> None:
+        self.net, self.clock, self.each = net.train(), clock, each
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
+        self.mean, self.step, self.begin = Average(net, keep), 0, time.time()
+        self.sums: dict[str, float] = {}
+
+    def learn(self, maps: HandMaps, batch: dict[str, Tensor], progress: float) -> None:
+        """Take one step by the answers to a batch; print the mean losses now and then."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["top"] * rate_at(progress)
+        parts = losses(maps, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        parts["loss"].backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.mean.update(self.net)
+        self.step += 1
+        for key, value in parts.items():
+            self.sums[key] = self.sums.get(key, 0.0) + float(value.detach())
+        if self.step % self.each == 0:
+            said = {key: round(value / self.each, 3) for key, value in self.sums.items()}
+            about = {"step": self.step, "p": round(progress, 3), "wall": round(time.time() - self.begin)}
+            print(json.dumps(about | said), flush=True)
+            self.sums = {}
+
+    def state(self, progress: float) -> dict[str, Any]:
+        """Return all that is needed to go on."""
+        return {"net": self.net.state_dict(), "mean": self.mean.net.state_dict(), "step": self.step,
+                "optimiser": self.optimiser.state_dict(), "progress": progress}  # fmt: skip
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Go on from a state; the highest rates stay those of now."""
+        tops = [group["top"] for group in self.optimiser.param_groups]
+        self.net.load_state_dict(state["net"])
+        self.mean.net.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for group, top in zip(self.optimiser.param_groups, tops, strict=True):
+            group["top"] = top
+        self.mean.steps = self.step = int(state["step"])
+        self.clock.done = float(state["progress"])
 
 
 def main() -> None:
@@ -312,63 +365,34 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    tables = Tables(args.cache)
+    tables = Tables(args.cache, args.mirrored)
     net = HandNet(len(NAMES))
     if args.start:
         net.load_state_dict(torch.load(args.start, weights_only=True))
     net = net.to(memory_format=torch.channels_last)
-    optimiser = optimiser_of(net, args.rates)
-    mean, step, begin = Average(net, args.keep), 0, time.time()
-    clock = Clock(60 * args.minutes, args.share)
+    run = Learning(net, groups_of(net, args.rates), args.keep, Clock(60 * args.minutes, args.share))
     stored = args.out / "state.pt"
     if args.resume and stored.exists():
-        state = torch.load(stored, weights_only=True)
-        net.load_state_dict(state["net"])
-        mean.net.load_state_dict(state["mean"])
-        optimiser.load_state_dict(state["optimiser"])
-        for group, top in zip(optimiser.param_groups, args.rates, strict=True):
-            group["top"] = top
-        mean.steps = step = int(state["step"])
-        clock.done = float(state["progress"])
-    rng = np.random.default_rng((args.seed, step))
-    sums: dict[str, float] = {}
-    while (progress := clock.progress()) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = group["top"] * rate_at(progress)
-        net.train()
+        run.go_on(torch.load(stored, weights_only=True))
+    rng = np.random.default_rng((args.seed, run.step))
+    while (progress := run.clock.progress()) < 1:
         batch = batch_of(tables.looks(rng, args.batch, args.sizes[progress > args.grow]))
-        parts = losses(net(inputs(batch["image"])), batch)
-        optimiser.zero_grad(set_to_none=True)
-        parts["loss"].backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        mean.update(net)
-        step += 1
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 50 == 0:
-            line = {k: round(v / 50, 3) for k, v in sums.items()}
-            print(
-                json.dumps({"step": step, "p": round(progress, 3), "wall": round(time.time() - begin), **line}),
-                flush=True,
-            )
-            sums = {}
+        run.learn(net(inputs(batch["image"])), batch, progress)
+        if run.step % run.each == 0:
             tables.refresh()
-        if step % args.every == 0:
-            state = {"net": net.state_dict(), "mean": mean.net.state_dict(), "optimiser": optimiser.state_dict(),
-                     "step": step, "progress": progress}  # fmt: skip
-            torch.save(state, stored)
-            torch.save(mean.net.state_dict(), args.out / "mean.pt")
-        if step % args.ask == 0:
-            report(mean.net, tables, args.out, step)
-    report(mean.net, tables, args.out, step)
+        if run.step % args.every == 0:
+            torch.save(run.state(progress), stored)
+            torch.save(run.mean.net.state_dict(), args.out / "mean.pt")
+        if run.step % args.ask == 0:
+            report(run.mean.net, tables, args.out, run.step, args.sizes[1])
+    report(run.mean.net, tables, args.out, run.step, args.sizes[1])
 
 
-def report(net: nn.Module, tables: Tables, out: Path, step: int) -> None:
+def report(net: nn.Module, tables: Tables, out: Path, step: int, size: int = SIZE) -> None:
     """Store the weights, ask and print."""
     torch.save(net.state_dict(), out / f"mean-{step:05d}.pt")
     torch.save(net.state_dict(), out / "mean.pt")
-    print(json.dumps({"step": step, **summary(net, tables)}), flush=True)
+    print(json.dumps({"step": step, **summary(net, tables, size)}), flush=True)
 
 
 if __name__ == "__main__":

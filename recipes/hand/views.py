@@ -19,12 +19,15 @@ import torch
 from numpy.typing import NDArray
 
 from handlens.train.nets.lite import Lite0
-from recipes.hand.train import SIZE, Tables, inputs
+from recipes.hand.samples import MIRRORED
+from recipes.hand.train import Tables, inputs
 
 LEVELS = ((40, 8), (112, 16), (320, 32))
 """Channels and stride of the levels that are kept."""
 KEYS = ("points", "known", "parts", "present", "right", "fingers", "sign", "hold", "kind")
 BLOCK = 500
+SIZE = 96
+"""Side of the looks: the heads learn here before the whole net goes on at its full size."""
 
 
 def level_shape(channels: int, stride: int) -> tuple[int, int, int]:
@@ -84,6 +87,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=30_000)
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--mirrored", type=float, default=MIRRORED, help="share of hands that are mirrored")
     parser.add_argument("--weights", type=Path, help="of the net whose body is asked; none: the pictures are made")
     parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help="which of how many parts of the rows")
     args = parser.parse_args()
@@ -93,7 +97,7 @@ def main() -> None:
     if args.weights:
         write_levels(args.weights, args.out, *args.part)
     else:
-        write_views(Tables(args.cache), args.out, args.count, args.seed)
+        write_views(Tables(args.cache, args.mirrored), args.out, args.count, args.seed)
 
 
 if __name__ == "__main__":
