@@ -46,7 +46,7 @@ from recipes.hand.samples import (
     photo,
 )
 from recipes.signs.build_colour_set import NAMES
-from recipes.touch.train import Average, Clock, auc, rate_at
+from recipes.touch.train import Average, Clock, auc, fill, rate_at
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""
@@ -142,7 +142,7 @@ def losses(maps: HandMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     hold = (hold * trust).sum() / (trust.sum() + 1)
     has_kind = (batch["kind"] >= 0).any()
     kind = fn.cross_entropy(maps.kind, batch["kind"].long(), ignore_index=-1) if has_kind else maps.kind.sum() * 0
-    loss = 5 * place + 0.4 * heat + 0.5 * parts + 0.3 * present + 0.4 * right + 0.4 * fingers + sign + 2 * hold
+    loss = 5 * place + 0.4 * heat + 0.5 * parts + 0.3 * present + 0.8 * right + 0.4 * fingers + sign + 2 * hold
     loss = loss + 0.2 * kind
     return {"loss": loss, "place": place, "heat": heat, "parts": parts, "present": present, "right": right,
             "fingers": fingers, "sign": sign, "hold": hold, "kind": kind}  # fmt: skip
@@ -368,7 +368,7 @@ def main() -> None:
     tables = Tables(args.cache, args.mirrored)
     net = HandNet(len(NAMES))
     if args.start:
-        net.load_state_dict(torch.load(args.start, weights_only=True))
+        print(json.dumps({"new layers": fill(net, args.start)}), flush=True)
     net = net.to(memory_format=torch.channels_last)
     run = Learning(net, groups_of(net, args.rates), args.keep, Clock(60 * args.minutes, args.share))
     stored = args.out / "state.pt"

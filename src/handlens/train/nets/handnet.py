@@ -58,6 +58,7 @@ class HandHeads(nn.Module):
             nn.Linear(2 * at32 + LANDMARKS * (WIDTH + 2), 160), nn.ReLU(inplace=True), nn.Dropout(dropout / 2)
         )
         self.pose_out = nn.Linear(160, 1 + 1 + 5 + signs)
+        self.facing = nn.Linear(160, 1)  # palm or back of the hand towards the camera
         self.grip = nn.Sequential(nn.Linear(2 * at32 + WIDTH * 4, 96), nn.ReLU(inplace=True), nn.Dropout(dropout / 2))
         self.grip_out = nn.Linear(96, 2 + len(KINDS))
 
@@ -74,10 +75,12 @@ class HandHeads(nn.Module):
         areas = torch.matmul(skin / (skin.sum(2, keepdim=True) + 0.1), flat)
         body = self.drop(torch.cat((level32.mean((2, 3)), level32.amax((2, 3))), dim=1))
         shape = posture(points.detach())
-        out = self.pose_out(self.pose(torch.cat((body, self.drop(local).flatten(1), shape.flatten(1)), dim=1)))
+        pose = self.pose(torch.cat((body, self.drop(local).flatten(1), shape.flatten(1)), dim=1))
+        out = self.pose_out(pose)
+        right = out[:, 1:2] + chirality(shape) * self.facing(pose)
         seen = torch.cat((areas.flatten(1), local.mean(1)), dim=1)
         grip = self.grip_out(self.grip(torch.cat((body, self.drop(seen)), dim=1)))
-        return HandMaps(heat, points, parts, out[:, :1], out[:, 1:2], out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:])
+        return HandMaps(heat, points, parts, out[:, :1], right, out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:])
 
 
 class HandNet(nn.Module):
@@ -112,6 +115,16 @@ def posture(points: Tensor) -> Tensor:
     up = (centred * unit[:, None]).sum(2)
     aside = centred[..., 0] * -unit[:, None, 1] + centred[..., 1] * unit[:, None, 0]
     return torch.stack((up, aside), dim=2)
+
+
+def chirality(shape: Tensor) -> Tensor:
+    """Return (n, 1), -1 to 1: whether the index finger lies left or right of the little finger in a `posture`.
+
+    A right hand shows its index finger on one side with the palm to the camera and on the other with its back, so the
+    side of a hand is this times what faces the camera: a product that a small head hardly learns by itself.
+    """
+    across: Tensor = shape[:, INDEX, 1:] - shape[:, LITTLE, 1:]
+    return torch.tanh(4 * across)
 
 
 def grown(coarse: Tensor, fine: Tensor) -> Tensor:
