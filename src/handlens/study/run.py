@@ -103,7 +103,7 @@ def run_study(
 
     with _alone(config.folder), Database(config.database, create=True) as base:
         work = _Plan(config, settings, base, complain).all(again)
-        codes = executor or (_here(predictor) if predictor is not None or jobs == 1 else _processes(jobs))
+        codes = executor or (_here(predictor) if predictor is not None or jobs == 1 else _processes(jobs, settings))
         try:
             _work_off(config, settings, base, work, codes, report, complain, progress)
         except KeyboardInterrupt:
@@ -274,7 +274,7 @@ def _work_off(
         for each in of.values():
             if not each.tasks:
                 work += _joined(config, settings, base, each, report, complain)
-        tasks = (task for each in of.values() for task in each.tasks)
+        tasks = (task for each in of.values() for task in segments.placed(each.tasks))
         with contextlib.closing(codes(tasks)) as finished:  # type: ignore[type-var]
             for done in finished:
                 mine = of[done.task.video_id]
@@ -328,15 +328,15 @@ def _here(predictor: Predicts | None) -> Executor:
     return work
 
 
-def _processes(jobs: int) -> Executor:
-    """Code in so many processes of this machine."""
+def _processes(jobs: int, settings: Settings) -> Executor:
+    """Code in so many processes of this machine, each of which opens the model once."""
 
     def work(tasks: Iterator[Task]) -> Iterator[Done]:
         first = next(tasks, None)
         if first is None:
             return
         context = multiprocessing.get_context("spawn")  # threads of the parent would be lost in a fork
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker, initargs=(settings,))
         waiting = {pool.submit(segments.code, first)}
         try:
             while waiting:
@@ -362,12 +362,16 @@ def _processes(jobs: int) -> Executor:
     return work
 
 
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it when it is killed."""
+def _begin_worker(settings: Settings | None = None) -> None:
+    """Leave Ctrl-C to the parent, end with it when it is killed, and open the model while the parent looks at files."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent: Any = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    if settings is None:
+        return
+    with contextlib.suppress(HandlensError):  # the first segment will say it in the parent
+        segments.opened(settings)
 
 
 def _end_with(sentinel: int) -> None:

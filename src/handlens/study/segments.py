@@ -8,17 +8,18 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import av
 import av.error
+import cv2
 
 from handlens.errors import FrameError, HandlensError, ModelError
 from handlens.io.reading import Reading
-from handlens.io.sources.decoding import frames_before
+from handlens.io.sources.places import Place, places
 from handlens.io.sources.video import Video, pick_stream
 from handlens.loop import Predicts
 from handlens.predictor import Predictor, load, model_digests
@@ -32,6 +33,8 @@ _AHEAD_S = 0.25  # seconds that are decoded behind the end of a segment, at leas
 _EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
 _LIGHT_STEP = 8  # pixels: every eighth in each direction tells how light a picture is
 _BLOCK = 1 << 20  # bytes of each part of a file that its fingerprint is made of
+_PIECES = 16  # a video is cut into so many pieces at least, so that all processes end at about the same time,
+_SHORTEST_S = 30.0  # but not shorter: each piece decodes some frames more than once
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Task:
-    """One segment to be coded. stop is None for the last one of a video; every: only frames of these numbers count."""
+    """One segment to be coded.
+
+    Attributes:
+        stop: None for the last segment of a video.
+        every: Only frames whose number is a multiple of it count.
+        step: Seconds between two of them.
+        place: Where to enter the file, or None where it is not known.
+    """
 
     settings: Settings
     video_id: int
@@ -63,6 +73,7 @@ class Task:
     every: int
     step: float
     rotate: int
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,7 @@ def probe(path: Path, rotate: int = 0) -> Probe:
     with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
         stream = pick_stream(container, str(path), reading)
         width, height = int(stream.width), int(stream.height)
-        middle = Reading(start=(duration or 0.0) / 2)
-        seekable = bool(duration) and frames_before(container, stream, middle) is not None
+        seekable = bool(duration) and places(container, stream, reading, [(duration or 0.0) / 2]) != [None]
     if rotate in (90, 270):
         width, height = height, width
     return Probe(state.st_size, state.st_mtime_ns, found, width, height, fps, duration, seekable)
@@ -146,9 +156,32 @@ def every(fps: float | None, sample_fps: float) -> int:
 
 
 def plan(duration: float | None, segment_s: float) -> list[tuple[float, float | None]]:
-    """Return (start, stop) of the segments of a video in seconds; the last has no stop."""
-    count = 1 if duration is None else max(1, math.ceil(duration / segment_s - 0.1))
-    return [(number * segment_s, (number + 1) * segment_s if number < count - 1 else None) for number in range(count)]
+    """Return (start, stop) of the segments of a video in seconds; the last has no stop.
+
+    Args:
+        segment_s: How long a segment may be; those of a short video are shorter, so that every process has some.
+    """
+    if duration is None:
+        return [(0.0, None)]
+    long = min(segment_s, max(_SHORTEST_S, math.ceil(duration / _PIECES)))
+    count = max(1, math.ceil(duration / long - 0.1))
+    return [(number * long, (number + 1) * long if number < count - 1 else None) for number in range(count)]
+
+
+def placed(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks of one video with the places where each enters the file, found in one pass over its packets."""
+    starts = [task.start for task in tasks if task.start > 0]
+    if not starts:
+        return list(tasks)
+    path, reading = tasks[0].path, Reading(rotate=tasks[0].rotate)
+    try:
+        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+            found = dict(
+                zip(starts, places(container, pick_stream(container, path, reading), reading, starts), strict=True)
+            )
+    except (av.error.FFmpegError, OSError, FrameError):
+        return list(tasks)  # whoever codes them will say what is wrong
+    return [replace(task, place=found.get(task.start)) for task in tasks]
 
 
 _OPENED: dict[tuple[str, tuple[tuple[str, str], ...]], Predictor] = {}
@@ -167,6 +200,7 @@ def code(task: Task, predictor: Predicts | None = None) -> Done:
         ModelError: the model differs from the one of the run, or is not of touches.
     """
     began = time.process_time()
+    cv2.setNumThreads(1)  # one process is one core: so many processes do not wait for each other
     asked = predictor if predictor is not None else opened(task.settings)
     problems: list[str] = []
     layout: Layout | None = None
@@ -220,7 +254,7 @@ def _read(task: Task, problems: list[str]) -> Iterator[Frame]:
         if task.number == 0 or " has no frame from " not in str(error):  # the sound may be longer than the pictures
             problems.append(str(error))
 
-    with Video(task.path, reading) as video:
+    with Video(task.path, reading, task.place) as video:
         for frame in video.frames(note):
             if frame.time >= task.start - _EPSILON_S or task.number == 0:
                 yield frame

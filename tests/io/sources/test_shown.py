@@ -83,6 +83,34 @@ def test_a_part_has_the_frames_times_and_numbers_of_the_whole(tmp_path: Path, na
     assert [f.index for f in third] == [f.index for f in whole if f.index % 3 == 0]
 
 
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("mpeg4", {"g": "9", "bf": "2"}),
+        ("mpeg4", {"g": "14", "bf": "4"}),
+        ("libx264", {"x264-params": "open-gop=1:keyint=12:min-keyint=12:bframes=3"}),
+    ],
+)
+@pytest.mark.parametrize("number", [1, 16, 33, 64, 71, 98])
+def test_a_part_of_an_avi_with_frames_that_need_later_ones(
+    tmp_path: Path, codec: str, options: dict[str, str], number: int
+) -> None:
+    path = tmp_path / "a.avi"
+    ground = np.random.default_rng(0).integers(0, 235, (64, 96, 3), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for shift in range(100):
+            picture = np.roll(ground, shift, axis=1) + np.uint8(shift % 20)
+            container.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    whole = [f for f in look(path)[0] if f.index >= number]
+    part, errors, _ = look(path, start=number / 25)
+    assert errors == []
+    assert [(f.index, f.time) for f in part] == [(f.index, f.time) for f in whole]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(part, whole, strict=True))
+
+
 def test_a_part_of_times_that_begin_anew(tmp_path: Path) -> None:
     part = film(tmp_path / "a.ts", start=2).read_bytes()
     (tmp_path / "b.ts").write_bytes(part + part)

@@ -1,6 +1,5 @@
 """An open container -> frames with the times that players show; it must not open files or know who reads them."""
 
-import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -67,6 +66,7 @@ class Decoding:
         self._index = 0  # of the next frame
         self._stated_s = 0.0  # the duration of the last frame as the file states it, else as the frames before it had
         self._moved = False  # whether the container stands near `start`
+        self._held: int | None = None  # packets that the decoder keeps back, until the first frame behind a move
         self._to_rgb = Upright(stream.sample_aspect_ratio)
         self.rate = frame_rate(container, stream, name, reading, needed=not arrival)
         self._arrival = arrival and self.rate is None and not has_times(container)
@@ -89,9 +89,15 @@ class Decoding:
             rate = self._stream.guessed_rate
         return float(rate) if rate else None
 
-    def begin_at(self, index: int) -> None:
-        """Say that the container was moved: `index` is that of the first frame at or after `reading.start`."""
-        self._index = index
+    def begin_at(self, index: int, held: int | None = None) -> None:
+        """Say that the container was moved.
+
+        Args:
+            index: Of the first frame at or after `reading.start`.
+            held: How many packets the decoder keeps back. Frames that need one from before the move are not shown, and
+                so the first one has not the first slot.
+        """
+        self._index, self._held = index, held
         self._moved = True
 
     def __iter__(self) -> Iterator[Frame]:
@@ -241,6 +247,9 @@ class Decoding:
         base: Fraction = picture.time_base or self._stream.time_base or Fraction(1, 1000)
         pts = picture.pts
         if self._slots is not None and self._stream.time_base is not None:
+            while self._held is not None and len(self._slots) > self._held + 1:
+                self._slots.popleft()
+            self._held = None
             pts, base = (self._slots.popleft() if self._slots else None), self._stream.time_base
         if pts is None:
             return self.seconds + self._stated_s
@@ -348,50 +357,4 @@ def frame_rate(
         return Fraction(rate)
     if needed:
         raise FrameError(f"'{name}' holds no times, and no rate of frames: add the frames a second, such as --fps 25.")
-    return None
-
-
-def frames_before(container: InputContainer, stream: VideoStream, reading: Reading) -> tuple[int, int] | None:
-    """Count the frames before `reading.start` by their packets, without decoding; move this container to do so.
-
-    Returns:
-        (how many, the time stamp to seek to so that all frames from `start` on can be decoded), or None where the file
-        must be read from its beginning: it has no times, they start over, or it cannot be moved.
-    """
-    base, origin = stream.time_base, container_start(container, stream)
-    if base is None or origin is None or not has_times(container) or reading.fps is not None:
-        return None
-    target = math.floor((origin + Fraction(reading.start) - Fraction(_EPSILON_S)) / base)
-    by_slot = container.format.name == "avi"
-    count, key, last = 0, None, None
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
-        stamp = packet.dts if by_slot else packet.pts
-        if stamp is None or packet.dts is None or (last is not None and (packet.dts - last) * base < -_JUMP_S):
-            return None
-        last = packet.dts
-        count += stamp <= target and not getattr(packet, "is_discard", False)
-        if packet.is_keyframe and stamp <= target + 1:
-            key = stamp
-        if packet.dts > target + 1:
-            break
-    return _reachable(container, stream, key, count)
-
-
-def _reachable(container: InputContainer, stream: VideoStream, key: int | None, count: int) -> tuple[int, int] | None:
-    """Find how far before a key frame one must seek to reach it."""
-    if key is None or stream.time_base is None:
-        return None
-    for back_s in (0, 2, 10, 60):  # MPEG streams without an index are searched by guessing
-        stamp = key - round(back_s / stream.time_base)
-        try:
-            container.seek(stamp, stream=stream)
-            for packet in container.demux(stream):
-                if packet.size and packet.pts is not None:
-                    if packet.pts <= key:
-                        return count, stamp
-                    break
-        except av.error.FFmpegError:
-            return None
     return None

@@ -14,7 +14,8 @@ from av.video.stream import VideoStream
 from handlens.errors import FrameError
 from handlens.io.reading import Reading
 from handlens.io.sources.decoded import DecodedSource, strerror
-from handlens.io.sources.decoding import Decoding, frames_before
+from handlens.io.sources.decoding import Decoding
+from handlens.io.sources.places import Place, places
 
 
 def is_complete(path: str) -> bool:
@@ -85,6 +86,9 @@ class Video(DecodedSource):
     after the sound has its own time. A frame is given as a player shows it: turned, mirrored, with square pixels. A
     source like any other (see sources.Source); `fps` is the mean rate.
 
+    Args:
+        place: Where to enter the file for `reading.start`; left out, it is searched.
+
     Raises:
         FrameError: it cannot be opened, holds no pictures, or has neither times nor a rate.
     """
@@ -94,9 +98,10 @@ class Video(DecodedSource):
     skipped = 0
     ended = ""
 
-    def __init__(self, name: str, reading: Reading = Reading()) -> None:  # noqa: B008 (it is frozen)
+    def __init__(self, name: str, reading: Reading = Reading(), place: Place | None = None) -> None:  # noqa: B008
         self.name = name
         self._reading = reading
+        self._place = place
         super().__init__()
         self._container = _open(name)
         try:
@@ -121,12 +126,14 @@ class Video(DecodedSource):
         """Go near `start`, where the file lets us; else all before it is decoded and passed over."""
         if self._reading.start <= 0:
             return self._decoding
-        with _open(self.name) as other:
-            place = frames_before(other, other.streams[self._stream.index], self._reading)  # type: ignore[arg-type]
+        place = self._place
+        if place is None:
+            with _open(self.name) as other:
+                stream: VideoStream = other.streams[self._stream.index]  # type: ignore[assignment]
+                (place,) = places(other, stream, self._reading, [self._reading.start])
         if place is not None:
-            index, stamp = place
-            self._container.seek(stamp, stream=self._stream)
-            self._decoding.begin_at(index)
+            self._container.seek(place.stamp, stream=self._stream)
+            self._decoding.begin_at(place.index, place.held)
         return self._decoding
 
     def _complaint(self, error: Exception | None) -> FrameError | None:
