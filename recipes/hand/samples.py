@@ -214,12 +214,13 @@ class Composer:
     def __init__(self, hands: Odds, grounds: Odds, portraits: Odds, mirror: float = MIRRORED) -> None:
         self.hands, self.grounds, self.portraits, self.mirror = hands, grounds, portraits, mirror
 
-    def look(self, rng: Generator, size: int, at_face: float = 0.5, plain: bool = False) -> Look:
+    def look(self, rng: Generator, size: int, at_face: float = 0.5, plain: bool = False, whole: bool = False) -> Look:
         """Return one look at a hand on a ground.
 
         Args:
             at_face: share of hands laid on or before a face.
             plain: neither light, lens, gloves nor anything in front of the hand, as when it is measured.
+            whole: the parts come for each pixel, not for each cell of the net's map.
         """
         hand: Cutout = self.hands.next(rng)
         zoom, mirrored = _zoom(rng), bool(rng.random() < self.mirror)
@@ -254,7 +255,7 @@ class Composer:
         with_points(look, points, size)
         with_hand(look, hand, mirrored)
         look["present"], look["hold"] = np.array([1.0, 1.0], np.float32), np.array([0.0, 0.05], np.float32)
-        look["parts"] = parts[4::8, 4::8].copy()
+        look["parts"] = parts if whole else parts[4::8, 4::8].copy()
         shown = np.clip(image, 0, 255).astype(np.uint8)
         return look | {"image": shown if plain else light_and_lens(rng, shown)}
 

@@ -207,14 +207,15 @@ def _masked_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> d
 
 
 def _posed_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> dict[str, Any]:
-    return {"hands": [_posed(hand) for hand in hands]}
+    paths = [*masks, *[None] * len(hands)]
+    return {"hands": [_posed(hand, path) for hand, path in zip(hands, paths, strict=False)]}
 
 
 _HANDS: dict[str, Callable[[str, tuple[Hand, ...], Sequence[str]], dict[str, Any]]] = {
     "combined": _masked_hands,
     "hands": _posed_hands,
 }
-"""Task -> what writes its hands; those of other tasks have no mask of their own."""
+"""Task -> what writes its hands; those of other tasks have no mask."""
 
 
 def _score(value: float) -> float:
@@ -280,8 +281,8 @@ def _hand(hand: Hand, with_angle: bool) -> dict[str, Any]:
     return {**record, **_points(hand), **_identity(hand)}
 
 
-def _posed(hand: Hand) -> dict[str, Any]:
-    """Return a hand of the landmark model: what it always tells, then what it tells besides."""
+def _posed(hand: Hand, mask: str | None) -> dict[str, Any]:
+    """Return a hand of the landmark model: what it always tells, then what it tells besides, and where its mask is."""
     told: dict[str, Any] = {
         "xyxy": _box(hand.xyxy),
         "side": hand.side,
@@ -295,6 +296,8 @@ def _posed(hand: Hand) -> dict[str, Any]:
     if hand.fingers is not None:
         told["fingers"] = {name: _score(p) for name, p in zip(FINGERS, hand.fingers, strict=True)}
         told["number"] = int((hand.fingers >= 0.5).sum())
+    if mask is not None:
+        told["mask"] = mask
     return {**told, **_identity(hand)}
 
 

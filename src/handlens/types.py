@@ -347,6 +347,13 @@ class Label:
     angle: float | None = None
 
 
+def window_of(xyxy: Floats) -> tuple[int, int, int, int]:
+    """Return all pixels that a box (4,) touches, as x1 y1 x2 y2."""
+    x1, y1 = np.floor(xyxy[:2]).astype(int).tolist()
+    x2, y2 = np.ceil(xyxy[2:]).astype(int).tolist()
+    return x1, y1, x2, y2
+
+
 @dataclass(frozen=True, eq=False)
 class Hand:
     """One hand and what is said of it.
@@ -390,9 +397,7 @@ class Hand:
     @property
     def window(self) -> tuple[int, int, int, int]:
         """All source pixels that the box touches, as x1 y1 x2 y2."""
-        x1, y1 = np.floor(self.xyxy[:2]).astype(int).tolist()
-        x2, y2 = np.ceil(self.xyxy[2:]).astype(int).tolist()
-        return x1, y1, x2, y2
+        return window_of(self.xyxy)
 
     def whole_mask(self, height: int, width: int) -> Image | None:
         """Return the mask over a whole picture, (height, width) uint8, 0 and 1, or None where there is none."""

@@ -75,6 +75,20 @@ def test_drawn_they_are_a_skeleton(model, picture, tmp_path):
         assert np.abs(patch - 120).max() > 60
 
 
+def test_the_mask_of_each_hand_lies_beside_the_drawing(tmp_path, picture):
+    model, out = points_model(tmp_path / "masks.onnx", masks=True), tmp_path / "o"
+    lines = tmp_path / "a.jsonl"
+    asked = ["predict", str(picture), "--model", str(model), "--crop", "whole", "--out", str(out)]
+    assert run([*asked, "--json", str(lines)]) == 0
+    (hand,) = json.loads(lines.read_text())["value"]["hands"]
+    mask = cv2.imread(hand["mask"], cv2.IMREAD_GRAYSCALE)
+    assert mask.shape == (300, 300)
+    assert mask[150, 50] == 1  # the left half is hand
+    assert mask[150, 250] == 0  # of the right half, half is forearm
+    (found,) = handlens.load(model).predict(picture, crop="whole").value
+    assert np.array_equal(found.mask, mask)
+
+
 def test_a_model_without_landmarks_says_so(picture, tmp_path, capsys):
     other = hand_model(tmp_path / "hold.onnx")
     assert run(["predict", str(picture), "--model", str(other), "--landmarks", str(tmp_path / "a.csv")]) == 2

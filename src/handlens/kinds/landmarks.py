@@ -3,7 +3,8 @@
 Canonical arrays of n crops, one hand each: "landmarks" (n, 21, 3): x and y as shares of the network's input, and how
 sure the place is; "right" (n, 1) the probability of a right hand; "present" (n, 1) that of a hand at all. Where the
 model tells more: "angle" (n, 2) cosine and sine of how it is turned, "fingers" (n, 5) whether each is stretched,
-"hold" (n, holds), "kinds" (n, things) and "signs" (n, signs) probabilities. The names of the card are the two sides,
+"hold" (n, holds), "kinds" (n, things) and "signs" (n, signs) probabilities, "parts" (n, 3, h, w) those of background,
+hand and forearm in each cell. The names of the card are the two sides,
 then what a hand does, what it holds, and the signs; its options "holds" and "things" count them.
 """
 
@@ -15,10 +16,13 @@ import numpy as np
 
 from handlens.card import ModelCard
 from handlens.kinds.base import expect
+from handlens.kinds.segment import above_zero
 from handlens.preprocess import Geometry
-from handlens.types import LANDMARKS, Floats, Hand, Label
+from handlens.types import LANDMARKS, Floats, Hand, Image, Label, window_of
 
 SIDES = ("left", "right")
+PARTS = ("background", "hand", "forearm")
+"""What each cell of the map "parts" may show."""
 POINTS = len(LANDMARKS)
 _ARRAYS = {"hold": "hold", "thing": "kinds", "sign": "signs"}
 """What is said of a hand -> the array that says it."""
@@ -63,6 +67,26 @@ def around(points: Floats) -> Floats:
     return np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)]).astype(np.float32)
 
 
+def masks_of(outputs: Mapping[str, Floats], ways: Sequence[Geometry], boxes: Sequence[Floats]) -> list[Image | None]:
+    """Return the mask of each hand without its forearm, (h, w) uint8 over all pixels that its box touches.
+
+    Args:
+        boxes: (4,) source pixels of each hand.
+
+    Raises:
+        ModelError: arrays of other shapes.
+    """
+    if "parts" not in outputs:
+        return [None] * len(boxes)
+    parts = expect("parts", outputs["parts"], (len(boxes), len(PARTS), None, None))
+    number = PARTS.index("hand")
+    out: list[Image | None] = []
+    for rows, way, box in zip(parts, ways, boxes, strict=True):
+        lead = rows[number] - np.delete(rows, number, axis=0).max(axis=0)
+        out.append(above_zero(np.asarray(lead, np.float32), way, window_of(box)))
+    return out
+
+
 @final
 class Landmarks:
     """The kind "landmarks": one `Hand` for each crop, whose gesture is its side at the probability of a hand."""
@@ -73,7 +97,7 @@ class Landmarks:
     def decode(
         self, outputs: Mapping[str, Floats], card: ModelCard, geometries: Sequence[Geometry]
     ) -> tuple[Hand, ...]:
-        """Return the hand of each crop in source pixels; its box is that of its landmarks.
+        """Return the hand of each crop in source pixels, without a mask; its box is that of its landmarks.
 
         Raises:
             ModelError: arrays of other shapes.

@@ -121,9 +121,10 @@ def _told(runner: Runner, tensor: Floats, boxes: list[Floats], ways: list[Geomet
     """Return the hands in these boxes as the model sees them; all of them cost it one run."""
     outputs, card = runner.run(tensor), runner.card
     if card.kind == _LANDMARKS.name:
+        found, masks = _LANDMARKS.decode(outputs, card, ways), landmarks.masks_of(outputs, ways, boxes)
         return tuple(
-            replace(hand, xyxy=box)
-            for hand, box in zip(_LANDMARKS.decode(outputs, card, ways), boxes, strict=True)
+            replace(hand, xyxy=box, mask=mask)
+            for hand, box, mask in zip(found, boxes, masks, strict=True)
             if hand.gesture.score >= card.thresholds.get("present", 0.0)
         )
     labels = classify.decode(outputs, card)

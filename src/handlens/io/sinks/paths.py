@@ -8,7 +8,8 @@ from pathlib import Path
 
 from handlens.io.sources.base import is_address, is_picture
 
-MASKS = {"segment": ("_mask",), "combined": tuple(f"_hand{number}" for number in range(1, 10))}
+_HANDS = tuple(f"_hand{number}" for number in range(1, 10))
+MASKS = {"segment": ("_mask",), "combined": _HANDS, "hands": _HANDS}
 """Task -> what the names of its masks end in."""
 
 _JPEG_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe"})
