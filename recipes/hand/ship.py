@@ -58,7 +58,7 @@ LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights
 FLOATING = ("stem", "heat", "parts")
 """Parts of the graph that stay in float: the first layer and those that end in a map."""
 VIEWS: dict[str, dict[str, str]] = {
-    "hands": {name: name for name in HandGraph.outputs if name not in ("parts", "kinds")},
+    "hands": {name: name for name in HandGraph.outputs if name != "kinds"},
     "signs": {"signs": "probabilities", "landmarks": "landmarks", "right": "right", "angle": "angle"},
 }
 """Model -> outputs of the net -> their names in the model. What kind of thing a hand holds is left out: of 85 things of

@@ -157,3 +157,15 @@ def test_a_wrong_row_is_told(model, tmp_path, capsys, line, word):
     import re
 
     assert re.search(word, capsys.readouterr().err)
+
+
+def test_evaluate_turns_landmarks_and_draws_the_circle(model, tmp_path):
+    table, out = written(tmp_path, shape() * 300), tmp_path / "report"
+    asked = ["evaluate", str(model), "--data", str(table), "--crop", "whole", "--turns", "12", "--out", str(out)]
+    assert run(asked) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["rows"][0]["n"] == 12
+    error = {sector["from"]: sector["angle_error"][0] for sector in report["sectors"] if sector["n"]}
+    assert max(error.values()) > 120  # this model says upright whatever it sees
+    assert min(error.values()) < 20
+    assert (out / "circle.png").stat().st_size > 5_000

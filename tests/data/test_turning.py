@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from arrows import arrow, pointing
@@ -9,6 +10,8 @@ from arrows import arrow, pointing
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.data.rotate import ring_of, turned, turned_label, turned_picture, upto_half
 from handlens.errors import InputError
+from handlens.kinds.landmarks import degrees
+from handlens.types import Hand, Label
 
 
 def some(count=5, names=("up", "left", "down", "right", "fist"), **fields):
@@ -101,3 +104,33 @@ def test_what_cannot_be_turned_is_a_sentence():
         turned(some(), 0)
     with pytest.raises(InputError, match="one label each"):
         turned(LabelledSet("detect", ("a",), []), 4)
+
+
+def pointed(points, side="right"):
+    hand = Hand(np.array([0, 0, 1, 1], np.float32), Label(side, 1.0), landmarks=points, side=side)
+    pictures = [Labelled(Path("a.png"), boxes=[[0, 0, 1, 1]], labels=[1], hands=(hand,), pixels=arrow)]
+    return LabelledSet("landmarks", ("left", "right"), pictures, Path("set"))
+
+
+def test_landmarks_turn_with_their_pictures():
+    ys, xs = np.nonzero(arrow()[..., 0] > 127)
+    chosen = np.linspace(0, len(xs) - 1, 21).astype(int)
+    points = np.stack([xs[chosen] + 0.5, ys[chosen] + 0.5, np.ones(21)], axis=1).astype(np.float32)
+    before = degrees(points)
+    for picture in turned(pointed(points), 7, seed=2):
+        sample = pointed(points).sample(picture)
+        (hand,) = sample.truth
+        height, width = sample.frame.image.shape[:2]
+        assert (picture.width, picture.height) == (width, height)
+        at = np.floor(hand.landmarks[:, :2]).astype(int)
+        near = cv2.dilate(sample.frame.image[..., 0], np.ones((3, 3), np.uint8))
+        assert (near[at[:, 1], at[:, 0]] > 60).all()  # all still lie on the arrow
+        turn = upto_half(pointing(sample.frame.image) - pointing(arrow()))
+        assert abs(upto_half(degrees(hand.landmarks) - before - turn)) < 3
+        assert hand.side == "right"
+        assert np.allclose(picture.boxes[0], hand.xyxy)
+
+
+def test_sides_do_not_turn():
+    with pytest.raises(InputError, match="--turning is for labels"):
+        turned(pointed(np.ones((21, 3), np.float32)), 4, ring=(0, 1))

@@ -70,7 +70,7 @@ def evaluate(
     Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
     Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
     Each picture is looked at as 'handlens predict' does. --turns takes the pictures as upright and measures labels and
-    angles over the full circle. --baseline sets other models of touches, or the answers of another program, beside it.
+    angles, or landmarks, over the full circle. --baseline sets other models of touches, or the answers of another program, beside it.
     A folder with videos and events.csv (source, start, stop; seconds) is measured by events.
     """
     from pathlib import Path

@@ -9,17 +9,20 @@ from functools import lru_cache, partial
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from handlens.data.dataset import Labelled, LabelledSet
 from handlens.errors import InputError, unknown
 from handlens.types import Image
 
+POINTED = "landmarks"
+"""The kind of set whose hands turn with their pictures."""
 MOST = 360  # turns of one picture: one for each degree
 FLAT, EDGES = 0.95, 40  # a silhouette: this share of its pixels lies within so many levels of black or white
 
 
 def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = ()) -> LabelledSet:
-    """Return every picture of a set of labels turned `turns` times, its `angle` with it.
+    """Return every picture of a set of labels or landmarks turned `turns` times, its `angle` or landmarks with it.
 
     The angles lie evenly over the circle and begin, for each picture, at an offset drawn within one step, so that all
     pictures together cover the whole circle. Nothing is cut: see `turned_picture`. All turns of a picture are of its
@@ -29,12 +32,17 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
         ring: Labels that turn with the picture (see `turned_label`).
 
     Raises:
-        InputError: the set has no labels to turn, or `turns` lies outside 1 to 360.
+        InputError: the set has neither labels nor landmarks to turn, or `turns` lies outside 1 to 360; a set of
+            landmarks with `ring`; one of its pictures cannot be read.
     """
-    if not found.label_kind.one_label:
+    pointed = found.kind == POINTED
+    if not found.label_kind.one_label and not pointed:
         raise InputError(
-            f"only pictures with one label each can be turned, and '{found.root}' is a set to {found.kind}."
+            f"only pictures with one label each, or with landmarks, can be turned, and '{found.root}' is a set to"
+            f" {found.kind}."
         )
+    if pointed and ring:
+        raise InputError("--turning is for labels, and the sides of hands do not turn with them: leave it out.")
     if not 1 <= turns <= MOST:
         raise InputError(f"the number of turns must lie between 1 and {MOST}, got {turns}.")
     step = 360.0 / turns
@@ -44,8 +52,11 @@ def turned(found: LabelledSet, turns: int, seed: int = 0, ring: Sequence[int] = 
     for picture, offset in zip(found, offsets.tolist(), strict=True):
         for number in range(turns):
             degrees = upto_half(offset + number * step)
-            label, angle = turned_label(int(picture.labels[0]), degrees + (picture.angle or 0.0), ring)
             pixels = partial(_turned, read, picture, degrees)
+            if pointed:
+                pictures.append(_with_landmarks(picture, read(picture).shape, degrees, pixels))
+                continue
+            label, angle = turned_label(int(picture.labels[0]), degrees + (picture.angle or 0.0), ring)
             pictures.append(
                 replace(
                     picture,
@@ -99,13 +110,36 @@ def turned_picture(image: Image, degrees: float) -> Image:
     The corners that come up are filled with the median of the picture's border; behind a silhouette they are black, or
     white where the silhouette is black on white, for at its border there may be more hand than ground.
     """
-    height, width = image.shape[:2]
+    matrix, canvas = _turn(image.shape, degrees)
+    return np.asarray(cv2.warpAffine(image, matrix, canvas, flags=cv2.INTER_LINEAR, borderValue=_ground(image)))
+
+
+def _turn(shape: tuple[int, ...], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return the matrix (2, 3) between middles of pixels, and the width and height of the canvas."""
+    height, width = shape[:2]
     turn = np.deg2rad(degrees)
     cos, sin = abs(float(np.cos(turn))), abs(float(np.sin(turn)))
     wide, high = (max(1, round(side)) for side in (width * cos + height * sin, width * sin + height * cos))
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    around = ((width - 1) / 2, (height - 1) / 2)
+    matrix = np.asarray(cv2.getRotationMatrix2D(around, degrees, 1.0), np.float64)
     matrix[:, 2] += ((wide - width) / 2, (high - height) / 2)
-    return np.asarray(cv2.warpAffine(image, matrix, (wide, high), flags=cv2.INTER_LINEAR, borderValue=_ground(image)))
+    return matrix, (wide, high)
+
+
+def _with_landmarks(picture: Labelled, shape: tuple[int, ...], degrees: float, pixels: Callable[[], Image]) -> Labelled:
+    """Return a turned picture with its landmarks and their boxes."""
+    matrix, (wide, high) = _turn(shape, degrees)
+    hands = []
+    for hand in picture.hands:
+        assert hand.landmarks is not None  # every hand of such a set has them
+        points = hand.landmarks.copy()
+        points[:, :2] = (points[:, :2] - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5  # edges count from the corner
+        box = np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)]).astype(np.float32)
+        hands.append(replace(hand, xyxy=box, landmarks=points.astype(np.float32)))
+    boxes = np.stack([hand.xyxy for hand in hands]) if hands else picture.boxes
+    return replace(
+        picture, width=wide, height=high, boxes=boxes, hands=tuple(hands), pixels=pixels, group=picture.group_key
+    )
 
 
 def upto_half(degrees: float) -> float:

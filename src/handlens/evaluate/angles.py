@@ -21,13 +21,15 @@ class Turned:
 
     Attributes:
         truth: (n,) degrees.
-        said: (n,) degrees, nan where nothing was said.
-        right: (n,) bool, whether the label is the true one.
+        predicted: (n,) degrees, nan where nothing was said.
+        right: (n,) bool, whether the label is the true one; or what `about` says.
+        about: What is right, in words.
     """
 
     truth: Array
     predicted: Array
     right: Array
+    about: str = "labels that are right"
 
     @property
     def error(self) -> Array:

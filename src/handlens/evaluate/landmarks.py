@@ -7,9 +7,11 @@ import numpy as np
 from handlens.boxes import iou
 from handlens.data.dataset import LabelledSet
 from handlens.evaluate import binary
+from handlens.evaluate.angles import Turned
 from handlens.evaluate.bootstrap import Array, Drawn
 from handlens.evaluate.curves import Curve, Pck
 from handlens.evaluate.judge import Findings, Verdict
+from handlens.kinds.landmarks import degrees
 from handlens.predictor import Predictor
 from handlens.types import Floats, Hand, Value
 
@@ -17,6 +19,8 @@ STEPS = np.linspace(0.0, 0.5, 51)
 """Distances of the curve, in lengths of the palm."""
 SHOWN = (0.05, 0.1, 0.2)
 """Distances within which the report counts landmarks."""
+NEAR = 0.2
+"""Mean error up to which a hand counts as right in its direction, in lengths of the palm."""
 _LOST = 9.0
 """Stands for the error of a hand that was not found: more than any distance of the curve."""
 
@@ -40,14 +44,17 @@ class LandmarkJudge:
         self._errors: list[Array] = []
         self._picture: list[int] = []
         self._sides: list[int] = []
+        self._angles: list[tuple[float, float]] = []
         self._pictures = 0
 
     def add(self, truth: Value, answer: Value) -> Verdict:
         """Take the hands of one picture."""
         if not isinstance(truth, tuple) or not isinstance(answer, tuple):
             raise TypeError(f"LandmarkJudge: expected hands, got {type(truth).__name__} and {type(answer).__name__}")
-        means = []
-        for hand, said in _pairs(truth, answer):
+        means, pairs = [], _pairs(truth, answer)
+        if len(pairs) == 1:  # of several hands in a picture none stands for it
+            self._angles.append((_angle(pairs[0][0]), _angle(pairs[0][1])))
+        for hand, said in pairs:
             error = np.full(21, _LOST) if said is None else _errors(hand, said)
             self._errors.append(error)
             self._picture.append(self._pictures)
@@ -66,7 +73,11 @@ class LandmarkJudge:
         """Return what comes of all hands."""
         errors = np.array(self._errors).reshape(-1, 21)
         told = Points(errors, np.array(self._picture, np.int64), np.array(self._sides, np.int64), self._pictures)
-        return Findings(told.metrics, told.curves())
+        turned = None
+        angles = np.array(self._angles, np.float64).reshape(-1, 2)
+        if len(angles) == len(errors) == self._pictures and not np.isnan(angles[:, 0]).any():  # one hand in each
+            turned = Turned(angles[:, 0], angles[:, 1], errors.mean(axis=1) <= NEAR, f"hands within {NEAR:.0%} of palm")
+        return Findings(told.metrics, told.curves(), turned=turned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +127,12 @@ class Points:
             Pck("landmarks", name, STEPS, np.array([(self.error[:, list(rows)] <= step).mean() for step in STEPS]))
             for name, rows in groups.items()
         )
+
+
+def _angle(hand: Hand | None) -> float:
+    """Return where the palm points, in degrees, nan where that is not known."""
+    angle = None if hand is None or hand.landmarks is None else degrees(hand.landmarks)
+    return float("nan") if angle is None else angle
 
 
 def _errors(truth: Hand, answer: Hand) -> Array:

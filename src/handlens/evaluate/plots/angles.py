@@ -37,7 +37,7 @@ def plot_circle(circle: Circle, title: str, path: Path) -> Path:
     figure.suptitle(title, fontsize=10, color=plots.GUIDE)
     axes: Any = figure.add_subplot(1, panels, 1, projection="polar")
     _ring(axes, circle.accuracy, plots.LINES[3], _floor(circle.accuracy), 1.0)
-    axes.set_title(f"labels that are right\n{right.mean():.1%} of {len(right):,}", pad=14)
+    axes.set_title(f"{circle.turned.about}\n{right.mean():.1%} of {len(right):,}", pad=14)
     if angles:
         error = circle.turned.error
         known = error[~np.isnan(error)]
@@ -89,7 +89,7 @@ def _scatter(axes: Any, circle: Circle) -> None:
     shown = np.random.default_rng(0).permutation(shown)[:DOTS]
     size = float(np.clip(4000 / len(shown), 2, 14))
     axes.plot([0, 360], [0, 360], "--", color=plots.GUIDE, lw=1, zorder=1)
-    for right, colour, name in ((True, RIGHT, "label right"), (False, WRONG, "label wrong")):
+    for right, colour, name in ((True, RIGHT, "right"), (False, WRONG, "wrong")):
         some = shown[turned.right[shown] == right]
         at = np.mod(turned.truth[some], 360), np.mod(turned.predicted[some], 360)
         axes.scatter(
