@@ -70,6 +70,10 @@ class Plan:
         int, Doc("Early stopping: end after so many measurements without a better score; 0: never.", least=0)
     ] = 0
     check: Annotated[int, Doc("Measure on the validation part every so many epochs.", above=0)] = 1
+    save: Annotated[
+        int,
+        Doc("Write the checkpoint every so many epochs: more than 1 saves time with large networks.", above=0),
+    ] = 1
     steps: Annotated[int, Doc("Batches in an epoch; 0: all.", least=0)] = 0
     precision: Annotated[
         str,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,20 @@ SETTLING = 4  # batches to which folded batch norms of shipped weights are fitte
 MANY = 3000  # pictures that are turned and measured after each epoch, at most
 
 
+Feed = Callable[[Experiment, LabelledSet, Settings], Callable[[int], Iterable[Batch]]]
+"""Makes the batches of each epoch from a training part: the epoch's number -> its batches, the same ones each time."""
+Check = Callable[[Experiment, LabelledSet], Mapping[str, float]]
+"""Measures a net on the validation part after an epoch; "score" among its numbers decides."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a recipe does in its own way within a run. None: as every run does it."""
+
+    feed: Feed | None = None
+    check: Check | None = None
+
+
 def train_run(
     task: str,
     given: Mapping[str, Any],
@@ -175,6 +190,7 @@ def train_run(
     out: Path | None,
     fresh: bool = False,
     opened: OpenedSets | None = None,
+    hooks: Hooks = Hooks(),
 ) -> Path:
     """Train, choose the best epoch, tune, export and measure; return the model. Goes on where RUN stopped.
 
@@ -185,6 +201,7 @@ def train_run(
         out: the folder of the run, by itself runs/TASK-NET.
         fresh: start over where there is a run.
         opened: sets that are already open.
+        hooks: other batches or another measurement after each epoch.
 
     Raises:
         InputError: settings, set, network or checkpoint are wrong; the sentence says what to type.
@@ -194,19 +211,20 @@ def train_run(
     out = out or Path("runs") / f"{settings.task}-{Path(settings.net).stem.lower()}"
     _begin_or_go_on(out, settings, fresh)
     train, val = found.split("train"), _measured(found)
-    experiment, batches = _experiment(settings, train, resumed=(out / LAST).exists())
+    experiment, batches = _experiment(settings, train, (out / LAST).exists(), hooks.feed or _batches)
     out.mkdir(parents=True, exist_ok=True)
     settings.save(out / CONFIG)
     _say(f"training {settings.net} on {len(train)} pictures, measuring on {len(val)}; everything goes to '{out}'")
     ring = ring_of(named(settings.turning), train.names)
     checked = turned(evenly(val, MANY), 1, ring=ring) if settings.angle else val
+    check = hooks.check or partial(_checked, batch=settings.plan.batch)
     best = fit(
         experiment.net,
         batches,
         experiment.loss,
         settings.plan,
         out,
-        lambda net: _checked(experiment, checked, settings.plan.batch),
+        lambda net: check(experiment, checked),
         experiment.about,
     )
     if getattr(rank_zero_only, "rank", 0):  # one of several devices finishes the run
@@ -214,7 +232,7 @@ def train_run(
     return finish(open_experiment(best), val, out, ring)
 
 
-def _experiment(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[Experiment, Any]:
+def _experiment(settings: Settings, train: LabelledSet, resumed: bool, feed: Feed) -> tuple[Experiment, Any]:
     """Return a net with its first weights, and its batches by epoch. resumed: the weights come from a checkpoint."""
     torch.manual_seed(settings.plan.seed)
     experiment = new_experiment(settings, train.names)
@@ -227,7 +245,7 @@ def _experiment(settings: Settings, train: LabelledSet, resumed: bool) -> tuple[
         from handlens.train.nets.anchors import fit_anchors
 
         _say(fit_anchors(net, train, experiment.card, settings.plan.seed))
-    batches = _batches(experiment, train, settings)
+    batches = feed(experiment, train, settings)
     if start:
         settle_norms(experiment.net, (experiment.inputs(batch) for batch in islice(batches(0), SETTLING)))
     return experiment, batches

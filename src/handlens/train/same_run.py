@@ -12,7 +12,7 @@ from handlens.train.config import read_toml
 from handlens.train.nets.catalog import current_name
 
 CONFIG = "config.toml"
-FREE = ("epochs", "minutes", "workers", "cache", "device", "devices", "nodes")
+FREE = ("epochs", "minutes", "workers", "cache", "device", "devices", "nodes", "save")
 """Settings that may change when a run goes on: how long, and on what."""
 PATHS = ("data", "start", "pretrained", "net")
 SHOWN = 3

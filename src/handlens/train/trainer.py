@@ -218,6 +218,20 @@ class TrainingModule(pl.LightningModule):
         self.book.note(self.trainer.current_epoch, {**row, **means, **measured})
 
 
+class Last(ModelCheckpoint):
+    """Keeps the last epoch: every `plan.save` of them, and the one that ends the run."""
+
+    def __init__(self, out: Path, plan: Plan) -> None:
+        super().__init__(out, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        self.plan = plan
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write the checkpoint where it is time, or where the run ends."""
+        done = trainer.current_epoch + 1
+        if done % self.plan.save == 0 or done == self.plan.epochs or trainer.should_stop:
+            super().on_train_epoch_end(trainer, module)
+
+
 class Best(ModelCheckpoint):
     """Keeps the epoch of the highest score; of equal scores the one with the lower loss."""
 
@@ -257,7 +271,7 @@ class Epoch:
 
 
 def _trainer(plan: Plan, precision: str, out: Path, checked: bool) -> pl.Trainer:
-    last = ModelCheckpoint(out, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    last = Last(out, plan)
     callbacks: list[Callback] = [last]
     if checked:
         callbacks.append(Best(out))
