@@ -21,7 +21,7 @@ from handlens.data.dataset import LabelledSet
 from handlens.errors import HandlensError
 from handlens.preprocess import PAD
 from handlens.train.augment.config import AugmentConfig
-from handlens.train.augment.geometry import Matrix, draw_transform, shifted, transform_boxes
+from handlens.train.augment.geometry import Matrix, draw_transform, shifted
 from handlens.train.config import Settings
 from handlens.train.experiment import Experiment
 from handlens.train.inputs import network_input
@@ -135,7 +135,9 @@ class DeviceBatches:
             if moved:
                 raise HandlensError("on a device the pictures of masks are not moved: train them with 'plain'.")
         else:
-            rows = [followed(held.rows[k], held.rows[k], matrix, size) for k, matrix in zip(chosen, matrices, strict=True)]
+            rows = [
+                followed(held.rows[k], held.rows[k], matrix, size) for k, matrix in zip(chosen, matrices, strict=True)
+            ]
             made["boxes"] = _stacked(rows).to(images.device)
         return made
 
@@ -154,7 +156,7 @@ class DeviceBatches:
         return {**made, "boxes": _stacked(rows).to(images.device)}
 
     def _four(self, rng: Generator, index: int, canvas: Tensor) -> tuple[Floats, Floats]:
-        """Paint four pictures around a point of a canvas (3, 2 h, 2 w); return their boxes, whole and as they are seen."""
+        """Paint four pictures around a point of a canvas (3, 2 h, 2 w); return their boxes, whole and as seen."""
         held, (high, wide) = self.held, (canvas.shape[1], canvas.shape[2])
         x, y = round(rng.uniform(0.25, 0.75) * wide), round(rng.uniform(0.25, 0.75) * high)
         numbers = [index, *rng.integers(len(held.images), size=3).tolist()]

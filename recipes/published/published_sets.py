@@ -6,9 +6,12 @@ It reads the folder of real pictures and writes sets that `detect_format.open_se
 from __future__ import annotations
 
 import csv
+import hashlib
 import shutil
+import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -16,6 +19,8 @@ from numpy.typing import NDArray
 
 from handlens.data.new_folder import new_folder
 from handlens.io.atomic import AtomicFile
+from recipes.published.hand_sets import write_hands, write_numbers
+from recipes.published.touch_sets import write_augmented, write_facetouch, write_three
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
 from recipes.signs.build_silhouette_set import SCHEMES, SIDE, Drawn, write
@@ -30,25 +35,123 @@ FRAMES, SIZE = 400, 400
 """So many labelled frames, with so many pixels on a side, as SNet and the VGG decoder were published."""
 HELD_OUT = 0.2
 """The share of the frames that the published splits held out."""
+KINDS, QUALITY = {"images": ".jpg", "labels": ".png"}, 85
+"""What a packed array becomes, and the quality of its pictures."""
+ARRAYS = ("frames", "frames-others")
 WORDS = ("background", "hand or face")
 
 Parts = NDArray[np.str_]
 
 
-def set_at(name: str, data: Path, home: Path) -> Path:
+def set_at(name: str, data: Path, home: Path, small: bool = False) -> Path:
     """Return where the set of that name lies; it is written the first time.
 
     Args:
         name: a key of `SETS`.
         data: the folder of real pictures.
         home: where sets go, and beside them the cache of the hands that were cut out.
+        small: no set that is made for many minutes, but what it is made of.
     """
+    name = "three" if small and name == AUGMENTED else name
     place = home / name
-    if not place.exists():
-        print(f"making the set '{place}'", flush=True)
-        home.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        return place
+    home.mkdir(parents=True, exist_ok=True)
+    if name == AUGMENTED:
+        set_at("three", data, home)
+        _told(place)
+        write_augmented(home, place)
+    elif (data / PACKED).exists():
+        _unpack(data / name, place)
+    else:
+        _told(place)
         SETS[name](data, place)
     return place
+
+
+def _told(place: Path) -> None:
+    print(f"making the set '{place}'", flush=True)
+
+
+PACKED = "packed-sets.txt"
+"""In a folder that holds finished sets for another machine, as `pack` writes them."""
+AUGMENTED = "three-augmented"
+"""It is made of the set `three` wherever it is needed: it is seven times as large."""
+
+
+def pack(data: Path, dest: Path) -> None:
+    """Write all sets into one .tar that takes little space: frames as pictures, each picture once.
+
+    Args:
+        data: the folder of real pictures.
+        dest: the file.
+    """
+    with TemporaryDirectory() as scratch:
+        folder, first = Path(scratch) / "packed", dict[bytes, Path]()
+        folder.mkdir()
+        for name in SETS:
+            made = set_at(name, data, Path(scratch))
+            if name in ARRAYS:
+                _pictures_of(made, folder / name)
+            elif made.is_dir():
+                shutil.copytree(made, folder / name)
+            else:
+                shutil.copyfile(made, folder / name)
+        (folder / PACKED).write_text("".join(f"{name}\n" for name in SETS), "utf-8")
+        with AtomicFile(dest) as draft, tarfile.open(fileobj=draft.file, mode="w:gz") as archive:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    same = first.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+                    if same != path:
+                        path.unlink()
+                        path.hardlink_to(same)  # the archive then holds a reference
+                    archive.add(path, str(path.relative_to(folder)))
+
+
+def unpacked(data: Path, home: Path) -> Path:
+    """Return the folder of real pictures, or the folder of sets that a packed file becomes below `home`."""
+    if data.is_dir():
+        return data
+    place = home / "packed"
+    if not place.exists():
+        with new_folder(place) as folder, tarfile.open(data) as archive:
+            archive.extractall(folder, filter="data")
+    return place
+
+
+def _unpack(source: Path, dest: Path) -> None:
+    if dest.name in ARRAYS:
+        _arrays_of(source, dest)
+    elif source.is_dir():
+        shutil.copytree(source, dest)
+    else:
+        shutil.copyfile(source, dest)
+
+
+def _pictures_of(arrays: Path, dest: Path) -> None:
+    """Write each array of pictures as JPEGs, and each of masks as PNGs."""
+    for part in (folder for folder in arrays.iterdir() if folder.is_dir()):
+        for kind, ending in KINDS.items():
+            (dest / part.name / kind).mkdir(parents=True, exist_ok=True)
+            for number, pixels in enumerate(np.load(part / f"{kind}.npy")):
+                plain = pixels[..., ::-1] if pixels.ndim == 3 else pixels
+                how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if ending == ".jpg" else []
+                cv2.imwrite(str(dest / part.name / kind / f"{number:03}{ending}"), plain, how)
+    for name in ("names.txt", "groups.csv"):
+        shutil.copyfile(arrays / name, dest / name)
+
+
+def _arrays_of(pictures: Path, dest: Path) -> None:
+    """Write the arrays again of what `_pictures_of` wrote."""
+    with new_folder(dest) as folder:
+        for part in (place for place in pictures.iterdir() if place.is_dir()):
+            (folder / part.name).mkdir()
+            for kind in KINDS:
+                pixels = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in sorted((part / kind).iterdir())]
+                array = np.stack([one for one in pixels if one is not None])
+                np.save(folder / part.name / f"{kind}.npy", array[..., ::-1] if array.ndim == 4 else array)
+        for name in ("names.txt", "groups.csv"):
+            shutil.copyfile(pictures / name, folder / name)
 
 
 def at_random(number: int, shares: Sequence[float], seed: int = 0) -> Parts:
@@ -195,5 +298,12 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
     "frames-others": _other_people,
     "generated": _generated,
     "held-by-others": _held_by_others,
+    "facetouch": write_facetouch,
+    "three": write_three,
+    "hands": write_hands,
+    "numbers": write_numbers,
 }
-"""What writes each set; "random" is the published split, "blocks" the honest one, "others" are strangers."""
+"""What writes each set of the data folder.
+
+"random" is the published split, "blocks" the honest one, "others" are strangers.
+"""

@@ -10,133 +10,64 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 
-from handlens.data.dataset import LabelledSet, evenly
 from handlens.data.formats.detect_format import open_set
 from handlens.errors import HandlensError
-from handlens.evaluate.evaluate import evaluate
-from handlens.evaluate.plots.log import plot_log
-from handlens.io.atomic import AtomicFile
-from handlens.report import Row
-from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
-from handlens.train.fewshot.report import share
-from handlens.train.run import export_experiment, open_experiment, open_predictor, train_run
+from handlens.train.checkpoints import ABOUT, LAST, read_checkpoint
+from handlens.train.config import Plan
+from handlens.train.devices import check_devices
+from handlens.train.run import AS_USUAL, Hooks, train_run
 from handlens.train.trainer import LOG
-from recipes.published.published_sets import set_at
+from recipes.published.device_feed import accuracy_check, device_feed
+from recipes.published.dry_run import FewSets, smaller
+from recipes.published.measure import CONFIG, is_finished, measured, seed_of, write_table
+from recipes.published.published_sets import SETS, set_at, unpacked
+from recipes.published.systems import EPOCHS, LANES, RUNS, Run
 
-MOST = 3000
-"""Pictures of a training part that are measured, at most."""
+DRY = "dry-run"
+"""The folder of trials, within that of the runs."""
 SEEDS, TRIAL = 8, 2
 """Seeds that are tried for the small nets, and the epochs of each trial."""
 ALIVE = 0.985
 """Share of the loss of chance that a network which learns falls below in a trial."""
-RATES = ("precision", "recall", "F1", "IoU")
-DONE, CONFIG = "numbers.json", "config.toml"
-
-_ADAM = {"optimiser": "adam", "schedule": "constant", "clip": 0.0, "cache": True}
-_GESTURE = {**_ADAM, "rate": 1e-3, "batch": 32, "epochs": 100, "patience": 15, "augment": "silhouette"}
-_MASK = {**_ADAM, "rate": 1e-4, "batch": 4, "epochs": 100, "augment": "plain", "check": 2}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training and what it is measured on.
-
-    Attributes:
-        system: what the user asks for.
-        task: the task of `handlens train`.
-        data: the set that it learns from, a key of `published_sets.SETS`.
-        measures: what a row of the table is called -> the set and its part.
-        given: settings, as the system was published.
-        claim: what its authors say.
-    """
-
-    system: str
-    task: str
-    data: str
-    measures: Mapping[str, tuple[str, str]]
-    given: Mapping[str, Any]
-    claim: str
-
-
-def _digits(split: str) -> Run:
-    parts = {"learned": "train", "held out": "val"} | ({"blocks never seen": "test"} if split == "blocks" else {})
-    measures = {name: (f"digits-{split}.npz", part) for name, part in parts.items()}
-    measures["other people"] = ("digits-others.npz", "test")
-    claim = "accuracy 1.0 (train and validation)"
-    return Run("digits6", "gesture", f"digits-{split}.npz", measures, {"net": "digits6", **_GESTURE}, claim)
-
-
-def _signs(split: str) -> Run:
-    parts = {"learned": "train", "held out": "val", "held out, chose nothing": "test"}
-    measures = {name: (f"signs-{split}.npz", part) for name, part in parts.items()}
-    measures["other people"] = ("signs-others.npz", "test")
-    given, claim = {"net": "gestures20", **_GESTURE}, "accuracy 0.984 (train), 0.997 (validation), 0.990 (test)"
-    return Run("gestures20", "gesture", f"signs-{split}.npz", measures, given, claim)
-
-
-def _masks(net: str, **changes: Any) -> Run:
-    measures = {
-        "learned": ("frames", "train"),
-        "held out": ("frames", "val"),
-        "other people": ("frames-others", "test"),
-    }
-    return Run(net, "segment", "frames", measures, {"net": net, **_MASK, **changes}, "precision, recall, F1")
-
-
-def _face(net: str) -> Run:
-    measures = {"learned": ("generated", "train"), "held out": ("generated", "test")}
-    measures["photographs"] = ("held-by-others", "test")
-    given = {"net": net, "margin": "softmax", "cache": True}
-    return Run(net, "hold", "generated", measures, given, "accuracy on the 18 test pictures")
-
-
-FACES = ("mobileface", "res50_ir", "res50", "seres50_ir", "attention_56", "res100_ir", "seres100_ir", "attention_92")
-RUNS: dict[str, Run] = {
-    "digits6-random": _digits("random"),
-    "digits6-blocks": _digits("blocks"),
-    "gestures20-random": _signs("random"),
-    "gestures20-blocks": _signs("blocks"),
-    "snet": _masks("snet"),
-    "mobileface": _face("mobileface"),
-    "unet": _masks("unet"),
-    "vgg": _masks("vgg"),
-    "deeplabv3plus": _masks("deeplabv3plus", batch=8),
-    **{net: _face(net) for net in FACES[1:]},
-}
-"""In the order in which they are trained: small networks first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and measure what is asked for, one run after the other."""
-    args = _arguments(arguments)
+    """Train and measure what is asked for: on a GPU side by side, else one run after the other."""
+    args = arguments_of(arguments)
+    if args.dry_run and not args.lane:
+        args.out = args.out / DRY  # a real run is not to take it for its own
+    args.out.mkdir(parents=True, exist_ok=True)
+    args.data = unpacked(args.data, args.out / "sets")
+    if args.device in ("gpu", "cuda") and not args.lane:
+        check_devices(Plan(device=args.device))
+        side_by_side(args)
+        return
     if args.threads:
         torch.set_num_threads(args.threads)
         cv2.setNumThreads(args.threads)
     end = time.monotonic() + 3600 * args.hours
-    for name, run in RUNS.items():
-        wanted = not args.system or run.system in args.system or name in args.system
-        if not wanted or _finished(args.out / name) or time.monotonic() >= end:
-            continue
+    for name in in_order(args):
+        if time.monotonic() >= end:
+            break
+        run = RUNS[name]
         try:
-            finished = trained(run, args, args.out / name, end - time.monotonic())
+            finished = trained(name, run, args, end - time.monotonic())
             if (args.out / name / LAST).exists():  # an epoch is whole
                 measured(name, run, args, finished)
         except HandlensError as error:  # the next system is not to wait for a person
@@ -144,18 +75,86 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_table(args.out)
 
 
-def trained(run: Run, args: argparse.Namespace, out: Path, seconds: float) -> bool:
+def in_order(args: argparse.Namespace) -> list[str]:
+    """Return the runs that are wanted and not finished: those first that need the fewest hours to their end.
+
+    A run that joins another's model comes after that one. In a lane the order is that of the lane.
+    """
+    names = LANES[args.lane] if args.lane else RUNS
+    wanted = [
+        name
+        for name in names
+        if name in RUNS
+        and (not args.system or RUNS[name].system in args.system or name in args.system)
+        and not is_finished(args.out / name)
+    ]
+    if args.lane:
+        return wanted
+    left = {name: RUNS[name].hours * (1 - _share_done(args.out / name, RUNS[name])) for name in wanted}
+    for name in wanted:
+        left[name] = max(left[name], left.get(RUNS[name].joins, 0.0) + 1e-6)
+    return sorted(wanted, key=left.__getitem__)
+
+
+def _share_done(out: Path, run: Run) -> float:
+    """Return the share of its epochs that a run has behind it."""
+    if not (out / LAST).exists():
+        return 0.0
+    return min(1.0, len(read_checkpoint(out / LAST)[ABOUT]["rows"]) / run.given.get("epochs", EPOCHS))
+
+
+def side_by_side(args: argparse.Namespace) -> None:
+    """Start a process for each lane, wait for all, write the table. Ctrl-C and a termination end them all."""
+    for name in SETS:
+        set_at(name, args.data, args.out / "sets")  # before the lanes, two of which need the same one
+    asked = [sys.executable, "-m", "recipes.published.run", "--data", str(args.data), "--out", str(args.out)]
+    asked += ["--device", args.device, "--threads", str(args.threads or 2), "--hours", str(args.hours)]
+    asked += [word for name in args.system for word in ("--system", name)]
+    asked += ["--pretrained", args.pretrained] if args.pretrained else []
+    asked += ["--dry-run"] if args.dry_run else []
+    lanes = [name for name in LANES if in_order(argparse.Namespace(**{**vars(args), "lane": name}))]
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in lanes:
+            with (args.out / f"{name}.lane.log").open("ab") as log:
+                started[name] = subprocess.Popen([*asked, "--lane", name], stdout=log, stderr=log)
+        for name, process in started.items():
+            print(f"lane {name}: ended with {process.wait()}", flush=True)
+    finally:
+        for process in started.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in started.values():
+            process.wait()
+        signal.signal(signal.SIGTERM, before)
+        write_table(args.out)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def trained(name: str, run: Run, args: argparse.Namespace, seconds: float) -> bool:
     """Train until the run is finished or its time is over; return whether it is finished."""
-    data = set_at(run.data, args.data, args.out / "sets")
-    given = {**run.given, "data": str(data), "device": args.device, "workers": args.workers}
-    if run.task == "gesture":
-        given["seed"] = living_seed(run, given, out)
-    if args.pretrained and run.system == "vgg":
-        given["pretrained"] = args.pretrained
+    out, on_gpu = args.out / name, args.device in ("gpu", "cuda")
+    data = set_at(run.data, args.data, args.out / "sets", args.dry_run)
+    given = {**run.given, **(run.on_gpu if on_gpu else {}), "data": str(data)}
+    given |= {"device": args.device, "workers": args.workers, "precision": precision_of(run, args, out)}
+    hooks = AS_USUAL
+    if args.feed == "device" or (on_gpu and not args.feed):
+        hooks = Hooks(device_feed, accuracy_check if run.task in ("gesture", "hold") else None)
+    opened = FewSets() if args.dry_run else None
+    if args.dry_run:
+        given = smaller(run.task, given)
+    elif run.task == "gesture":
+        given["seed"] = living_seed(run, given, out, hooks)
+    if run.system == "vgg":
+        given["pretrained"] = args.pretrained or "none"
     end = time.monotonic() + seconds
     try:
         with time_limit(seconds):
-            train_run(run.task, given, None, out)
+            train_run(run.task, given, None, out, opened=opened, hooks=hooks)
     except KeyboardInterrupt:
         if time.monotonic() < end:  # a person wants to stop
             raise
@@ -163,7 +162,19 @@ def trained(run: Run, args: argparse.Namespace, out: Path, seconds: float) -> bo
     return True
 
 
-def living_seed(run: Run, given: Mapping[str, Any], out: Path) -> int:
+def precision_of(run: Run, args: argparse.Namespace, out: Path) -> str:
+    """Return the number format: that of a run which has begun, so that it goes on alike; else by the device.
+
+    `auto` would be timed again at every start, and another format gives other weights.
+    """
+    if (out / CONFIG).exists():
+        return str(tomllib.loads((out / CONFIG).read_text("utf-8")).get("precision", "auto"))
+    if args.device in ("gpu", "cuda"):
+        return "bf16"
+    return "32" if run.task == "gesture" else "auto"
+
+
+def living_seed(run: Run, given: Mapping[str, Any], out: Path, hooks: Hooks = AS_USUAL) -> int:
     """Return the first seed whose network learns: that of the run in `out`, or else found by two epochs of each.
 
     With some seeds all last units of the small published nets are zero for every picture from the first steps on, and
@@ -174,7 +185,7 @@ def living_seed(run: Run, given: Mapping[str, Any], out: Path) -> int:
     classes = len(open_set(Path(given["data"]), "classify").names)
     for seed in range(SEEDS):
         trial = out.with_name(f"{out.name}-seed{seed}")
-        train_run(run.task, {**given, "seed": seed, "epochs": TRIAL, "patience": 0}, None, trial)
+        train_run(run.task, {**given, "seed": seed, "epochs": TRIAL, "patience": 0}, None, trial, hooks=hooks)
         with (trial / LOG).open(newline="") as file:
             loss = float(list(csv.DictReader(file))[-1]["loss"])
         shutil.rmtree(trial)
@@ -182,11 +193,6 @@ def living_seed(run: Run, given: Mapping[str, Any], out: Path) -> int:
         if loss < ALIVE * math.log(classes):
             return seed
     raise HandlensError(f"none of {SEEDS} seeds makes {run.system} learn.")
-
-
-def seed_of(out: Path) -> int:
-    """Return the seed of a run that has begun."""
-    return int(tomllib.loads((out / CONFIG).read_text("utf-8")).get("seed", 0))
 
 
 @contextmanager
@@ -205,65 +211,12 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def measured(name: str, run: Run, args: argparse.Namespace, finished: bool) -> None:
-    """Measure the best epoch on all sets of a run; write its numbers, its model and its curves."""
-    out = args.out / name
-    experiment, last = open_experiment(out), read_checkpoint(out / LAST)[ABOUT]
-    best = read_checkpoint(out / (BEST if (out / BEST).exists() else LAST))[ABOUT]
-    export_experiment(experiment, out / f"{experiment.card.name}.onnx")
-    plot_log(out / LOG, out / "curves.png")
-    predictor, rows = open_predictor(out), []
-    for title, (place, part) in run.measures.items():
-        found = open_set(set_at(place, args.data, args.out / "sets"), experiment.card.kind).split(part)
-        found = evenly(found, MOST) if title == "learned" else found
-        report = evaluate(predictor, found, on_error=lambda error: None).report
-        chosen = [row for row in report if row.name in _wanted(found)]
-        rows += [{"measured on": title, "set": place, "part": part, **vars(row), **_wilson(row)} for row in chosen]
-    numbers = {
-        "run": name, "system": run.system, "claim": run.claim, "finished": finished, "epochs": len(last["rows"]),
-        "seed": seed_of(out), "best epoch": max(best["rows"]) + 1, "hours": last["spent"] / 3600, "rows": rows,
-    }  # fmt: skip
-    with AtomicFile(out / DONE) as draft:
-        draft.write((json.dumps(numbers, indent=1) + "\n").encode())
-    write_table(args.out)
-
-
-def _wanted(found: LabelledSet) -> set[str]:
-    """Return the numbers that the published systems tell, and the overlap."""
-    if found.kind == "classify":
-        return {"accuracy", *(f"recall {name}" for name in found.names)}
-    whole = {f"{rate} {found.names[1]}" for rate in RATES}
-    return {*whole, *(f"{name}, mean of batches of 4" for name in whole)}
-
-
-def _wilson(row: Row) -> dict[str, float]:
-    """Wilson's interval of an accuracy as if frames were independent: where all are right, resampling tells nothing."""
-    if row.name != "accuracy":
-        return {}
-    interval = share(row.name, np.arange(row.n) < round(row.value * row.n))
-    return {"Wilson low": interval.low, "Wilson high": interval.high}
-
-
-def write_table(home: Path) -> None:
-    """Write table.json and table.csv of all runs that were measured."""
-    runs = [json.loads((home / name / DONE).read_text("utf-8")) for name in RUNS if (home / name / DONE).exists()]
-    rows = [{**{key: run[key] for key in run if key != "rows"}, **row} for run in runs for row in run["rows"]]
-    with AtomicFile(home / "table.json") as draft:
-        draft.write((json.dumps(runs, indent=1) + "\n").encode())
-    with (home / "table.csv").open("w", newline="", encoding="utf-8") as table:
-        writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _finished(out: Path) -> bool:
-    return (out / DONE).exists() and bool(json.loads((out / DONE).read_text("utf-8"))["finished"])
-
-
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+def arguments_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted({*RUNS, *(run.system for run in RUNS.values())})
-    parser.add_argument("--data", type=Path, required=True, help="folder with gestures/, touch/, holding/")
+    data_help = "folder with gestures/, touch/, holding/, or the file of recipes.published.pack"
+    parser.add_argument("--data", type=Path, required=True, help=data_help)
     parser.add_argument("--out", type=Path, default=Path("runs/published"), help="where runs, sets and tables go")
     parser.add_argument("--system", action="append", default=[], choices=known,
                         help="a system or one of its runs, again for more; all without it")  # fmt: skip
@@ -271,7 +224,11 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu or gpu")
     parser.add_argument("--workers", type=int, default=0, help="processes that make samples")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all")
+    parser.add_argument("--feed", choices=("loader", "device"),
+                        help="what makes samples: by itself the loader, and on a GPU the device")  # fmt: skip
+    parser.add_argument("--lane", default="", choices=("", *LANES), help="only what runs in one process on a GPU")
     parser.add_argument("--pretrained", default="", help="vgg: weights of its encoder: imagenet, none or a file")
+    parser.add_argument("--dry-run", action="store_true", help="seconds for each: few pictures, small, three epochs")
     return parser.parse_args(arguments)
 
 

@@ -183,6 +183,9 @@ class Hooks:
     check: Check | None = None
 
 
+AS_USUAL = Hooks()
+
+
 def train_run(
     task: str,
     given: Mapping[str, Any],
@@ -190,7 +193,7 @@ def train_run(
     out: Path | None,
     fresh: bool = False,
     opened: OpenedSets | None = None,
-    hooks: Hooks = Hooks(),
+    hooks: Hooks = AS_USUAL,
 ) -> Path:
     """Train, choose the best epoch, tune, export and measure; return the model. Goes on where RUN stopped.
 

@@ -46,7 +46,9 @@ def boxed_set(count: int = 6) -> LabelledSet:
 def hand_set(count: int = 8) -> LabelledSet:
     rng = np.random.default_rng(1)
     pictures = [
-        Labelled(Path(f"{k}.png"), labels=np.array([k % 2]), pixels=partial(np.copy, smooth(rng, 32, 32)), split="train")
+        Labelled(
+            Path(f"{k}.png"), labels=np.array([k % 2]), pixels=partial(np.copy, smooth(rng, 32, 32)), split="train"
+        )
         for k in range(count)
     ]
     return LabelledSet("classify", ("a", "b"), tuple(pictures), Path("made"))

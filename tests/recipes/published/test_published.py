@@ -13,6 +13,7 @@ from handlens.report import Row
 
 pytest.importorskip("lightning")
 
+from recipes.published import measure
 from recipes.published import published_sets as sets
 from recipes.published import run as published
 
@@ -65,10 +66,10 @@ def test_a_time_limit_interrupts_and_leaves_nothing_behind() -> None:
 
 
 def test_wilson_is_not_sure_where_all_are_right() -> None:
-    told = published._wilson(Row("accuracy", 1.0, 1.0, 1.0, 100))
+    told = measure._wilson(Row("accuracy", 1.0, 1.0, 1.0, 100))
     assert told["Wilson low"] == pytest.approx(0.963, abs=0.001)
     assert told["Wilson high"] == 1.0
-    assert published._wilson(Row("F1 hand", 0.5, 0.4, 0.6, 100)) == {}
+    assert measure._wilson(Row("F1 hand", 0.5, 0.4, 0.6, 100)) == {}
 
 
 @pytest.mark.slow
@@ -77,7 +78,8 @@ def test_a_run_is_trained_measured_and_not_done_again(tmp_path: Path, monkeypatc
     run = published.RUNS["digits6-blocks"]
     measures = {name: place for name, place in run.measures.items() if name != "other people"}
     run = dataclasses.replace(run, given={**run.given, "epochs": 1, "size": 16}, measures=measures)
-    monkeypatch.setattr(published, "RUNS", {"digits6-blocks": run})
+    for module in (published, measure):
+        monkeypatch.setattr(module, "RUNS", {"digits6-blocks": run})
     asked = ["--data", str(tmp_path), "--out", str(tmp_path / "runs"), "--device", "cpu", "--system", "digits6"]
     published.main(asked)
     (told,) = json.loads((tmp_path / "runs" / "table.json").read_text("utf-8"))
@@ -97,7 +99,7 @@ def test_a_seed_that_does_not_learn_is_passed_over(tmp_path: Path, monkeypatch: 
     video(tmp_path / "set" / "digits.npz")
     tried = []
 
-    def train(task: str, given: dict[str, object], config: None, out: Path) -> None:
+    def train(task: str, given: dict[str, object], config: None, out: Path, hooks: object) -> None:
         tried.append(given["seed"])
         out.mkdir(parents=True)
         loss = 1.791 if given["seed"] == 0 else 1.5  # ln 6 = 1.792
