@@ -50,11 +50,11 @@ def tried(name: str, args: argparse.Namespace) -> str:
     for home in ("whole", "killed"):
         shutil.rmtree(args.out / home / DRY / name, ignore_errors=True)
         (args.out / home / DRY / name).mkdir(parents=True)
-    subprocess.run(_command(name, "whole", args), check=True, **_quiet())
+    subprocess.run(_command(name, "whole", args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not is_finished(args.out / "whole" / DRY / name):
         return "it did not come to its end"
     killed = args.out / "killed" / DRY / name
-    first = subprocess.Popen(_command(name, "killed", args), **_quiet())
+    first = subprocess.Popen(_command(name, "killed", args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + WAIT
     while not (killed / LAST).exists() and first.poll() is None and time.monotonic() < end:
         time.sleep(PACE)
@@ -65,7 +65,7 @@ def tried(name: str, args: argparse.Namespace) -> str:
     if is_finished(killed):
         return "it came to its end before it could be killed"
     done = int(read_checkpoint(killed / LAST)["epoch"]) + 1
-    subprocess.run(_command(name, "killed", args), check=True, **_quiet())
+    subprocess.run(_command(name, "killed", args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not is_finished(killed):
         return "it did not go on to its end"
     return different(args.out / "whole" / DRY / name, killed) + (f" (killed after {done} epochs)" if done == 3 else "")
@@ -77,13 +77,9 @@ def different(one: Path, other: Path) -> str:
     names = [key for key, value in states[0].items() if not torch.equal(value, states[1][key])]
     if names:
         return f"{len(names)} of {len(states[0])} weights differ, such as {names[0]}"
-    tables = [list(csv.DictReader((run / LOG).open(newline=""))) for run in (one, other)]
+    tables = [list(csv.DictReader((run / LOG).read_text("utf-8").splitlines())) for run in (one, other)]
     logs = [[{key: row[key] for key in row if key not in CLOCKS} for row in table] for table in tables]
     return "" if logs[0] == logs[1] else "the curves differ"
-
-
-def _quiet() -> dict[str, int]:
-    return {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def _command(name: str, home: str, args: argparse.Namespace) -> list[str]:

@@ -272,3 +272,28 @@ def test_trying_both_formats_leaves_the_net_as_it_was() -> None:
     assert faster_precision(net, loss, batches(0)[0]) in ("32", "bf16")
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_the_last_checkpoint_is_written_every_so_many_epochs_and_at_the_end(tmp_path: Path) -> None:
+    epochs: list[int | None] = []
+
+    def watch(net: nn.Module) -> dict[str, float]:
+        last = tmp_path / "last.ckpt"
+        epochs.append(int(torch.load(last, weights_only=True)["epoch"]) + 1 if last.exists() else None)
+        return {"score": 1.0}
+
+    fit(toy(), batches, loss, dataclasses.replace(PLAN, epochs=5, save=2), tmp_path, watch, ABOUT)
+    assert epochs == [None, None, 2, 2, 4]
+    assert int(torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"]) + 1 == 5
+
+
+def test_a_run_goes_on_in_the_number_format_that_was_found_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter(["bf16"])
+    monkeypatch.setattr("handlens.train.trainer.faster_precision", lambda *ignored: next(found))
+    plan = dataclasses.replace(PLAN, precision="auto", epochs=1)
+    fit(toy(), batches, loss, plan, tmp_path, check, ABOUT)
+    fit(toy(), batches, loss, dataclasses.replace(plan, epochs=2), tmp_path, check, ABOUT)  # is not timed again
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert (kept["epoch"], kept["handlens"]["precision"]) == (1, "bf16")

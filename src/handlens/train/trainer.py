@@ -79,14 +79,13 @@ def fit(
     """
     out.mkdir(parents=True, exist_ok=True)
     net.to(memory_format=torch.channels_last)
-    precision = plan.precision
-    if precision == "auto":
-        first = next(iter(batches(0)))
-        precision = faster_precision(net, loss, first)
     resumed = out / LAST if (out / LAST).exists() else None
-    if resumed is not None:
-        read_checkpoint(resumed)
-    module = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about or {})
+    kept = read_checkpoint(resumed).get(ABOUT, {}) if resumed is not None else {}
+    precision = plan.precision
+    if precision == "auto":  # timed once: a run that goes on in another format would give other weights
+        precision = str(kept.get("precision") or faster_precision(net, loss, next(iter(batches(0)))))
+    about = {**(about or {}), "precision": precision}
+    module = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about)
     with quiet_lightning():
         trainer = _trainer(plan, precision, out, check is not None)
         resumed = out / LAST
