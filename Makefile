@@ -5,7 +5,8 @@
 # make types  checks types alone
 # make coverage  runs the quick tests and fails where they reach less of the package than before
 # make docs   builds the site of the documents into site/ and fails on a broken link
-# make site   builds the browser edition into web/dist (needs Node; onnxruntime-web and esbuild come from npm)
+# make page   bundles the live page from web/src into the package (needs Node; esbuild and TypeScript come from npm)
+# make site   checks the types of the page, bundles it, and builds the browser edition into web/dist (needs Node)
 # make bench  measures speed, memory and size on this machine
 # make clean  removes what these made
 # make help   prints these lines
@@ -15,7 +16,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick coverage lint types docs site bench clean help
+.PHONY: demo test quick coverage lint types docs page site bench clean help
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.light
@@ -35,6 +36,8 @@ lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports --no-logo
+	@if [ -e web/node_modules/.installed ]; then cd web && npm run --silent types; \
+	  else echo "the types of the page are not checked: type 'make page' first, which needs Node and npm" >&2; fi
 
 types: $(VENV)/.test
 	$(PY) -m mypy
@@ -42,13 +45,16 @@ types: $(VENV)/.test
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --site-dir site
 
-site: $(VENV)/.light web/node_modules/.installed
+page: web/node_modules/.installed
+	cd web && npm run --silent types && npm run --silent page
+
+site: page $(VENV)/.light
 	rm -rf web/dist
 	$(PY) web/models.py web/dist
-	cd web && node build.mjs
+	cd web && npm run --silent site
 
-web/node_modules/.installed: web/package.json
-	@command -v npm >/dev/null || { echo "the browser edition needs Node and npm (Debian, Ubuntu: apt install nodejs npm)" >&2; exit 2; }
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm >/dev/null || { echo "the page is bundled with Node and npm (Debian, Ubuntu: apt install nodejs npm)" >&2; exit 2; }
 	cd web && npm ci --no-audit --no-fund --silent
 	@touch $@
 

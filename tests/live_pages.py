@@ -73,6 +73,13 @@ class Judge:
     def judge(self, number: int, right: bool) -> None:
         self.answers.append((number, right))
 
+    def kept(self) -> tuple[int, str]:
+        return len(self.answers), "alarms"
+
+    def delete(self) -> int:
+        gone, self.answers = len(self.answers), []
+        return gone
+
 
 class Served:
     """A server, and what it was asked for."""

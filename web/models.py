@@ -5,8 +5,11 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from handlens import __version__
+from handlens.live import calibration
+from handlens.live.guide import PHASE_S, SETTLE_S
 from handlens.live.points import operating_points
 from handlens.runner import OnnxRunner
 from handlens.weights import SHIPPED, resolve
@@ -20,8 +23,31 @@ def main(target: Path) -> None:
         file = resolve(name)
         shutil.copyfile(file, target / f"{name}.onnx")
         cards[name] = dataclasses.asdict(OnnxRunner(file, 1).card)
-    table = {"handlens": __version__, "cards": cards, "points": operating_points(SHIPPED / "touch.onnx")}
+    table = {
+        "handlens": __version__,
+        "cards": cards,
+        "points": operating_points(SHIPPED / "touch.onnx"),
+        "calibration": rules(),
+    }
     (target / "models.json").write_text(json.dumps(table) + "\n", "utf-8")
+
+
+def rules() -> dict[str, Any]:
+    """Return the constants of the personal calibration, for web/src/browser/calibration.ts."""
+    return {
+        "version": calibration.VERSION,
+        "mean_spread": calibration.MEAN_SPREAD,
+        "others": calibration.OTHERS,
+        "things": calibration.THINGS,
+        "counts": calibration.COUNTS,
+        "asked": calibration.ASKED,
+        "least": calibration.LEAST,
+        "most": calibration.MOST,
+        "shift_sd": calibration.SHIFT_SD,
+        "weight_sd": calibration.WEIGHT_SD,
+        "settle_s": SETTLE_S,
+        "phase_s": PHASE_S,
+    }
 
 
 if __name__ == "__main__":

@@ -33,6 +33,17 @@ def test_a_video_calibrates_and_watch_follows(capsys, tmp_path):
     assert not file.exists()
 
 
+@pytest.mark.slow
+def test_the_demo_is_tried_without_a_word_more_and_keeps_nothing_unless_that_is_asked(capsys, tmp_path):
+    assert run(["calibrate", "demo"]) == 0
+    err = capsys.readouterr().err
+    assert "calibrated from" in err
+    assert "nothing was kept: --out FILE" in err
+    assert not config_dir().exists()
+    assert run(["calibrate", "demo", "--out", str(tmp_path / "mine.json")]) == 0
+    assert json.loads((tmp_path / "mine.json").read_text())["frames"]["front"] >= 30
+
+
 def test_remove_says_what_it_did(capsys):
     assert run(["calibrate", "--remove"]) == 0
     assert "there is no calibration" in capsys.readouterr().err

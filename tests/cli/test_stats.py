@@ -93,9 +93,14 @@ def test_it_deletes_everything_once_that_is_sure(kept, capsys, monkeypatch):
     assert "deleted: 18 touches" in err
     assert "judged" not in err
     assert list(data_dir().iterdir()) == []
-    (data_dir() / "alarms").mkdir()
+    for kind in ("images", "labels"):
+        (data_dir() / "alarms" / kind / "train").mkdir(parents=True)
+    (data_dir() / "alarms/images/train/20260131-120000-1-wrong.jpg").write_bytes(b"a picture")
+    (data_dir() / "alarms/labels/train/20260131-120000-1-wrong.txt").write_text("0 0.5 0.5 0.5 0.5\n", "utf-8")
+    (data_dir() / "alarms/data.yaml").write_text("names: [face]\n", "utf-8")
     assert run(["stats", "--delete", "--yes"]) == 0
-    assert "alarms' as well" in capsys.readouterr().err
+    assert "deleted: 0 touches, 1 judged picture, and the file" in capsys.readouterr().err
+    assert not [file for file in (data_dir() / "alarms").rglob("*") if file.is_file()]
 
 
 def test_a_damaged_history_is_a_sentence(capsys):

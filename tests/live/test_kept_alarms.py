@@ -93,6 +93,25 @@ def test_a_right_alarm_without_a_named_region_is_a_touch_of_the_face(kept):
     assert [found.names[label] for label in next(iter(found)).labels] == ["face", "hand", "facetouch"]
 
 
+def test_the_pictures_are_counted_and_deleted_and_what_else_lies_there_stays(kept):
+    alarms, _, folder = kept
+    assert alarms.kept() == (0, str(folder))
+    assert alarms.delete() == 0
+    for _ in range(6):
+        alarms(alarm())
+    for number in range(1, 6):
+        alarms.judge(number, number % 2 == 0)
+    own = folder / "images" / "train" / "mine.jpg"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_bytes(b"my own")
+    assert alarms.kept()[0] == 5
+    assert alarms.delete() == 5
+    assert alarms.kept()[0] == 0
+    assert {file.name for file in folder.rglob("*") if file.is_file()} == {"data.yaml", "mine.jpg"}
+    with pytest.raises(InputError, match="not held"):
+        alarms.judge(6, True)  # what waited for an answer is forgotten as well
+
+
 @pytest.mark.slow
 def test_a_training_begins_from_the_shipped_model_with_the_kept_alarms(kept, tmp_path, monkeypatch):
     pytest.importorskip("torch")

@@ -61,6 +61,12 @@ def see(page: Any, test_id: str, text: str | re.Pattern[str], timeout: float = 1
     expect(page.get_by_test_id(test_id)).to_have_text(text, timeout=timeout)
 
 
+def says(page: Any, place: str, text: str | re.Pattern[str]) -> None:
+    from playwright.sync_api import expect
+
+    expect(page.locator(place)).to_have_text(text)
+
+
 def test_it_shows_what_is_seen(page, site):
     site.feed(step(0.1, 0))
     see(page, "status", "clear")
@@ -211,6 +217,26 @@ def test_a_touch_is_called_right_or_wrong_only_where_that_is_wanted(page, site):
     page.locator("#tab-live").click()
     page.get_by_role("button", name="wrong").click()
     wait(lambda: site.judge.answers == [(1, False)])
+    page.locator("#tab-settings").click()
+    says(page, "#kept-words", "1 picture is kept in alarms.")
+    assert page.locator("#kept-save").is_hidden()  # they lie in a folder already
+    page.locator("#kept-delete").click()
+    says(page, "#confirm-text", re.compile("1 picture kept for training is deleted"))
+    page.locator("#confirm-no").click()
+    assert site.judge.answers
+    page.locator("#kept-delete").click()
+    page.locator("#confirm-yes").click()
+    wait(lambda: not site.judge.answers)
+    says(page, "#kept-words", "No picture is kept.")
+
+
+def test_delete_everything_says_how_many_pictures_go(page, site):
+    site.judge.answers = [(1, False), (2, True)]
+    page.locator("#tab-history").click()
+    page.locator("#delete").click()
+    says(page, "#confirm-text", re.compile("All touches of all days, and 2 pictures kept for training, are deleted"))
+    page.locator("#confirm-yes").click()
+    wait(lambda: not site.judge.answers and not site.diary.rows)
 
 
 def test_what_a_model_calls_its_classes_is_shown_as_text(page, site):
@@ -331,10 +357,10 @@ def test_the_history_says_the_same_in_the_browser_and_in_python(page, site):
     }
     told = page.evaluate(
         """async ([address, history, now]) => {
-             const stats = await import(address);
+             const { stats } = await import(address);
              return { longest: stats.longest(history), grid: stats.grid(history), week: stats.weeks(history, now, 4) };
            }""",
-        [f"/page/{site.token}/stats.js", given, now],
+        [f"/page/{site.token}/main.js", given, now],
     )
     best = longest(touches, spans)
     assert best is not None

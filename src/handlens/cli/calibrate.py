@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from handlens.live.calibration import PersonalRunner, Samples, Times
     from handlens.predictor import Predictor
 
+_DEMO_TIMES = "look 0-1, touch 1.6-3.2, front 4.2-6.6"
+
 Where = Annotated[
     str,
     typer.Argument(
         metavar="[SOURCE]",
-        help="A camera's number, a video (or 'demo') with --times, or a folder with touch/, front/, object/, look/.",
+        help="A camera's number, a video with --times, 'demo', or a folder with touch/, front/, object/, look/.",
     ),
 ]
 Video = Annotated[str | None, typer.Option("--video", metavar="FILE", help="A video in place of the camera.")]
@@ -54,7 +56,6 @@ def calibrate(
 
     from handlens.live import calibration
     from handlens.predictor import load
-    from handlens.weights import demo_clip
 
     path = None if out is None else Path(out)
     if remove:
@@ -62,9 +63,8 @@ def calibrate(
         complain(f"removed: '{place}'." if calibration.remove(path) else f"there is no calibration: '{place}'.")
         return 0
     name = source if video is None else video
-    if name == "demo" and not Path(name).exists():
-        name = str(demo_clip())
-    plan = _times(name, times)
+    is_demo = name == "demo" and not Path(name).exists()
+    name, plan = _demo(times) if is_demo else (name, _times(name, times))
     predictor, runner = calibration.personal(load(model, threads), None)
     if plan is None and Path(name).is_dir():
         samples = _of_folder(Path(name), predictor, runner)
@@ -72,10 +72,22 @@ def calibrate(
         reading = options.reading(1, 0.0, None, rotate, mirror, None, None)
         samples = _of_source(name, reading, plan, predictor, runner)
     made = samples.fitted()
-    place = calibration.save(made, path)
     counts = ", ".join(f"{phase} {count}" for phase, count in made.frames.items())
-    complain(f"calibrated from {sum(made.frames.values())} pictures ({counts}): '{place}'. --remove takes it away.")
+    told = f"calibrated from {sum(made.frames.values())} pictures ({counts})"
+    if is_demo and path is None:
+        complain(f"{told} of a person who is drawn, so nothing was kept: --out FILE keeps it, 0 is your camera.")
+        return 0
+    place = calibration.save(made, path)
+    complain(f"{told}: '{place}'. --remove takes it away.")
     return 0
+
+
+def _demo(times: str | None) -> "tuple[str, Times]":
+    """Return the shipped clip and what it shows when."""
+    from handlens.live.calibration import parse_times
+    from handlens.weights import demo_clip
+
+    return str(demo_clip()), parse_times(_DEMO_TIMES if times is None else times)
 
 
 def _times(source: str, times: str | None) -> "Times | None":

@@ -23,7 +23,10 @@ Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Writ
 Csv = Annotated[
     str | None, typer.Option("--csv", metavar="FILE|-", help="Write one line for each touch; - writes to stdout.")
 ]
-Delete = Annotated[bool, typer.Option("--delete", help="Delete the whole history, and the file.")]
+Delete = Annotated[
+    bool,
+    typer.Option("--delete", help="Delete the whole history, the file, and the pictures of alarms that you judged."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")]
 
 _TIMELINE = 72  # characters of a day: 20 minutes each
@@ -43,19 +46,18 @@ def stats(since: Since = None, json: Json = None, csv: Csv = None, delete: Delet
     from handlens.errors import InputError
     from handlens.live.folders import data_dir
     from handlens.live.history import FILE, History, delete_history, since_date
-    from handlens.live.kept_alarms import FOLDER
+    from handlens.live.kept_alarms import KeptAlarms
 
     file = data_dir() / FILE
     if delete:
         if json or csv or since:
             raise InputError("--delete stands alone: it deletes everything; save it before with --csv FILE.")
-        if not yes and not _is_sure(str(file)):
+        kept = KeptAlarms(lambda: False)
+        if not yes and not _is_sure(str(file), _pictures(kept.kept()[0])):
             return 0
         gone = delete_history(file)
-        complain(f"deleted: {gone:,} touch{'' if gone == 1 else 'es'}, and the file '{file}'.")
-        pictures = data_dir() / FOLDER
-        if pictures.exists():
-            complain(f"the pictures of alarms that you judged are still there: delete the folder '{pictures}' as well.")
+        pictures = _pictures(kept.delete())
+        complain(f"deleted: {gone:,} touch{'' if gone == 1 else 'es'}{pictures}, and the file '{file}'.")
         return 0
     start = float("-inf") if since is None else since_date(since)
     with History(file if file.exists() else ":memory:") as history:
@@ -72,12 +74,16 @@ def stats(since: Since = None, json: Json = None, csv: Csv = None, delete: Delet
     return 0
 
 
-def _is_sure(file: str) -> bool:
+def _is_sure(file: str, pictures: str) -> bool:
     from handlens.errors import InputError
 
     if not sys.stdin.isatty():
         raise InputError("--delete asks before it deletes, and nobody can answer here: type --delete --yes.")
-    return typer.confirm(f"Delete the whole history in '{file}'?", err=True)
+    return typer.confirm(f"Delete the whole history in '{file}'{pictures}?", err=True)
+
+
+def _pictures(count: int) -> str:
+    return f", {count:,} judged picture{'' if count == 1 else 's'}" if count else ""
 
 
 def _show(history: "History", since: float, console: "Console") -> None:

@@ -40,13 +40,13 @@ MOST = 3.0
 """Logits by which an answer is shifted at most."""
 THINGS = ("object_at_mouth", "object_at_face")
 
-_MEAN_SPREAD = {
+MEAN_SPREAD = {
     "forehead": (0.096, 0.192), "eye": (0.090, 0.144), "nose": (0.095, 0.178), "mouth": (0.377, 0.392),
     "cheek": (0.197, 0.201), "chin": (0.393, 0.334), "ear": (0.295, 0.232),
     "object_at_mouth": (0.022, 0.082), "object_at_face": (0.023, 0.050),
 }  # fmt: skip
 """Mean and spread of each score, over 496 pictures of the left-out sources with touch 0.2: they only set the scale."""
-_OTHERS = (0.2, 0.2)
+OTHERS = (0.2, 0.2)
 
 Matrix = npt.NDArray[np.float64]
 Times = list[tuple[str, float, float]]
@@ -126,7 +126,7 @@ def _finite(value: Any) -> float:
 
 def standardised(name: str, scores: Floats) -> Matrix:
     """Return (n,) scores as spreads above their mean, within 3."""
-    mean, spread = _MEAN_SPREAD.get(name, _OTHERS)
+    mean, spread = MEAN_SPREAD.get(name, OTHERS)
     return np.clip((np.asarray(scores, np.float64) - mean) / spread, -3.0, 3.0)
 
 

@@ -47,6 +47,8 @@ COMMANDS: dict[str, Fields] = {
     "test-sound": {},
     "history": {"since": _moment},
     "delete": {"sure": lambda value: value is True},
+    "kept": {},
+    "delete-kept": {"sure": lambda value: value is True},
     "judge": {"number": _whole, "right": lambda value: isinstance(value, bool)},
     "calibrate": {"step": lambda value: value in STEPS},
 }

@@ -36,6 +36,12 @@ class Judging(Protocol):
     def judge(self, number: int, right: bool) -> None:
         """Keep what was seen at event `number` of this session with the person's answer."""
 
+    def kept(self) -> tuple[int, str]:
+        """Return how many pictures are kept, and where."""
+
+    def delete(self) -> int:
+        """Delete the kept pictures and return how many there were."""
+
 
 class Calibrating(Protocol):
     """The personal calibration, step by step."""
@@ -151,6 +157,15 @@ class Desk:
     def _delete(self, sure: bool) -> None:
         if self.diary is not None and sure:
             self.diary.clear()
+        self._delete_kept(sure)
+
+    def _kept(self) -> dict[str, Any]:
+        count, place = (0, "") if self.judging is None else self.judging.kept()
+        return {"count": count, "place": place}
+
+    def _delete_kept(self, sure: bool) -> None:
+        if self.judging is not None and sure:
+            self.judging.delete()
 
     def _judge(self, number: int, right: bool) -> None:
         if self.judging is None:

@@ -4,6 +4,7 @@ The folder is a labelled set in YOLO's format: `handlens train touch --data FOLD
 not know pages or networks.
 """
 
+import re
 import threading
 import time
 import zlib
@@ -14,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handlens.errors import InputError
+from handlens.errors import InputError, OutputError
 from handlens.io.atomic import AtomicFile
 from handlens.live.folders import data_dir, made
 from handlens.loop import Step
@@ -29,6 +30,8 @@ ROOM = 3.0
 MOST = 50
 """Alarms of which the picture is held in memory until the person answers."""
 _QUALITY = 95
+_KINDS = ("images", "labels")
+_NAME = re.compile(r"\d{8}-\d{6}-\d+-(right|wrong)")
 
 
 class KeptAlarms:
@@ -89,6 +92,34 @@ class KeptAlarms:
         with self._lock:
             self._held.pop(number, None)
 
+    def kept(self) -> tuple[int, str]:
+        """Return how many pictures are kept, and where."""
+        return len(self._pictures()), str(self.folder)
+
+    def delete(self) -> int:
+        """Delete the pictures that were kept with their labels, and return how many there were.
+
+        What else somebody put into the folder stays.
+
+        Raises:
+            OutputError: a file cannot be deleted.
+        """
+        self.forget()
+        pictures = self._pictures()
+        try:
+            for picture in pictures:
+                picture.unlink(missing_ok=True)
+                label = self.folder / "labels" / picture.parent.name / f"{picture.stem}.txt"
+                label.unlink(missing_ok=True)
+            if pictures and not any(file.is_file() for kind in _KINDS for file in (self.folder / kind).rglob("*")):
+                (self.folder / "data.yaml").unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"the kept pictures cannot be deleted: '{error.filename}': {error.strerror}.") from error
+        return len(pictures)
+
+    def _pictures(self) -> list[Path]:
+        return sorted(each for each in self.folder.glob("images/*/*.jpg") if _NAME.fullmatch(each.stem))
+
     def _write(self, number: int, image: Image, value: Detections, right: bool) -> None:
         window = face_window(value, image.shape[1], image.shape[0])
         x1, y1, x2, y2 = window
@@ -96,7 +127,7 @@ class KeptAlarms:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self._clock()))
         name = f"{stamp}-{number}-{'right' if right else 'wrong'}"
         part = "val" if zlib.crc32(name.encode()) % 5 == 0 else "train"
-        for kind in ("images", "labels"):
+        for kind in _KINDS:
             for each in ("train", "val"):
                 made(self.folder / kind / each)
         encoded, data = cv2.imencode(

@@ -1,15 +1,16 @@
 // The pictures of the history, as SVG that a screen reader can read as well.
-import { draw, make, put } from "./dom.js";
-import { face } from "./face.js";
-import * as stats from "./stats.js";
-import { clock, lasting, rateWords, touches as touchWords } from "./words.js";
+import { draw, make, put } from "./dom";
+import type { History } from "./engine";
+import { face } from "./face";
+import * as stats from "./stats";
+import { clock, lasting, rateWords, touches as touchWords } from "./words";
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LONG_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const STEPS_S = [15, 60, 120, 300, 600, 1800, 3600, 7200, 10800];
 
 /** Fill a box with the strip of today: grey where it was watched, marks where the face was touched. */
-export function timeline(box, history, now) {
+export function timeline(box: Element, history: History, now: number): void {
   const from = stats.dayOf(now);
   const spans = history.spans.filter(([start, seconds]) => start + seconds > from);
   const today = stats.touchesIn(history.touches, from, now + 1);
@@ -18,7 +19,7 @@ export function timeline(box, history, now) {
   const length = Math.max(60, (last - first) * 1.05);
   const begin = Math.max(from, first - length * 0.02);
   const width = box.clientWidth || 1000;
-  const x = (moment) => 8 + ((width - 16) * (moment - begin)) / length;
+  const x = (moment: number): number => 8 + ((width - 16) * (moment - begin)) / length;
   const step = STEPS_S.find((each) => (width - 16) * (each / length) >= 70) ?? 10800;
   const marks = [];
   for (let at = Math.ceil(begin / step) * step; at <= begin + length; at += step) marks.push(at);
@@ -40,7 +41,7 @@ export function timeline(box, history, now) {
 }
 
 /** The large number of today. */
-export function hero(box, history, now) {
+export function hero(box: Element, history: History, now: number): void {
   const from = stats.dayOf(now);
   const { count, seconds, rate } = stats.period(history, from, now + 1);
   const time = stats.touchesIn(history.touches, from, now + 1).reduce((sum, touch) => sum + touch.stop - touch.start, 0);
@@ -54,7 +55,7 @@ export function hero(box, history, now) {
 }
 
 /** The last seven days beside the seven before. */
-export function weekCard(box, history, now) {
+export function weekCard(box: Element, history: History, now: number): void {
   const { now: one, before, ratio, clear } = stats.change(history, now);
   const percent = ratio === null ? 0 : Math.round(Math.abs(ratio - 1) * 100);
   const verdict =
@@ -75,7 +76,7 @@ export function weekCard(box, history, now) {
 }
 
 /** The longest time without a touch, of today and of all. */
-export function longestCard(box, history, now) {
+export function longestCard(box: Element, history: History, now: number): void {
   const from = stats.dayOf(now);
   const today = stats.longest({ touches: stats.touchesIn(history.touches, from, now + 1), spans: history.spans.filter(([start]) => start >= from) });
   const best = stats.longest(history);
@@ -89,7 +90,7 @@ export function longestCard(box, history, now) {
 }
 
 /** Twelve weeks. */
-export function weeksCard(box, history, now) {
+export function weeksCard(box: Element, history: History, now: number): void {
   const rows = stats.weeks(history, now);
   const [wide, high, foot] = [640, 150, 170];
   const top = Math.max(1, ...rows.map((row) => row.rate ?? 0));
@@ -120,7 +121,7 @@ export function weeksCard(box, history, now) {
 }
 
 /** Where the face is touched, of the last four weeks. */
-export function faceCard(box, history, now) {
+export function faceCard(box: Element, history: History, now: number): void {
   const rows = stats.byRegion(stats.touchesIn(history.touches, now - 28 * 86400, now + 1)).filter((row) => row.count);
   const most = Math.max(1, ...rows.map((row) => row.count));
   const heat = Object.fromEntries(rows.map((row) => [row.region, row.count / most]));
@@ -143,7 +144,7 @@ export function faceCard(box, history, now) {
 }
 
 /** Hours of the day by days of the week, of the last twelve weeks. */
-export function hoursCard(box, history) {
+export function hoursCard(box: Element, history: History): void {
   const table = stats.grid(history);
   const top = Math.max(1, ...table.flat().map((cell) => cell.rate ?? 0));
   const [left, side, tall] = [34, 25, 22];
@@ -158,7 +159,7 @@ export function hoursCard(box, history) {
       );
     }),
   );
-  const best = table.flatMap((row, weekday) => row.map((cell, hour) => ({ ...cell, weekday, hour }))).filter((cell) => cell.rate !== null).sort((one, other) => other.rate - one.rate)[0];
+  const best = table.flatMap((row, weekday) => row.map((cell, hour) => ({ ...cell, weekday, hour }))).filter((cell) => cell.rate !== null).sort((one, other) => (other.rate ?? 0) - (one.rate ?? 0))[0];
   const words = best ? `Most on ${LONG_DAYS[best.weekday]} between ${best.hour} and ${best.hour + 1}: ${rateWords(best.rate)} an hour.` : "A square takes colour when that hour was watched for five minutes.";
   put(
     box,
@@ -178,4 +179,4 @@ export function hoursCard(box, history) {
   );
 }
 
-const day = (moment) => new Date(moment * 1000).toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const day = (moment: number): string => new Date(moment * 1000).toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long" });

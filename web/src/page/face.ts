@@ -1,9 +1,9 @@
 // A drawn face whose regions can be clicked, or show how often they are touched.
-import { draw } from "./dom.js";
+import { draw } from "./dom";
 
 export const REGIONS = ["forehead", "eye", "nose", "mouth", "cheek", "chin", "ear"];
 
-const ZONES = {
+const ZONES: Record<string, string[]> = {
   forehead: ["M42 60c8-18 28-25 48-25s40 7 48 25c-14 6-30 8-48 8s-34-2-48-8z"],
   eye: ["M46 84c6-9 26-9 32 0-6 9-26 9-32 0z", "M102 84c6-9 26-9 32 0-6 9-26 9-32 0z"],
   nose: ["M84 80h12l8 34c-6 7-22 7-28 0z"],
@@ -21,22 +21,27 @@ const MARKS = [
 const HEAD = "M90 22c-36 0-57 24-56 66 1 20 4 40 12 60 9 24 26 40 44 40s35-16 44-40c8-20 11-40 12-60 1-42-20-66-56-66z";
 const EARS = "M34 82c-14-8-21 4-19 18 2 17 12 28 22 26M146 82c14-8 21 4 19 18-2 17-12 28-22 26";
 
-/**
- * Return the drawing. options.onPick(region) makes regions clickable; options.heat {region: 0-1} colours them.
- * @param {{onPick?: (region: string) => void, heat?: Record<string, number>, label?: string}} options
- */
-export function face(options) {
+interface Options {
+  /** Makes the regions clickable. */
+  onPick?: (region: string) => void;
+  /** Colours them: region -> 0 to 1. */
+  heat?: Record<string, number>;
+  label?: string;
+}
+
+/** Return the drawing. */
+export function face({ onPick, heat, label }: Options): SVGSVGElement {
   const zones = REGIONS.map((region) =>
     draw(
       "g",
-      { "data-region": region, "data-on": "false", onclick: options.onPick && (() => options.onPick(region)) },
+      { "data-region": region, "data-on": "false", onclick: onPick && (() => onPick(region)) },
       draw("title", {}, region),
-      ...ZONES[region].map((d) => draw("path", { class: "zone", d, heat: options.heat ? 0.85 * (options.heat[region] ?? 0) : null })),
+      ...ZONES[region].map((d) => draw("path", { class: "zone", d, heat: heat ? 0.85 * (heat[region] ?? 0) : null })),
     ),
   );
   return draw(
     "svg",
-    { viewBox: "8 14 164 182", role: "img", "aria-label": options.label ?? "A face", "aria-hidden": options.onPick ? "true" : null },
+    { viewBox: "8 14 164 182", role: "img", "aria-label": label ?? "A face", "aria-hidden": onPick ? "true" : null },
     draw("path", { class: "skin", d: EARS }),
     draw("path", { class: "skin", d: HEAD }),
     ...zones,

@@ -1,5 +1,90 @@
 // The way of a frame: detector -> crop of each face -> contact model -> boxes, as handlens.tasks.contact goes it.
-// Pictures are {width, height, data} with RGBA bytes; boxes are [x1, y1, x2, y2] in pixels of the source.
+import type { Corners } from "../page/engine";
+
+export interface Picture {
+  width: number;
+  height: number;
+  /** RGBA bytes. */
+  data: Uint8ClampedArray;
+}
+
+/** What a model says about itself; see handlens.card. */
+export interface Card {
+  name: string;
+  version: string;
+  names: string[];
+  size: number[];
+  stride: number;
+  mean: number[];
+  std: number[];
+  thresholds: Record<string, number>;
+  calibration: Record<string, number>;
+  options: Record<string, number>;
+}
+
+export interface Cards {
+  facehand: Card;
+  touch: Card;
+}
+
+export interface Array4 {
+  data: Float32Array;
+  dims: readonly number[];
+}
+
+export type Answer = Record<string, Array4>;
+export type Run = (input: Float32Array, dims: number[]) => Promise<Answer>;
+
+export interface Runs {
+  facehand: Run;
+  touch: Run;
+}
+
+/** A box of the detector, in pixels of the source. */
+export interface Found {
+  label: string;
+  score: number;
+  xyxy: Corners;
+}
+
+/** A box with its owner: the rows of its face and its hand, -1 for none. */
+export interface Row extends Found {
+  face: number;
+  hand: number;
+}
+
+export interface Seen {
+  touch: number;
+  boxes: Row[];
+  /** Row and probability of each face that was judged. */
+  faces: [row: number, probability: number][];
+  /** Faint boxes as well, where the detector was asked. */
+  faint: Found[] | null;
+}
+
+/** The way from the source into a crop. */
+interface Way {
+  scaleX: number;
+  scaleY: number;
+  x1: number;
+  y1: number;
+  width: number;
+  height: number;
+}
+
+interface Gathered {
+  first: Int32Array;
+  at: Int32Array;
+  weight: Float32Array;
+}
+
+interface Fitted {
+  input: Float32Array;
+  netW: number;
+  netH: number;
+  scaleX: number;
+  scaleY: number;
+}
 
 const PAD = 114; // grey of what lies outside the picture
 const SMALLEST = 8;
@@ -8,19 +93,19 @@ const CANDIDATES = 1000;
 const OWNERS = ["face", "hand"];
 
 const f32 = Math.fround;
-const area = ([x1, y1, x2, y2]) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
-const shared = (one, other) =>
+const area = ([x1, y1, x2, y2]: Corners): number => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
+const shared = (one: Corners, other: Corners): number =>
   Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]));
-const iou = (one, other) => shared(one, other) / Math.max(1e-9, area(one) + area(other) - shared(one, other));
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const threshold = (card, label, other = 0.25) => card.thresholds[label] ?? card.thresholds.score ?? other;
+const iou = (one: Corners, other: Corners): number => shared(one, other) / Math.max(1e-9, area(one) + area(other) - shared(one, other));
+const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
+const threshold = (card: Card, label: string, other = 0.25): number => card.thresholds[label] ?? card.thresholds.score ?? other;
 
-function calibrated(card, logit) {
+function calibrated(card: Card, logit: number): number {
   return 1 / (1 + Math.exp(-((card.calibration.a ?? 1) * logit + (card.calibration.b ?? 0))));
 }
 
 /** Return RGB planes (float) of a part of a picture, scaled: by area where it shrinks, linear where it grows. */
-function scaled(picture, left, top, width, height, wide, high) {
+export function scaled(picture: Picture, left: number, top: number, width: number, height: number, wide: number, high: number): Float32Array {
   const count = wide * high;
   const planes = new Float32Array(3 * count);
   const [xs, ys] = count < width * height ? [areas(width, wide), areas(height, high)] : [lines(width, wide), lines(height, high)];
@@ -64,15 +149,17 @@ function scaled(picture, left, top, width, height, wide, high) {
 }
 
 /** Round as OpenCV does: halves to the even number. */
-function byte(value) {
+function byte(value: number): number {
   const low = Math.floor(value);
   const rest = value - low;
   return rest === 0.5 ? low + (low % 2) : low + (rest > 0.5 ? 1 : 0);
 }
 
 /** Gathers for each of `to` pixels the pixels of a line that it is made of: at and weight, from first[n] to first[n + 1]. */
-function gathered(to, each) {
-  const [first, at, weight] = [new Int32Array(to + 1), [], []];
+function gathered(to: number, each: (n: number, put: (place: number, share: number) => void) => void): Gathered {
+  const first = new Int32Array(to + 1);
+  const at: number[] = [];
+  const weight: number[] = [];
   for (let n = 0; n < to; n++) {
     each(n, (place, share) => {
       at.push(place);
@@ -84,7 +171,7 @@ function gathered(to, each) {
 }
 
 /** For each of `to` pixels the pixels of `from` that it covers, with their shares. */
-function areas(from, to) {
+function areas(from: number, to: number): Gathered {
   const step = from / to;
   return gathered(to, (n, put) => {
     const begin = n * step;
@@ -98,7 +185,7 @@ function areas(from, to) {
   });
 }
 
-function lines(from, to) {
+function lines(from: number, to: number): Gathered {
   return gathered(to, (n, put) => {
     const at = clamp(((n + 0.5) * from) / to - 0.5, 0, from - 1);
     const low = Math.floor(at);
@@ -107,7 +194,7 @@ function lines(from, to) {
   });
 }
 
-function normalise(planes, count, card) {
+function normalise(planes: Float32Array, count: number, card: Card): Float32Array {
   for (let channel = 0; channel < 3; channel++) {
     const mean = card.mean[channel];
     const std = card.std[channel];
@@ -117,7 +204,7 @@ function normalise(planes, count, card) {
 }
 
 /** The detector's input: the longest side as the card says, grey at the right and bottom up to the stride. */
-function fitted(picture, card) {
+function fitted(picture: Picture, card: Card): Fitted {
   const [net] = card.size;
   const scale = net / Math.max(picture.width, picture.height);
   const wide = Math.max(1, Math.round(picture.width * scale));
@@ -133,10 +220,10 @@ function fitted(picture, card) {
   return { input: normalise(planes, netW * netH, card), netW, netH, scaleX: wide / picture.width, scaleY: high / picture.height };
 }
 
-/** Boxes of the detector, best first: {label, score, xyxy}. */
-function detections(boxes, scores, card, way, picture) {
-  const floors = card.names.map((name) => threshold(card, name));
-  let rows = [];
+/** Boxes of the detector, best first; floor: from which score on, in place of the thresholds of the card. */
+function detections(boxes: Float32Array, scores: Float32Array, card: Card, way: Fitted, picture: Picture, floor?: number): Found[] {
+  const floors = card.names.map((name) => floor ?? threshold(card, name));
+  let rows: Found[] = [];
   const classes = card.names.length;
   for (let n = 0; n < scores.length / classes; n++) {
     for (let c = 0; c < classes; c++) {
@@ -144,7 +231,7 @@ function detections(boxes, scores, card, way, picture) {
       if (!(score >= floors[c]) || score <= 0) continue;
       const raw = boxes.slice(n * 4, n * 4 + 4);
       if (!raw.every(Number.isFinite)) continue;
-      const xyxy = [
+      const xyxy: Corners = [
         clamp(raw[0] / way.scaleX, 0, picture.width),
         clamp(raw[1] / way.scaleY, 0, picture.height),
         clamp(raw[2] / way.scaleX, 0, picture.width),
@@ -155,7 +242,7 @@ function detections(boxes, scores, card, way, picture) {
   }
   rows = rows.sort((one, other) => other.score - one.score).slice(0, CANDIDATES);
   const limit = card.options.nms ?? 0.5;
-  const kept = [];
+  const kept: Found[] = [];
   for (const row of rows) {
     if (area(row.xyxy) > 0 && !kept.some((other) => other.label === row.label && iou(other.xyxy, row.xyxy) > limit)) kept.push(row);
   }
@@ -163,9 +250,9 @@ function detections(boxes, scores, card, way, picture) {
 }
 
 /** One box for each hand: of two that mostly share the smaller one, the larger and surer stays. */
-function withoutTwins(found) {
+function withoutTwins(found: Found[]): Found[] {
   const hands = found.filter((row) => row.label === "hand").sort((one, other) => area(other.xyxy) * other.score - area(one.xyxy) * one.score);
-  const kept = [];
+  const kept: Found[] = [];
   for (const hand of hands) {
     const [x1, y1, x2, y2] = hand.xyxy;
     const alone = kept.every((other) => shared(hand.xyxy, other.xyxy) <= ONE_HAND * Math.min(area(hand.xyxy), area(other.xyxy)));
@@ -175,7 +262,7 @@ function withoutTwins(found) {
 }
 
 /** What a square shows, (3, size, size) normalised, grey outside the picture, and the way back. */
-function crop(picture, box, size, card) {
+function crop(picture: Picture, box: Corners, size: number, card: Card): { planes: Float32Array; way: Way } {
   const [x1, y1, x2, y2] = box;
   const [scaleX, scaleY] = [size / (x2 - x1), size / (y2 - y1)];
   const left = clamp(Math.floor(x1) - 1, 0, picture.width);
@@ -215,7 +302,7 @@ function crop(picture, box, size, card) {
 }
 
 /** Return the planes with a grey pixel around them. */
-function framed(planes, wide, high) {
+function framed(planes: Float32Array, wide: number, high: number): Float32Array {
   const padded = new Float32Array(3 * (wide + 2) * (high + 2)).fill(PAD);
   for (let channel = 0; channel < 3; channel++) {
     for (let y = 0; y < high; y++) {
@@ -225,30 +312,30 @@ function framed(planes, wide, high) {
   return padded;
 }
 
-function flipped(values, side) {
+function flipped(values: Float32Array, side: number): Float32Array {
   const turned = new Float32Array(values.length);
   for (let row = 0; row < values.length; row += side) for (let x = 0; x < side; x++) turned[row + x] = values[row + side - 1 - x];
   return turned;
 }
 
 /** Ask the contact model about one crop; where it is in doubt once more in a mirror. */
-async function lookedAt(run, planes, card) {
+async function lookedAt(run: Run, planes: Float32Array, card: Card): Promise<Answer> {
   const [size] = card.size;
   const answer = await run(planes, [1, 3, size, size]);
   if (Math.abs(answer.touch_logit.data[0]) >= (card.options.second_look ?? 0)) return answer;
   const mirrored = await run(flipped(planes, size), [1, 3, size, size]);
-  const both = {};
+  const both: Answer = {};
   for (const [name, { data, dims }] of Object.entries(answer)) {
     let other = mirrored[name].data;
     if (dims.length === 4) other = flipped(other, dims[3]);
-    else if (name === "side_scores") other = flipped(other, dims.at(-1));
+    else if (name === "side_scores") other = flipped(other, dims.at(-1) ?? 1);
     both[name] = { dims, data: data.map((value, n) => (value + other[n]) / 2) };
   }
   return both;
 }
 
 /** The box in the source of a mask (side x side of 0 and 1), or null. */
-function boxOf(mask, side, way, net) {
+function boxOf(mask: number[], side: number, way: Way, net: number): Corners | null {
   let [x1, y1, x2, y2] = [side, side, -1, -1];
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
@@ -258,7 +345,7 @@ function boxOf(mask, side, way, net) {
   }
   if (x2 < 0) return null;
   const cell = net / side;
-  const box = [
+  const box: Corners = [
     clamp((x1 * cell) / way.scaleX + way.x1, 0, way.width),
     clamp((y1 * cell) / way.scaleY + way.y1, 0, way.height),
     clamp(((x2 + 1) * cell) / way.scaleX + way.x1, 0, way.width),
@@ -267,7 +354,7 @@ function boxOf(mask, side, way, net) {
   return box[2] > box[0] && box[3] > box[1] ? box : null;
 }
 
-function grown(mask, side) {
+function grown(mask: number[], side: number): number[] {
   return mask.map((_, n) => {
     const [x, y] = [n % side, Math.floor(n / side)];
     for (let dy = -1; dy <= 1; dy++) {
@@ -280,9 +367,9 @@ function grown(mask, side) {
 }
 
 /** The connected part of a mask that shares most with a region, else the largest. */
-function nearestPart(mask, region, side) {
+function nearestPart(mask: number[], region: number[], side: number): number[] {
   const part = new Int32Array(mask.length).fill(-1);
-  const parts = [];
+  const parts: { cells: number[]; shared: number }[] = [];
   for (let start = 0; start < mask.length; start++) {
     if (!mask[start] || part[start] >= 0) continue;
     const cells = [start];
@@ -301,14 +388,15 @@ function nearestPart(mask, region, side) {
     parts.push({ cells, shared: cells.filter((at) => region[at]).length });
   }
   if (!parts.length) return mask.map(() => 0);
-  const best = parts.some(({ shared }) => shared) ? (part) => part.shared : (part) => part.cells.length;
+  const isShared = parts.some(({ shared }) => shared);
+  const best = (part: { cells: number[]; shared: number }): number => (isShared ? part.shared : part.cells.length);
   const chosen = parts.reduce((one, other) => (best(other) > best(one) ? other : one));
   const result = mask.map(() => 0);
   for (const at of chosen.cells) result[at] = 1;
   return result;
 }
 
-function addRegions(rows, answer, face, touch, card, way) {
+function addRegions(rows: Row[], answer: Answer, face: number, touch: number, card: Card, way: Way): void {
   const names = card.names.filter((name) => !OWNERS.includes(name));
   const side = answer.hand.dims[3];
   const cells = side * side;
@@ -325,7 +413,7 @@ function addRegions(rows, answer, face, touch, card, way) {
   for (const region of order) {
     if (region !== order[0] && scores[region] < threshold(card, names[region], 0.5)) continue;
     const own = parts.map((part) => (part === region + 1 ? 1 : 0));
-    const box = boxOf(own.map((on, at) => on && covered[at]), side, way, net) ?? boxOf(own, side, way, net) ?? rows[face].xyxy;
+    const box = boxOf(own.map((on, at) => (on ? covered[at] : 0)), side, way, net) ?? boxOf(own, side, way, net) ?? rows[face].xyxy;
     let owner = handAt(rows, box);
     if (owner < 0) {
       const seen = nearestPart(hand, own, side);
@@ -340,7 +428,7 @@ function addRegions(rows, answer, face, touch, card, way) {
   }
 }
 
-function handAt(rows, box) {
+function handAt(rows: Row[], box: Corners): number {
   let [best, found] = [0, -1];
   rows.forEach((row, n) => {
     if (row.label !== "hand") return;
@@ -351,7 +439,7 @@ function handAt(rows, box) {
   return found;
 }
 
-function addHand(rows, box, score) {
+function addHand(rows: Row[], box: Corners, score: number): number {
   let [best, found] = [ONE_HAND, -1];
   rows.forEach((row, n) => {
     if (row.label !== "hand") return;
@@ -372,70 +460,73 @@ const SKIPPED = 2; // frames that the detector is left out in a row: it takes mo
 
 /** Remembers faces and hands from one frame to the next: while faces keep still, the detector looks at every third. */
 export class Memory {
-  constructor() {
-    this.forget();
-  }
-
-  forget() {
-    this.found = null;
-    this.size = "";
-    this.still = false;
-    this.skipped = 0;
-  }
+  #found: Found[] | null = null;
+  #size = "";
+  #still = false;
+  #skipped = 0;
 
   /** Return what was found in the last frame if it still holds, else null. */
-  recall({ width, height }) {
-    if (!this.found || !this.still || this.skipped >= SKIPPED || this.size !== `${width}x${height}`) return null;
-    this.skipped += 1;
-    return this.found;
+  recall({ width, height }: Picture): Found[] | null {
+    if (!this.#found || !this.#still || this.#skipped >= SKIPPED || this.#size !== `${width}x${height}`) return null;
+    this.#skipped += 1;
+    return this.#found;
   }
 
-  keep(found, { width, height }) {
+  keep(found: Found[], { width, height }: Picture): void {
     const faces = found.filter(({ label }) => label === "face");
-    const before = (this.found ?? []).filter(({ label }) => label === "face");
-    const near = (one, other) => {
+    const before = (this.#found ?? []).filter(({ label }) => label === "face");
+    const near = (one: Corners, other: Corners): boolean => {
       const side = Math.max(one[2] - one[0], one[3] - one[1]);
       return Math.max(...one.map((value, n) => Math.abs(value - other[n]))) < STILL * side;
     };
-    this.still = faces.length > 0 && faces.length === before.length && faces.every((face) => before.some((other) => near(face.xyxy, other.xyxy)));
-    this.skipped = 0;
-    this.found = found;
-    this.size = `${width}x${height}`;
+    this.#still = faces.length > 0 && faces.length === before.length && faces.every((face) => before.some((other) => near(face.xyxy, other.xyxy)));
+    this.#skipped = 0;
+    this.#found = found;
+    this.#size = `${width}x${height}`;
   }
 }
 
-/**
- * Return what is seen in a picture: {touch, boxes, faces}, as the value of a JSON line; faces: row -> probability.
- * @param {{width: number, height: number, data: Uint8ClampedArray}} picture
- * @param {{facehand: any, touch: any}} cards
- * @param {{facehand: Function, touch: Function}} run  name -> (input, dims) => {output: {data, dims}}
- * @param {Memory | null} memory  of the frames before, in a film
- */
-export async function see(picture, cards, run, memory = null) {
-  let found = memory?.recall(picture) ?? null;
+export interface Looking {
+  /** Of the frames before, in a film. */
+  memory?: Memory | null;
+  /** From which score on the boxes are told that are hardly a hand yet. */
+  faint?: number;
+  /** Faces and hands that are known already: the detector is not asked. */
+  found?: Found[];
+}
+
+/** Return what is seen in a picture. */
+export async function see(picture: Picture, cards: Cards, run: Runs, { memory, faint, found: known }: Looking = {}): Promise<Seen> {
+  let found = known ?? memory?.recall(picture) ?? null;
+  let barely: Found[] | null = null;
   if (!found) {
     const way = fitted(picture, cards.facehand);
     const answer = await run.facehand(way.input, [1, 3, way.netH, way.netW]);
     found = withoutTwins(detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture));
+    if (faint) barely = detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture, faint);
     memory?.keep(found, picture);
   }
-  const rows = found.map((row) => ({ ...row, face: -1, hand: -1 }));
+  const rows: Row[] = found.map((row) => ({ ...row, face: -1, hand: -1 }));
   const card = cards.touch;
-  const faces = rows
-    .map((row, n) => ({ row, n }))
-    .filter(({ row }) => row.label === "face")
-    .sort((one, other) => area(other.row.xyxy) * other.row.score - area(one.row.xyxy) * one.row.score)
-    .slice(0, card.options.max_faces ?? 6);
-  const probabilities = new Map();
-  for (const { row, n } of faces) {
+  const judged: Seen["faces"] = [];
+  for (const { row, n } of largest(rows, card.options.max_faces ?? 6)) {
     const [x1, y1, x2, y2] = row.xyxy;
     const half = (Math.max(x2 - x1, y2 - y1) * (card.options.crop_scale ?? 2)) / 2;
     const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2];
     const { planes, way: back } = crop(picture, [cx - half, cy - half, cx + half, cy + half], card.size[0], card);
     const seen = await lookedAt(run.touch, planes, card);
     const touch = calibrated(card, seen.touch_logit.data[0] + Math.log(Math.max(1e-6, row.score)));
-    probabilities.set(n, touch);
+    judged.push([n, touch]);
     if (touch >= threshold(card, "touch", 0.5)) addRegions(rows, seen, n, touch, card, back);
   }
-  return { touch: Math.max(0, ...probabilities.values()), boxes: rows, faces: probabilities };
+  return { touch: Math.max(0, ...judged.map(([, touch]) => touch)), boxes: rows, faces: judged, faint: barely };
+}
+
+/** The rows of the largest and surest faces. */
+function largest(rows: Row[], count: number): { row: Row; n: number }[] {
+  return rows
+    .map((row, n) => ({ row, n }))
+    .filter(({ row }) => row.label === "face")
+    .sort((one, other) => area(other.row.xyxy) * other.row.score - area(one.row.xyxy) * one.row.score)
+    .slice(0, count);
 }

@@ -1,18 +1,33 @@
 // The mirror: the newest picture with faces, hands and touched places drawn on it.
 
+import type { Box, Corners, Frame, Result } from "./engine";
+
 const TONES = { face: "#ffffff", hand: "#7cc4ff", touch: "#ff6a35" };
 const SURE = 0.5; // regions below this are not drawn
 
-/** Draw a frame on a canvas. @param {HTMLCanvasElement} canvas @param {any} told @param {boolean} mirrored */
-export function paint(canvas, told, mirrored) {
+type Pen = CanvasRenderingContext2D;
+
+interface Place {
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+interface Drawn extends Box {
+  kind: "face" | "hand" | "region";
+}
+
+/** Draw a frame on a canvas. */
+export function paint(canvas: HTMLCanvasElement, told: Frame, mirrored: boolean): void {
   const { result, image } = told;
   if (!image) return;
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;
     canvas.height = image.height;
   }
-  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const { width, height } = canvas;
+  const pen = canvas.getContext("2d") as Pen;
+  const { width } = canvas;
   pen.save();
   if (mirrored) {
     pen.translate(width, 0);
@@ -21,7 +36,7 @@ export function paint(canvas, told, mirrored) {
   pen.drawImage(image, 0, 0);
   pen.restore();
   const zoom = width / result.width;
-  const place = ([x1, y1, x2, y2]) => {
+  const place = ([x1, y1, x2, y2]: Corners): Place => {
     const [left, right] = mirrored ? [width - x2 * zoom, width - x1 * zoom] : [x1 * zoom, x2 * zoom];
     return { x: left, y: y1 * zoom, w: right - left, h: (y2 - y1) * zoom };
   };
@@ -37,14 +52,14 @@ export function paint(canvas, told, mirrored) {
   }
 }
 
-function boxesOf(result) {
+function boxesOf(result: Result): Drawn[] {
   const value = result.value;
-  if (value.hands) return value.hands.map((hand) => ({ ...hand, kind: "hand" }));
-  const boxes = (value.boxes ?? []).map((box) => ({ ...box, kind: box.label === "face" || box.label === "hand" ? box.label : "region" }));
+  if (value.hands) return value.hands.map((hand): Drawn => ({ ...hand, kind: "hand" }));
+  const boxes = (value.boxes ?? []).map((box): Drawn => ({ ...box, kind: box.label === "face" || box.label === "hand" ? box.label : "region" }));
   return boxes.filter((box) => box.kind !== "region" || (box.score ?? 1) >= SURE);
 }
 
-function corners(pen, { x, y, w, h }, tone, thick) {
+function corners(pen: Pen, { x, y, w, h }: Place, tone: string, thick: number): void {
   const arm = Math.min(w, h) * 0.2;
   const round = Math.min(arm, 14);
   pen.strokeStyle = tone;
@@ -52,7 +67,7 @@ function corners(pen, { x, y, w, h }, tone, thick) {
   pen.lineCap = "round";
   pen.shadowColor = "rgb(0 0 0 / 55%)";
   pen.shadowBlur = 4;
-  for (const [cx, cy, dx, dy] of [[x, y, 1, 1], [x + w, y, -1, 1], [x, y + h, 1, -1], [x + w, y + h, -1, -1]]) {
+  for (const [cx, cy, dx, dy] of [[x, y, 1, 1], [x + w, y, -1, 1], [x, y + h, 1, -1], [x + w, y + h, -1, -1]] as Corners[]) {
     pen.beginPath();
     pen.moveTo(cx, cy + dy * arm);
     pen.lineTo(cx, cy + dy * round);
@@ -63,7 +78,7 @@ function corners(pen, { x, y, w, h }, tone, thick) {
   pen.shadowBlur = 0;
 }
 
-function outline(pen, { x, y, w, h }, tone, thick) {
+function outline(pen: Pen, { x, y, w, h }: Place, tone: string, thick: number): void {
   pen.strokeStyle = tone;
   pen.lineWidth = thick;
   pen.setLineDash([thick * 3, thick * 2.5]);
@@ -73,7 +88,7 @@ function outline(pen, { x, y, w, h }, tone, thick) {
   pen.setLineDash([]);
 }
 
-function spot(pen, { x, y, w, h }, thick) {
+function spot(pen: Pen, { x, y, w, h }: Place, thick: number): void {
   pen.fillStyle = "rgb(255 106 53 / 38%)";
   pen.strokeStyle = TONES.touch;
   pen.lineWidth = thick;
@@ -83,7 +98,7 @@ function spot(pen, { x, y, w, h }, thick) {
   pen.stroke();
 }
 
-function tag(pen, { x, y, w, h }, text, width) {
+function tag(pen: Pen, { x, y, w, h }: Place, text: string, width: number): void {
   const size = Math.max(13, width / 34);
   pen.font = `600 ${size}px system-ui, "Segoe UI", Arial, sans-serif`;
   const wide = pen.measureText(text).width + size;
