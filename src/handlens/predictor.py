@@ -14,8 +14,9 @@ from handlens.runner import OnnxRunner, Runner
 from handlens.tasks import combined, hands
 from handlens.tasks.answering import answering
 from handlens.tasks.base import Question
-from handlens.tasks.find_hands import Finder
+from handlens.tasks.find_hands import Finder, Look
 from handlens.tasks.hands import HAND_SCALE as HAND_SCALE
+from handlens.tasks.tiles import looked_at
 from handlens.types import Floats, Frame
 from handlens.weights import DETECTOR, parts_of, resolve
 
@@ -39,6 +40,7 @@ class Predictor:
             for whole pictures.
         helper: Opens the shipped models that find the hands which the shipped detector misses, so that all tasks find
             the same hands.
+        look: Asks the detector about a frame.
 
     Raises:
         ModelError: a part without which the model never answers is missing.
@@ -50,10 +52,11 @@ class Predictor:
         parts: Mapping[str, Runner] | None = None,
         opened: Callable[[str], Runner] = open_part,
         helper: Callable[[str], Runner] = open_part,
+        look: Look = looked_at,
     ) -> None:
         self.runner = runner
         self.parts = dict(parts or {})
-        self._opened, self._helper = opened, helper
+        self._opened, self._helper, self._look = opened, helper, look
         self._helpers: dict[str, Runner] = {}
         self._answering = answering(self.card)
         for role in self._answering.needs:
@@ -62,11 +65,15 @@ class Predictor:
 
     def with_runner(self, runner: Runner) -> "Predictor":
         """Return a predictor with another model of the same kind, standing on the same parts."""
-        return Predictor(runner, self.parts, self._opened, self._helper)
+        return Predictor(runner, self.parts, self._opened, self._helper, self._look)
 
     def with_parts(self, parts: Mapping[str, Runner]) -> "Predictor":
         """Return a predictor of the same model that stands on other parts."""
-        return Predictor(self.runner, parts, self._opened, self._helper)
+        return Predictor(self.runner, parts, self._opened, self._helper, self._look)
+
+    def with_look(self, look: Look) -> "Predictor":
+        """Return a predictor of the same models that asks the detector in another way."""
+        return Predictor(self.runner, self.parts, self._opened, self._helper, look)
 
     @property
     def card(self) -> ModelCard:
@@ -150,8 +157,9 @@ class Predictor:
         elif is_shipped:
             at_faces = self._helping(CONTACT)
         if self.card.options.get("closeup"):  # it knows by itself what a hand close up looks like
-            return Finder(self.parts["detector"], at_faces, partial(self._confirm, None))
-        return Finder(self.parts["detector"], at_faces, partial(self._confirm, SIGNS) if is_shipped else None)
+            return Finder(self.parts["detector"], at_faces, partial(self._confirm, None), self._look)
+        confirm = partial(self._confirm, SIGNS) if is_shipped else None
+        return Finder(self.parts["detector"], at_faces, confirm, self._look)
 
     def _confirm(self, helper: str | None, frame: Frame, boxes: Floats) -> tuple[Floats, float] | None:
         return hands.closeup(frame, self.runner if helper is None else self._helping(helper), boxes)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -38,6 +39,16 @@ def test_the_numbers_by_hand() -> None:
     assert report.notes[0].startswith("3 videos, 3 coded events")
 
 
+def test_false_events_by_what_was_shown() -> None:
+    others = (("no_touch", 0.0, 30.0), ("overlap_no_touch", 30.0, 60.0), ("no_touch", 62.0, 92.0))
+    one = Coded(Path("a.mp4"), "a", (event(60, 62),), others)
+    seen = [event(29, 34), event(40, 41), event(60.5, 62), event(70, 71), event(100, 101)]
+    report = measure_events([one], [seen], resamples=5)
+    assert report["false events a minute, overlap_no_touch"].value == pytest.approx(4.0)  # two in half a minute
+    assert report["false events a minute, no_touch"].value == pytest.approx(1.0)
+    assert report["event precision"].value == pytest.approx(1 / 5)
+
+
 def test_nothing_coded_and_nothing_seen() -> None:
     assert measure_events([coded("a")], [[]]).rows == ()
 
@@ -52,10 +63,12 @@ def film(path: Path, frames: int = 6) -> Path:
 def test_a_table_is_read(tmp_path: Path) -> None:
     film(tmp_path / "a.mp4"), film(tmp_path / "b.mp4")
     rows = ["source,start,stop,label,person", "a.mp4,0.1,0.3,chin,p1", "a.mp4,0.4,0.5,nose,p1", "b.mp4,,,,p2"]
+    rows += ["b.mp4,0,0.2,overlap_no_touch,p2", "b.mp4,0.2,0.4,object_at_mouth,p2"]
     (tmp_path / "events.csv").write_text("\n".join(rows) + "\n")
     first, second = read_coded(tmp_path)
     assert [(e.start, e.stop, e.label) for e in first.events] == [(0.1, 0.3, "chin"), (0.4, 0.5, "nose")]
     assert (second.events, second.group) == ((), "p2")
+    assert second.others == (("overlap_no_touch", 0.0, 0.2), ("object_at_mouth", 0.2, 0.4))
 
 
 @pytest.mark.parametrize(
@@ -88,3 +101,19 @@ def test_a_model_of_hands_cannot_be_asked(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "events.csv").write_text("source,start,stop\na.mp4,0.1,0.4\n")
     assert run(["evaluate", "signs", "--data", str(tmp_path)]) == 2
     assert "'signs' does not tell touches" in capsys.readouterr().err
+
+
+def test_a_folder_with_both_tables_is_measured_by_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film(tmp_path / "a.mp4")
+    (tmp_path / "events.csv").write_text("source,start,stop\na.mp4,0.1,0.4\n")
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("x.png", "y.png"):
+        cv2.imwrite(str(images / name), np.full((48, 64, 3), 90, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\nx.png,touch\ny.png,no_touch\n")
+    numbers = tmp_path / "n.json"
+    command = ["evaluate", "touch", "--data", str(tmp_path), "--split", "all", "--json", str(numbers)]
+    assert run([*command, "--resamples", "5"]) == 0
+    told = json.loads(numbers.read_text())
+    assert {"benchmark", "events"} <= set(told)
+    assert "event recall" in {row["name"] for row in told["events"]["rows"]}

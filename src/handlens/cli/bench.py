@@ -17,9 +17,10 @@ import typer
 from handlens.cli import options
 from handlens.errors import InputError
 from handlens.events import EventTracker
+from handlens.follow import followed
 from handlens.io.sources.open import open_source
 from handlens.predictor import load
-from handlens.tasks.answering import answering
+from handlens.tasks.answering import answering as how_answered
 from handlens.track import Tracker
 from handlens.types import Frame
 from handlens.weights import resolve, shipped
@@ -184,7 +185,7 @@ def time_hands(threads: int | None = None, times: int = 50) -> dict[str, float]:
     took = {}
     for name in shipped():
         predictor = load(name, threads)
-        if answering(predictor.card).judges_crops:
+        if how_answered(predictor.card).judges_crops:
             frames = (Frame(image) for _ in range(times + WARM_UP))
             took[name] = round(time_frames(partial(predictor.predict, crop="whole"), frames).median_ms, 3)
     return took
@@ -193,7 +194,7 @@ def time_hands(threads: int | None = None, times: int = 50) -> dict[str, float]:
 def measure(
     model: str, video: str | Path, frames: int = 300, threads: int | None = None, tick: Callable[[], object] = int
 ) -> Bench:
-    """Measure a model from decoded frame to result (identities and events too) on a video, scaled to 640 x 480.
+    """Measure a model from decoded frame to result, as `watch` asks it (identities and events too), at 640 x 480.
 
     Args:
         frames: How many are timed; a shorter video is looped.
@@ -206,10 +207,10 @@ def measure(
     began = time.perf_counter()
     predictor = load(model, threads)
     load_ms = (time.perf_counter() - began) * 1000
-    tracker, events = Tracker(), EventTracker()
+    tracker, events, answering = Tracker(), EventTracker(), followed(predictor)
 
     def answer_frame(frame: Frame) -> None:
-        events.update(tracker.update(predictor.predict(frame)))
+        events.update(tracker.update(answering.predict(frame)))
 
     def timed_frames() -> Iterator[Frame]:
         for frame in islice(resized(looped(video)), frames + WARM_UP):

@@ -70,8 +70,9 @@ def evaluate(
     Prints a table with 95 % intervals, which come from resampling whole groups (persons, sources) and not pictures.
     Labels of set and model meet by name; --map brings others together, as in --map Kinn=chin --map Wange=cheek.
     Each picture is looked at as 'handlens predict' does. --turns takes the pictures as upright and measures labels and
-    angles, or landmarks, over the full circle. --baseline sets other models of touches, or the answers of another program, beside it.
-    A folder with videos and events.csv (source, start, stop; seconds) is measured by events.
+    angles, or landmarks, over the full circle. --baseline sets other models of touches, or the answers of another
+    program, beside it. A folder with videos and events.csv (source, start, stop; seconds) is measured by events, as
+    well where it has labelled pictures too.
     """
     from pathlib import Path
 
@@ -113,6 +114,8 @@ def evaluate(
     numbers = writing.as_json(measured, model, data, part)
     if comparison is not None:
         numbers["benchmark"] = comparison.finish(measured, found, resamples, out, json == "-")
+    if touch_events.has_events(data):
+        numbers["events"] = touch_events.evaluate_events(predictor, model, data, resamples, json == "-")
     write_numbers(numbers, json)
     if out is not None:
         files = writing.write_measurement(measured, predictor, found, Path(out), crop)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from handlens.cli.console import View
 from handlens.cli.errors import complain
 from handlens.events import EventTracker
+from handlens.follow import EVERY_S, followed
 from handlens.io.alarm import Alarm
 from handlens.io.sinks.base import Sink
 from handlens.io.sources.base import Source
@@ -72,6 +73,7 @@ def watched(
     can_sound = not settings.no_sound and (settings.voice is not None or task_of(predictor.task).touches)
     first_time = not file.path.exists()
     session = Session(settings, lambda changed: file.change(**changed))
+    answering = followed(predictor, lambda: 0.0 if session.settings.early else EVERY_S)  # a hand on its way is quick
     tracker = EventTracker(settings.open, settings.closes, settings.min_time, settings.gap)
     feed = Feed(lambda: session.settings.open)
     kept = KeptAlarms(lambda: session.settings.keep_wrong)
@@ -101,7 +103,7 @@ def watched(
         with _page(place, feed, session, desk):
             return run(
                 source,
-                Resting(predictor, session),
+                Resting(answering, session),
                 Tracker(),
                 tracker,
                 sinks if recorder is None else [*sinks, recorder],

@@ -19,6 +19,13 @@ def has_coded(data: str) -> bool:
     return (root / TABLE).is_file() and not (root / PICTURES).is_file()
 
 
+def has_events(data: str) -> bool:
+    """Return whether a folder holds coded events, beside whatever else."""
+    from handlens.evaluate.touch_events import TABLE
+
+    return (Path(data) / TABLE).is_file()
+
+
 def evaluate_events(predictor: "Predictor", model: str, data: str, resamples: int, quiet: bool) -> dict[str, Any]:
     """Print how well the events of a model agree with coded ones, and return the numbers.
 

@@ -1,11 +1,12 @@
 """Events of a touch model held against events that a person coded; it must not know how events are made.
 
 The folder holds videos and events.csv with the columns source, start and stop (seconds), and perhaps label, side and
-person. A video without a touch stands in it with an empty start and stop.
+person. A video without a touch stands in it with an empty start and stop. A row whose label ends with "no_touch" or
+begins with "object" is no touch: it says what was shown in that time, and false events are counted for each such label.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +23,18 @@ from handlens.report import Report
 from handlens.types import Event
 
 TABLE = "events.csv"
+NONE, THING = "no_touch", "object"
+"""How labels end and begin that say what was shown instead of a touch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """One video, what a person coded in it, and whom it shows."""
+    """One video, the touches that a person coded in it, whom it shows, and what else: (label, start, stop)."""
 
     path: Path
     group: str
     events: tuple[Event, ...]
+    others: tuple[tuple[str, float, float], ...] = ()
 
 
 def read_coded(root: str | Path) -> tuple[Coded, ...]:
@@ -41,6 +45,7 @@ def read_coded(root: str | Path) -> tuple[Coded, ...]:
     """
     table = Path(root) / TABLE
     events: dict[Path, list[Event]] = {}
+    others: dict[Path, list[tuple[str, float, float]]] = {}
     group: dict[Path, str] = {}
     for number, row in enumerate(read_rows(table, ("source", "start", "stop")), 2):
         path = table.parent / row["source"]
@@ -50,10 +55,19 @@ def read_coded(root: str | Path) -> tuple[Coded, ...]:
         events.setdefault(path, [])
         group[path] = row.get("person", "") or row["source"]
         if row["start"] or row["stop"]:
-            events[path].append(_event(row, where))
+            event = _event(row, where)
+            if is_none(event.label):
+                others.setdefault(path, []).append((event.label, event.start, event.stop))
+            else:
+                events[path].append(event)
     if not events:
         raise InputError(f"'{table}' names no video: write a row for each, with source, start and stop.")
-    return tuple(Coded(path, group[path], tuple(found)) for path, found in events.items())
+    return tuple(Coded(path, group[path], tuple(found), tuple(others.get(path, ()))) for path, found in events.items())
+
+
+def is_none(label: str) -> bool:
+    """Return whether the label of a row says that there is no touch, as "no_touch", "overlap_no_touch", "object"."""
+    return label.endswith(NONE) or label.startswith(THING)
 
 
 def _event(row: Mapping[str, str], where: str) -> Event:
@@ -84,13 +98,23 @@ class _Pair:
     onset: float
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What a video showed of one kind that is no touch: seconds of it, and the false events in them."""
+
+    label: str
+    seconds: float
+    alarms: int
+
+
 def measure_events(
-    coded: Sequence[Coded], seen: Iterable[Sequence[Event]], resamples: int = 1000, seed: int = 0
+    coded: Sequence[Coded], seen: Sequence[Sequence[Event]], resamples: int = 1000, seed: int = 0
 ) -> Report:
     """Return precision, recall and F1 of events, with 95 % intervals by resampling people.
 
     An event is right when it overlaps a coded one that no other event shares more time with. Region and side are asked
-    of right events whose coded one has them.
+    of right events whose coded one has them. Of each label that is no touch it tells the false events a minute of it; a
+    false event counts for the label that it shares most time with.
 
     Args:
         seen: for each video the events of the model, in the order of `coded`.
@@ -103,7 +127,47 @@ def measure_events(
     notes = [f"{len(coded):,} videos, {sum(len(one.events) for one in coded):,} coded events; intervals: 95 %, people."]
     if not pairs:
         return Report((), (*notes, "Neither a person nor the model saw an event."))
-    return Report(rows(lambda weights: _numbers(pairs, weights), groups, resamples, seed), tuple(notes))
+    told = rows(lambda weights: _numbers(pairs, weights), groups, resamples, seed)
+    shown, whose = list[_Shown](), list[str]()
+    for one, events in zip(coded, seen, strict=True):
+        for each in _shown(one, events):
+            shown.append(each)
+            whose.append(one.group)
+    if shown:
+        told += rows(lambda weights: _alarms(shown, weights), whose, resamples, seed)
+    return Report(told, tuple(notes))
+
+
+def _shown(one: Coded, events: Sequence[Event]) -> list[_Shown]:
+    """Return for each label that is no touch how long it was shown in a video, and its false events."""
+    alarms = dict.fromkeys(sorted({label for label, _, _ in one.others}), 0)
+    for mine, true in matched(events, one.events):
+        if mine is None or true is not None:
+            continue
+        shared = dict.fromkeys(alarms, 0.0)
+        for label, start, stop in one.others:
+            shared[label] += max(0.0, min(stop, mine.stop) - max(start, mine.start))
+        most = max(shared, key=shared.__getitem__, default="")
+        if shared.get(most, 0.0) > 0:
+            alarms[most] += 1
+    return [
+        _Shown(name, sum(stop - start for label, start, stop in one.others if label == name), count)
+        for name, count in alarms.items()
+    ]
+
+
+def _alarms(shown: Sequence[_Shown], weights: Array) -> list[Drawn]:
+    """Return the false events a minute of each label that is no touch."""
+    label = np.array([each.label for each in shown])
+    seconds, alarms = (np.array([getattr(each, name) for each in shown], float) for name in ("seconds", "alarms"))
+    return [
+        Drawn(
+            f"false events a minute, {name}",
+            binary.ratio(60 * (weights @ (alarms * (label == name))), weights @ (seconds * (label == name))),
+            int(alarms[label == name].sum()),
+        )
+        for name in np.unique(label).tolist()
+    ]
 
 
 def _pair(mine: Event | None, true: Event | None) -> _Pair:

@@ -11,6 +11,7 @@ import numpy as np
 
 from handlens.boxes import area, intersection
 from handlens.kinds import detect
+from handlens.preprocess import Geometry
 from handlens.runner import Runner
 from handlens.tasks import contact
 from handlens.tasks.base import Seen
@@ -22,6 +23,8 @@ SMALLEST = 8.0  # pixels: in less than that nobody tells what a hand does
 FAINT = 0.2  # the best box of a hand close up scored more in 449 of 450 photographs of five sources
 CONTRAST = 16  # of 255 levels: in less there is nothing to see
 
+Look = Callable[[Frame, Runner], tuple[dict[str, Floats], Geometry]]
+"""Takes a frame and the detector; returns the arrays of the detector and the way back to source pixels."""
 Confirm = Callable[[Frame, Floats], tuple[Floats, float] | None]
 """Takes a frame and the faint box of a hand (1, 4); returns the box (4,) of the hand and its probability, or None."""
 
@@ -34,15 +37,17 @@ class Finder:
         detector: Finds faces and hands.
         contact: Looks at each face; None where there is no such model.
         confirm: Confirms a hand close up, see `Confirm`; None: such hands are not looked for.
+        look: Asks the detector.
     """
 
     detector: Runner
     contact: Runner | None = None
     confirm: Confirm | None = None
+    look: Look = looked_at
 
     def find(self, frame: Frame, min_score: float | None = None) -> Seen:
         """Return what is seen in a picture. min_score: as in `contact.composed`."""
-        outputs, geometry = looked_at(frame, self.detector)
+        outputs, geometry = self.look(frame, self.detector)
         found = without_twins(detect.decode(outputs, self.detector.card, geometry))
         faint = detect.decode(outputs, self.detector.card, geometry, FAINT)
         shown = found
