@@ -233,15 +233,17 @@ def main() -> None:
     print(json.dumps(told, indent=1), flush=True)
     kind = chosen({name: found["left_out"] for name, found in told.items()})
     print(f"it computes in {'8 bits' if kind == 'int8' else 'float'}", flush=True)
-    card = dataclasses.replace(card, calibration=told[kind]["calibration"], options=card.options | told[kind]["doubt"])
+    bits = {"bits": 8.0 if kind == "int8" else 32.0}  # of its arithmetic
+    options = card.options | told[kind]["doubt"] | bits
+    card = dataclasses.replace(card, calibration=told[kind]["calibration"], options=options)
     final = write_checked(onnx.load(files[kind]), card, args.out / "touch.onnx", lambda runner: None)
     answers = ask(final, args.data, [r["file"] for r in val])
     held = rates(answers, val, dataclasses.replace(card, calibration={}))
     write_lines(answers, val, args.out / "val.jsonl")
     print(json.dumps({"val": held}, indent=1), flush=True)
     final = write_checked(onnx.load(final), dataclasses.replace(card, scores=held), final, lambda runner: None)
-    state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
-    save_file(state, args.out / "touch.safetensors")
+    state = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
+    save_file({key: value.contiguous() for key, value in state.items()}, args.out / "touch.safetensors")
     if args.ship:
         put(final, args.ship)
 

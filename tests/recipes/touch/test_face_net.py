@@ -20,7 +20,7 @@ from recipes.shared.composite import FIST_GOALS, Scene, add_hand
 from recipes.shared.cutouts import describe
 from recipes.shared.face_regions import paint_regions, side_of
 from recipes.touch.cache import CROP_SIZE, MADE_SIZE, MADE_SPAN, Row, face_planes, made_row, write_table
-from recipes.touch.ship import doubt_of, mean_of
+from recipes.touch.ship import chosen, doubt_of, mean_of
 from recipes.touch.train import Run, Store, batch_of, contact_map, fill, losses, rareness, sample
 
 POINTS = mesh((88, 80), 70)
@@ -181,3 +181,11 @@ def test_the_band_of_doubt_leaves_the_sure_answers_right() -> None:
     band = doubt_of(answers, rows, {"a": 1.0, "b": 0.0})
     assert 0.6 < band["unsure_to"] < 0.97
     assert band["unsure_from"] == pytest.approx(1 - band["unsure_to"], abs=2e-3)
+
+
+def test_integers_ship_where_they_lose_no_more_than_half_a_point() -> None:
+    floats = {"auc": 0.99, "f1": 0.91}
+    assert chosen({"float": floats}) == "float"
+    assert chosen({"float": floats, "int8": {"auc": 0.986, "f1": 0.93}}) == "int8"
+    assert chosen({"float": floats, "int8": {"auc": 0.984, "f1": 0.93}}) == "float"
+    assert chosen({"float": floats, "int8": {"auc": 0.99, "f1": 0.904}}) == "float"
