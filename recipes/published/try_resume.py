@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import argparse
 import csv
+import multiprocessing
+import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
 
 from handlens.train.checkpoints import LAST, read_checkpoint
 from handlens.train.trainer import LOG
+from recipes.published import run
 from recipes.published.measure import is_finished
 from recipes.published.run import DRY
 from recipes.published.systems import RUNS
@@ -50,22 +53,22 @@ def tried(name: str, args: argparse.Namespace) -> str:
     for home in ("whole", "killed"):
         shutil.rmtree(args.out / home / DRY / name, ignore_errors=True)
         (args.out / home / DRY / name).mkdir(parents=True)
-    subprocess.run(_command(name, "whole", args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _started(name, "whole", args).join()
     if not is_finished(args.out / "whole" / DRY / name):
         return "it did not come to its end"
     killed = args.out / "killed" / DRY / name
-    first = subprocess.Popen(_command(name, "killed", args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = _started(name, "killed", args)
     end = time.monotonic() + WAIT
-    while not (killed / LAST).exists() and first.poll() is None and time.monotonic() < end:
+    while not (killed / LAST).exists() and first.is_alive() and time.monotonic() < end:
         time.sleep(PACE)
     first.kill()
-    first.wait()
+    first.join()
     if not (killed / LAST).exists():
         return "no epoch was written before it was killed"
     if is_finished(killed):
         return "it came to its end before it could be killed"
     done = int(read_checkpoint(killed / LAST)["epoch"]) + 1
-    subprocess.run(_command(name, "killed", args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _started(name, "killed", args).join()
     if not is_finished(killed):
         return "it did not go on to its end"
     return different(args.out / "whole" / DRY / name, killed) + (f" (killed after {done} epochs)" if done == 3 else "")
@@ -82,10 +85,18 @@ def different(one: Path, other: Path) -> str:
     return "" if logs[0] == logs[1] else "the curves differ"
 
 
-def _command(name: str, home: str, args: argparse.Namespace) -> list[str]:
-    command = [sys.executable, "-m", "recipes.published.run", "--data", str(args.data), "--out", str(args.out / home)]
-    command += ["--system", name, "--device", args.device, "--threads", "1", "--dry-run"]
-    return command + (["--feed", args.feed] if args.feed else [])
+def _started(name: str, home: str, args: argparse.Namespace) -> BaseProcess:
+    """Return a process that trains a system; it is a copy of this one, which has imported everything."""
+    command = ["--data", str(args.data), "--out", str(args.out / home), "--system", name, "--device", args.device]
+    command += ["--threads", "1", "--dry-run"] + (["--feed", args.feed] if args.feed else [])
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(command,))
+    process.start()
+    return process
+
+
+def _run(command: list[str]) -> None:
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        run.main(command)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
