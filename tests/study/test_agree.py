@@ -1,5 +1,6 @@
 """`study agree` and `study export`: files of people are found, checked and compared; what is wrong is one sentence."""
 
+import csv
 import json
 
 import pytest
@@ -244,6 +245,18 @@ def test_two_cameras_with_clocks_become_one_observation(tmp_path):
         assert [film.offset for film in one.media] == [0.0, 1.5]
         assert [(e.start, e.stop) for e in one.events] == [(1.0, 4.5), (5.0, 5.6), (6.5, 7.1)]
         assert str(one.start) == "2026-11-30 14:05:00"
+        (person,) = one.persons
+        seconds = base.persons(1)[0].observed
+        assert person.observed == pytest.approx(seconds + 1.5, abs=0.01), "1.5 s were seen by the second camera only"
+        assert person.seen == ((0.0, pytest.approx(seconds + 1.5, abs=0.01)),)
+    assert run(["study", "report", str(config.folder), "--out", str(tmp_path / "r.html"), "--csv", str(tmp_path)]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "2 videos of 1 scene" in page
+    assert "3 touches" in page, "what two cameras saw is one touch"
+    assert "Scene lab" in page
+    (row,) = csv.DictReader((tmp_path / "scenes.csv").read_text().splitlines())
+    assert (row["video"], row["touches"]) == ("lab", "3")
+    assert float(row["observed_s"]) == pytest.approx(seconds + 1.5, abs=0.01)
     out = tmp_path / "lab.boris"
     assert run(["study", "export", str(config.folder), "--format", "boris", "--out", str(out)]) == 0
     told = json.loads(out.read_text())["observations"]["lab"]

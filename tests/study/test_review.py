@@ -11,13 +11,14 @@ from tiny_clips import level_video
 from handlens.cli import run
 from handlens.data.formats.detect_format import open_set
 from handlens.errors import InputError
-from handlens.study.agree import compare
+from handlens.study.agree import apa_table, compare, method_text
 from handlens.study.config import MACHINE
 from handlens.study.database import Database
 from handlens.study.results import Results
 from handlens.study.review import Review, write_training_set
 from handlens.study.review_server import ReviewServer
 from handlens.study.run import run_study
+from handlens.study.stretches import free, together
 
 
 class Fading(Steady):
@@ -191,3 +192,120 @@ def test_the_page_serves_its_person_and_refuses_strangers(page, coded):
     with Database(coded.database) as base:
         assert base.coders(1) == []
         assert list(base.reviews("anna")) == [state["id"]]
+
+
+LONG = [128] * 15 * 90
+MISSED = (40.0, 70.0)
+"""In this time the hand really lies at the face, and the model sees nothing."""
+
+
+@pytest.fixture
+def long(tmp_path):
+    """A minute and a half with two events, of which the second is none, and half a minute that the model missed."""
+    level_video(tmp_path / "a.mp4", LONG)
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"], fps=5, subjects='"P01"')
+    run_study(config, predictor=Fading([(1, 3), (15, 15.6)]))
+    return config
+
+
+def truth(state):
+    """What a careful person says of a stretch."""
+    touched = (1.0, 3.0), MISSED
+    return any(start < state["stop"] and stop > state["start"] for start, stop in touched)
+
+
+def judge_all(review):
+    told = []
+    while (state := review.state())["reviewed"] < state["total"]:
+        told.append(state)
+        if truth(state):
+            review.say(state["id"], "change", {"region": "nose"})
+        else:
+            review.say(state["id"], "wrong")
+    return told
+
+
+def test_a_blind_review_shows_moments_without_events_and_finds_what_was_missed(long):
+    with Database(long.database) as base:
+        view = Results(long, base)
+        review = Review(view, "anna", blind=True, stretches=12)
+        quiet = [item for item in review.items if not item.is_event]
+        assert (len(review.items), len(quiet)) == (14, 12)
+        events = view.events(view.videos[0])
+        for item in quiet:
+            assert all(item.stop < event.start or item.start > event.stop for event in events)
+            assert 0 <= item.start < item.stop <= 90
+        again = Review(view, "anna", blind=True)
+        assert [item.id for item in again.items] == [item.id for item in review.items], (
+            "the same stretches, the same order"
+        )
+        assert [item.id for item in Review(view, "ben", blind=True, stretches=12).items] != [i.id for i in review.items]
+        told = judge_all(review)
+        found = sum(truth({"start": item.start, "stop": item.stop}) for item in quiet)
+        assert 2 <= found < 12, "some of the stretches lie where the model missed the hand"
+        keys = [set(state) for state in told]
+        assert keys.count(keys[0]) == 14, "the page is told the same of both"
+        mine = base.events(1, "anna")
+        assert len(mine) == 1 + found
+        assert {(event.region, event.side, event.hand) for event in mine} == {("nose", "", "")}
+        pair = compare(view, ["anna"], 0.5).pairs[0]
+        assert (pair.blind.shown, pair.blind.confirmed) == (2, 1)
+        assert (pair.blind.quiet, pair.blind.touched) == (12, found)
+        assert pair.blind.precision.value == pair.all.precision.value == 0.5
+        spans = [item.stop - item.start + sum(e.seconds for e in events) / 2 for item in quiet]
+        lost = found * (90 - sum(event.seconds for event in events)) / sum(spans)
+        assert pair.blind.recall.value == pytest.approx(1 / (1 + lost), abs=0.01)
+        assert pair.all.kappa.n < 180, "bins outside of the stretches were not judged"
+        assert pair.all.rate.n == 0
+        assert f"in {found} of 12 stretches without an event" in apa_table(pair).replace("In", "in")
+        assert "judged stretches blindly" in method_text(view, compare(view, ["anna"]))
+
+
+def test_a_blind_review_takes_nothing_over_from_the_model(long):
+    with Database(long.database) as base:
+        review = Review(Results(long, base), "anna", blind=True)
+        item = next(item for item in review.items if item.is_event)
+        for verdict in ("right", "split"):
+            with pytest.raises(InputError, match="name the touched region, or say that there is no touch"):
+                review.say(item.id, verdict)
+        review.say(item.id, "change", {"hand": "left"})
+        (event,) = base.events(1, "anna")
+        assert (event.region, event.side, event.hand, event.peak) == ("", "", "left", None)
+        with pytest.raises(InputError, match="add --blind"):
+            Review(Results(long, base), "anna", stretches=3)
+        with pytest.raises(InputError, match="no video was coded to its end"):
+            compare(Results(long, base), ["anna"])
+
+
+def test_two_people_review_blindly_and_are_compared_where_both_looked(long):
+    with Database(long.database) as base:
+        view = Results(long, base)
+        for name in ("anna", "ben"):
+            judge_all(Review(view, name, blind=True, stretches=4))
+        report = compare(view, ["anna", "ben"])
+        assert [(pair.first, pair.second) for pair in report.pairs] == [
+            ("handlens", "anna"),
+            ("handlens", "ben"),
+            ("anna", "ben"),
+        ]
+        assert report.pairs[2].blind is None
+        assert report.pairs[2].all.kappa.n < report.pairs[0].all.kappa.n
+        assert report.alpha_of_all is None
+
+
+def test_a_video_without_an_event_can_be_reviewed_blindly(tmp_path):
+    level_video(tmp_path / "a.mp4", LONG)
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"], fps=5)
+    run_study(config, predictor=Steady([]))
+    with Database(config.database) as base:
+        review = Review(Results(config, base), "anna", blind=True)
+        assert len(review.items) == 3
+        judge_all(review)
+        blind = compare(Results(config, base), ["anna"]).pairs[0].blind
+        assert (blind.shown, blind.precision.value, blind.quiet) == (0, None, 3)
+
+
+def test_free_times():
+    assert free([(0, 10), (20, 30)], [(2, 3), (9, 21), (25, 40)]) == [(0, 2), (3, 9), (21, 25)]
+    assert free([(0, 1)], [(0, 2)]) == []
+    assert together([(0, 1), (1.5, 2), (5, 6)]) == [(0, 2), (5, 6)]

@@ -323,6 +323,24 @@ def test_a_newer_database_is_refused_and_not_touched(tmp_path):
     assert config.database.read_bytes() == before
 
 
+def test_an_older_database_is_converted_and_its_events_are_made_anew(tmp_path):
+    level_video(tmp_path / "a.mp4")
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"])
+    run_study(config, predictor=Steady([(1, 3)]))
+    before = stored(config)
+    with sqlite3.connect(config.database) as old:
+        old.executescript("DROP TABLE stretches; ALTER TABLE persons DROP COLUMN seen; PRAGMA user_version = 1")
+        old.execute("UPDATE analyses SET key=replace(key, '\"version\": 2', '\"version\": 1')")
+    watcher = Steady([(1, 3)])
+    run_study(config, predictor=watcher)
+    assert watcher.asked == [], "the pictures need not be looked at again"
+    assert told(stored(config)) == told(before)
+    with Database(config.database) as base:
+        assert base.stretches("anna", 1) == []
+        assert base.persons(1)[0].seen == ()
+        assert base.persons(2)[0].seen == ((0.0, pytest.approx(base.persons(2)[0].observed, abs=1e-3)),)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     level_video(tmp_path / "a.mp4")
     config = study(tmp_path / "s", [tmp_path / "a.mp4"])

@@ -257,7 +257,13 @@ def review(
     coder: Annotated[str, typer.Option("--as", metavar="NAME", help="Your name, as a second coder.")],
     video: Annotated[str, typer.Option("--video", metavar="NAME", help="This video only.")] = "",
     order: Annotated[str, typer.Option("--order", metavar="unsure|time", help="What comes first.")] = "unsure",
-    blind: Annotated[bool, typer.Option("--blind", help="Do not show what the model saw.")] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Do not show what the model saw, and show stretches without events, too.")
+    ] = False,
+    stretches: Annotated[
+        int | None,
+        typer.Option("--stretches", min=0, max=10000, metavar="N", help="So many of them; as many as events without."),
+    ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 is any free one.")] = 7312,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
     training: Annotated[
@@ -276,7 +282,7 @@ def review(
         if training is not None:
             complain(f"written: {write_training_set(results, coder, training)}")
             return DONE
-        with ReviewServer(Review(results, coder, order, video, blind), port) as server:
+        with ReviewServer(Review(results, coder, order, video, blind, stretches), port) as server:
             print(f"page: {server.address}", file=sys.stderr, flush=True)
             if not no_open:
                 webbrowser.open(server.address)

@@ -6,15 +6,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from handlens import __version__
 from handlens.errors import InputError
-from handlens.study.agreement import DRAWS, Agreement, BlandAltman, Estimate, Unit, agreement, alpha_of_all, binned
+from handlens.study.agreement import (
+    DRAWS,
+    Agreement,
+    BlandAltman,
+    Counts,
+    Estimate,
+    Span,
+    Unit,
+    agreement,
+    alpha_of_all,
+    binned,
+    draws_of,
+    estimate_of,
+    ratio,
+)
 from handlens.study.config import MACHINE
 from handlens.study.database import CodedEvent
 from handlens.study.formats.coding import Coding, bare, understood, without_overlaps
 from handlens.study.formats.write import read
 from handlens.study.results import Results, VideoResult
 from handlens.study.review import reviewed_whole
+from handlens.study.stretches import judged, shares
 from handlens.tasks.touch import REGIONS
 
 ANYBODY = "anybody"
@@ -24,8 +41,38 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Blind:
+    """What a blind review says of the model.
+
+    Attributes:
+        shown, confirmed: Events of the model, and how many of them the coder saw, too.
+        quiet, touched: Stretches without an event, and in how many of them the coder saw a touch.
+        precision: confirmed / shown.
+        missed_per_hour: Touches that the model misses in an hour in which it sees a face and no touch.
+        recall: confirmed / (confirmed + all that it missed by this rate).
+    """
+
+    shown: int
+    confirmed: int
+    quiet: int
+    touched: int
+    precision: Estimate
+    missed_per_hour: Estimate
+    recall: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as it stands in JSON."""
+        told = {name: getattr(self, name) for name in ("shown", "confirmed", "quiet", "touched")}
+        return told | {name: getattr(self, name).to_dict() for name in ("precision", "missed_per_hour", "recall")}
+
+
+@dataclass(frozen=True)
 class Pair:
-    """Two coders and how they agree: on all touches, on each region, and on each person."""
+    """Two coders and how they agree: on all touches, on each region, and on each person.
+
+    Attributes:
+        blind: Where the second coder reviewed the first one blindly; all else counts the judged stretches only then.
+    """
 
     first: str
     second: str
@@ -33,9 +80,11 @@ class Pair:
     all: Agreement
     regions: Mapping[str, Agreement]
     persons: Mapping[str, Agreement]
+    blind: Blind | None = None
 
     def to_dict(self, bin_s: float, tolerance_s: float) -> dict[str, Any]:
         """Return it as it stands in JSON."""
+        blind = {} if self.blind is None else {"blind_review": self.blind.to_dict()}
         return {
             "first": self.first,
             "second": self.second,
@@ -43,6 +92,7 @@ class Pair:
             "all": self.all.to_dict(bin_s, tolerance_s),
             "regions": {name: one.to_dict(bin_s, tolerance_s) for name, one in self.regions.items()},
             "persons": {name: one.to_dict(bin_s, tolerance_s) for name, one in self.persons.items()},
+            **blind,
         }
 
 
@@ -238,7 +288,8 @@ def compare(
             " counts when all events of a video are reviewed)."
         )
     together = None
-    if len(everyone) > 2:
+    whole = [one for one in everyone if not any(judged(results, video, one) for video in results.videos)]
+    if len(whole) > 2:  # who judged stretches only has no bins for the rest
         bins = [
             {
                 (unit.video, unit.person): binned(unit.first, unit.start, unit.stop, width)
@@ -246,7 +297,7 @@ def compare(
                 if _coded(results, video, coder)
                 for unit in _units(results, video, coder, coder)
             }
-            for coder in everyone
+            for coder in whole
         ]
         together = alpha_of_all(bins)
     return AgreeReport(tuple(pairs), tuple(everyone), width, tolerance, together)
@@ -278,6 +329,38 @@ def _pair(
         agreement(everything, width, tolerance),
         {name: agreement(units(name), width, tolerance) for name in REGIONS if name in told},
         {name: agreement([unit for unit in everything if unit.person == name], width, tolerance) for name in persons},
+        _blind(results, videos, second) if first == MACHINE else None,
+    )
+
+
+def _blind(results: Results, videos: Sequence[VideoResult], coder: str) -> Blind | None:
+    """Return what a coder's blind review says of the model, None where there was none."""
+    found = [share for video in videos for share in shares(results, video, coder)]
+    if not found:
+        return None
+    persons = sorted({share.person for share in found})
+    names = ("shown", "confirmed", "quiet", "touched", "quiet_s", "whole_s")
+    parts = np.array(
+        [[sum(getattr(one, key) for one in found if one.person == name) for key in names] for name in persons], float
+    )
+    shown, confirmed, quiet, touched = (round(number) for number in parts.sum(axis=0)[:4])
+    drawn = draws_of(len(persons))
+
+    def missed(sums: Counts) -> float | None:
+        return ratio(sums[3] * sums[5], sums[4])
+
+    def recall(sums: Counts) -> float | None:
+        lost = missed(sums)
+        return None if lost is None else ratio(sums[1], sums[1] + lost)
+
+    return Blind(
+        shown,
+        confirmed,
+        quiet,
+        touched,
+        estimate_of(lambda sums: ratio(sums[1], sums[0]), parts, drawn, shown),
+        estimate_of(lambda sums: ratio(3600 * sums[3], sums[4]), parts, drawn, quiet),
+        estimate_of(recall, parts, drawn, shown + quiet),
     )
 
 
@@ -292,8 +375,37 @@ def _units(results: Results, video: VideoResult, first: str, second: str, region
         mine = (event for event in events if pooled or event.subject == person)
         return tuple((event.start, event.stop) for event in mine if not region or event.region == region)
 
+    windows = _windows(results, video, first, second)
+    if windows is not None:
+        made = []
+        for name, stretches in sorted(windows.items()):
+            mine, other = spans(one, name), spans(two, name)
+            for low, high in stretches:
+                both = _within(mine, low, high), _within(other, low, high)
+                made.append(Unit(name, video.entry.name, low, high, *both, sampled=True))
+        return made
     start, stop = video.analysis.start, max(video.analysis.stop, video.row.duration or 0.0)
     return [Unit(name, video.entry.name, start, stop, spans(one, name), spans(two, name)) for name in names]
+
+
+def _windows(results: Results, video: VideoResult, first: str, second: str) -> dict[str, list[Span]] | None:
+    """Return person -> the stretches that both coders judged, None where both saw the whole video."""
+    one, two = (judged(results, video, coder) for coder in (first, second))
+    if not one or not two:
+        return one or two or None
+    return {
+        name: [
+            (max(start, other), min(stop, last))
+            for start, stop in one[name]
+            for other, last in two[name]
+            if max(start, other) < min(stop, last)
+        ]
+        for name in one.keys() & two.keys()
+    }
+
+
+def _within(events: Sequence[Span], start: float, stop: float) -> tuple[Span, ...]:
+    return tuple((max(start, first), min(stop, last)) for first, last in events if first < stop and last > start)
 
 
 _ROWS = (
@@ -329,8 +441,24 @@ def apa_table(pair: Pair, number: int = 1) -> str:
     lines += [rule, line(head), rule, *map(line, rows), rule]
     few = "" if pair.all.persons > 1 else " With one person there is no interval."
     lines.append(f"Note. CI = bootstrap interval over persons ({pair.all.persons}).{few}")
+    if pair.blind is not None:
+        lines.append(_told_blindly(pair, pair.blind))
+        return "\n".join(lines) + "\n"
     lines.append(f"Touches per hour, {_limits(pair.all.rate, 1.0)}; time touched, {_limits(pair.all.share, 100.0)} %.")
     return "\n".join(lines) + "\n"
+
+
+def _told_blindly(pair: Pair, blind: Blind) -> str:
+    """Return what a blind review found, in words."""
+    interval = _interval(blind.recall, True)
+    between = "" if interval == "-" else f", 95% CI {interval}"
+    return (
+        f"{pair.second} judged stretches blindly, and only these count here. Of {_count(blind.shown, 'event')} of"
+        f" {pair.first}, {blind.confirmed} were confirmed (precision {apa(blind.precision.value, True)}). In"
+        f" {blind.touched} of {_count(blind.quiet, 'stretch')} without an event there was a touch:"
+        f" {apa(blind.missed_per_hour.value, False)} an hour are missed, and the recall in the whole videos is"
+        f" {apa(blind.recall.value, True)}{between}."
+    )
 
 
 def _limits(told: BlandAltman, scale: float) -> str:
@@ -371,6 +499,7 @@ def method_text(results: Results, report: AgreeReport) -> str:
     drawn = ""
     if both.persons > 1:
         drawn = f" Intervals come from {both.persons} persons drawn with replacement ({DRAWS:,} samples)."
+    blind = "" if pair.blind is None else f" {_told_blindly(pair, pair.blind)}"
     k = apa(both.kappa.value, True) + (f", 95% CI {_interval(both.kappa, True)}" if both.kappa.low is not None else "")
     return (
         f"Face touches in {_count(len(results.videos), 'video')} ({minutes:.1f} min) were coded with handlens"
@@ -381,10 +510,10 @@ def method_text(results: Results, report: AgreeReport) -> str:
         f" them, and for single events, which were matched one to one where their onsets differed by at most"
         f" {report.tolerance_s:g} s. Cohen's kappa was {k}; of the events of {pair.first},"
         f" {apa(both.precision.value, True)} were confirmed (precision), and of those of {pair.second},"
-        f" {apa(both.recall.value, True)} were found (recall), F1 = {apa(both.f1.value, True)}.{drawn} Agreement was"
-        f" computed with handlens {__version__}.\n"
+        f" {apa(both.recall.value, True)} were found (recall), F1 = {apa(both.f1.value, True)}.{blind}{drawn}"
+        f" Agreement was computed with handlens {__version__}.\n"
     )
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return f"{number} {word}{'' if number == 1 else 'es' if word.endswith('ch') else 's'}"

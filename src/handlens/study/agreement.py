@@ -43,7 +43,11 @@ def _short(value: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Unit:
-    """What two coders saw of one person in one video, from `start` to `stop` seconds; events as (start, stop)."""
+    """What two coders saw of one person in one video, from `start` to `stop` seconds; events as (start, stop).
+
+    Attributes:
+        sampled: It is one stretch of several that were drawn, from which no rate of the video follows.
+    """
 
     person: str
     video: str
@@ -51,13 +55,14 @@ class Unit:
     stop: float
     first: tuple[Span, ...]
     second: tuple[Span, ...]
+    sampled: bool = False
 
 
 def binned(events: Sequence[Span], start: float, stop: float, width: float) -> npt.NDArray[np.bool_]:
     """Return for each bin whether events cover at least half of it; a last bin of less than half is left out."""
     count = max(1, math.floor((stop - start) / width + 0.5)) if stop > start else 0
     covered = np.zeros(count)
-    for first, last in _union(events):
+    for first, last in union(events):
         low, high = max(first, start) - start, min(last, stop) - start
         if high <= low:
             continue
@@ -67,7 +72,8 @@ def binned(events: Sequence[Span], start: float, stop: float, width: float) -> n
     return np.asarray(covered >= width / 2 - 1e-9, np.bool_)
 
 
-def _union(events: Sequence[Span]) -> list[Span]:
+def union(events: Sequence[Span]) -> list[Span]:
+    """Return these times without what several of them share, in order."""
     joined: list[Span] = []
     for start, stop in sorted(events):
         if joined and start <= joined[-1][1]:
@@ -174,9 +180,9 @@ class Sums:
         self.onsets += [unit.first[i][0] - unit.second[j][0] for i, j in pairs]
         self.offsets += [unit.first[i][1] - unit.second[j][1] for i, j in pairs]
         seconds = unit.stop - unit.start
-        if seconds > 0:
+        if seconds > 0 and not unit.sampled:
             self.rates.append((len(unit.first) * 3600 / seconds, len(unit.second) * 3600 / seconds))
-            lasted = [sum(stop - start for start, stop in _union(events)) for events in (unit.first, unit.second)]
+            lasted = [sum(stop - start for start, stop in union(events)) for events in (unit.first, unit.second)]
             self.shares.append((lasted[0] / seconds, lasted[1] / seconds))
 
 
@@ -255,10 +261,10 @@ def agreement(units: Sequence[Unit], width: float, tolerance: float) -> Agreemen
     for unit in units:
         of.setdefault(unit.person, Sums()).add(unit, width, tolerance)
     sums = [of[person] for person in sorted(of)]
-    drawn = _draws(len(sums))
+    drawn = draws_of(len(sums))
 
     def estimate(value: Callable[[Counts], float | None], parts: Sequence[Counts], n: float) -> Estimate:
-        return _estimate(value, np.stack(parts) if parts else np.zeros((0, 1)), drawn, round(n))
+        return estimate_of(value, np.stack(parts) if parts else np.zeros((0, 1)), drawn, round(n))
 
     counts = [np.array([one.hits, one.only_first, one.only_second], float) for one in sums]
     hits = sum(one.hits for one in sums)
@@ -268,11 +274,11 @@ def agreement(units: Sequence[Unit], width: float, tolerance: float) -> Agreemen
     return Agreement(
         estimate(kappa, [one.bins for one in sums], bins),
         estimate(alpha, [one.pairs for one in sums], bins),
-        estimate(lambda c: _ratio(c[0], c[0] + c[1]), counts, made),
-        estimate(lambda c: _ratio(c[0], c[0] + c[2]), counts, there),
-        estimate(lambda c: _ratio(2 * c[0], 2 * c[0] + c[1] + c[2]), counts, made + there - hits),
-        estimate(lambda c: _ratio(c[0], c[1]), onsets, hits),
-        estimate(lambda c: _ratio(c[0], c[1]), offsets, hits),
+        estimate(lambda c: ratio(c[0], c[0] + c[1]), counts, made),
+        estimate(lambda c: ratio(c[0], c[0] + c[2]), counts, there),
+        estimate(lambda c: ratio(2 * c[0], 2 * c[0] + c[1] + c[2]), counts, made + there - hits),
+        estimate(lambda c: ratio(c[0], c[1]), onsets, hits),
+        estimate(lambda c: ratio(c[0], c[1]), offsets, hits),
         _spread([error for one in sums for error in one.onsets]),
         _spread([error for one in sums for error in one.offsets]),
         bland_altman([pair for one in sums for pair in one.rates]),
@@ -285,7 +291,8 @@ def _errors(sums: Sequence[Sums]) -> tuple[list[list[float]], list[list[float]]]
     return [one.onsets for one in sums], [one.offsets for one in sums]
 
 
-def _ratio(part: float, whole: float) -> float | None:
+def ratio(part: float, whole: float) -> float | None:
+    """Return part / whole, None where there is no whole."""
     return float(part / whole) if whole else None
 
 
@@ -298,7 +305,7 @@ def _spread(errors: Sequence[float]) -> tuple[float | None, float | None, float 
     return float(np.median(told)), float(np.abs(told).mean()), sd
 
 
-def _draws(persons: int) -> Counts:
+def draws_of(persons: int) -> Counts:
     """Return (draws, persons): how often each person is in each sample; the same for the same number of persons."""
     if persons < 2:
         return np.zeros((0, persons))
@@ -306,7 +313,14 @@ def _draws(persons: int) -> Counts:
     return rng.multinomial(persons, np.full(persons, 1.0 / persons), size=DRAWS).astype(np.float64)
 
 
-def _estimate(value: Callable[[Counts], float | None], parts: Counts, drawn: Counts, n: int) -> Estimate:
+def estimate_of(value: Callable[[Counts], float | None], parts: Counts, drawn: Counts, n: int) -> Estimate:
+    """Return a figure of the sums of all persons, with its interval.
+
+    Args:
+        parts: The sums of each person.
+        drawn: From `draws_of`.
+        n: How many bins, events or videos it rests on.
+    """
     told = value(parts.sum(axis=0)) if len(parts) else None
     if told is None or not len(drawn):
         return Estimate(told, None, None, n)
@@ -337,4 +351,4 @@ def alpha_of_all(coders: Sequence[Mapping[tuple[str, str], npt.NDArray[np.bool_]
         of[unit[1]] = of.get(unit[1], np.zeros((2, 2))) + coincidences(values, 2)
         bins += length
     parts = [of[person] for person in sorted(of)]
-    return _estimate(alpha, np.stack(parts) if parts else np.zeros((0, 2, 2)), _draws(len(parts)), bins)
+    return estimate_of(alpha, np.stack(parts) if parts else np.zeros((0, 2, 2)), draws_of(len(parts)), bins)

@@ -17,8 +17,8 @@ from typing import Any, Self
 from handlens.errors import HandlensError, InputError, OutputError
 from handlens.study.config import MACHINE
 
-SCHEMA = 1
-"""The version of the tables below; a newer file is refused, an older one is to be converted here."""
+SCHEMA = 2
+"""The version of the tables below; a newer file is refused, and an older one is converted."""
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -48,7 +48,8 @@ CREATE TABLE analyses (
 CREATE TABLE persons (
     id INTEGER PRIMARY KEY, analysis_id INTEGER NOT NULL REFERENCES analyses(id), subject TEXT NOT NULL,
     observed REAL NOT NULL, frames INTEGER NOT NULL, face_side REAL NOT NULL, small REAL NOT NULL,
-    sideways REAL NOT NULL, certainty TEXT NOT NULL, heat TEXT NOT NULL, UNIQUE (analysis_id, subject)
+    sideways REAL NOT NULL, certainty TEXT NOT NULL, heat TEXT NOT NULL, seen TEXT NOT NULL DEFAULT '[]',
+    UNIQUE (analysis_id, subject)
 );
 CREATE TABLE events (
     id INTEGER PRIMARY KEY, video_id INTEGER NOT NULL REFERENCES videos(id),
@@ -64,6 +65,15 @@ CREATE TABLE reviews (
     made TEXT NOT NULL, PRIMARY KEY (coder, event_id)
 );
 """
+_STRETCHES = """
+CREATE TABLE stretches (
+    id INTEGER PRIMARY KEY, coder TEXT NOT NULL, analysis_id INTEGER NOT NULL REFERENCES analyses(id),
+    event_id INTEGER REFERENCES events(id), subject TEXT NOT NULL, start REAL NOT NULL, stop REAL NOT NULL,
+    verdict TEXT NOT NULL DEFAULT '', change TEXT NOT NULL DEFAULT '{}', made TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX stretches_of_coder ON stretches (coder, analysis_id);
+"""
+_FROM_1 = "ALTER TABLE persons ADD COLUMN seen TEXT NOT NULL DEFAULT '[]';" + _STRETCHES
 
 _PORTION = 2000  # rows that are read at a time
 
@@ -152,7 +162,15 @@ class SegmentRow:
 
 @dataclass(frozen=True)
 class PersonRow:
-    """One person in one video. certainty: counts of frames in 20 steps of probability; heat: 32 rows of 24 seconds."""
+    """One person in one video.
+
+    Attributes:
+        observed: Seconds in which the face was seen; `seen` says when, as (start, stop).
+        frames, face_side, small, sideways: Looked-at frames with the face, its mean side in pixels, and the seconds in
+            which it was too small, or lay on the side.
+        certainty: Counts of frames in 20 steps of probability.
+        heat: 32 rows of 24 seconds.
+    """
 
     subject: str
     observed: float
@@ -162,6 +180,27 @@ class PersonRow:
     sideways: float
     certainty: tuple[int, ...]
     heat: tuple[tuple[float, ...], ...]
+    seen: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class StretchRow:
+    """One stretch of a video that a person judges in a blind review.
+
+    Attributes:
+        event_id: The event of the model that it shows, or None where the model saw none in it.
+        start, stop: Seconds of the video's own time.
+        verdict: "" where nothing was said yet; of stretches without an event only.
+        change: As in reviews.
+    """
+
+    id: int
+    event_id: int | None
+    subject: str
+    start: float
+    stop: float
+    verdict: str
+    change: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -213,9 +252,11 @@ class Database:
         if version == 0 and tables:
             raise InputError(f"'{self.path}' is a database, but not of a study: move it away.")
         if version == 0 and create:
-            self._base.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+            self._base.executescript(f"BEGIN; {_TABLES} {_STRETCHES} PRAGMA user_version = {SCHEMA}; COMMIT;")
         elif version == 0:
             raise InputError(f"the study '{self.path.parent}' has no results yet: type handlens study run.")
+        elif version == 1:
+            self._base.executescript(f"BEGIN IMMEDIATE; {_FROM_1} PRAGMA user_version = {SCHEMA}; COMMIT;")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -292,6 +333,7 @@ class Database:
             inside = f"analysis_id IN (SELECT id FROM analyses WHERE {which})"
             for query in (
                 f"DELETE FROM reviews WHERE event_id IN (SELECT id FROM events WHERE {inside})",
+                f"DELETE FROM stretches WHERE {inside}",
                 f"DELETE FROM events WHERE {inside}",
                 f"DELETE FROM persons WHERE {inside}",
                 f"DELETE FROM analyses WHERE {which}",
@@ -405,8 +447,9 @@ class Database:
             for person in persons:
                 told = _values(person)
                 self._put(
-                    "INSERT INTO persons VALUES (NULL,?,?,?,?,?,?,?,?,?)",
-                    (number, *told[:6], json.dumps(person.certainty), json.dumps(person.heat)),
+                    "INSERT INTO persons (analysis_id, subject, observed, frames, face_side, small, sideways,"
+                    " certainty, heat, seen) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                    (number, *told[:6], *(json.dumps(each) for each in (person.certainty, person.heat, person.seen))),
                 )
             for event in events:
                 self._put_event(event, row.video_id, number, "")
@@ -415,12 +458,13 @@ class Database:
     def persons(self, analysis_id: int) -> list[PersonRow]:
         """Return the persons of an analysis, by name."""
         found = self.rows(
-            "SELECT subject, observed, frames, face_side, small, sideways, certainty, heat FROM persons"
+            "SELECT subject, observed, frames, face_side, small, sideways, certainty, heat, seen FROM persons"
             " WHERE analysis_id=? ORDER BY subject",
             (analysis_id,),
         )
         lines: list[list[Any]] = [
-            [*row[:6], tuple(json.loads(row[6])), tuple(tuple(line) for line in json.loads(row[7]))] for row in found
+            [*row[:6], tuple(json.loads(row[6])), *(tuple(map(tuple, json.loads(each))) for each in row[7:])]
+            for row in found
         ]
         return [PersonRow(*line) for line in lines]
 
@@ -495,6 +539,33 @@ class Database:
         """Return number of the event -> (verdict, change) of one person."""
         found = self.rows("SELECT event_id, verdict, change FROM reviews WHERE coder=?", (coder,))
         return {int(row[0]): (str(row[1]), json.loads(row[2])) for row in found}
+
+    def stretches(self, coder: str, analysis_id: int) -> list[StretchRow]:
+        """Return the stretches of a video that a person judges blindly, in the order of their starts."""
+        found = self.rows(
+            "SELECT id, event_id, subject, start, stop, verdict, change FROM stretches"
+            " WHERE coder=? AND analysis_id=? ORDER BY start, id",
+            (coder, analysis_id),
+        )
+        lines: list[list[Any]] = [[*row[:6], json.loads(row[6])] for row in found]
+        return [StretchRow(*line) for line in lines]
+
+    def put_stretches(self, coder: str, analysis_id: int, stretches: Sequence[StretchRow]) -> None:
+        """Write the stretches that a person is to judge in a video."""
+        with self.transaction():
+            for each in stretches:
+                self._put(
+                    "INSERT INTO stretches (coder, analysis_id, event_id, subject, start, stop) VALUES (?,?,?,?,?,?)",
+                    (coder, analysis_id, each.event_id, each.subject, each.start, each.stop),
+                )
+
+    def put_judged(self, stretch_id: int, verdict: str, change: Mapping[str, Any]) -> None:
+        """Write what a person says of a stretch without an event."""
+        with self.transaction():
+            self._base.execute(
+                "UPDATE stretches SET verdict=?, change=?, made=? WHERE id=?",
+                (verdict, json.dumps(dict(change)), now(), stretch_id),
+            )
 
     def close(self) -> None:
         """Close the file."""

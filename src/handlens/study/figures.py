@@ -8,7 +8,7 @@ from typing import Any
 
 from handlens.study.database import CodedEvent, PersonRow
 from handlens.study.join import DARK, SIDEWAYS, SMALL, STEPS
-from handlens.study.results import Results, VideoResult
+from handlens.study.results import Observation, Results, VideoResult
 from handlens.tasks.touch import REGIONS
 
 _MOMENT_S = 2.0
@@ -31,6 +31,7 @@ class PersonFigures:
     longest: float | None
     regions: dict[str, tuple[int, float]]
     sides: dict[str, int]
+    hands: dict[str, int]
     unsure: int
     person: PersonRow | None
 
@@ -71,6 +72,8 @@ class PersonFigures:
             told[f"{name}_touches"], told[f"{name}_s"] = count, seconds
         for name in ("left", "right"):
             told[f"{name}_side"] = self.sides.get(name, 0)
+        for name in ("left", "right"):
+            told[f"{name}_hand"] = self.hands.get(name, 0)
         return told
 
 
@@ -84,6 +87,15 @@ def persons_of(results: Results, video: VideoResult) -> tuple[list[PersonFigures
         of_person(video.entry.name, name, duration, persons.get(name), [e for e in events if e.subject == name])
         for name in names
     ], events
+
+
+def persons_of_scene(seen: Observation) -> list[PersonFigures]:
+    """Return the figures of each person of a scene that several cameras saw, each touch and each second once."""
+    persons = {person.subject: person for person in seen.persons}
+    return [
+        of_person(seen.name, name, seen.duration, persons.get(name), [e for e in seen.events if e.subject == name])
+        for name in seen.subjects
+    ]
 
 
 def worth_showing(persons: Sequence[PersonFigures]) -> tuple[list[PersonFigures], int]:
@@ -122,6 +134,7 @@ def of_person(
         round(max(lengths), 3) if lengths else None,
         {name: (count, round(seconds, 3)) for name, (count, seconds) in regions.items()},
         dict(Counter(event.side for event in events if event.side)),
+        dict(Counter(event.hand for event in events if event.hand in ("left", "right"))),
         sum(1 for event in events if event.peak is not None and event.peak < 0.7),
         person,
     )
@@ -174,8 +187,10 @@ def together(rows: Sequence[PersonFigures]) -> list[PersonFigures]:
                 regions[region] = (before[0] + count, round(before[1] + seconds, 3))
         touched = sum(row.touched for row in mine)
         sides: Counter[str] = Counter()
+        hands: Counter[str] = Counter()
         for row in mine:
             sides.update(row.sides)
+            hands.update(row.hands)
         made.append(
             PersonFigures(
                 f"{len(mine)} video{'' if len(mine) == 1 else 's'}",
@@ -189,6 +204,7 @@ def together(rows: Sequence[PersonFigures]) -> list[PersonFigures]:
                 max((row.longest for row in mine if row.longest is not None), default=None),
                 regions,
                 dict(sides),
+                dict(hands),
                 sum(row.unsure for row in mine),
                 None,
             )

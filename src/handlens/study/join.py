@@ -35,6 +35,7 @@ STEPS = 20
 HEAT = (32, 24)
 """Rows and columns of the map of a face; the face box is its middle part, with half a box around it."""
 _AROUND = 0.25  # of the face box on each side that the map shows
+_APART_S = 1e-3  # times that lie nearer to each other are one
 NO_PERSON = "nobody named"
 """The subject of events that belong to no numbered face."""
 
@@ -45,7 +46,7 @@ def analysis_settings(config: StudyConfig, video: VideoEntry) -> dict[str, objec
         "events": dataclasses.asdict(config.events),
         "regions": list(config.regions),
         "subjects": dict(sorted(video.subjects.items())),
-        "version": 1,  # of this file: raised when the same settings give other results
+        "version": 2,  # of this file: raised when the same settings give other results
     }
 
 
@@ -85,6 +86,13 @@ class _Person:
     sideways: float = 0.0
     certainty: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS, np.int64))
     heat: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(HEAT))
+    seen: list[tuple[float, float]] = field(default_factory=list)
+
+    def see(self, start: float, stop: float) -> None:
+        """Add a time in which the face was seen, after all those before."""
+        if self.seen and start <= self.seen[-1][1] + _APART_S:
+            start = self.seen.pop()[0]
+        self.seen.append((start, stop))
 
     def row(self, subject: str) -> PersonRow:
         """Return it as it is stored."""
@@ -97,6 +105,7 @@ class _Person:
             round(self.sideways, 6),
             tuple(int(count) for count in self.certainty),
             tuple(tuple(round(float(cell), 4) for cell in line) for line in self.heat),
+            tuple((round(start, 3), round(stop, 3)) for start, stop in self.seen),
         )
 
 
@@ -156,7 +165,7 @@ class Join:
         if self._subjects and isinstance(result.value, Detections):
             result = dataclasses.replace(result, value=self._assigned(result.value))
         if isinstance(result.value, Detections):
-            self._count(result.value, counted)
+            self._count(result.value, result.time, counted)
         self.frames += 1
         self.start = result.time if self.frames == 1 else self.start
         self.stop = max(self.stop, result.time + counted)
@@ -209,7 +218,7 @@ class Join:
             return np.asarray(np.array(ZONES)[np.clip((centre * 3).astype(int), 0, 2)], np.str_)
         return np.where(centre < 0.5, "left", "right")
 
-    def _count(self, found: Detections, seconds: float) -> None:
+    def _count(self, found: Detections, time: float, seconds: float) -> None:
         """Add one frame to the sums of the persons that are in it."""
         faces = np.flatnonzero(found.of("face"))
         seen: set[str] = set()
@@ -225,6 +234,7 @@ class Join:
             side = float(np.sqrt(max(0.0, wide * high)))
             person.frames += 1
             person.observed += seconds
+            person.see(time, time + seconds)
             person.side += side
             person.small += seconds if side < SMALL else 0.0
             person.sideways += seconds if wide > SIDEWAYS * high else 0.0

@@ -20,10 +20,18 @@ from handlens.io.reading import Reading
 from handlens.io.sources.video import Video
 from handlens.study import charts
 from handlens.study.database import CodedEvent
-from handlens.study.figures import RATE_S, PersonFigures, persons_of, together, warnings_of, worth_showing
+from handlens.study.figures import (
+    RATE_S,
+    PersonFigures,
+    persons_of,
+    persons_of_scene,
+    together,
+    warnings_of,
+    worth_showing,
+)
 from handlens.study.formats import tidy
 from handlens.study.packing import Layout
-from handlens.study.results import Results, VideoResult
+from handlens.study.results import Observation, Results, VideoResult
 from handlens.types import Image
 
 _STYLE = """
@@ -72,8 +80,13 @@ def _pages(results: Results, rows: list[PersonFigures], thumbnails: int, blurred
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
     )
     for video in results.videos:
-        rows += worth_showing(persons_of(results, video)[0])[0]
+        if not video.entry.scene:
+            rows += worth_showing(persons_of(results, video)[0])[0]
+    for scene in results.scenes():
+        rows += worth_showing(persons_of_scene(scene))[0]
     yield _summary(results, rows)
+    for scene in results.scenes():
+        yield _scene(scene)
     for video in results.videos:
         yield _video(results, video, thumbnails, blurred)
     yield _provenance(results)
@@ -82,11 +95,16 @@ def _pages(results: Results, rows: list[PersonFigures], thumbnails: int, blurred
 
 def _summary(results: Results, rows: Sequence[PersonFigures]) -> str:
     seconds = sum(max(v.row.duration or 0.0, v.analysis.stop) for v in results.videos)
+    scenes = sum(1 for _ in results.scenes())
     touches = sum(row.touches for row in rows)
     parts = [
-        f'<p class="note">{_count(len(results.videos), "video")}, {charts.clock(seconds)}, {_count(touches, "touch")}. '
+        f'<p class="note">{_count(len(results.videos), "video")}'
+        f"{' of ' + _count(scenes, 'scene') if scenes else ''}, {charts.clock(seconds)}, {_count(touches, 'touch')}. "
     ]
-    parts.append("Rates and shares refer to the time in which the face was seen.</p>")
+    parts.append("Rates and shares refer to the time in which the face was seen.")
+    if any(video.entry.scene for video in results.videos):
+        parts.append(" A scene counts once: a person is observed while any of its cameras sees the face.")
+    parts.append("</p>")
     parts += [f'<p class="warn">{escape(remark)}</p>' for remark in results.remarks()]
     parts.append("<h3>Persons over all videos</h3>" + _table(together(rows)) + charts.legend())
     everything = together([_renamed(row) for row in rows])
@@ -114,7 +132,8 @@ _HEADS = (
     "touched",
     "mean",
     "median",
-    "left/right",
+    "left/right side",
+    "left/right hand",
 )
 
 
@@ -125,16 +144,29 @@ def _table(rows: Sequence[PersonFigures], alone: bool = False) -> str:
     lines = []
     for row in rows:
         share = "" if row.share is None else f"{row.touched:.1f} s ({row.share:.1%})"
-        sides = f"{row.sides.get('left', 0)} / {row.sides.get('right', 0)}" if row.sides else "–"
+        sides, hands = (
+            f"{one.get('left', 0)} / {one.get('right', 0)}" if one else "–" for one in (row.sides, row.hands)
+        )
         cells = [row.subject, row.video, charts.clock(row.observed), charts.clock(row.unobserved), str(row.touches)]
         rate = row.per_hour if row.observed >= RATE_S else None  # of a short time it says nothing
-        cells += [_one(rate, ""), share, _one(row.mean, " s"), _one(row.median, " s"), sides]
+        cells += [_one(rate, ""), share, _one(row.mean, " s"), _one(row.median, " s"), sides, hands]
         lines.append("<tr>" + "".join(f"<td>{escape(cells[place])}</td>" for place in shown) + "</tr>")
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _one(value: float | None, unit: str) -> str:
     return "–" if value is None else f"{value:.1f}{unit}"
+
+
+def _scene(scene: Observation) -> str:
+    """Return what all cameras of a scene saw together; the page of each camera follows."""
+    persons, _ = worth_showing(persons_of_scene(scene))
+    cameras = ", ".join(f"{film.path.name} ({film.offset:+.3f} s)" for film in scene.media)
+    lanes = {one.subject: [event for event in scene.events if event.subject == one.subject] for one in persons}
+    return (
+        f'<h2>Scene {escape(scene.name)}</h2><p class="note">{escape(cameras)}</p>'
+        f"{charts.timeline(lanes, scene.duration)}{_table(persons, alone=True)}"
+    )
 
 
 def _video(results: Results, video: VideoResult, thumbnails: int, blurred: bool) -> str:
@@ -257,6 +289,8 @@ def _blur(image: Image, box: tuple[float, float, float, float]) -> None:
 def write_tables(results: Results, folder: str | Path) -> list[Path]:
     """Write persons.csv (a row for each person and video), videos.csv and events.csv, and return them.
 
+    Where there are scenes, scenes.csv has a row for each person and scene, with each second and each touch once.
+
     Raises:
         OutputError: they cannot be written.
     """
@@ -266,12 +300,15 @@ def write_tables(results: Results, folder: str | Path) -> list[Path]:
     except OSError as error:
         raise output_error(error, place) from error
     persons = [one.row() for video in results.videos for one in persons_of(results, video)[0]]
+    scenes = [one.row() for scene in results.scenes() for one in persons_of_scene(scene)]
     videos = [_video_row(results, video) for video in results.videos]
     texts = {
         "persons.csv": _csv(persons),
         "videos.csv": _csv(videos),
         "events.csv": tidy.document(list(results.observations())),
     }
+    if scenes:
+        texts["scenes.csv"] = _csv(scenes)
     files = []
     for name, text in texts.items():
         with AtomicFile(place / name) as draft:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import InputError
+from handlens.study.agreement import union
 from handlens.study.config import MACHINE, StudyConfig, VideoEntry
 from handlens.study.database import AnalysisRow, CodedEvent, Database, PersonRow, VideoRow
 from handlens.study.join import analysis_key, analysis_settings
@@ -56,7 +57,8 @@ class Observation:
         media: The first one is the film by which the times count.
         time_offset: Seconds to add to get to the clock that all videos of the study share.
         start: When it began, or None.
-        persons: Sums of each person; of a scene those of the camera that saw the person longest.
+        persons: Sums of each person. In a scene a person is observed while any camera sees the face; the other sums are
+            those of the camera that saw the person longest.
     """
 
     name: str
@@ -142,16 +144,24 @@ class Results:
             if coder == MACHINE or any(coder in self.base.coders(video.row.id) for video in group):
                 yield self._observation(group, coder)
 
+    def scenes(self) -> Iterator[Observation]:
+        """Yield what the model saw in the scenes that have a name."""
+        named = {video.entry.scene for video in self.videos if video.entry.scene}
+        if named:
+            yield from (seen for seen in self.observations() if seen.name in named)
+
     def _observation(self, group: Sequence[VideoResult], coder: str) -> Observation:
         first = min(group, key=lambda video: clock_difference(group[0].entry, video.entry))
         group = [first, *(video for video in group if video is not first)]
         media, told = [], []
         best: dict[str, PersonRow] = {}
+        seen: dict[str, list[tuple[float, float]]] = {}
         for video in group:
             shift = clock_difference(first.entry, video.entry)
             media.append(self._media(video, shift))
             told += [moved(event, shift) for event in self.events(video, coder)]
             for person in self.base.persons(video.analysis.id):
+                seen.setdefault(person.subject, []).extend((a + shift, b + shift) for a, b in person.seen)
                 if person.subject not in best or best[person.subject].observed < person.observed:
                     best[person.subject] = person
         name = first.entry.scene or first.entry.name
@@ -163,7 +173,7 @@ class Results:
             first.entry.offset,
             first.entry.start,
             tuple(replace(event, video=name) for event in events),
-            tuple(best[subject] for subject in sorted(best)),
+            tuple(best[name] if len(group) == 1 else seen_by_any(best[name], seen[name]) for name in sorted(best)),
         )
 
     def _media(self, video: VideoResult, offset: float) -> Media:
@@ -208,6 +218,12 @@ def merged(events: Sequence[CodedEvent]) -> list[CodedEvent]:
             surest, start=other.start, stop=max(other.stop, event.stop), cut=other.cut and event.cut, regions=""
         )
     return joined
+
+
+def seen_by_any(person: PersonRow, seen: Sequence[tuple[float, float]]) -> PersonRow:
+    """Return a person who was observed in these times of several cameras; a time that several saw counts once."""
+    joined = union(seen)
+    return replace(person, observed=round(sum(stop - start for start, stop in joined), 6), seen=tuple(joined))
 
 
 def clock_of(observation: Observation, seconds: float) -> str:

@@ -5,6 +5,7 @@ a coder of that name, so that they can be compared, exported and used for traini
 """
 
 import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,17 @@ from handlens.io.atomic import AtomicFile, output_error
 from handlens.io.reading import Reading
 from handlens.io.sources.video import Video
 from handlens.study.config import MACHINE
-from handlens.study.database import CodedEvent
+from handlens.study.database import CodedEvent, StretchRow
 from handlens.study.packing import Layout
 from handlens.study.results import Results, VideoResult
+from handlens.study.stretches import draw
 from handlens.tasks.touch import REGIONS
 from handlens.types import Detections, Image
 
 VERDICTS = ("right", "wrong", "change", "split")
+BLIND = ("wrong", "change")
+"""What can be said in a blind review."""
+_CHANGES = ("region", "side", "hand", "start", "stop")
 ORDERS = ("unsure", "time")
 _AROUND_S = 1.0  # of a clip before and behind the event
 _CLIP_FRAMES = 60
@@ -33,10 +38,33 @@ _ORIGIN = "review"
 
 @dataclass(frozen=True)
 class Item:
-    """One event that is to be reviewed, and its video."""
+    """What is to be judged: one event of the model, or in a blind review one stretch of a video.
+
+    Attributes:
+        event: The event; of a stretch without one it has the times of the stretch, no region, and the number 0.
+        id: By which the person names it.
+        stretch: In a blind review only.
+    """
 
     event: CodedEvent
     video: VideoResult
+    id: int
+    stretch: StretchRow | None = None
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the model saw a touch here."""
+        return self.event.id != 0
+
+    @property
+    def start(self) -> float:
+        """The second from which it is shown."""
+        return max(0.0, self.event.start - _AROUND_S) if self.stretch is None else self.stretch.start
+
+    @property
+    def stop(self) -> float:
+        """The second to which it is shown."""
+        return self.event.stop + _AROUND_S if self.stretch is None else self.stretch.stop
 
 
 class Review:
@@ -46,14 +74,22 @@ class Review:
         coder: The name of the person.
         order: "unsure", the least certain first, or "time".
         only: The name of a video, for all of them "".
-        blind: Do not tell what the model saw; the person names the region, or that there is no touch.
+        blind: Do not tell what the model saw. Stretches without an event of the model are shown among the events, all
+            in a random order; the person names the region, or that there is no touch.
+        stretches: How many of them for each video, in a blind review that begins; left out, as many as events.
 
     Raises:
         InputError: no name, the name of the model, an unknown order or video, or nothing to review.
     """
 
     def __init__(
-        self, results: Results, coder: str, order: str = "unsure", only: str = "", blind: bool = False
+        self,
+        results: Results,
+        coder: str,
+        order: str = "unsure",
+        only: str = "",
+        blind: bool = False,
+        stretches: int | None = None,
     ) -> None:
         if not coder.strip() or coder == MACHINE:
             raise InputError(f"--as needs the name of the person who reviews, and not '{coder}'.")
@@ -62,37 +98,62 @@ class Review:
         if only and only not in {video.entry.name for video in results.videos}:
             raise InputError(unknown("video", only, [video.entry.name for video in results.videos]))
         self.results, self.coder, self.blind = results, coder, blind
-        self.items = [
-            Item(event, video)
-            for video in results.videos
-            if only in ("", video.entry.name)
-            for event in results.events(video)
-        ]
+        videos = [video for video in results.videos if only in ("", video.entry.name)]
+        if stretches is not None and not blind:
+            raise InputError("stretches without an event are shown in a blind review only: add --blind.")
+        if blind:
+            self.items = [item for video in videos for item in self._blind_items(video, stretches)]
+        else:
+            self.items = [Item(event, video, event.id) for video in videos for event in results.events(video)]
         if not self.items:
             raise InputError("there is no event to review: the model saw no touch in these videos.")
-        if order == "unsure":
+        if blind:
+            random.Random(coder).shuffle(self.items)
+        elif order == "unsure":
             self.items.sort(key=lambda item: (item.event.peak or 0.0, item.event.id))
+
+    def _blind_items(self, video: VideoResult, count: int | None) -> list[Item]:
+        """Return the stretches of a video; they are drawn when the person sees it for the first time."""
+        base, coder = self.results.base, self.coder
+        if not base.stretches(coder, video.analysis.id):
+            base.put_stretches(coder, video.analysis.id, draw(self.results, video, coder, count))
+        events = {event.id: event for event in self.results.events(video)}
+        made = []
+        for row in base.stretches(coder, video.analysis.id):
+            nothing = CodedEvent(video.entry.name, MACHINE, row.subject, "touch", "", row.start, row.stop)
+            made.append(Item(events.get(row.event_id or 0, nothing), video, row.id, row))
+        return made
 
     @property
     def done(self) -> dict[int, tuple[str, dict[str, Any]]]:
-        """Number of the event -> what the person said of it."""
+        """Number of the item -> what the person said of it."""
         said = self.results.base.reviews(self.coder)
-        return {item.event.id: said[item.event.id] for item in self.items if item.event.id in said}
+        judged: dict[int, StretchRow] = {}
+        if self.blind:
+            for video in {item.video.analysis.id for item in self.items}:
+                judged |= {row.id: row for row in self.results.base.stretches(self.coder, video)}
+        done = {}
+        for item in self.items:
+            if item.is_event and item.event.id in said:
+                done[item.id] = said[item.event.id]
+            elif not item.is_event and judged[item.id].verdict:
+                done[item.id] = (judged[item.id].verdict, dict(judged[item.id].change))
+        return done
 
     def state(self, place: int | None = None) -> dict[str, Any]:
         """Return what a page shows of the event at a place, or of the first that nothing was said of.
 
-        In blind mode nothing is told of region, side, hand and certainty.
+        In blind mode nothing is told of region, side, hand and certainty, nor whether the model saw an event at all.
         """
         done = self.done
         if place is None:
-            open_ones = (n for n, item in enumerate(self.items) if item.event.id not in done)
+            open_ones = (n for n, item in enumerate(self.items) if item.id not in done)
             place = next(open_ones, len(self.items) - 1)
         place = min(max(0, place), len(self.items) - 1)
         item = self.items[place]
         event = item.event
         told: dict[str, Any] = {
-            "id": event.id,
+            "id": item.id,
             "place": place,
             "total": len(self.items),
             "reviewed": len(done),
@@ -100,12 +161,12 @@ class Review:
             "coder": self.coder,
             "video": item.video.entry.name,
             "subject": event.subject,
-            "start": event.start,
-            "stop": event.stop,
+            "start": item.start if self.blind else event.start,
+            "stop": item.stop if self.blind else event.stop,
             "regions": list(REGIONS),
         }
-        if event.id in done:
-            verdict, change = done[event.id]
+        if item.id in done:
+            verdict, change = done[item.id]
             told["verdict"], told["change"] = verdict, change
         if not self.blind:
             told |= {"region": event.region, "side": event.side, "hand": event.hand, "peak": event.peak}
@@ -115,21 +176,32 @@ class Review:
         """Keep what the person says of an event.
 
         Args:
-            change: For "change" any of region, side, start, stop, which are added to an earlier change; for "split"
-                `at`, in seconds.
+            change: For "change" any of region, side, hand, start, stop, which are added to an earlier change; for
+                "split" `at`, in seconds.
 
         Raises:
             InputError: no such event or verdict, or a change that is not possible.
         """
-        item = next((item for item in self.items if item.event.id == event_id), None)
-        if item is None:
-            raise InputError(f"there is no event {event_id} in this review.")
+        item = self._item(event_id)
         if verdict not in VERDICTS:
             raise InputError(unknown("verdict", verdict, VERDICTS))
-        before, told = self.done.get(event_id, ("", {}))
+        if self.blind and verdict not in BLIND:
+            raise InputError("in a blind review name the touched region, or say that there is no touch.")
+        before, told = self.done.get(item.id, ("", {}))
         kept = _checked(item.event, verdict, {**(told if before == verdict == "change" else {}), **(change or {})})
-        self.results.base.put_review(self.coder, event_id, verdict, kept)
+        if self.blind and verdict == "change":
+            kept = {"region": "", "side": "", "hand": "", **kept}  # nothing of what the model saw becomes the person's
+        if item.is_event:
+            self.results.base.put_review(self.coder, item.event.id, verdict, kept)
+        else:
+            self.results.base.put_judged(item.id, verdict, kept)
         self._store(item.video)
+
+    def _item(self, number: int) -> Item:
+        for item in self.items:
+            if item.id == number:
+                return item
+        raise InputError(f"there is no event {number} in this review.")
 
     def _store(self, video: VideoResult) -> None:
         """Make the events of the person from what was said."""
@@ -141,6 +213,11 @@ class Review:
             if event.id in said
             for new in corrected(replace(event, coder=self.coder), *said[event.id])
         ]
+        for row in self.results.base.stretches(self.coder, video.analysis.id):
+            if row.event_id is None and row.verdict:
+                seen = CodedEvent(video.entry.name, self.coder, row.subject, "touch", "", row.start, row.stop)
+                made += corrected(seen, row.verdict, row.change)
+        made.sort(key=lambda event: (event.start, event.stop))
         reviewed = sum(1 for event in events if event.id in said)
         self.results.base.put_coded(video.row.id, self.coder, f"{_ORIGIN} {reviewed} of {len(events)}", made)
 
@@ -150,14 +227,12 @@ class Review:
         Raises:
             InputError: no such event, or its video cannot be read.
         """
-        item = next((item for item in self.items if item.event.id == event_id), None)
-        if item is None:
-            raise InputError(f"there is no event {event_id} in this review.")
-        return pictures(self.results, item.video, item.event)
+        item = self._item(event_id)
+        return pictures(self.results, item.video, item.start, item.stop)
 
 
 def _checked(event: CodedEvent, verdict: str, change: dict[str, Any]) -> dict[str, Any]:
-    known = {"change": ("region", "side", "start", "stop"), "split": ("at",)}.get(verdict, ())
+    known = {"change": _CHANGES, "split": ("at",)}.get(verdict, ())
     for key, value in change.items():
         if key not in known:
             raise InputError(unknown(f"part of '{verdict}'", key, known or ("nothing",)))
@@ -165,8 +240,9 @@ def _checked(event: CodedEvent, verdict: str, change: dict[str, Any]) -> dict[st
             raise InputError(f"{key} must be a number of seconds, got {value!r}.")
     if change.get("region", "") not in ("", *REGIONS):
         raise InputError(unknown("region", str(change["region"]), REGIONS))
-    if change.get("side", "") not in ("", "left", "right"):
-        raise InputError(unknown("side", str(change["side"]), ("left", "right")))
+    for key in ("side", "hand"):
+        if change.get(key, "") not in ("", "left", "right"):
+            raise InputError(unknown(key, str(change[key]), ("left", "right")))
     start, stop = change.get("start", event.start), change.get("stop", event.stop)
     if not 0 <= start < stop:
         raise InputError(f"an event must start before it stops, got {start:g} to {stop:g} s.")
@@ -186,7 +262,7 @@ def corrected(event: CodedEvent, verdict: str, change: Mapping[str, Any]) -> lis
         at = float(change["at"])
         return [replace(event, stop=at, stop_frame=None), replace(event, start=at, start_frame=None)]
     if verdict == "change":
-        moved: dict[str, Any] = {key: change[key] for key in ("region", "side", "start", "stop") if key in change}
+        moved: dict[str, Any] = {key: change[key] for key in _CHANGES if key in change}
         moved |= {f"{key}_frame": None for key in ("start", "stop") if key in change}
         return [replace(event, **moved)]
     return [event]
@@ -199,16 +275,18 @@ def reviewed_whole(results: Results, video: VideoResult, coder: str) -> bool:
         (coder, video.analysis.id),
     )
     reviewed = int(found[0][0])
-    return reviewed == 0 or reviewed == len(results.events(video))
+    stretches = [row for row in results.base.stretches(coder, video.analysis.id) if row.event_id is None]
+    if any(not row.verdict for row in stretches):
+        return False
+    return (reviewed == 0 and not stretches) or reviewed == len(results.events(video))
 
 
-def pictures(results: Results, video: VideoResult, event: CodedEvent) -> list[tuple[float, bytes]]:
+def pictures(results: Results, video: VideoResult, start: float, stop: float) -> list[tuple[float, bytes]]:
     """Return pictures of a stretch of a video as (seconds, JPEG), at most 60, evenly spread.
 
     Raises:
         InputError: the video cannot be read.
     """
-    start, stop = max(0.0, event.start - _AROUND_S), event.stop + _AROUND_S
     step = max(0.1, (stop - start) / _CLIP_FRAMES)
     reading = Reading(start=start, stop=stop, rotate=video.entry.rotate)
     made: list[tuple[float, bytes]] = []

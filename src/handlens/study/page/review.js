@@ -32,6 +32,19 @@ function draw() {
   $("clock").textContent = event_.blind ? clock(frame.time) : `${clock(frame.time)}${inside ? " within the event" : ""}`;
 }
 
+function words(state) {
+  if (state.verdict === "wrong") return "no touch";
+  if (state.verdict === "right") return "right";
+  const change = state.change || {};
+  if (state.verdict === "split") return `two events, the second from ${clock(change.at)}`;
+  const told = [change.region || (state.blind ? "a touch, no region yet" : "")];
+  if (change.side) told.push(`${change.side} side`);
+  if (change.hand) told.push(`${change.hand} hand`);
+  if (change.start != null) told.push(`from ${clock(change.start)}`);
+  if (change.stop != null) told.push(`to ${clock(change.stop)}`);
+  return told.filter(Boolean).join(", ");
+}
+
 async function show(state) {
   event_ = state;
   const place = `${state.place + 1} of ${state.total}, ${state.reviewed} reviewed by ${state.coder}`;
@@ -42,8 +55,7 @@ async function show(state) {
   $("what").textContent = state.blind
     ? `${state.video}, ${state.subject}: which region is touched, if any?`
     : `${state.video}, ${state.subject}: ${label}${sure}, ${span}`;
-  const change = state.change && Object.keys(state.change).length ? ` ${JSON.stringify(state.change)}` : "";
-  $("said").textContent = state.verdict ? `you said: ${state.verdict}${change}` : "";
+  $("said").textContent = state.verdict ? `you said: ${words(state)}` : "";
   const mine = ++clip;
   frames = [];
   const told = await ask(`api/clip?id=${state.id}`);
@@ -74,11 +86,13 @@ function press(key) {
   else if (key === "r" && event_.verdict === "change") ask("api/event").then(show); // right as it was changed
   else if (key === "r" && !event_.blind) say("right");
   else if (key === "w") say("wrong");
-  else if (key === "s") say("split", { at: frames[shown].time });
+  else if (key === "s" && !event_.blind) say("split", { at: frames[shown].time });
   else if (key === "a") edge("start");
   else if (key === "e") edge("stop");
   else if (key === "l") say("change", { side: "left" }, true);
   else if (key === "k") say("change", { side: "right" }, true);
+  else if (key === "h") say("change", { hand: "left" }, true);
+  else if (key === "j") say("change", { hand: "right" }, true);
   else if (key === "ArrowLeft") go(-1);
   else if (key === "ArrowRight") go(1);
   else if (key === " ") playing = !playing;
@@ -99,6 +113,9 @@ document.querySelectorAll("[data-edge]").forEach((button) => {
 document.querySelectorAll("[data-side]").forEach((button) => {
   button.addEventListener("click", () => say("change", { side: button.dataset.side }, true));
 });
+document.querySelectorAll("[data-hand]").forEach((button) => {
+  button.addEventListener("click", () => say("change", { hand: button.dataset.hand }, true));
+});
 $("back").addEventListener("click", () => go(-1));
 $("next").addEventListener("click", () => go(1));
 $("pause").addEventListener("click", () => { playing = !playing; });
@@ -117,5 +134,6 @@ ask("api/event").then((state) => {
     $("regions").append(button);
   });
   document.querySelector("[data-verdict=right]").hidden = state.blind;
+  document.querySelector("[data-verdict=split]").hidden = state.blind;
   return show(state);
 }).catch((error) => { $("said").textContent = error.message; });
