@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.int8 import quantized
 from handlens.train.export.onnx_file import write_checked
-from handlens.train.nets.handnet import HandGraph, HandNet
+from handlens.train.nets.handnet import LANDMARKS, HandGraph, HandNet
 from recipes.hand.cache import SIGNS_LEFT_OUT, Shown
 from recipes.hand.train import (
     MEAN,
@@ -83,6 +83,8 @@ def card_of(name: str, size: int, version: str, **rest: Any) -> ModelCard:
 
 MOST = 300
 """Pictures of one source that are asked about."""
+SPREAD = 192.0
+"""Sum of the variances of the embedding: what the penalties of handlens.train.fewshot.head were chosen for."""
 CROP_SCALE = 1.25
 """Side of the crop in longer sides of the detector's box."""
 
@@ -98,6 +100,20 @@ def looks(tables: Tables, card: ModelCard, batch: int = 16, count: int = 320) ->
             crops.append(plain_photo(tables.draw_photo.next(rng), size)[0])
     for start in range(0, count, batch):
         yield to_tensor(crops[start : start + batch], card)
+
+
+@torch.no_grad()
+def embedding_scale(net: HandNet, batches: Iterable[NDArray[np.float32]]) -> torch.Tensor:
+    """Return by what the embedding is multiplied: its two groups spread alike, all of it as that of `signs` does."""
+    rows = torch.cat([net(torch.from_numpy(batch)).embedding for batch in batches])
+    posture = 2 * LANDMARKS
+    groups = rows[:, :-posture], rows[:, -posture:]
+    spread = [float(group.var(0).sum()) for group in groups]
+    scales = [
+        torch.full((group.shape[1],), (SPREAD / len(groups) / s) ** 0.5)
+        for group, s in zip(groups, spread, strict=True)
+    ]
+    return torch.cat(scales)
 
 
 class Asked:
@@ -192,7 +208,8 @@ def main() -> None:
     net.load_state_dict(torch.load(args.weights, weights_only=True))
     card = card_of("hands", args.size, args.version)
     example = torch.from_numpy(next(looks(tables, card, 3)))
-    graph = HandGraph(net.eval())
+    net.eval()
+    graph = HandGraph(net, embedding_scale(net, looks(tables, card)))
     kept = export(graph, card, example, HandGraph.outputs, args.out / "float" / "hands.onnx", int8=True)
     chosen = onnx.load(kept)
     told = {"float": scores(Asked(kept), tables)}

@@ -35,7 +35,7 @@ if any(find_spec(name) is None for name in NEEDED):
 SIDE, CELLS = 32, 4
 
 
-def base_model(path: Path, embedding: bool = True, angle: bool = False, **card: object) -> Path:
+def base_model(path: Path, embedding: bool = True, angle: bool = False, kind: str = "classify", **card: object) -> Path:
     """A classifier whose embedding is the mean colour of each of 4 x 4 cells, and whose head knows nothing."""
     d = 3 * CELLS * CELLS
     rng = np.random.default_rng(0)
@@ -63,6 +63,24 @@ def base_model(path: Path, embedding: bool = True, angle: bool = False, **card: 
     model.ir_version = 8
     given = {"version": "7", "data": ("none: made by hand",), "licence": "Apache-2.0", "std": (64.0,) * 3, **card}
     about = ModelCard("cells", "gesture", "classify", ("x", "y", "z"), (SIDE, SIDE), "letterbox", **given)
+    helper.set_model_props(model, {KEY: about.to_json()})
+    onnx.save(model, str(path))
+    return path
+
+
+def pointing_model(path: Path, options: dict[str, float]) -> Path:
+    """The same as a model of landmarks, all of which lie in the corner."""
+    model = onnx.load(str(base_model(path, angle=True)))
+    d, graph = 3 * CELLS * CELLS, model.graph
+    for name, shape in {"landmarks": (21, 3), "right": (1,), "present": (1,)}.items():
+        flat = np.array([-1, *shape], np.int64)
+        graph.initializer.append(numpy_helper.from_array(np.zeros((d, int(np.prod(shape))), np.float32), f"{name}_w"))
+        graph.initializer.append(numpy_helper.from_array(flat, f"{name}_shape"))
+        graph.node.append(helper.make_node("MatMul", ["embedding", f"{name}_w"], [f"{name}_flat"]))
+        graph.node.append(helper.make_node("Reshape", [f"{name}_flat", f"{name}_shape"], [name]))
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape]))
+    card = ModelCard.from_json(next(entry.value for entry in model.metadata_props if entry.key == KEY))
+    about = dataclasses.replace(card, kind="landmarks", names=("left", "right", "x"), options=options)
     helper.set_model_props(model, {KEY: about.to_json()})
     onnx.save(model, str(path))
     return path
@@ -231,6 +249,18 @@ def test_one_picture_of_each_is_enough_for_a_model_but_not_for_a_number(tmp_path
     assert "too few to leave one out" in capsys.readouterr().err
     picture = Frame(cv2.imread(str(data / "lying" / "0.png"))[..., ::-1])
     assert load(tmp_path / "run" / "few.onnx").predict(picture).value[0].gesture.name == "lying"
+
+
+def test_a_model_of_landmarks_teaches_as_well(tmp_path) -> None:
+    options = {"holds": 1.0, "things": 0.0, "crop_scale": 1.5}
+    base = pointing_model(tmp_path / "base.onnx", options)
+    assert few(signs(tmp_path / "set", count=3), base, tmp_path / "run") == 0
+    made = load(tmp_path / "run" / "few.onnx")
+    assert (made.card.kind, made.card.resize) == ("classify", "letterbox")
+    assert {"holds", "things"}.isdisjoint(made.card.options)
+    assert made.card.options["crop_scale"] == 1.5
+    (hand,) = made.predict(Frame(sign(np.random.default_rng(9), "lying"))).value
+    assert hand.gesture.name == "lying"
 
 
 def _one_class(data: Path) -> None:

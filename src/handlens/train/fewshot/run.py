@@ -137,6 +137,12 @@ BASES = {True: ("gestures", "digits"), False: ("signs",)}
 """Shipped models to learn on, for silhouettes and for photographs; the first one that is there."""
 
 
+KINDS = ("classify", "landmarks")
+"""Kinds of models that look at one hand."""
+OF_LANDMARKS = {"holds", "things"}
+"""Options of a model of landmarks that say nothing of one that classifies."""
+
+
 class Progress(Protocol):
     """Told of pieces of work as they are done."""
 
@@ -211,8 +217,11 @@ def open_base(start: str, found: LabelledSet) -> tuple[Path, OnnxRunner]:
     path = resolve(start) if start else _shipped(shapes)
     runner = OnnxRunner(path)
     card = runner.card
-    if card.kind != "classify" or card.resize == "fit":
-        raise InputError(f"'{path}' is made to {card.kind}: gestures are learned on a model that classifies hands.")
+    if card.kind not in KINDS or card.resize == "fit":
+        raise InputError(
+            f"'{path}' is made to {card.kind}: gestures are learned on a model that classifies hands, or tells their"
+            " landmarks."
+        )
     outputs = runner.run(np.zeros((1, 3, *card.size), np.float32))
     if outputs.get(EMBEDDING, np.zeros(0)).ndim != 2:
         raise InputError(
@@ -249,7 +258,7 @@ def _subjects(
     settings: FewSettings, found: LabelledSet, path: Path, base: OnnxRunner, bar: Progress, say: Say
 ) -> Subjects:
     """Return the pictures as the model is shown them; what is odd about them is said."""
-    card, detector, shown = base.card, None, WHOLE
+    card, detector, shown = classifying(base.card), None, WHOLE
     if _colour(card):
         detector, shown = OnnxRunner(resolve(card.parts.get("detector", DETECTOR), path.parent)), settings.shown
     subjects = read_subjects(found, card, detector, shown, say, bar.count)
@@ -275,6 +284,15 @@ def _colour(card: ModelCard) -> bool:
     return not (card.options.get("silhouette") or card.options.get("grey"))
 
 
+def classifying(card: ModelCard) -> ModelCard:
+    """Return the card of what is learned on a model: it classifies; whole pictures keep their proportions, as hands
+    must."""
+    if card.kind == "classify":
+        return card
+    options = {name: value for name, value in card.options.items() if name not in OF_LANDMARKS}
+    return dataclasses.replace(card, kind="classify", resize="letterbox", options=options)
+
+
 def _notes(left: LeftOut, views: Views) -> tuple[str, ...]:
     folds = "each picture by itself" if left.folds == len(set(views.group_key.tolist())) else f"in {left.folds} folds"
     mirrored = "with" if left.mirrors else "without"
@@ -286,6 +304,7 @@ def _notes(left: LeftOut, views: Views) -> tuple[str, ...]:
 
 
 def _card(base: ModelCard, found: LabelledSet, shown: str, report: Report) -> ModelCard:
+    base = classifying(base)
     options = dict(base.options)
     options.pop("whole", None)
     if shown == WHOLE:

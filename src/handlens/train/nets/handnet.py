@@ -29,7 +29,7 @@ WIDTH = 64
 class HandMaps(NamedTuple):
     """heat (n, 21, h/8, w/8) logits; points (n, 21, 2) x and y as shares of the input's sides; parts (n, 3, h/8, w/8)
     logits; present, right (n, 1) logits; fingers (n, 5) logits, thumb first; sign (n, signs), hold (n, 2), kind
-    (n, 7) logits."""
+    (n, 7) logits; embedding (n, 202) what signs and fingers are told from, and the posture itself."""
 
     heat: Tensor
     points: Tensor
@@ -40,6 +40,7 @@ class HandMaps(NamedTuple):
     sign: Tensor
     hold: Tensor
     kind: Tensor
+    embedding: Tensor
 
 
 class HandHeads(nn.Module):
@@ -80,11 +81,12 @@ class HandHeads(nn.Module):
         right = out[:, 1:2] + chirality(shape) * self.facing(pose)
         seen = torch.cat((areas.flatten(1), local.mean(1)), dim=1)
         grip = self.grip_out(self.grip(torch.cat((body, self.drop(seen)), dim=1)))
-        return HandMaps(heat, points, parts, out[:, :1], right, out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:])
+        told = out[:, :1], right, out[:, 2:7], out[:, 7:], grip[:, :2], grip[:, 2:]
+        return HandMaps(heat, points, parts, *told, torch.cat((pose, shape.flatten(1)), dim=1))
 
 
 class HandNet(nn.Module):
-    """Hand crops (n, 3, s, s), s a multiple of 16 (96 as shipped), mean and std 0.5 -> HandMaps."""
+    """Hand crops (n, 3, s, s), s a multiple of 16 (128 as shipped), mean and std 0.5 -> HandMaps."""
 
     def __init__(self, signs: int, dropout: float = 0.3, pretrained: bool = True) -> None:
         super().__init__()
@@ -137,13 +139,18 @@ class HandGraph(nn.Module):
 
     A landmark's score is the share of its map that lies within about a cell of it: a map that is spread out says
     that the net does not know.
+
+    Args:
+        scale: (202,) by which the numbers of the embedding are multiplied, so that one penalty suits all of them.
     """
 
-    outputs = ("landmarks", "present", "right", "fingers", "angle", "signs", "hold", "kinds", "parts")
+    outputs = ("landmarks", "present", "right", "fingers", "angle", "signs", "hold", "kinds", "parts", "embedding")
 
-    def __init__(self, net: HandNet) -> None:
+    def __init__(self, net: HandNet, scale: Tensor | None = None) -> None:
         super().__init__()
         self.net = net
+        self.scale: Tensor
+        self.register_buffer("scale", torch.ones(1) if scale is None else scale)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         maps = self.net(x)
@@ -154,7 +161,7 @@ class HandGraph(nn.Module):
         return (
             landmarks, torch.sigmoid(maps.present), torch.sigmoid(maps.right), torch.sigmoid(maps.fingers), angle,
             torch.softmax(maps.sign, 1), torch.softmax(maps.hold, 1), torch.softmax(maps.kind, 1),
-            torch.softmax(maps.parts, 1),
+            torch.softmax(maps.parts, 1), maps.embedding * self.scale,
         )  # fmt: skip
 
 
