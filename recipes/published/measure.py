@@ -66,8 +66,8 @@ def _rows(title: str, place: str, part: str, predictor: Predictor, args: argpars
     if "learned" in title:
         found = evenly(found, MOST[found.kind])
     report = evaluate(predictor, found, on_error=lambda error: None).report
-    chosen = [row for row in report if row.name in _wanted(found)]
-    return [{"measured on": title, "set": place, "part": part, **vars(row), **_wilson(row)} for row in chosen]
+    chosen = [row for row in report if row.name in wanted_rows(found)]
+    return [{"measured on": title, "set": place, "part": part, **vars(row), **wilson(row)} for row in chosen]
 
 
 def _joined_rows(run: Run, model: Path, args: argparse.Namespace, out: Path) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def _joined_rows(run: Run, model: Path, args: argparse.Namespace, out: Path) -> 
     return _rows("numbers shown by others", "numbers", "test", load(joined), args)
 
 
-def _wanted(found: LabelledSet) -> set[str]:
+def wanted_rows(found: LabelledSet) -> set[str]:
     """Return the numbers that the published systems tell, and the overlap."""
     if found.kind == "classify":
         return {"accuracy", *(f"recall {name}" for name in found.names)}
@@ -90,7 +90,7 @@ def _wanted(found: LabelledSet) -> set[str]:
     return {*whole, *(f"{name}, mean of batches of 4" for name in whole)}
 
 
-def _wilson(row: Row) -> dict[str, float]:
+def wilson(row: Row) -> dict[str, float]:
     """Wilson's interval of an accuracy as if frames were independent: where all are right, resampling tells nothing."""
     if row.name != "accuracy":
         return {}

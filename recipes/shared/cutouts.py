@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from handlens.synth.hand_model import render_hand
+from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import cut_out, read_rgb, read_rows
 
 LONGEST = 176
@@ -220,13 +219,8 @@ def rendered_cutouts(cache: Path, count: int = COUNT, seed: int = 0) -> list[Cut
     if not stored.exists():
         rng = np.random.default_rng(seed)
         hands = [render_one(rng) for _ in track(range(count), "rendering hands")]
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = stored.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            pickle.dump([h for h in hands if h is not None], file)
-        os.replace(temporary, stored)
-    with stored.open("rb") as file:
-        out: list[Cutout] = pickle.load(file)
+        write_own([h for h in hands if h is not None], stored)
+    out: list[Cutout] = read_own(stored)
     return out
 
 

@@ -9,7 +9,6 @@ them says what each one is. The faces are cut as the shipped detector finds them
 from __future__ import annotations
 
 import argparse
-import pickle
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field, fields
@@ -28,6 +27,7 @@ from handlens.types import IGNORE, Detections, Frame
 from recipes.shared.composite import FIST_GOALS, GOALS, Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, read_cutouts
 from recipes.shared.face_regions import NUMBER, paint_regions, side_of
+from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import (
     CROP_SIZE,
     CROP_SPAN,
@@ -133,8 +133,7 @@ def detected(data: Path, cache: Path) -> dict[str, NDArray[np.float32]]:
     """Faces (n, 5) of every labelled picture as the shipped detector finds them; asked once."""
     stored = cache / "detected.pickle"
     if stored.exists():
-        with stored.open("rb") as file:
-            return dict(pickle.load(file))
+        return dict(read_own(stored))
     finder, out = load("facehand"), {}
     for pack in PACKS:
         for row in read_rows(data / pack / "labels.csv"):
@@ -143,8 +142,7 @@ def detected(data: Path, cache: Path) -> dict[str, NDArray[np.float32]]:
             assert isinstance(value, Detections)
             rows = value.of("face")
             out[name] = np.concatenate((value.xyxy[rows], value.score[rows, None]), 1).astype(np.float32)
-    with stored.open("wb") as file:
-        pickle.dump(out, file)
+    write_own(out, stored)
     return out
 
 
@@ -341,10 +339,8 @@ def main() -> None:
         rows, bases = write_crops(args.data, args.cache)
         write_table(rows, args.cache / "crops.npz")
         print(f"{len(rows)} crops, {len(bases)} faces to build on", flush=True)
-        with stored.open("wb") as file:
-            pickle.dump(bases, file)
-    with stored.open("rb") as file:
-        bases = pickle.load(file)
+        write_own(bases, stored)
+    bases = read_own(stored)
     hands = read_cutouts(args.data)
     for part in range(args.composites // PART):
         if not (args.cache / f"made-{part:02d}.npz").exists():

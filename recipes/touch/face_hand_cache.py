@@ -10,7 +10,6 @@ is not (blind areas), and how sure it is that all the rest holds nothing.
 from __future__ import annotations
 
 import argparse
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from handlens.types import Detections, Frame
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
 from recipes.shared.cutouts import Cutout, read_cutouts
 from recipes.shared.face_regions import paint_regions
+from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
 from recipes.touch.cache import PACKS, is_left_out
 
@@ -362,16 +362,12 @@ def moved(boxes: Boxes, matrix: NDArray[np.floating], size: int, least: float = 
 
 def write(items: Sequence[Known], path: Path) -> None:
     """Write a list of pictures; nothing half-written stays."""
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        pickle.dump(list(items), file)
-    temporary.replace(path)
+    write_own(list(items), path)
 
 
 def read(path: Path) -> list[Known]:
     """Return what `write` wrote."""
-    with path.open("rb") as file:
-        items: list[Known] = pickle.load(file)
+    items: list[Known] = read_own(path)
     return items
 
 

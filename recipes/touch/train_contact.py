@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from handlens.train.kinds.contact import contact_loss
 from handlens.train.nets.contact import Contact
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import Cutout, read_cutouts
+from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import Face, FaceTable, portrait_faces, touch_faces, void_faces
 from recipes.touch.common import images, options, teach
 from recipes.touch.contact_data import ContactSamples, Mix, plain_sample
@@ -60,16 +60,14 @@ def load_faces(data: Path, cache: Path) -> tuple[list[Face], list[Face], list[Cu
     """Training faces, validation faces and cut-out hands; read once, then from the cache."""
     stored = cache / "faces.pickle"
     if stored.exists():
-        with stored.open("rb") as file:
-            faces, held, hands = pickle.load(file)
+        faces, held, hands = read_own(stored)
         return faces, held, hands
     table = FaceTable(data)
     held, own = touch_faces(data, "val", table), touch_faces(data, "train", table)
     faces = own + portrait_faces(data, table, held + own) + void_faces(data, table)
     hands = read_cutouts(data)
     cache.mkdir(parents=True, exist_ok=True)
-    with stored.open("wb") as file:
-        pickle.dump((faces, held, hands), file)
+    write_own((faces, held, hands), stored)
     return faces, held, hands
 
 

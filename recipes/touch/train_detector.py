@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from handlens.train.nets.centre_loss import facehand_loss
 from handlens.train.nets.hand_encoder import FaceHand, FaceHandGraph
 from handlens.train.precision import Batch
 from recipes.shared.cutouts import read_cutouts
+from recipes.shared.own_pickle import read_own, write_own
 from recipes.touch.common import MEAN, STD, images, options, teach
 from recipes.touch.detector_data import FaceHandSamples, Picture, read_pictures
 
@@ -70,13 +70,9 @@ def main() -> None:
     args = parser.parse_args()
     stored = args.cache / "pictures.pickle"
     if not stored.exists():
-        args.cache.mkdir(parents=True, exist_ok=True)
-        with stored.open("wb") as file:
-            pickle.dump(
-                (read_pictures(args.data, "train"), read_pictures(args.data, "val"), read_cutouts(args.data)), file
-            )
-    with stored.open("rb") as file:
-        pictures, held, hands = pickle.load(file)
+        parts = (read_pictures(args.data, "train"), read_pictures(args.data, "val"), read_cutouts(args.data))
+        write_own(parts, stored)
+    pictures, held, hands = read_own(stored)
     if args.rendered:
         from recipes.shared.cutouts import rendered_cutouts
 

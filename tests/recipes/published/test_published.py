@@ -66,10 +66,10 @@ def test_a_time_limit_interrupts_and_leaves_nothing_behind() -> None:
 
 
 def test_wilson_is_not_sure_where_all_are_right() -> None:
-    told = measure._wilson(Row("accuracy", 1.0, 1.0, 1.0, 100))
+    told = measure.wilson(Row("accuracy", 1.0, 1.0, 1.0, 100))
     assert told["Wilson low"] == pytest.approx(0.963, abs=0.001)
     assert told["Wilson high"] == 1.0
-    assert measure._wilson(Row("F1 hand", 0.5, 0.4, 0.6, 100)) == {}
+    assert measure.wilson(Row("F1 hand", 0.5, 0.4, 0.6, 100)) == {}
 
 
 @pytest.mark.slow
