@@ -64,6 +64,11 @@ def test_a_hand_that_goes_past_beside_the_face_is_not_warned_of() -> None:
     assert warned(lambda t: 1.5 - 1.5 * t, seconds=2.5, aside=2.2) == []
 
 
+def test_a_hand_whose_way_leads_past_the_face_is_not_warned_of() -> None:
+    """It comes as near as half a height, so fast that it would be there, but it keeps to its side."""
+    assert warned(lambda t: 1.2 - 1.5 * t, seconds=2.0, aside=1.3) == []
+
+
 def test_the_next_warning_needs_a_hand_that_went_away() -> None:
     def twice(t: float) -> float:
         return max(0.0, 1.2 - 1.5 * (t % 3.0)) if t % 3.0 < 2.0 else 1.2

@@ -318,6 +318,102 @@ def test_everything_is_reached_by_keyboard_and_has_a_name(page):
     assert [each for each in nameless if 'id="guide-' not in each] == []  # these get their words when they are shown
 
 
+CONTRASTS = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const read = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map((n) => top[n] * top[3] + below[n] * (1 - top[3]));
+  const light = (colour) => {
+    const [r, g, b] = colour.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (each) => {
+    const layers = [];
+    for (let at = each; at; at = at.parentElement) {
+      layers.push(read(getComputedStyle(at).backgroundColor));
+      if (at.tagName === "DIALOG") break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const poor = [];
+  let looked = 0;
+  const modal = document.querySelector("dialog[open]");
+  for (const each of (modal ?? document.body).querySelectorAll("*")) {
+    const own = [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const style = getComputedStyle(each);
+    const gone = !each.checkVisibility({ visibilityProperty: true });
+    if (!own || gone || each.closest(".hidden, .skip, script, option, svg, [disabled]")) continue;
+    looked += 1;
+    const below = ground(each);
+    const ink = over(read(style.color), below);
+    const [high, low] = [light(ink), light(below)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio >= (large ? 3 : 4.5)) continue;
+    poor.push(`${each.tagName} ${each.id} "${each.textContent.trim().slice(0, 30)}" ${ratio.toFixed(2)}`);
+  }
+  return { poor, looked };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_that_is_shown_can_be_read(chrome, site, scheme):
+    """The contrast of what the browser computed: WCAG AA, 4.5 for text and 3 for large text, in each view and state."""
+    now = time.time()
+    site.diary.rows = [{"start": now - 60, "stop": now - 58, "region": "nose", "regions": {"nose": 2.0}}]
+    page = chrome.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.goto(site.server.address)
+    wait(lambda: page.locator("#source").inner_text() == "Front")
+    looked = 0
+
+    def check(where: str) -> None:
+        nonlocal looked
+        found = page.evaluate(CONTRASTS)
+        assert found["poor"] == [], where
+        looked += found["looked"]
+
+    check("starting")
+    for state, told in (("clear", step(0.1, 0)), ("touching", step(0.9, 1, opened=(CHIN,), active=True))):
+        site.feed(told)
+        see(page, "status", state)
+        check(state)
+    page.get_by_test_id("pause").click()
+    see(page, "status", "paused")
+    check("paused")
+    for view in ("history", "settings"):
+        page.locator(f"#tab-{view}").click()
+        check(view)
+    page.locator("#guide-again").click()
+    check("the first minute")
+    page.keyboard.press("Escape")
+    page.locator("#tab-history").click()
+    page.locator("#delete").click()
+    page.locator("#confirm").wait_for()
+    check("the question before deleting")
+    assert looked > 150
+    page.evaluate("document.querySelector('#confirm-text').style.color = 'rgb(128 128 128 / 60%)'")
+    assert len(page.evaluate(CONTRASTS)["poor"]) == 1  # it would be found
+    page.close()
+
+
+def test_what_happens_is_said_once_and_politely(page, site):
+    assert page.locator("#announcer").get_attribute("aria-live") == "polite"
+    site.feed(step(0.9, 1, opened=(CHIN,), active=True))
+    says(page, "#announcer", "Touching: chin")
+    site.feed(step(0.1, 2, closed=(CHIN,)))
+    says(page, "#announcer", "chin, 1.0 s")
+    site.feed.approaching()
+    says(page, "#announcer", "A hand comes near.")
+    rows = page.locator("dialog, main, nav, [role=status]")
+    assert rows.count() >= 5  # landmarks and live regions
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 2560])
 def test_it_fits_narrow_and_wide_screens(page, site, width):
     site.feed(step(0.9, 0, opened=(CHIN,), active=True))

@@ -94,8 +94,13 @@ def frames(*numbers: int) -> list[np.ndarray[Any, Any]]:
     return [every[number] for number in numbers]
 
 
-def opened(chrome: Any, address: str) -> Any:
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def opened(chrome: Any, address: str, script: str = "") -> Any:
     page = chrome.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"]).new_page()
+    if script:
+        page.add_init_script(script)
     page.complaints = []
     page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -129,9 +134,8 @@ def found_in(value: Detections) -> list[dict[str, Any]]:
 
 def test_the_same_frame_gives_the_same_answer_as_in_python(built, tmp_path):
     film = camera(tmp_path / "clip.y4m")
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     predictor = load("touch", 1)
-    with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
+    with browser(*CAMERA, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
         page = opened(chrome, address)
         page.get_by_test_id("pause").click()
         wait(lambda: page.get_by_test_id("pause").inner_text() == "Go on")
@@ -148,7 +152,7 @@ def test_the_same_frame_gives_the_same_answer_as_in_python(built, tmp_path):
                 assert box["xyxy"] == pytest.approx(xyxy.tolist(), abs=2), number
             # its own detector computes with 8 bits, where the last bit of a sum moves a box by a pixel or two
             own = page.evaluate(SEE, [packed(picture), width, height])
-            assert own["touch"] == pytest.approx(wanted.best_touch, abs=0.08), number
+            assert own["touch"] == pytest.approx(wanted.best_touch, abs=0.15), number
             faces = [box["xyxy"] for box in own["boxes"] if box["label"] == "face"]
             for face, xyxy in zip(faces, wanted.xyxy[wanted.of("face")], strict=True):
                 assert face == pytest.approx(xyxy.tolist(), abs=6 * max(1, width / 640)), number
@@ -157,10 +161,9 @@ def test_the_same_frame_gives_the_same_answer_as_in_python(built, tmp_path):
 
 def test_the_four_touches_of_the_clip_appear_and_nothing_is_asked_for_after_loading(built, tmp_path):
     """A machine that is too busy gets the clip slower; once through it there are four touches."""
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     for slower in (2, 8):
         film = camera(tmp_path / "clip.y4m", slower)
-        with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, asked):
+        with browser(*CAMERA, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, asked):
             page = opened(chrome, address)
             page.evaluate(f"handlens.set('gap', {0.5 * slower}); handlens.set('min_time', {0.25 * slower})")
             from playwright.sync_api import expect
@@ -182,8 +185,7 @@ def test_the_four_touches_of_the_clip_appear_and_nothing_is_asked_for_after_load
 
 def test_it_works_without_a_network_once_it_was_loaded(built, tmp_path):
     film = camera(tmp_path / "clip.y4m")
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome:
+    with browser(*CAMERA, f"--use-file-for-fake-video-capture={film}") as chrome:
         from playwright.sync_api import expect
 
         with served(built) as (address, _):
@@ -221,8 +223,7 @@ KEEP = """async () => {
 
 def test_settings_and_history_stay_and_can_be_deleted(built, tmp_path):
     film = camera(tmp_path / "clip.y4m")
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
+    with browser(*CAMERA, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
         page = opened(chrome, address)
         page.get_by_test_id("region-ear").uncheck()
         page.get_by_test_id("sensitivity").fill("30")
@@ -264,7 +265,7 @@ def test_a_calibration_has_the_numbers_of_python_and_moves_the_same_frame_as_the
         for each in given
     ]
     with (
-        browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as chrome,
+        browser(*CAMERA) as chrome,
         served(built) as (
             address,
             _,
@@ -299,30 +300,57 @@ def test_a_calibration_has_the_numbers_of_python_and_moves_the_same_frame_as_the
         assert not page.complaints
 
 
-MINUTE = """async ([phase, seconds]) => {
+STILL = """() => {
+  const paper = document.createElement("canvas");
+  [paper.width, paper.height] = [640, 480];
+  const pen = paper.getContext("2d");
+  let shown = pen.createImageData(640, 480);
+  setInterval(() => pen.putImageData(shown, 0, 0), 50);
+  globalThis.show = (text) => {
+    const rgb = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const data = new Uint8ClampedArray(640 * 480 * 4).fill(255);
+    for (let n = 0; n < 640 * 480; n++) data.set(rgb.subarray(3 * n, 3 * n + 3), 4 * n);
+    shown = new ImageData(data, 640, 480);
+  };
+  navigator.mediaDevices.getUserMedia = async () => paper.captureStream(20);
+}"""
+TOUCH, CLEAR = 50, 5
+
+
+def still(chrome: Any, address: str) -> Any:
+    """The page with a camera that shows one picture of the demo clip until another one is wanted: page.show(NUMBER)."""
+    pictures = dict(zip((TOUCH, CLEAR), frames(TOUCH, CLEAR), strict=True))
+    page = opened(chrome, address, f"({STILL})()")
+    page.show = lambda number: page.evaluate("text => show(text)", packed(pictures[number]))
+    return page
+
+
+MINUTE = """async ([phase, frames]) => {
   await handlens.calibrate(phase);
-  await new Promise((done) => setTimeout(done, seconds * 1000));
+  const began = performance.now();
+  let seen = 0;
+  await new Promise((done) => handlens.listen((told) => {
+    if (told.kind === "frame" && performance.now() - began > 1200 && ++seen > frames) done();
+  }));
 }"""
 
 
-def test_a_calibration_is_made_kept_and_removed_on_the_page(built, tmp_path):
+def test_a_calibration_is_made_kept_and_removed_on_the_page(built):
     from playwright.sync_api import expect
 
-    film = camera(tmp_path / "clip.y4m", 6)  # a touch of two seconds lasts for twelve
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
-        page = opened(chrome, address)
-        status = page.get_by_test_id("status")
+    with browser(*CAMERA) as chrome, served(built) as (address, _):
+        page = still(chrome, address)
+        page.show(CLEAR)
         page.locator("#guide-start").click()  # of a person who is new here
         for title in ("Can you see yourself?", "Can you hear the alarm?", "Look at the screen"):
             expect(page.locator("#guide-title")).to_have_text(title)
             if title != "Look at the screen":
                 page.locator("#guide-next").click()
         page.locator("#guide-cancel").click()
-        expect(status).to_have_text("touching", timeout=120_000)
-        page.evaluate(MINUTE, ["touch", 5])
-        expect(status).to_have_text("clear", timeout=120_000)
-        page.evaluate(MINUTE, ["front", 4])
+        page.evaluate(MINUTE, ["front", 6])
+        page.show(TOUCH)
+        expect(page.get_by_test_id("status")).to_have_text("touching", timeout=60_000)
+        page.evaluate(MINUTE, ["touch", 6])
         page.evaluate("handlens.calibrate('finish')")
         made = Calibration.from_json(page.evaluate("localStorage.getItem('handlens-calibration')"))
         assert made.frames["touch"] >= 5
@@ -339,13 +367,13 @@ def test_a_calibration_is_made_kept_and_removed_on_the_page(built, tmp_path):
 def ways(seed: int) -> list[tuple[float, list[tuple[str, float, list[float]]], float]]:
     """Time, boxes and probability of frames in which hands come, go, vanish and rest beside a face."""
     rng = np.random.default_rng(seed)
-    told, hand, speed, t = [], np.array([rng.uniform(0, 500), 420.0]), np.zeros(2), 0.0
-    for _ in range(150):
+    told, hand, target, t = [], np.array([rng.uniform(0, 500), 420.0]), np.array([300.0, 420.0]), 0.0
+    for n in range(240):
         t += float(rng.choice([0.04, 0.05, 0.1]))
-        target = np.array([290.0, 200.0]) if rng.random() < 0.1 else np.array([rng.uniform(0, 600), 450.0])
-        if rng.random() < 0.12:
-            speed = (target - hand) * rng.uniform(0.05, 0.4)
-        hand = hand + speed
+        if n % 20 == 0:  # up to the face or beside it, and down again
+            up = (rng.normal(280, 120), rng.uniform(120, 260))
+            target = np.array(up if n % 40 else (rng.uniform(100, 500), 440.0))
+        hand = hand + (target - hand) * rng.uniform(0.05, 0.35) + rng.normal(0, 2, 2)
         face = [250.0 + rng.normal(), 100.0, 370.0, 250.0]
         boxes = [("face", 0.9, face)]
         if rng.random() < 0.9:
@@ -378,9 +406,9 @@ def test_the_early_warning_is_that_of_python(built):
             found = tracker.update(Result("touch", n, time, value, "0", 640, 480, "touch"))
             row.append(approach.update(found, probability))
         wanted.append(row)
-    assert 20 < sum(map(sum, wanted)) < 1000
+    assert 20 < sum(map(sum, wanted)) < 500
     with (
-        browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as chrome,
+        browser(*CAMERA) as chrome,
         served(built) as (
             address,
             _,
@@ -416,7 +444,7 @@ def test_the_labels_of_a_kept_picture_are_those_of_python(built):
         boxes = [{"label": names[k], "xyxy": box.tolist()} for k, box in zip(label, xyxy, strict=True)]
         given.append([boxes, [[0, 0.2], [1, 0.7]], names])
     with (
-        browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as chrome,
+        browser(*CAMERA) as chrome,
         served(built) as (
             address,
             _,
@@ -429,32 +457,35 @@ def test_the_labels_of_a_kept_picture_are_those_of_python(built):
 def test_judged_alarms_are_kept_and_saved_as_a_set_that_a_training_reads(built, tmp_path):
     from playwright.sync_api import expect
 
-    film = camera(tmp_path / "clip.y4m", 4)
-    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with browser(*flags, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
-        page = opened(chrome, address)
+    with browser(*CAMERA) as chrome, served(built) as (address, _):
+        page = still(chrome, address)
+        page.show(CLEAR)
         page.locator("#tab-settings").click()
         page.locator("#keep_wrong").check()
         expect(page.locator("#kept-words")).to_have_text("No picture is kept.")
         page.locator("#tab-live").click()
         row = page.locator("[data-testid=history-today] > *")
         for number, answer in enumerate(("wrong", "right")):
+            for shown, status in ((TOUCH, "touching"), (CLEAR, "clear")):
+                page.show(shown)
+                expect(page.get_by_test_id("status")).to_have_text(status, timeout=60_000)
             button = row.nth(number).get_by_role("button", name=answer)
-            button.wait_for(timeout=180_000)
+            button.wait_for(timeout=60_000)
             button.click()
             expect(row.nth(number)).to_contain_text(f"kept as {answer}")
         page.locator("#tab-settings").click()
         expect(page.locator("#kept-words")).to_have_text("2 pictures are kept in this browser.")
         with page.expect_download() as saved:
             page.locator("#kept-save").click()
-        packed = zipfile.ZipFile(io.BytesIO(Path(saved.value.path()).read_bytes()))
-        assert packed.testzip() is None
-        packed.extractall(tmp_path / "alarms")
+        packed_set = zipfile.ZipFile(io.BytesIO(Path(saved.value.path()).read_bytes()))
+        assert packed_set.testzip() is None
+        packed_set.extractall(tmp_path / "alarms")
         found = open_set(tmp_path / "alarms", "detect")
         assert len(found) == 2
-        labels = {picture.path.stem.rpartition("-")[2]: {found.names[n] for n in picture.labels} for picture in found}
-        assert labels["wrong"] <= {"face", "hand"} < labels["right"] | {"hand"}
-        assert all(min(read_picture(str(picture.path)).shape[:2]) >= 100 for picture in found)
+        labels = {each.path.stem.rpartition("-")[2]: {found.names[n] for n in each.labels} for each in found}
+        assert "face" in labels["wrong"] <= {"face", "hand"}
+        assert labels["right"] - {"face", "hand"}
+        assert all(min(read_picture(str(each.path)).shape[:2]) >= 100 for each in found)
         page.locator("#tab-history").click()
         page.locator("#delete").click()
         expect(page.locator("#confirm-text")).to_contain_text("2 pictures kept for training")

@@ -2,7 +2,8 @@
 
 Of each hand the gap to the nearest face is followed: from box to box, in heights of the face. A hand on its way is
 blurred and half out of the picture, so the detector's faint boxes are followed as well. A hand that closes its gap so
-fast that it would be at the face within `horizon_s` is warned of. The next warning needs a hand that has gone away.
+fast that it would be at the face within `horizon_s` is warned of, if its way leads onto the face and not past it. The
+next warning needs a hand that has gone away.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from handlens.card import ModelCard
 from handlens.kinds import detect
@@ -30,13 +32,14 @@ _WINDOW_S = 0.35  # over so long a speed is taken
 _FORGET_S = 1.0  # a hand that is not seen for so long is another one
 _CALM = 0.2  # the probability of a touch below which a hand has gone away ...
 _CALM_S = 0.5  # ... when it stays there for so long
+_STEPS = 7  # moments up to the horizon at which it is looked where a hand would be
 
 
 @dataclass
 class _Hand:
-    """What is known of one hand: (time, gap) of the last frames."""
+    """What is known of one hand: time, gap and box of the last frames."""
 
-    seen: deque[tuple[float, float]] = field(default_factory=deque)
+    seen: deque[tuple[float, float, Floats]] = field(default_factory=deque)
 
 
 class Approach:
@@ -82,7 +85,7 @@ class Approach:
         value = result.value if result.basis is None else result.basis
         coming, nearest = False, math.inf
         if isinstance(value, Detections):
-            coming = self._follow(result.time, gaps_of(value))
+            coming = self._follow(result.time, value)
             nearest = min(gaps_of(value, SURE).values(), default=math.inf)
         self._calm(result.time, not touching and probability < _CALM and nearest > self.away)
         if self._is_near or touching or not coming:
@@ -100,27 +103,44 @@ class Approach:
         if time - self._calm_since >= _CALM_S:
             self._is_near = False
 
-    def _follow(self, time: float, gaps: dict[int, float]) -> bool:
-        """Take the gaps of one frame and return whether a hand is coming."""
+    def _follow(self, time: float, found: Detections) -> bool:
+        """Take the hands of one frame and return whether one is coming."""
         for number in [each for each, hand in self._hands.items() if time - hand.seen[-1][0] > _FORGET_S]:
             del self._hands[number]
         coming = False
-        for number, gap in gaps.items():
+        faces = found.xyxy[found.of("face")]
+        boxes = {int(found.id[row]): found.xyxy[row] for row in np.flatnonzero(found.of("hand"))}
+        for number, gap in gaps_of(found).items():
             hand = self._hands.setdefault(number, _Hand())
-            hand.seen.append((time, gap))
+            hand.seen.append((time, gap, boxes[number]))
             while time - hand.seen[0][0] > _WINDOW_S:
                 hand.seen.popleft()
-            coming |= self._is_coming(hand)
+            coming |= self._is_coming(hand, faces)
         return coming
 
-    def _is_coming(self, hand: _Hand) -> bool:
-        times = np.array([time for time, _ in hand.seen])
-        gaps = np.array([gap for _, gap in hand.seen])
+    def _is_coming(self, hand: _Hand, faces: Floats) -> bool:
+        times = np.array([time for time, _, _ in hand.seen])
+        gaps = np.array([gap for _, gap, _ in hand.seen])
         if len(times) < 2 or times[-1] - times[0] < self.least_s - 1e-6 or gaps[-1] > self.farthest:
             return False
-        middle = times.mean()
-        speed = -float(((times - middle) * (gaps - gaps.mean())).sum() / ((times - middle) ** 2).sum())
-        return speed >= self.least_speed and gaps[-1] / speed <= self.horizon_s
+        speed = -float(_slope(times, gaps[:, None])[0])
+        if speed < self.least_speed or gaps[-1] / speed > self.horizon_s:
+            return False
+        boxes = np.array([box for _, _, box in hand.seen], np.float64)
+        ahead = np.linspace(0.0, self.horizon_s, _STEPS)[:, None] * np.tile(_way(times, boxes), 2)
+        return any(_gap(box, face) == 0.0 for box in boxes[-1] + ahead for face in faces)
+
+
+def _way(times: npt.NDArray[np.float64], boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the speed (2,) of a hand in pixels a second: of its faster edges, as the picture cuts off the others."""
+    first, last = np.split(_slope(times, boxes), 2)
+    return np.where(np.abs(first) > np.abs(last), first, last)
+
+
+def _slope(times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the change of each column of values (n, k) a second, by least squares."""
+    apart = times - times.mean()
+    return np.asarray(apart @ (values - values.mean(axis=0)) / (apart**2).sum(), np.float64)
 
 
 def gaps_of(found: Detections, least: float = 0.0) -> dict[int, float]:
@@ -135,7 +155,7 @@ def gaps_of(found: Detections, least: float = 0.0) -> dict[int, float]:
     return {int(found.id[row]): min(_gap(found.xyxy[row], face) for face in faces) for row in rows}
 
 
-def _gap(hand: Floats, face: Floats) -> float:
+def _gap(hand: Floats | npt.NDArray[np.float64], face: Floats) -> float:
     apart = np.maximum(0.0, np.maximum(face[:2] - hand[2:], hand[:2] - face[2:]))
     return float(np.hypot(*apart)) / max(1.0, float(face[3] - face[1]))
 

@@ -15,10 +15,12 @@ const FARTHEST = 1.5; // heights of the face
 const LEAST_SPEED = 0.8; // heights of the face a second
 const LEAST_S = 0.08;
 const AWAY = 0.6;
+const STEPS = 7; // moments up to the horizon at which it is looked where a hand would be
 
 interface Moment {
   time: number;
   gap: number;
+  box: Corners;
 }
 
 /** Says when a hand is about to reach a face. */
@@ -41,14 +43,14 @@ export class Approach {
     boxes.forEach((box, row) => box.label === "hand" && hands.set(row, box.xyxy));
     const ids = this.#tracks.update(hands, time);
     const faces = boxes.filter(({ label }) => label === "face").map(({ xyxy }) => xyxy);
-    const gaps = new Map<number, number>();
+    const near = new Map<number, Moment>();
     let nearest = Infinity;
     for (const [row, number] of faces.length ? ids : []) {
       const gap = Math.min(...faces.map((face) => gapOf(boxes[row].xyxy, face)));
-      gaps.set(number, gap);
+      near.set(number, { time, gap, box: boxes[row].xyxy });
       if (boxes[row].score >= SURE) nearest = Math.min(nearest, gap);
     }
-    const coming = this.#follow(time, gaps);
+    const coming = this.#follow(time, near, faces);
     this.#calm(time, !touching && probability < CALM && nearest > AWAY);
     if (this.#isNear || touching || !coming) {
       this.#isNear ||= touching;
@@ -65,27 +67,42 @@ export class Approach {
     if (this.#calmSince !== null && time - this.#calmSince >= CALM_S) this.#isNear = false;
   }
 
-  /** Take the gaps of one frame and return whether a hand is coming. */
-  #follow(time: number, gaps: Map<number, number>): boolean {
+  /** Take the hands of one frame and return whether one is coming. */
+  #follow(time: number, hands: Map<number, Moment>, faces: Corners[]): boolean {
     for (const [number, seen] of this.#hands) if (time - seen[seen.length - 1].time > FORGET_S) this.#hands.delete(number);
     let coming = false;
-    for (const [number, gap] of gaps) {
-      const seen = [...(this.#hands.get(number) ?? []), { time, gap }].filter((each) => time - each.time <= WINDOW_S);
+    for (const [number, hand] of hands) {
+      const seen = [...(this.#hands.get(number) ?? []), hand].filter((each) => time - each.time <= WINDOW_S);
       this.#hands.set(number, seen);
-      coming ||= isComing(seen);
+      coming ||= isComing(seen, faces);
     }
     return coming;
   }
 }
 
-function isComing(seen: Moment[]): boolean {
+function isComing(seen: Moment[], faces: Corners[]): boolean {
   const [first, last] = [seen[0], seen[seen.length - 1]];
   if (seen.length < 2 || last.time - first.time < LEAST_S - 1e-6 || last.gap > FARTHEST) return false;
-  const mean = (value: (each: Moment) => number): number => seen.reduce((sum, each) => sum + value(each), 0) / seen.length;
-  const [middle, usual] = [mean(({ time }) => time), mean(({ gap }) => gap)];
-  const speed = -mean(({ time, gap }) => (time - middle) * (gap - usual)) / mean(({ time }) => (time - middle) ** 2);
-  return speed >= LEAST_SPEED && last.gap / speed <= HORIZON_S;
+  const speed = -slope(seen, ({ gap }) => gap);
+  if (speed < LEAST_SPEED || last.gap / speed > HORIZON_S) return false;
+  const way = [0, 1].map((axis) => faster(slope(seen, ({ box }) => box[axis]), slope(seen, ({ box }) => box[axis + 2])));
+  for (let step = 0; step < STEPS; step++) {
+    const ahead = (HORIZON_S * step) / (STEPS - 1);
+    const box = last.box.map((value, n) => value + way[n % 2] * ahead) as Corners;
+    if (faces.some((face) => gapOf(box, face) === 0)) return true;
+  }
+  return false;
 }
+
+/** Return the change of a value a second, by least squares. */
+function slope(seen: Moment[], value: (each: Moment) => number): number {
+  const mean = (of: (each: Moment) => number): number => seen.reduce((sum, each) => sum + of(each), 0) / seen.length;
+  const [middle, usual] = [mean(({ time }) => time), mean(value)];
+  return mean((each) => (each.time - middle) * (value(each) - usual)) / mean(({ time }) => (time - middle) ** 2);
+}
+
+/** Return the speed of a hand from those of two of its edges: the picture cuts off the slower one. */
+const faster = (first: number, last: number): number => (Math.abs(first) > Math.abs(last) ? first : last);
 
 /** The gap from box to box, in heights of the face. */
 function gapOf(hand: Corners, face: Corners): number {

@@ -634,6 +634,7 @@ var App = class {
       case "alarm":
         return this.#warn(told.event.label);
       case "early":
+        this.#announce("A hand comes near.");
         return this.#warn("A hand comes near.");
       case "problem":
         return this.#notice(told.text);
