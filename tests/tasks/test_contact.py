@@ -96,3 +96,31 @@ def test_a_doubtful_face_gets_a_second_look_in_the_mirror() -> None:
     assert answer["touch_logit"].tolist() == [[3.0], [5.0]]  # the mirror image of the first is bright at the left
     assert answer["hand"][0, 0, :, 26:].min() == 1.0
     assert answer["hand"][0, 0, :, :24].max() == 0.0
+
+
+def scored(score: float) -> FakeRunner:
+    """A detector that sees one face with this score."""
+    scores = np.array([[[score, 0.0]]], np.float32)
+    card = dataclasses.replace(FINDER, thresholds={"face": 0.3, "hand": 0.3})
+    return FakeRunner(card, {"boxes": np.array([[[120, 80, 180, 140]]], np.float32), "scores": scores})
+
+
+def with_options(runner: FakeRunner, **options: float) -> FakeRunner:
+    runner.card = dataclasses.replace(runner.card, options={**runner.card.options, **options})
+    return runner
+
+
+def test_a_card_says_how_much_a_doubtful_face_counts() -> None:
+    half = ask(scored(0.4), with_options(contact([1.0]), face_doubt=0.5))
+    assert half.touch == pytest.approx(probability(1.0, 0.4**0.5))
+    assert ask(scored(0.4), contact([1.0])).touch == pytest.approx(probability(1.0, 0.4))
+
+
+def test_a_faint_face_alone_is_one_if_it_is_touched() -> None:
+    assert len(ask(scored(0.25), contact([4.0]))) == 0
+    found = ask(scored(0.25), with_options(contact([4.0]), faint_face=0.2))
+    assert found.label_names[0] == "face"
+    assert found.touch == pytest.approx(probability(4.0, 0.25))
+    quiet = ask(scored(0.25), with_options(contact([0.0]), faint_face=0.2))
+    assert (len(quiet), quiet.touch) == (0, 0.0)
+    assert len(ask(scored(0.25), with_options(contact([4.0]), faint_face=0.3))) == 0

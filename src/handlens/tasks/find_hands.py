@@ -52,7 +52,7 @@ class Finder:
         faint = detect.decode(outputs, self.detector.card, geometry, FAINT)
         shown = found
         if self.contact is not None:
-            shown, own = contact.composed(frame, self.contact, found, min_score)
+            shown, own = self._judged(frame, self.contact, found, faint, min_score)
             found = shown if own is None else own
         seen = Seen(found, shown, faint)
         if self.confirm is None or len(seen.hands) or seen.has_sure_face or is_blank(frame.image):
@@ -65,6 +65,33 @@ class Finder:
         if min_score is None:
             return Seen(found, found, faint)
         return Seen(found, _with_hand(shown, *confirmed) if confirmed[1] >= min_score else shown, faint)
+
+    def _judged(
+        self, frame: Frame, model: Runner, found: Detections, faint: Detections, min_score: float | None
+    ) -> tuple[Detections, Detections | None]:
+        """Return what the contact model says of the faces, as `contact.composed`.
+
+        Where no face is sure, the surest faint one is looked at from the score on that the card's option "faint_face"
+        says: a hand may hide it. It is a face if it is touched.
+        """
+        least = model.card.options.get("faint_face", 1.0)
+        rows = np.flatnonzero(faint.of("face") & (faint.score >= least))
+        if len(rows) and not found.of("face").any():
+            every = joined(found, faint.select(rows[:1]))
+            shown, own = contact.composed(frame, model, every, min_score)
+            if shown.best_touch >= model.card.threshold("touch", 0.5):
+                return shown, own
+        return contact.composed(frame, model, found, min_score)
+
+
+def joined(first: Detections, second: Detections) -> Detections:
+    """Return the boxes of both, which have the same labels."""
+    return Detections(
+        np.concatenate([first.xyxy, second.xyxy]),
+        np.concatenate([first.score, second.score]),
+        np.concatenate([first.label, second.label]),
+        first.names,
+    )
 
 
 def single(found: Detections) -> Floats:

@@ -503,23 +503,36 @@ export async function see(picture: Picture, cards: Cards, run: Runs, { memory, f
     const way = fitted(picture, cards.facehand);
     const answer = await run.facehand(way.input, [1, 3, way.netH, way.netW]);
     found = withoutTwins(detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture));
+    const hidden = cards.touch.options.faint_face;
+    if (hidden && !found.some(({ label }) => label === "face")) {
+      const doubtful = detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture, hidden).find(({ label }) => label === "face");
+      // a hand may hide it; it is a face if it is touched
+      if (doubtful) {
+        const seen = await judged([...found, doubtful], picture, cards.touch, run);
+        if (seen.touch >= threshold(cards.touch, "touch", 0.5)) found = [...found, doubtful];
+      }
+    }
     if (faint) barely = detections(answer.boxes.data, answer.scores.data, cards.facehand, way, picture, faint);
     memory?.keep(found, picture);
   }
+  return { ...(await judged(found, picture, cards.touch, run)), faint: barely };
+}
+
+/** Return what is said of each face that was found. */
+async function judged(found: Found[], picture: Picture, card: Card, run: Runs): Promise<Omit<Seen, "faint">> {
   const rows: Row[] = found.map((row) => ({ ...row, face: -1, hand: -1 }));
-  const card = cards.touch;
-  const judged: Seen["faces"] = [];
+  const faces: Seen["faces"] = [];
   for (const { row, n } of largest(rows, card.options.max_faces ?? 6)) {
     const [x1, y1, x2, y2] = row.xyxy;
     const half = (Math.max(x2 - x1, y2 - y1) * (card.options.crop_scale ?? 2)) / 2;
     const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2];
     const { planes, way: back } = crop(picture, [cx - half, cy - half, cx + half, cy + half], card.size[0], card);
     const seen = await lookedAt(run.touch, planes, card);
-    const touch = calibrated(card, seen.touch_logit.data[0] + Math.log(Math.max(1e-6, row.score)));
-    judged.push([n, touch]);
+    const touch = calibrated(card, seen.touch_logit.data[0] + (card.options.face_doubt ?? 1) * Math.log(Math.max(1e-6, row.score)));
+    faces.push([n, touch]);
     if (touch >= threshold(card, "touch", 0.5)) addRegions(rows, seen, n, touch, card, back);
   }
-  return { touch: Math.max(0, ...judged.map(([, touch]) => touch)), boxes: rows, faces: judged, faint: barely };
+  return { touch: Math.max(0, ...faces.map(([, touch]) => touch)), boxes: rows, faces };
 }
 
 /** The rows of the largest and surest faces. */
