@@ -155,10 +155,12 @@ class _Reading:
     subjects: Mapping[str, float] = field(default_factory=dict)
     hands: Mapping[str, float] = field(default_factory=dict)
     sides: Mapping[str, float] = field(default_factory=dict)
+    which: Mapping[str, float] = field(default_factory=dict)  # "left" and "right" hand
 
 
 _NOTHING = _Reading(0.0)
-_SUMS = ("labels", "subjects", "hands", "sides")
+_AGREE = 0.8  # of what is said of the hand: with less both hands touch, or the model does not know
+_SUMS = ("labels", "subjects", "hands", "sides", "which")
 """What is added up over the frames of a run, to name what had most."""
 
 
@@ -216,13 +218,16 @@ def _reading(found: Detections, probability: float, regions: npt.NDArray[np.bool
     labels: dict[str, float] = {}
     hands: dict[str, float] = {}
     sides: dict[str, float] = {}
+    which: dict[str, float] = {}
     for row in np.flatnonzero(regions):
         name, score, hand = found.names[found.label[row]], float(found.score[row]), int(found.hand[row])
         labels[name] = max(labels.get(name, 0.0), score)
         sides[found.side[row]] = max(sides.get(found.side[row], 0.0), score)
         if hand >= 0 and found.id[hand] >= 0:
             hands[f"hand {int(found.id[hand])}"] = max(hands.get(f"hand {int(found.id[hand])}", 0.0), score)
-    return _Reading(probability, labels, {subject: probability} if subject else {}, hands, sides)
+        if hand >= 0 and found.side[hand]:
+            which[found.side[hand]] = max(which.get(found.side[hand], 0.0), score)
+    return _Reading(probability, labels, {subject: probability} if subject else {}, hands, sides, which)
 
 
 def _read_names(hands: list[tuple[Label, int]]) -> dict[str, _Reading]:
@@ -250,6 +255,7 @@ class _Run:
         self.subjects: dict[str, float] = {}
         self.hands: dict[str, float] = {}
         self.sides: dict[str, float] = {}
+        self.which: dict[str, float] = {}
         self.spans: list[tuple[str, float]] = []  # (region, since when), one after the other
         self.recent: deque[tuple[float, Mapping[str, float]]] = deque()
 
@@ -318,11 +324,16 @@ class _Run:
             peak=self.peak,
             source=first.source,
             side=_best(self.sides, ""),
-            hand=_best(self.hands, ""),
+            hand=self._which() or _best(self.hands, ""),
             regions=self._regions() if task_of(first.task).touches else (),
             clock=first.clock,
             cut=cut,
         )
+
+    def _which(self) -> str:
+        """Return "left" or "right" where nearly all frames that tell it agree, else ""."""
+        best = _best(self.which, "")
+        return best if self.which.get(best, 0.0) >= _AGREE * sum(self.which.values()) else ""
 
     def _regions(self) -> tuple[tuple[str, float], ...]:
         spans = self.spans

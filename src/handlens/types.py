@@ -55,7 +55,8 @@ class Detections:
             that were not judged; None from a model that does not judge single faces.
         face_thing: (n, 2) float32, for each face the probability of a thing at the mouth and of one elsewhere at the
             face, NaN for other rows; None from a model that does not look for things.
-        side: (n,) texts, for a touched region "left" or "right" of the person, "" for others or where it is not known.
+        side: (n,) texts, for a touched region "left" or "right" of the person, for a hand which of the person's hands
+            it is, "" for others or where it is not known.
         doubt: The probabilities of touch, from the first on and below the second, at which the model is not sure: there
             it was often wrong on people it did not know. None from a model of which this was not measured.
 

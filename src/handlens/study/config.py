@@ -62,6 +62,7 @@ class StudyConfig:
 
     Attributes:
         sample_fps: Frames a second that are looked at, 0 for all.
+        hand_model: Tells for each touch which hand it is; "" for none.
         segment_s: Seconds of video that are coded in one piece, and lost at most when a run is killed.
         regions: Events whose label is another region are left out.
         behaviours: What people call a touch in their own files -> "touch" or a region.
@@ -73,6 +74,7 @@ class StudyConfig:
     videos: tuple[VideoEntry, ...]
     model: str = "touch"
     sample_fps: float = 5.0
+    hand_model: str = ""
     segment_s: float = 120.0
     events: EventRule = EventRule()
     regions: tuple[str, ...] = REGIONS
@@ -104,7 +106,7 @@ class StudyConfig:
 _KNOWN: dict[str, tuple[str, ...]] = {
     "": ("study", "model", "events", "regions", "coding", "agreement", "video"),
     "study": ("name", "version"),
-    "model": ("name", "sample_fps", "segment_s"),
+    "model": ("name", "sample_fps", "hand_model", "segment_s"),
     "events": ("open", "close", "min_time", "gap"),
     "regions": ("keep",),
     "coding": ("behaviours",),
@@ -156,6 +158,7 @@ def _config(folder: Path, told: Mapping[str, Any]) -> StudyConfig:
         videos=tuple(_video(entry, number) for number, entry in enumerate(videos, 1)),
         model=_text(model, "name", "touch"),
         sample_fps=_number(model, "sample_fps", 5.0, least=0.0),
+        hand_model=_text(model, "hand_model", ""),
         segment_s=_number(model, "segment_s", 120.0, least=1.0),
         events=_rule(tables["events"]),
         regions=_regions(tables["regions"]),
@@ -292,7 +295,8 @@ version = 1
 [model]
 name = {model}        # a shipped model, or an .onnx file
 sample_fps = {fps:g}          # frames a second that are looked at; 0 looks at every frame
-segment_s = 120         # seconds of video in one piece: so much is done again when a run is killed
+hand_model = ""         # "hands" also asks the model of hands which hand touches, left or right
+segment_s = 120         # seconds of video in one piece: at most so much is done again after a kill
 
 [events]                # changing these needs no new look at the videos
 open = 0.5              # a touch begins when the probability has been at least this ...

@@ -238,6 +238,12 @@ def _runs(base: Database) -> list[RunRow]:
     return [RunRow(row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]), row[5]) for row in found]
 
 
+def asked_for(sample_fps: float, rotate: int, hand_model: str) -> dict[str, object]:
+    """Return the settings of a run as they are stored."""
+    asked: dict[str, object] = {"sample_fps": sample_fps, "rotate": rotate}
+    return {**asked, "hand_model": Path(hand_model).name} if hand_model else asked
+
+
 def _latest(
     config: StudyConfig, base: Database, entry: VideoEntry, row: VideoRow | None, runs: Sequence[RunRow]
 ) -> VideoResult | None:
@@ -246,7 +252,7 @@ def _latest(
         return None
     key = analysis_key(analysis_settings(config, entry))
     for run in runs:
-        asked = {"sample_fps": config.sample_fps, "rotate": entry.rotate}
+        asked = asked_for(config.sample_fps, entry.rotate, config.hand_model)
         if run.settings == asked and run.model in (config.model, str(Path(config.model).resolve()), "given"):
             analysis = base.analysis(run.id, row.id, key)
             if analysis is not None:

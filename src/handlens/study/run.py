@@ -28,6 +28,7 @@ from handlens.study import segments
 from handlens.study.config import StudyConfig, VideoEntry
 from handlens.study.database import Database, SegmentRow, VideoRow
 from handlens.study.join import SegmentsDiffer, analysis_key, analysis_settings, join
+from handlens.study.results import asked_for
 from handlens.study.segments import Done, Settings, Task
 
 Say = Callable[[str], None]
@@ -114,26 +115,37 @@ def run_study(
 def _settings(config: StudyConfig, predictor: Predicts | None) -> Settings:
     if predictor is not None:
         return Settings("given", (("given", "given"),), config.sample_fps)
-    opened = load(config.model, threads=1)
-    if opened.task != "touch":
-        raise InputError(f"a study codes touches, and '{config.model}' answers '{opened.task}': name another model.")
-    model = config.model
-    if Path(model).is_file():
-        model = str(Path(model).resolve())  # the workers may start elsewhere
-    return Settings(model, model_digests(opened), config.sample_fps)
+    model, digests = _model(config.model, ("touch",), "codes touches")
+    if not config.hand_model:
+        return Settings(model, digests, config.sample_fps)
+    hands, hand_digests = _model(config.hand_model, ("hands", "combined"), "asks its hand_model for hands")
+    return Settings(model, digests, config.sample_fps, hands, hand_digests)
+
+
+def _model(name: str, tasks: Sequence[str], use: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the name by which a worker opens a model, and the digests of its files.
+
+    Raises:
+        InputError: it is of another task.
+    """
+    opened = load(name, threads=1)
+    if opened.task not in tasks:
+        raise InputError(f"a study {use}, and '{name}' answers '{opened.task}': name another model.")
+    if Path(name).is_file():
+        name = str(Path(name).resolve())  # the workers may start elsewhere
+    return name, model_digests(opened)
 
 
 def run_key(settings: Settings, rotate: int) -> str:
     """Return the key of the run that these settings belong to: all that decides an answer of the model."""
-    return json.dumps(
-        {
-            "handlens": __version__,
-            "digests": dict(settings.digests),
-            "sample_fps": settings.sample_fps,
-            "rotate": rotate,
-        },
-        sort_keys=True,
-    )
+    decides: dict[str, object] = {
+        "handlens": __version__,
+        "digests": dict(settings.digests),
+        **asked_for(settings.sample_fps, rotate, settings.hand_model),
+    }
+    if settings.hand_model:
+        decides["hand_digests"] = dict(settings.hand_digests)
+    return json.dumps(decides, sort_keys=True)
 
 
 def current_run(config: StudyConfig, base: Database, entry: VideoEntry, settings: Settings) -> int | None:
@@ -216,8 +228,8 @@ class _Plan:
             run_key(settings, entry.rotate),
             __version__,
             settings.model,
-            dict(settings.digests),
-            {"sample_fps": settings.sample_fps, "rotate": entry.rotate},
+            {**dict(settings.digests), **dict(settings.hand_digests)},
+            asked_for(settings.sample_fps, entry.rotate, settings.hand_model),
         )
         whole = self._base.noted(f"whole:{row.fingerprint}")
         pieces = segments.plan(None if whole else row.duration, self._config.segment_s)

@@ -23,8 +23,10 @@ from handlens.io.sources.places import Place, places
 from handlens.io.sources.video import Video, pick_stream
 from handlens.loop import Predicts
 from handlens.predictor import Predictor, load, model_digests
+from handlens.result import Result
 from handlens.study.database import FrameRow, SegmentRow
 from handlens.study.packing import Layout
+from handlens.study.which_hand import told
 from handlens.types import Detections, Frame
 
 OVERLAP = 2
@@ -45,11 +47,15 @@ class Settings:
         model: A shipped name or a file.
         digests: Name -> SHA-256 of the files that the model is made of.
         sample_fps: Frames a second that are looked at, 0 for all.
+        hand_model: Tells which hand touches; "" for none.
+        hand_digests: As digests, of that model.
     """
 
     model: str
     digests: tuple[tuple[str, str], ...]
     sample_fps: float
+    hand_model: str = ""
+    hand_digests: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,11 +193,12 @@ def placed(tasks: Sequence[Task]) -> list[Task]:
 _OPENED: dict[tuple[str, tuple[tuple[str, str], ...]], Predictor] = {}
 
 
-def code(task: Task, predictor: Predicts | None = None) -> Done:
+def code(task: Task, predictor: Predicts | None = None, hands: Predicts | None = None) -> Done:
     """Look at one segment.
 
     Args:
         predictor: Answers each frame; left out, the model of the task is opened once in each process.
+        hands: Tells which hand touches; left out, the model of the task, if it names one.
 
     Returns:
         The frames, and in `segment.problem` what could not be read.
@@ -202,6 +209,8 @@ def code(task: Task, predictor: Predicts | None = None) -> Done:
     began = time.process_time()
     cv2.setNumThreads(1)  # one process is one core: so many processes do not wait for each other
     asked = predictor if predictor is not None else opened(task.settings)
+    if hands is None and task.settings.hand_model:
+        hands = _opened(task.settings.hand_model, task.settings.hand_digests)
     problems: list[str] = []
     layout: Layout | None = None
     frames: list[FrameRow] = []
@@ -212,10 +221,7 @@ def code(task: Task, predictor: Predicts | None = None) -> Done:
             if behind and len(tail) >= OVERLAP:
                 continue
             result = asked.predict(frame)
-            if not isinstance(result.value, Detections):
-                raise ModelError(f"a study codes touches, and '{result.model}' answers '{result.task}': give another.")
-            layout = layout or Layout.of(result.value)
-            packed = layout.pack(result.value)
+            packed, layout = _packed(frame, result, hands, layout)
             if behind:
                 tail[frame.index] = digest(packed)
             else:
@@ -234,6 +240,15 @@ def code(task: Task, predictor: Predicts | None = None) -> Done:
         " ".join(dict.fromkeys(problems)),
     )
     return Done(task, segment, None if layout is None else layout.text, tuple(frames))
+
+
+def _packed(frame: Frame, result: Result, hands: Predicts | None, layout: Layout | None) -> tuple[bytes, Layout]:
+    """Return a frame as it is stored, and the layout of all frames."""
+    value = (told(frame, result, hands) if hands is not None else result).value
+    if not isinstance(value, Detections):
+        raise ModelError(f"a study codes touches, and '{result.model}' answers '{result.task}': give another.")
+    layout = layout or Layout.of(value)
+    return layout.pack(value), layout
 
 
 def digest(packed: bytes) -> str:
@@ -279,13 +294,16 @@ def opened(settings: Settings) -> Predictor:
     Raises:
         ModelError: its files differ from those with which the run began.
     """
-    key = (settings.model, settings.digests)
-    if key not in _OPENED:
-        predictor = load(settings.model, threads=1)
-        if model_digests(predictor) != settings.digests:
+    return _opened(settings.model, settings.digests)
+
+
+def _opened(model: str, digests: tuple[tuple[str, str], ...]) -> Predictor:
+    if (model, digests) not in _OPENED:
+        predictor = load(model, threads=1)
+        if model_digests(predictor) != digests:
             raise ModelError(
-                f"the model '{settings.model}' is another one here than where the study was started: install the same"
-                " handlens and the same model files on all machines."
+                f"the model '{model}' is another one here than where the study was started: install the same handlens"
+                " and the same model files on all machines."
             )
-        _OPENED[key] = predictor
-    return _OPENED[key]
+        _OPENED[model, digests] = predictor
+    return _OPENED[model, digests]
