@@ -111,3 +111,27 @@ def test_a_cut_video_gives_its_frames_and_a_sentence(tmp_path, capsys):
     err = capsys.readouterr().err
     assert "'cut.mp4'" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_without_a_writer_does_not_hang(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert run(["predict", str(tmp_path / "pipe.mp4"), "-m", "light.onnx"]) == 2
+    assert "is a pipe, which cannot be read twice" in complaint(capsys)
+
+
+def test_no_empty_folder_is_left_of_a_picture_that_was_refused(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "deep"
+    assert run(["predict", "text.jpg", "-m", "light.onnx", "--out", str(out)]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert run(["predict", "whole.jpg", "-m", "light.onnx", "--out", str(out)]) == 0
+    assert [file.name for file in out.iterdir()] == ["whole.jpg"]
+    (tmp_path / "mine").mkdir()
+    assert run(["predict", "text.jpg", "-m", "light.onnx", "--out", str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine").is_dir(), "a folder that was there stays"
+
+
+@pytest.mark.parametrize("flag", ["--every", "--stream"])
+def test_numbers_beyond_all_files_are_refused(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*CLIP, flag, "9" * 30]) == 2
+    assert flag in capsys.readouterr().err

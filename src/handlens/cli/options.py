@@ -40,7 +40,9 @@ MinScore = Annotated[
     float | None,
     typer.Option("--min-score", min=0, max=1, metavar="S", help="Leave out boxes, or hands, below this score."),
 ]
-Every = Annotated[int, typer.Option("--every", min=1, metavar="N", help="Look at every N-th frame only.")]
+Every = Annotated[
+    int, typer.Option("--every", min=1, max=1_000_000, metavar="N", help="Look at every N-th frame only.")
+]
 Start = Annotated[
     float, typer.Option("--start", min=0, metavar="SEC", help="Begin at this time of each video (times stay its own).")
 ]
@@ -50,7 +52,8 @@ Rotate = Annotated[
 ]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Change left and right of every frame.")]
 Stream = Annotated[
-    int | None, typer.Option("--stream", min=0, metavar="N", help="The video stream to read, as ffprobe numbers them.")
+    int | None,
+    typer.Option("--stream", min=0, max=10_000, metavar="N", help="The video stream to read, as ffprobe numbers them."),
 ]
 Fps = Annotated[
     float | None,

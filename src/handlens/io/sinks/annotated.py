@@ -1,5 +1,6 @@
 """Annotated pictures and videos in a folder; it must not know models, sources or how a result is drawn."""
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,7 @@ class Annotated(Sink):
         self._remark = remark
         self._paths = folder if isinstance(folder, OutputPaths) else OutputPaths(folder, inputs)
         self.folder = self._paths.folder
+        self._made: list[Path] = []  # folders that were not there before
         self._film: tuple[str, Film] | None = None
         self._count = 0
         self._last: Path | None = None
@@ -80,6 +82,7 @@ class Annotated(Sink):
             self._count, self._last = self._count + 1, target
 
     def __enter__(self) -> Self:
+        self._made = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -97,3 +100,6 @@ class Annotated(Sink):
         elif self._film is not None:
             self._film[1].discard()
             self._film = None
+        for place in self._made:  # the inner ones first; one that holds something stays
+            with contextlib.suppress(OSError):
+                place.rmdir()

@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -61,6 +62,10 @@ def find_files(name: str, recursive: bool = False, remark: Remark = silent) -> l
         found = list(_walk(name) if recursive else _listed(name))
         where, holds = f"the folder '{name}'", "holds"
     elif os.path.exists(name):
+        if stat.S_ISFIFO(os.stat(name).st_mode):
+            raise InputError(
+                f"'{name}' is a pipe, which cannot be read twice: write what comes from it to a file first."
+            )
         return [name]
     elif os.path.islink(name):
         raise InputError(f"'{name}' is a link to '{os.readlink(name)}', which does not exist.")
