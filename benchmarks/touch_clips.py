@@ -7,7 +7,7 @@ DATA is a folder with images/ and labels.csv (file, label, person), as `handlens
 shows pictures of one person one after the other, each for .6 to 2 seconds: a camera that drifts, light that changes,
 noise, and the compression of a film. So the pictures are real and the movement is not: there is no hand on its way, and
 each change of a picture is a jump. `measure` asks the model at every frame, and once more as `handlens watch` does
-(`handlens.follow`, `handlens.steady`), and compares frames, events and the time until an event opens. `OUT` can be
+(`handlens.follow`), and compares frames, events and the time until an event opens. `OUT` can be
 given to `handlens evaluate touch --data OUT` too.
 """
 
@@ -31,7 +31,7 @@ from handlens.io.sinks.film import Film
 from handlens.loop import Predicts
 from handlens.predictor import load
 from handlens.result import Result
-from handlens.steady import FALL_S, RISE_S, SteadyTracker
+from handlens.track import Tracker
 from handlens.types import Detections, Event
 
 LEAST = 2
@@ -128,25 +128,17 @@ def write(data: Path, out: Path, seed: int, fps: float) -> None:
 
 
 def played(coded: Sequence[Coded], model: Predicts) -> tuple[list[list[Result]], float]:
-    """Return what a model says of each frame of each film, and processor milliseconds a frame."""
+    """Return what a model says of each frame of each film, with identities, and processor milliseconds a frame."""
     every, spent = [], 0.0
     for one in coded:
-        results = list[Result]()
+        tracker, results = Tracker(), list[Result]()
         for frame in frames(one.path):
             begin = time.process_time()
-            results.append(model.predict(frame))
+            answer = model.predict(frame)
             spent += time.process_time() - begin
+            results.append(tracker.update(answer))
         every.append(results)
     return every, 1e3 * spent / sum(len(results) for results in every)
-
-
-def tracked(every: Sequence[Sequence[Result]], late: tuple[float, float]) -> list[list[Result]]:
-    """Return the results with identities, and probabilities steadied by so many seconds of rise and fall."""
-    told = []
-    for results in every:
-        tracker = SteadyTracker(*late)
-        told.append([tracker.update(result) for result in results])
-    return told
 
 
 def touch_of(result: Result) -> float:
@@ -201,18 +193,15 @@ def numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded]) -> dict[s
     return found
 
 
-def measure(folder: Path, model: str, out: Path | None, rises: Sequence[float], falls: Sequence[float]) -> None:
-    """Ask at every frame, and as watch does, steady the answers, and print all."""
-    coded = read_coded(folder)
-    told = {}
+def measure(folder: Path, model: str, out: Path | None) -> None:
+    """Ask at every frame, and as watch does, and print both."""
+    coded, told = read_coded(folder), {}
     for name, asked in (("every frame", load(model, 1)), ("followed", Following(load(model, 1)))):
         every, cost = played(coded, asked)
-        for late in [(0.0, 0.0), *((rise, fall) for rise in rises for fall in falls)]:
-            found = {**numbers(tracked(every, late), coded), "processor ms a frame": cost}
-            if isinstance(asked, Following):
-                found["share of frames with the detector"] = asked.looks / sum(len(results) for results in every)
-            told[f"{name}, rise {late[0]} fall {late[1]}"] = found
-            print(f"{name}, rise {late[0]} fall {late[1]}", json.dumps(found), flush=True)
+        told[name] = {**numbers(every, coded), "processor ms a frame": cost}
+        if isinstance(asked, Following):
+            told[name]["share of frames with the detector"] = asked.looks / sum(len(results) for results in every)
+        print(name, json.dumps(told[name]), flush=True)
     if out is not None:
         out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
@@ -231,9 +220,7 @@ def main() -> None:
     asked.add_argument("out", type=Path)
     asked.add_argument("--model", default="touch")
     asked.add_argument("--json", type=Path)
-    asked.add_argument("--rises", type=float, nargs="+", default=[RISE_S], help="seconds")
-    asked.add_argument("--falls", type=float, nargs="+", default=[FALL_S], help="seconds")
-    asked.set_defaults(go=lambda args: measure(args.out, args.model, args.json, args.rises, args.falls))
+    asked.set_defaults(go=lambda args: measure(args.out, args.model, args.json))
     args = parser.parse_args()
     args.go(args)
 

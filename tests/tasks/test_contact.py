@@ -110,12 +110,6 @@ def with_options(runner: FakeRunner, **options: float) -> FakeRunner:
     return runner
 
 
-def test_a_card_says_how_much_a_doubtful_face_counts() -> None:
-    half = ask(scored(0.4), with_options(contact([1.0]), face_doubt=0.5))
-    assert half.touch == pytest.approx(probability(1.0, 0.4**0.5))
-    assert ask(scored(0.4), contact([1.0])).touch == pytest.approx(probability(1.0, 0.4))
-
-
 def test_a_faint_face_alone_is_one_if_it_is_touched() -> None:
     assert len(ask(scored(0.25), contact([4.0]))) == 0
     found = ask(scored(0.25), with_options(contact([4.0]), faint_face=0.2))

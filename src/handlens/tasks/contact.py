@@ -34,15 +34,14 @@ def composed(
         found: The faces and hands that a detector found. The answer has them, hands that only the contact model sees
             (detectors lose hands at the face), the touched regions with their owners, the probability of each face, and
             the frame's probability: that of its most touched face. Options of the contact card: "max_faces" (6),
-            "crop_scale" (2.0), "second_look" (0), "face_doubt" (1): how much less sure a touch is where the face is not
-            sure, "unsure_from" and "unsure_to" (none).
+            "crop_scale" (2.0), "second_look" (0), "unsure_from" and "unsure_to" (none).
         min_score: Leaves boxes out of the answer, or adds regions of faces below the card's threshold; probabilities
             stay the same. With a min_score the second value is the answer at the card's thresholds, else it is None.
     """
     names = contact.card.names
     rows = Growing(names, found, doubt_of(contact.card))
     faces = chosen_faces(found, int(contact.card.options.get("max_faces", MAX_FACES)))
-    floor, weight = contact.card.threshold("touch", 0.5), contact.card.options.get("face_doubt", 1.0)
+    floor = contact.card.threshold("touch", 0.5)
     touch: dict[int, float] = {}
     doubtful: list[tuple[FaceView, int]] = []  # faces below the card's threshold
     if len(faces):
@@ -52,7 +51,7 @@ def composed(
         views = Contact().decode(answer, contact.card, [way for _, way in crops])
         for face, view in zip(faces, views, strict=True):
             doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
-            probability = contact.card.calibrated(view.touch_logit + weight * doubt)
+            probability = contact.card.calibrated(view.touch_logit + doubt)
             touch[int(face)] = probability
             if view.things is not None:
                 rows.things[int(face)] = view.things

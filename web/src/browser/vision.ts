@@ -528,7 +528,7 @@ async function judged(found: Found[], picture: Picture, card: Card, run: Runs): 
     const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2];
     const { planes, way: back } = crop(picture, [cx - half, cy - half, cx + half, cy + half], card.size[0], card);
     const seen = await lookedAt(run.touch, planes, card);
-    const touch = calibrated(card, seen.touch_logit.data[0] + (card.options.face_doubt ?? 1) * Math.log(Math.max(1e-6, row.score)));
+    const touch = calibrated(card, seen.touch_logit.data[0] + Math.log(Math.max(1e-6, row.score)));
     faces.push([n, touch]);
     if (touch >= threshold(card, "touch", 0.5)) addRegions(rows, seen, n, touch, card, back);
   }
