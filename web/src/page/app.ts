@@ -13,6 +13,7 @@ const SLIDERS = ["volume", "min_time", "cooldown"] as const;
 const VIEWS = ["live", "history", "settings"];
 const GLOW_MS = 2500;
 const WEEKS = 12;
+const LATE_S = 60;
 
 interface Judged {
   number: number;
@@ -366,8 +367,9 @@ export class App {
 
   #judging(touch: Touch): HTMLElement[] {
     if (!this.#state?.settings.keep_wrong) return [];
-    const same = (each: Judged): boolean => each.region === touch.region && Math.abs(each.seconds - (touch.stop - touch.start)) < 0.02 && Math.abs(each.until - touch.stop) < 5;
-    const known = this.#judged.find(same);
+    const late = (each: Judged): number => Math.abs(each.until - touch.stop); // a busy machine tells of the end some seconds after it
+    const same = (each: Judged): boolean => each.region === touch.region && Math.abs(each.seconds - (touch.stop - touch.start)) < 0.02 && late(each) < LATE_S;
+    const [known] = this.#judged.filter(same).sort((one, other) => late(one) - late(other));
     if (!known) return [];
     if (known.answer) return [make("span", {}, known.answer)];
     const answer = (right: boolean) => async (event: Event): Promise<void> => {

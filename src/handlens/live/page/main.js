@@ -577,6 +577,7 @@ var SLIDERS = ["volume", "min_time", "cooldown"];
 var VIEWS = ["live", "history", "settings"];
 var GLOW_MS = 2500;
 var WEEKS = 12;
+var LATE_S = 60;
 var App = class {
   #engine;
   #guide;
@@ -884,8 +885,9 @@ var App = class {
   }
   #judging(touch) {
     if (!this.#state?.settings.keep_wrong) return [];
-    const same = (each) => each.region === touch.region && Math.abs(each.seconds - (touch.stop - touch.start)) < 0.02 && Math.abs(each.until - touch.stop) < 5;
-    const known = this.#judged.find(same);
+    const late = (each) => Math.abs(each.until - touch.stop);
+    const same = (each) => each.region === touch.region && Math.abs(each.seconds - (touch.stop - touch.start)) < 0.02 && late(each) < LATE_S;
+    const [known] = this.#judged.filter(same).sort((one, other) => late(one) - late(other));
     if (!known) return [];
     if (known.answer) return [make("span", {}, known.answer)];
     const answer = (right) => async (event) => {
