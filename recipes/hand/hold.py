@@ -1,18 +1,19 @@
-"""Fits the shipped hold net: the mean of two logistic lines, on what two bodies see of a crop.
+"""Fits the shipped hold net: the hand net's own answer, with logistic lines on what bodies see of a crop.
 
-    python -m recipes.hand.hold --cache CACHE --weights RUN/mean.pt --out RUN2 [--ship MODELS]
+    python -m recipes.hand.hold --cache CACHE --weights RUN/mean.pt --out RUN2 [--mix own body things] [--ship MODELS]
 
-One body is that of the hand net, which knows hands; the other is EfficientNet-Lite0 as ImageNet trained it, which knows
-things, and knows no source of ours. They are wrong about different crops. The strength of the penalty is chosen on
-left-out sources, and so is the calibration. The val parts measure, but the two bodies and LOSS were
-chosen after they had been seen (`docs/explain/results.md`).
+`own` is what the hand net says of holding, `body` a line on the features of its body, and `things` one on those of
+EfficientNet-Lite0 as ImageNet trained it, which knows things, and knows no source of ours. They are wrong about
+different crops. The strength of the penalty is chosen on left-out sources, and so is the calibration. What is mixed by
+default was chosen with the val parts in view (`docs/explain/results.md`); they only measure besides.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -30,17 +31,20 @@ from handlens.train.calibration import fit_platt
 from handlens.train.export.export import export
 from handlens.train.export.int8 import quantized
 from handlens.train.export.onnx_file import write_checked
+from handlens.train.nets.handnet import HandNet
 from handlens.train.nets.lite import Lite0
 from recipes.hand.cache import Shown, opened
 from recipes.hand.train import MEAN, STD, Tables, balanced, hold_rows, inputs
-from recipes.hand.train import SIZE as FIRST_SIZE
-from recipes.hand.views import body_of
 from recipes.ship import put
+from recipes.signs.build_colour_set import NAMES as SIGNS
 from recipes.touch.train import auc
 
 NAMES = ("nothing", "object")
 SIZE = 128
-"""Of the input, and of what the body of ImageNet sees; that of the hand net sees it smaller, as it learned."""
+"""Of the input."""
+MIX = ("own", "body", "things")
+"""What may be mixed."""
+DEFAULT = ("own", "things")
 PENALTIES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 LOSS = 0.005
 """How much balanced accuracy on the left-out sources 8-bit arithmetic may cost; else kernels alone are in 8 bits."""
@@ -54,44 +58,64 @@ Floats = NDArray[np.float64]
 Line = tuple[Tensor, Tensor]
 
 
-def features(body: nn.Module, x: Tensor) -> Tensor:
-    """Return (n, 640): mean and most of each channel of the last level."""
-    last: Tensor = body(x)[-1]
+def features(last: Tensor) -> Tensor:
+    """Return (n, 640): mean and most of each channel of a body's last level."""
     return torch.cat((last.mean((2, 3)), last.amax((2, 3))), dim=1)
 
 
 class HoldNet(nn.Module):
-    """Crops (n, 3, 128, 128) -> probabilities (n, 2). The second body looks at the mirror image: it costs nothing."""
+    """Crops (n, 3, 128, 128) -> probabilities (n, 2). The body of things looks at the mirror image: it costs nothing.
 
-    def __init__(self, first: Lite0, second: Lite0, lines: Sequence[Line]) -> None:
+    Args:
+        net: the hand net.
+        own: by what its own log odds are multiplied; 0: they do not count.
+        lines: of `body` and of `things`, as far as they are mixed.
+    """
+
+    def __init__(self, net: HandNet, own: float, lines: Mapping[str, Line]) -> None:
         super().__init__()
-        self.first, self.second = first, second
-        self.lines = nn.ModuleList(nn.Linear(len(line), 1) for line, _ in lines)
+        self.net, self.own = net, own
+        self.things = Lite0() if "things" in lines else None
+        self.lines = nn.ModuleDict({name: nn.Linear(len(line), 1) for name, (line, _) in lines.items()})
         with torch.no_grad():
-            for layer, (line, bias) in zip(self.lines, lines, strict=True):
+            for name, (line, bias) in lines.items():
+                layer = self.lines[name]
                 assert isinstance(layer, nn.Linear)
                 layer.weight.copy_(line[None])
                 layer.bias.copy_(bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the probabilities."""
-        small = fn.interpolate(x, size=(FIRST_SIZE, FIRST_SIZE), mode="bilinear", align_corners=False)
-        first = self.lines[0](features(self.first, small))
-        logit = first + self.lines[1](features(self.second, x.flip(3)))
+        levels = self.net.body(x)
+        logit = torch.zeros_like(x[:, 0, :1, 0])
+        if self.own:
+            hold = self.net.heads(*levels[2:]).hold
+            logit = logit + self.own * (hold[:, 1:] - hold[:, :1])
+        if "body" in self.lines:
+            logit = logit + self.lines["body"](features(levels[-1]))
+        if self.things is not None:
+            logit = logit + self.lines["things"](features(self.things(x.flip(3))[-1]))
         return torch.softmax(torch.cat((-logit / 2, logit / 2), dim=1), dim=1)
 
 
 @torch.no_grad()
-def seen(body: Lite0, rows: Sequence[Shown], size: int) -> NDArray[np.float32]:
-    """Return (n, 2, 640): what a body sees of each crop and of its mirror image."""
-    body = body.eval().to(memory_format=torch.channels_last)
-    out = []
+def seen(bodies: Mapping[str, nn.Module], heads: nn.Module, rows: Sequence[Shown]) -> dict[str, NDArray[np.float32]]:
+    """Return (n, 2, k): what each body sees of each crop and of its mirror image, and what the hand net says itself."""
+    out: dict[str, list[Tensor]] = {name: [] for name in MIX}
     for start in range(0, len(rows), 32):
         crops = [opened(row.image) for row in rows[start : start + 32]]
-        small = [cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR) for crop in crops]
+        small = [cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR) for crop in crops]
         x = inputs(torch.from_numpy(np.stack(small)))
-        out.append(torch.stack([features(body, x), features(body, x.flip(3))], 1).numpy())
-    return np.concatenate(out)
+        told: dict[str, list[Tensor]] = {name: [] for name in MIX}
+        for view in (x, x.flip(3).contiguous(memory_format=torch.channels_last)):
+            levels = bodies["body"](view)
+            hold = heads(*levels[2:]).hold
+            told["own"].append(hold[:, 1:] - hold[:, :1])
+            told["body"].append(features(levels[-1]))
+            told["things"].append(features(bodies["things"](view)[-1]))
+        for name, views in told.items():
+            out[name].append(torch.stack(views, 1))
+    return {name: torch.cat(parts).numpy() for name, parts in out.items()}
 
 
 def fitted(x: NDArray[np.float32], y: NDArray[np.int64], weight: Floats, penalty: float) -> Line:
@@ -166,13 +190,51 @@ def scores(parts: dict[str, list[Shown]], said: dict[str, Floats], cut: dict[str
     return out
 
 
+def compare(
+    told: dict[str, NDArray[np.float32]],
+    lines: Mapping[str, Line],
+    own: float,
+    rows: Sequence[Shown],
+    parts: Mapping[str, Sequence[Shown]],
+) -> None:
+    """Print the ROC AUC of every mix: of a crop once, the things' body seeing its mirror image, as it is shipped."""
+    each = {
+        name: told[name][:, int(name == "things")] @ line.numpy() + float(bias) for name, (line, bias) in lines.items()
+    }
+    each["own"] = own * told["own"][:, 0, 0]
+    place = {id(row): number for number, row in enumerate(rows)}
+    for count in range(1, len(MIX) + 1):
+        for mix in itertools.combinations(MIX, count):
+            value = sum(each[name] for name in mix)
+            about = {}
+            for part, some in parts.items():
+                y = np.array([row.hold == 1 for row in some])
+                about[part] = round(auc(value[[place[id(row)] for row in some]], y), 4)
+            print(json.dumps({"mix": mix, **about}), flush=True)
+
+
+def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) -> dict[str, Path]:
+    """Return the file that stores its kernels in 8 bits, and the one that computes in them."""
+    train = [row for row in rows if row.split == "train"]
+    rng = np.random.default_rng(1)
+    shown = [opened(train[int(k)].image) for k in rng.permutation(len(train))[:320]]
+    batches = [to_tensor(shown[k : k + 16], card) for k in range(0, len(shown), 16)]
+    example = torch.from_numpy(batches[0][:3])
+    stored = export(net, card, example, ("probabilities",), out / "stored" / "hold.onnx", int8=True)
+    wide = onnx.load(export(net, card, example, ("probabilities",), out / "wide" / "hold.onnx"))
+    small = quantized(wide, batches, [n.name for n in wide.graph.node if n.op_type == "Conv" and "/stem/" in n.name])
+    small.producer_name = "handlens"
+    return {"float": stored, "int8": write_checked(small, card, out / "int8" / "hold.onnx", lambda runner: None)}
+
+
 def main() -> None:
     """Fit, export in 8 bits, calibrate on left-out sources, score, and ship."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True, help="of the hand net")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", default="0.2")
+    parser.add_argument("--mix", nargs="+", default=DEFAULT, choices=MIX)
+    parser.add_argument("--version", default="0.3")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -180,28 +242,21 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     tables = Tables(args.cache)
     rows, parts = tables.holding, hold_rows(tables)
-    bodies = {"first": (body_of(args.weights), FIRST_SIZE), "second": (Lite0(), SIZE)}
-    lines = []
-    for name, (body, size) in bodies.items():
-        stored = args.out / f"{name}.npy"
-        if not stored.exists():
-            np.save(stored, seen(body, rows, size))
-        lines.append(best_line(np.load(stored), rows))
-    net = HoldNet(bodies["first"][0], bodies["second"][0], lines).eval()
-    card = plain_card(args.version)
-    train = [row for row in rows if row.split == "train"]
-    rng = np.random.default_rng(1)
-    shown = [opened(train[int(k)].image) for k in rng.permutation(len(train))[:320]]
-    batches = [to_tensor(shown[k : k + 16], card) for k in range(0, len(shown), 16)]
-    example = torch.from_numpy(batches[0][:3])
-    stored = export(net, card, example, ("probabilities",), args.out / "stored" / "hold.onnx", int8=True)
-    wide = export(net, card, example, ("probabilities",), args.out / "wide" / "hold.onnx")
-    model = onnx.load(wide)
-    first = [n.name for n in model.graph.node if n.op_type == "Conv" and "/stem/" in n.name]
-    small = quantized(model, batches, first)
-    small.producer_name = "handlens"
-    files = {"float": stored, "int8": write_checked(small, card, args.out / "int8" / "hold.onnx", lambda runner: None)}
-    said = {kind: {name: logits(file, parts[name]) for name in parts} for kind, file in files.items()}
+    net = HandNet(len(SIGNS), pretrained=False)
+    net.load_state_dict(torch.load(args.weights, weights_only=True))
+    net.eval()
+    stored = args.out / "seen.npz"
+    if not stored.exists():
+        bodies = {"body": net.body, "things": Lite0().eval()}
+        np.savez(stored, **seen(bodies, net.heads, rows))  # type: ignore[arg-type]
+    told = dict(np.load(stored))
+    lines = {name: best_line(told[name], rows) for name in MIX[1:]}
+    own = 1 / float(told["own"][[row.split == "train" for row in rows]].std())
+    compare(told, lines, own, rows, parts)
+    chosen = {name: line for name, line in lines.items() if name in args.mix}
+    net_of_all = HoldNet(net, own if "own" in args.mix else 0.0, chosen).eval()
+    files = exported(net_of_all, plain_card(args.version), rows, args.out)
+    said = {kind: {name: logits(file, part) for name, part in parts.items()} for kind, file in files.items()}
     plain = {kind: scores(parts, values, {}) for kind, values in said.items()}
     print(json.dumps(plain, indent=1), flush=True)
     key = "balanced accuracy, left-out sources"
@@ -212,7 +267,7 @@ def main() -> None:
     calibration = {"a": round(float(a), 4), "b": round(float(b), 4)}
     measured = scores(parts, said[kind], calibration)
     print(json.dumps({"kind": kind, "calibration": calibration, "shipped": measured}, indent=1), flush=True)
-    finished = ModelCard(**{**vars(card), "calibration": calibration, "scores": measured})
+    finished = ModelCard(**{**vars(plain_card(args.version)), "calibration": calibration, "scores": measured})
     final = write_checked(onnx.load(files[kind]), finished, args.out / "hold.onnx", lambda runner: None)
     if args.ship:
         put(final, args.ship)
