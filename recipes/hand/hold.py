@@ -37,7 +37,7 @@ from recipes.hand.cache import Shown, opened
 from recipes.hand.train import MEAN, STD, Tables, balanced, hold_rows, inputs
 from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES as SIGNS
-from recipes.touch.train import auc
+from recipes.touch.train import auc, fill
 
 NAMES = ("nothing", "object")
 SIZE = 128
@@ -243,7 +243,7 @@ def main() -> None:
     tables = Tables(args.cache)
     rows, parts = tables.holding, hold_rows(tables)
     net = HandNet(len(SIGNS), pretrained=False)
-    net.load_state_dict(torch.load(args.weights, weights_only=True))
+    fill(net, args.weights)
     net.eval()
     stored = args.out / "seen.npz"
     if not stored.exists():

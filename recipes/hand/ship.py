@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from recipes.hand.train import (
 from recipes.hand.view_of import view_of
 from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES
-from recipes.touch.train import auc
+from recipes.touch.train import auc, fill
 
 HOLDS = ("nothing", "object")
 DATA = (
@@ -195,7 +196,7 @@ def main() -> None:
     """Export, quantize, score, and write the models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True, help="a .pt or .safetensors")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--only", nargs="+", default=["hands"], choices=list(VIEWS), help="the models to ship")
@@ -208,7 +209,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     tables = Tables(args.cache)
     net = HandNet(len(NAMES), pretrained=False)
-    net.load_state_dict(torch.load(args.weights, weights_only=True))
+    fill(net, args.weights)
     card = card_of("hands", args.size, args.version)
     example = torch.from_numpy(next(looks(tables, card, 3)))
     net.eval()
@@ -244,6 +245,7 @@ def main() -> None:
     state = {key: value.half().contiguous() for key, value in net.state_dict().items() if value.is_floating_point()}
     save_file(state, args.out / "hand.safetensors")
     if args.ship:
+        shutil.copyfile(args.out / "hand.safetensors", args.ship / "hand.safetensors")
         for file in files:
             put(file, args.ship)
 
@@ -263,7 +265,7 @@ def card_in(model: onnx.ModelProto) -> ModelCard:
 
 
 def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> onnx.ModelProto:
-    """Return the graph that computes in 8 bits, its ranges set by training hands; parts that lose much stay in float."""
+    """Return the graph that computes in 8 bits, its ranges set by training hands; what loses much stays in float."""
     maker = Quantizer(onnx.load(floating), looks(tables, card), method)
     moved = maker.sensitivity(list(looks(tables, card, count=PROBES, seed=1)), "landmarks")
     print(

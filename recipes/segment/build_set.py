@@ -1,8 +1,8 @@
 """Builds the set that `segment` learns from: `python -m recipes.segment.build_set ...`.
 
 Hands cut out of photographs are laid over, before and beside real faces, and over rooms and streets, so that every
-pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known.
-It knows no network.
+pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known,
+and with --arms 4 bare forearm, wherever it lies. It knows no network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from handlens.types import IGNORE
 from recipes.segment.backgrounds import recoloured, texture
 from recipes.segment.portraits import FACE, PERSONS, U8, Base, Floats, is_late, read_bases
 from recipes.shared.composite import Scene, add_beard, add_hand, add_object
-from recipes.shared.cutouts import Cutout, describe
+from recipes.shared.cutouts import Cutout, describe, taught_joints
 from recipes.shared.face_regions import paint_regions
 from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
 from recipes.signs.build_colour_set import read_renders, toned
@@ -39,11 +39,13 @@ PORTRAITS = ("sfa_skin", "lfw_hair", "fasseg", "facesynthetics")
 STREETS = ("pratheepan_skin", "ccp_skin")
 SIDE = 320
 LARGE = 280
-HAND, OVER = 1, 3
+HAND, OVER, FOREARM = 1, 3, 4
 SHARES = {"hands_white": 0.3, "hgr1": 0.1, "massey_black": 0.15, "sign_digits": 0.2, "asl_photos": 0.15,
           "epsrc_composites": 0.05, "render": 0.2}  # fmt: skip
 """How often a hand of each source is drawn."""
 KINDS = ("touch", "front", "beside", "free")
+CUT_AT_WRIST = ("massey_black", "sign_digits")
+"""Sources whose cut-outs end near the wrist: what is painted beyond is forearm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,13 @@ def stock_of(bases: Sequence[Base], hands: Sequence[Cutout]) -> Stock:
     return Stock(bases, hands, odds / odds.sum())
 
 
-def drawn(rng: Generator, stock: Stock, rough: bool = False) -> tuple[U8, U8]:
-    """One picture (320, 320, 3) and its mask (320, 320). rough: more hands without faces, on hard grounds."""
+def drawn(rng: Generator, stock: Stock, rough: bool = False, arms: bool = False) -> tuple[U8, U8]:
+    """One picture (320, 320, 3) and its mask (320, 320).
+
+    Args:
+        rough: more hands without faces, on hard grounds.
+        arms: bare forearms are a class of their own.
+    """
     kind = str(rng.choice(["faces", "hands", "plain"], p=[0.3, 0.5, 0.2] if rough else [0.58, 0.27, 0.15]))
     base = stock.bases[int(rng.integers(len(stock.bases)))]
     matrix = camera(rng, base.picture, SIDE) if kind != "hands" else _elsewhere(rng, base)
@@ -85,7 +92,7 @@ def drawn(rng: Generator, stock: Stock, rough: bool = False) -> tuple[U8, U8]:
         if rng.random() < 0.5:
             hand = replace(hand, rgb=toned(rng, hand.rgb))
         add_hand(rng, scene, hand, "free" if points is None else str(rng.choice(KINDS, p=[0.4, 0.25, 0.2, 0.15])))
-    return np.clip(scene.image, 0, 255).astype(np.uint8), _mask(marks, scene)
+    return np.clip(scene.image, 0, 255).astype(np.uint8), _mask(marks, scene, arms)
 
 
 def _roughened(rng: Generator, image: U8, marks: U8) -> tuple[U8, U8]:
@@ -98,11 +105,13 @@ def _roughened(rng: Generator, image: U8, marks: U8) -> tuple[U8, U8]:
     return image, marks
 
 
-def _mask(marks: U8, scene: Scene) -> U8:
+def _mask(marks: U8, scene: Scene, arms: bool) -> U8:
     """Return what is seen of the marks, and the hands over them."""
     mask = np.where(scene.hidden > 0.5, 0, marks).astype(np.uint8)
     hand = scene.hand > 0.5
     mask[hand] = np.where(marks[hand] == FACE, OVER, HAND)
+    if arms:
+        mask[hand & (scene.arm > 0.5)] = FOREARM
     return mask
 
 
@@ -138,18 +147,24 @@ def _points(rng: Generator, base: Base, matrix: Floats) -> Floats | None:
     return inside[int(rng.integers(len(inside)))] if inside else None
 
 
-def read_hands(data: Path, pool: Path, renders: Sequence[Path], left_out: Sequence[str]) -> list[tuple[Cutout, bool]]:
-    """Every usable hand that is cut out, and whether it is for validation."""
+def read_hands(
+    data: Path, pool: Path, renders: Sequence[Path], left_out: Sequence[str], arms: bool = False
+) -> list[tuple[Cutout, bool]]:
+    """Every usable hand that is cut out, and whether it is for validation. arms: only those whose wrist is known."""
     out: list[tuple[Cutout | None, bool]] = []
+    taught = taught_joints(data) if arms else {}
     for row in read_rows(data / "segmentation" / "labels.csv"):
         if row["source"] in ("hands_white", "hgr1") and row["source"] not in left_out:
             rgb = read_rgb(data / "segmentation" / "images" / row["image"])
             mask = cv2.imread(str(data / "segmentation" / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
             late = is_late(f"{row['source']}/{row['group']}")
             solid = np.asarray((mask == HAND) * 255, np.uint8)
-            out.append((describe(rgb, solid, row["source"], longest=LARGE), late))
+            joints = taught.get(f"segmentation/images/{row['image']}")
+            if not arms or joints is not None:
+                out.append((describe(rgb, solid, row["source"], longest=LARGE, joints=joints), late))
     for hand in [*read_pool(data, pool), *(one for path in renders for one in read_renders(path))]:
-        if hand.source not in left_out and hand.rgb is not None:
+        unknown = arms and hand.source not in CUT_AT_WRIST
+        if hand.source not in left_out and hand.rgb is not None and not unknown:
             arm = (0.0, 1.0) if hand.source == "massey_black" else None
             out.append((describe(hand.rgb, hand.mask, hand.source, arm), for_validation(hand)))
     return [(hand, late) for hand, late in out if hand is not None]
@@ -176,11 +191,11 @@ class Finder:
 _STOCK: dict[str, Stock] = {}
 
 
-def _write(task: tuple[str, str, int, bool, Path]) -> None:
-    split, part, number, rough, folder = task
+def _write(task: tuple[str, str, int, bool, bool, Path]) -> None:
+    split, part, number, rough, arms, folder = task
     cv2.setNumThreads(0)
     rng = np.random.default_rng([*part.encode(), number])
-    image, mask = drawn(rng, _STOCK[split], rough)
+    image, mask = drawn(rng, _STOCK[split], rough, arms)
     name = f"{part}{number:05d}"
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(75, 97))]
     cv2.imwrite(str(folder / "images" / split / f"{name}.jpg"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
@@ -198,10 +213,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--leave-out", action="append", default=[], metavar="SOURCE", help="a source to measure on")
     parser.add_argument("--rough", action="store_true", help="more hands without faces, on hard grounds and streets")
+    parser.add_argument("--arms", action="store_true", help="bare forearms as a class of their own")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
-    hands = read_hands(args.data, args.pool, args.render, args.leave_out)
+    hands = read_hands(args.data, args.pool, args.render, args.leave_out, args.arms)
     sources = [s for s in (*PORTRAITS, *(STREETS if args.rough else ())) if s not in args.leave_out]
     bases = read_bases(args.data, sources, Finder())
     counts = {"train": args.count, "val": max(2, args.count // 50)}
@@ -212,9 +228,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for split in counts:
             for kind in ("images", "masks"):
                 (folder / kind / split).mkdir(parents=True)
-        (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES), "utf-8")
+        names = (*NAMES, "forearm") if args.arms else NAMES
+        (folder / "names.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
         prefix = "rough" if args.rough else ""
-        tasks = [(s, prefix + s, number, args.rough, folder) for s, count in counts.items() for number in range(count)]
+        numbers = [(split, number) for split, count in counts.items() for number in range(count)]
+        tasks = [(split, prefix + split, number, args.rough, args.arms, folder) for split, number in numbers]
         with ProcessPoolExecutor(args.workers) as pool:
             list(track(pool.map(_write, tasks, chunksize=16), "drawing", len(tasks)))
 

@@ -24,7 +24,8 @@ Float = NDArray[np.float32]
 @dataclass(eq=False)
 class Scene:
     """A face crop under construction. image (s, s, 3) float32 RGB; parts (s, s) face-part map, also under hands; points
-    (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; hidden (s, s) 0..1 what hands, sleeves and things cover.
+    (468, 2) mesh or None; hand (s, s) 0..1 mask of all hands; hidden (s, s) 0..1 what hands, sleeves and things cover;
+    arm (s, s) 0..1 what of the hands is bare forearm.
 
     Attributes:
         touched: Region names.
@@ -40,15 +41,20 @@ class Scene:
     touched: set[str] = field(default_factory=set)
     contacts: list[Float] = field(default_factory=list)
     hidden: Float = field(init=False)
+    arm: Float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hidden = np.zeros_like(self.hand)
+        self.hidden, self.arm = np.zeros_like(self.hand), np.zeros_like(self.hand)
 
 
 GOALS = {"mouth": 1.3, "chin": 1.5, "cheek": 1.4, "ear": 0.8}
 """How often a part of the face is touched, against 1 for the others."""
 FIST_GOALS = {"mouth": 2.0, "chin": 4.0, "cheek": 2.5, "eye": 0.7, "nose": 0.7, "forehead": 0.7, "ear": 0.3}
 """The same for fists: they prop the chin and the cheek, or hide the lips."""
+
+
+WRIST = 0.12
+"""Lengths of the palm behind the wrist at which the forearm begins, as the hand net learns it."""
 
 
 def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str, goals: Mapping[str, float] = GOALS) -> Float | None:
@@ -90,7 +96,10 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str, goals: Mappi
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(0.5, 1.1))), np.float32)
     _cast_shadow(rng, scene, alpha, kind, face_height)
     scene.image = scene.image * (1 - alpha[..., None]) + rgb * alpha[..., None]
-    scene.hand = np.maximum(scene.hand * (1 - alpha), np.minimum(skin, alpha))
+    skin = np.minimum(skin, alpha)
+    scene.hand = np.maximum(scene.hand * (1 - alpha), skin)
+    behind = np.maximum(bare <= 0.5, _behind_wrist(hand, matrix, bare.shape))
+    scene.arm = np.maximum(scene.arm * (1 - alpha), skin * behind).astype(np.float32)
     scene.hidden = np.maximum(scene.hidden, alpha)
     if kind == "touch":
         scene.touch = scene.over = True
@@ -100,6 +109,16 @@ def add_hand(rng: Generator, scene: Scene, hand: Cutout, kind: str, goals: Mappi
         scene.over = True
     ys, xs = np.nonzero(bare > 0.5)
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+
+
+def _behind_wrist(hand: Cutout, matrix: Float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return (s, s): which pixels lie behind the wrist as a teacher saw it; none where no teacher did."""
+    if hand.joints is None:
+        return np.zeros(shape, bool)
+    wrist, knuckle = hand.joints[[0, 9]] @ matrix[:, :2].T + matrix[:, 2]
+    along = (knuckle - wrist) / (np.hypot(*(knuckle - wrist)) + 1e-6)
+    across = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), 2) - wrist
+    return np.asarray(across @ along < -WRIST * np.hypot(*(knuckle - wrist)), bool)
 
 
 def _tips_on_face(hand: Cutout, matrix: Float, scene: Scene) -> list[Float]:

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from handlens.data.formats.detect_format import open_set
 from handlens.train.kinds.segment import dice_loss
 from handlens.types import IGNORE, Floats, Image
-from recipes.segment.build_set import HAND, OVER, SIDE, drawn, stock_of
+from recipes.segment.build_set import FOREARM, HAND, OVER, SIDE, drawn, stock_of
 from recipes.segment.build_test_set import numbers, write
 from recipes.segment.build_test_set import outlined as outlined_by_eye
 from recipes.segment.outlines import Outlined, read_outlines
@@ -67,6 +67,19 @@ def test_the_same_seed_draws_the_same_scene_and_all_values_have_a_name() -> None
     assert first[0].shape == (SIDE, SIDE, 3)
     assert first[1].shape == (SIDE, SIDE)
     assert set(np.unique(first[1])) <= {0, HAND, FACE, OVER, IGNORE}
+
+
+def test_bare_forearms_are_a_class_of_their_own_and_change_nothing_else() -> None:
+    arms, hands = 0, 0
+    for seed in range(12):
+        image, mask = drawn(np.random.default_rng(seed), _stock())
+        same, told = drawn(np.random.default_rng(seed), _stock(), arms=True)
+        assert np.array_equal(image, same)
+        forearm = told == FOREARM
+        assert np.isin(mask[forearm], (HAND, OVER)).all()
+        assert np.array_equal(mask[~forearm], told[~forearm])
+        arms, hands = arms + int(forearm.sum()), hands + int(np.isin(told, (HAND, OVER)).sum())
+    assert 0.1 * hands < arms < 2 * hands
 
 
 @pytest.mark.slow
