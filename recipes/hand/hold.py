@@ -29,7 +29,7 @@ from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
 from handlens.train.calibration import fit_platt
 from handlens.train.export.export import export
-from handlens.train.export.int8 import quantized
+from handlens.train.export.int8 import Quantizer
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.handnet import HandNet
 from handlens.train.nets.lite import Lite0
@@ -213,6 +213,18 @@ def compare(
             print(json.dumps({"mix": mix, **about}), flush=True)
 
 
+def first_layers(model: onnx.ModelProto, count: int = 8) -> list[str]:
+    """Return the names of the first convolutions of each body, which lose most in 8 bits."""
+    shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    names, left = [], 0
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            left = count if shapes[node.input[1]][1:] == [3, 3, 3] else left
+            names += [node.name] if left > 0 else []
+            left -= 1
+    return names
+
+
 def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) -> dict[str, Path]:
     """Return the file that stores its kernels in 8 bits, and the one that computes in them."""
     train = [row for row in rows if row.split == "train"]
@@ -222,7 +234,8 @@ def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) ->
     example = torch.from_numpy(batches[0][:3])
     stored = export(net, card, example, ("probabilities",), out / "stored" / "hold.onnx", int8=True)
     wide = onnx.load(export(net, card, example, ("probabilities",), out / "wide" / "hold.onnx"))
-    small = quantized(wide, batches, [n.name for n in wide.graph.node if n.op_type == "Conv" and "/stem/" in n.name])
+    maker = Quantizer(wide, batches)
+    small = maker.graph(first_layers(maker.model))
     small.producer_name = "handlens"
     return {"float": stored, "int8": write_checked(small, card, out / "int8" / "hold.onnx", lambda runner: None)}
 

@@ -56,7 +56,7 @@ DATA = (
     "composites of cut-out and rendered hands on portraits; body: EfficientNet-Lite0 trained on ImageNet (Apache-2.0)",
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
-MOVED = 0.004
+MOVED = 0.0025
 """A part of the graph that alone moves landmarks by more, in sides of the input, stays in float."""
 PROBES = 48
 """Pictures by which that is found."""

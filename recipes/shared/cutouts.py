@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from handlens.synth.hand_model import render_hand
+from handlens.synth.hand_model import draw_hand
 from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import cut_out, read_rgb, read_rows
 
@@ -226,16 +226,16 @@ def rendered_cutouts(cache: Path, count: int = COUNT, seed: int = 0) -> list[Cut
 
 def render_one(rng: np.random.Generator) -> Cutout | None:
     """One rendered hand with its true finger tips; None where the picture holds no usable blob."""
-    rgb, alpha, tips, palm = render_hand(rng, SIZE)
-    mask = np.asarray(alpha * 255, np.uint8)
-    found = describe(rgb, mask, "rendered")
+    drawn = draw_hand(rng, SIZE)
+    mask = np.asarray(drawn.alpha * 255, np.uint8)
+    found = describe(drawn.rgb, mask, "rendered")
     if found is None:
         return None
     ys, xs = np.nonzero(mask > 127)
     scale = found.alpha.shape[1] / max(1.0, float(xs.max() - xs.min() + 1))
     corner = np.array([xs.min(), ys.min()], np.float32)
-    true = (tips - corner) * scale
-    middle = (np.asarray(palm, np.float32) - corner) * scale
+    true = (drawn.tips - corner) * scale
+    middle = (np.asarray(drawn.palm, np.float32) - corner) * scale
     away = true - middle
     tips = np.concatenate((true[np.hypot(away[:, 0], away[:, 1]) > 1], found.tips[:: max(1, len(found.tips) // 4)]))
     return dataclasses.replace(found, tips=tips.astype(np.float32), palm=middle.astype(np.float32))

@@ -22,7 +22,7 @@ from rich.progress import track
 
 from handlens.errors import HandlensError, InputError, unknown
 from handlens.io.atomic import AtomicFile
-from handlens.synth.hand_model import render_hand
+from handlens.synth.hand_model import draw_hand
 from handlens.synth.hand_skin import HandAppearance, random_appearance
 from recipes.signs.finger_poses import FINGER_POSES, NUMBERS, finger_pose
 from recipes.signs.hand_mask import View, hand_mask, legible, upright_turn
@@ -77,7 +77,8 @@ def render_one(plan: Plan, number: int) -> U8:
         arm = float(rng.choice([rng.uniform(-8, 25), rng.uniform(30, 110), 265.0], p=(0.35, 0.25, 0.4)))
         return hand_mask(pose, appearance, View(turn, left, float(rng.uniform(320, 1100)), arm, build), plan.size, rng)
     arm = float(rng.choice([rng.uniform(0, 90), 265.0], p=(0.25, 0.75)))
-    rgb, alpha, _, _ = render_hand(rng, plan.size, pose, view=turn, appearance=appearance, left=left, arm=arm)
+    drawn = draw_hand(rng, plan.size, pose, view=turn, appearance=appearance, left=left, arm=arm)
+    rgb, alpha = drawn.rgb, drawn.alpha
     out: U8 = np.dstack((rgb, alpha * 255 + 0.5)).astype(np.uint8)
     return out
 

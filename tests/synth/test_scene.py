@@ -11,7 +11,7 @@ import pytest
 
 import handlens
 from handlens.synth.hand_bones import POSES, named_pose
-from handlens.synth.hand_model import VIEWS, render_hand
+from handlens.synth.hand_model import VIEWS, draw_hand
 from handlens.synth.hand_on_face import Skin, distance, gap_along, place, regions_met, settle
 from handlens.synth.hand_plans import GESTURES, KINDS
 from handlens.synth.hand_skin import HandAppearance
@@ -32,7 +32,8 @@ def plate() -> Skin:
 
 
 def test_a_hand_has_the_promised_shapes_and_fills_its_picture() -> None:
-    rgb, alpha, tips, palm = render_hand(np.random.default_rng(3), 64)
+    drawn = draw_hand(np.random.default_rng(3), 64)
+    rgb, alpha, tips, palm = drawn.rgb, drawn.alpha, drawn.tips, drawn.palm
     assert rgb.shape == (64, 64, 3)
     assert rgb.dtype == np.uint8
     assert alpha.shape == (64, 64)
@@ -47,21 +48,22 @@ def test_a_hand_has_the_promised_shapes_and_fills_its_picture() -> None:
 
 
 def test_the_same_seed_gives_the_same_hand_and_another_seed_another() -> None:
-    first, again, other = (render_hand(np.random.default_rng(s), 48)[0] for s in (1, 1, 2))
+    first, again, other = (draw_hand(np.random.default_rng(s), 48).rgb for s in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("pose", POSES)
 def test_every_pose_can_be_rendered(pose: str) -> None:
-    alpha = render_hand(np.random.default_rng(0), 32, pose=pose)[1]
+    alpha = draw_hand(np.random.default_rng(0), 32, pose=pose).alpha
     assert (alpha > 0.5).any()
 
 
 def test_skin_tone_goes_from_light_to_dark() -> None:
     def brightness(tone: float) -> float:
         look = HandAppearance(tone=tone, sleeve=None)
-        rgb, alpha, _, _ = render_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", appearance=look)
+        drawn = draw_hand(np.random.default_rng(5), 48, pose="open", view="dorsal", appearance=look)
+        rgb, alpha = drawn.rgb, drawn.alpha
         return float(rgb[alpha > 0.9].mean())
 
     assert brightness(0.0) > 1.5 * brightness(0.5) > 1.5 * 1.2 * brightness(1.0)
@@ -71,9 +73,9 @@ def test_skin_tone_goes_from_light_to_dark() -> None:
 def test_an_unknown_pose_view_kind_or_region_is_refused_with_the_known_ones(stage: Stage) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="known are open"):
-        render_hand(rng, 32, pose="paw")
+        draw_hand(rng, 32, pose="paw")
     with pytest.raises(ValueError, match=VIEWS[0]):
-        render_hand(rng, 32, view="inside")
+        draw_hand(rng, 32, view="inside")
     with pytest.raises(ValueError, match=KINDS[0]):
         render_scene(rng, SIZE, kind="hug", stage=stage)
     with pytest.raises(ValueError, match="forehead"):

@@ -178,41 +178,6 @@ def random_view(rng: Rng, view: str | F32 | None = None) -> F32:
     return np.asarray(turn @ rotation([0, 1, 0], yaw + rng.normal(0, 22)), np.float32)
 
 
-def render_hand(
-    rng: Rng,
-    size: int,
-    pose: str | HandPose | None = None,
-    tone: float | None = None,
-    view: str | F32 | None = None,
-    appearance: HandAppearance | None = None,
-    light: Light | None = None,
-    left: bool | None = None,
-    arm: float | None = None,
-) -> tuple[U8, F32, F32, F32]:
-    """Render one hand with wrist and forearm, filling most of a square picture.
-
-    Args:
-        rng: everything not given is drawn from it; the same seed gives the same picture.
-        size: side of the square, pixels.
-        pose: a name of `POSES`, joint angles, or None for any.
-        tone: skin from 0 (very light) to 1 (very dark), or None.
-        view: "dorsal", "palmar", "side", "toward" (fingers at the camera), a 3x3 rotation, or None.
-        look: the whole person (overrules `tone`).
-        light: or None.
-        left: mirror to a left hand; None for either.
-        arm: millimetres of forearm below the wrist; None leaves it long enough to leave the picture.
-
-    Returns:
-        rgb (size, size, 3) uint8, alpha (size, size) float32 0..1, tips (5, 2) float32 pixels of thumb, index,
-        middle, ring and little finger, palm_centre (2,) float32 pixels.
-
-    Raises:
-        ValueError: for an unknown pose or view.
-    """
-    drawn = draw_hand(rng, size, pose, tone, view, appearance, light, left, arm)
-    return drawn.rgb, drawn.alpha, drawn.tips, drawn.palm
-
-
 def draw_hand(
     rng: Rng,
     size: int,
@@ -224,7 +189,18 @@ def draw_hand(
     left: bool | None = None,
     arm: float | None = None,
 ) -> RenderedHand:
-    """Render one hand as `render_hand` does, with the true places of its 21 landmarks.
+    """Render one hand with wrist and forearm, filling most of a square picture.
+
+    Args:
+        rng: everything not given is drawn from it; the same seed gives the same picture.
+        size: side of the square, pixels.
+        pose: a name of `POSES`, joint angles, or None for any.
+        tone: skin from 0 (very light) to 1 (very dark), or None.
+        view: "dorsal", "palmar", "side", "toward" (fingers at the camera), a 3x3 rotation, or None.
+        appearance: the whole person (overrules `tone`).
+        light: or None.
+        left: mirror to a left hand; None for either.
+        arm: millimetres of forearm below the wrist; None leaves it long enough to leave the picture.
 
     Raises:
         ValueError: for an unknown pose or view.
@@ -354,5 +330,5 @@ def gather(
 
 __all__ = [
     "POSES", "VIEWS", "HandAppearance", "HandPose", "PosedHand", "RenderedHand", "draw_hand", "pose_hand",
-    "random_view", "render_hand",
+    "random_view",
 ]  # fmt: skip

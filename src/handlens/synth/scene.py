@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.synth.camera_stage import Stage, random_stage
-from handlens.synth.hand_model import POSES, render_hand
+from handlens.synth.hand_model import POSES, draw_hand
 from handlens.synth.hand_on_face import Placed, Skin, distance
 from handlens.synth.hand_plans import Plan, plan_hands
 from handlens.synth.hand_shape import hand_shape
@@ -176,4 +176,4 @@ def scene_of(stage: Stage, plan: Plan, skin: Skin, grain: Rng | None = None) -> 
     return Scene(image, mask, regions, empty if face is None else face, found, plan.touch, names, gap, plan.kind)
 
 
-__all__ = ["POSES", "REGIONS", "Scene", "Stage", "random_stage", "render_hand", "render_scene", "scene_of"]
+__all__ = ["POSES", "REGIONS", "Scene", "Stage", "draw_hand", "random_stage", "render_scene", "scene_of"]
