@@ -37,6 +37,8 @@ MEASURES = (
     ("combined", "numbers", "test"),
 )
 """Model, set and part. No shipped model reads the twenty signs from silhouettes: `signs` looks at colour pictures."""
+HELD = {"holdingnothing": "nothing", "holdingobject": "object"}
+"""How the sets of holding call what the shipped model calls otherwise."""
 MOST = 1500
 """Pictures of one part, at most."""
 
@@ -62,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measured(model: str, place: str, part: str, found: LabelledSet) -> list[dict[str, Any]]:
     """Return the rows of a model on a part of a set."""
     predictor = load(model)
+    names = tuple(HELD.get(name.lower().replace("_", ""), name) for name in found.names)
+    found = dataclasses.replace(found, names=names)
     if found.kind == "segment":
         predictor = predictor.with_runner(OneClass(predictor.runner, found.names))
     report = evaluate(predictor, found, on_error=lambda error: None).report
