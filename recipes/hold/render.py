@@ -21,12 +21,13 @@ from rich.console import Console
 from rich.progress import track
 
 from handlens.data.new_folder import new_folder
-from handlens.errors import HandlensError, InputError
+from handlens.errors import InputError
 from handlens.io.pictures.read import read_picture
 from handlens.synth.backdrop import backdrop
 from handlens.synth.rasterize import F32, U8, linear
 from handlens.train.augment.photometric import coloured, compressed, light_and_lens
 from recipes.hold.held_hand import CANVAS, held_picture
+from recipes.shared.exit_status import exit_status
 
 NAMES = ("holding_object", "holding_nothing")
 _PICTURES = (".jpg", ".jpeg", ".png")
@@ -133,13 +134,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         plan = Plan(find_photos(args.backgrounds), args.size, args.seed)
         write_held(args.out, plan, args.count, args.workers)
-    except HandlensError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Run:
         measures: what a row of the table is called -> the set and its part.
         given: settings, as the system was published.
         claim: what its authors say.
-        hours: of one free core, for the whole run, by steps that were timed; of the other mask nets and of the backbones by
+        hours: of one free core, for the whole run, by steps that were timed; of other mask nets and of the backbones by
             their operations, at the speed of `snet`.
         petaflops: of the whole training, forwards and backwards, in 1e15 operations.
         on_gpu: settings that differ on a GPU; none of them changes what is learned from.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -89,13 +88,13 @@ def _started(name: str, home: str, args: argparse.Namespace) -> BaseProcess:
     """Return a process that trains a system; it is a copy of this one, which has imported everything."""
     command = ["--data", str(args.data), "--out", str(args.out / home), "--system", name, "--device", args.device]
     command += ["--threads", "1", "--dry-run"] + (["--feed", args.feed] if args.feed else [])
-    process = multiprocessing.get_context("fork").Process(target=_run, args=(command,))
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(command, args.out / f"{name}.log"))
     process.start()
     return process
 
 
-def _run(command: list[str]) -> None:
-    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+def _run(command: list[str], log: Path) -> None:
+    with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         run.main(command)
 
 

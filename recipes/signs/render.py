@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from handlens.errors import HandlensError, InputError, unknown
+from handlens.errors import InputError, unknown
 from handlens.io.atomic import AtomicFile
 from handlens.synth.hand_model import draw_hand
 from handlens.synth.hand_skin import HandAppearance, random_appearance
+from recipes.shared.exit_status import exit_status
 from recipes.signs.finger_poses import FINGER_POSES, NUMBERS, finger_pose
 from recipes.signs.hand_mask import View, hand_mask, legible, upright_turn
 
@@ -136,12 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
     names = FINGER_POSES if args.names == "all" else tuple(args.names.split(","))
-    try:
+
+    def work() -> None:
         write_hands(args.out, Plan(names, args.kind, args.size, args.seed), args.count, args.workers)
-    except HandlensError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ them says what each one is. The faces are cut as the shipped detector finds them
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field, fields
@@ -40,6 +39,7 @@ from recipes.shared.source_data import (
     read_rgb,
     read_rows,
 )
+from recipes.touch.cache_arguments import cache_arguments
 
 PACKS = ("touch", "touch4")
 LEFT_OUT = (
@@ -327,13 +327,7 @@ def write_table(rows: list[Row], path: Path) -> None:
 
 def main() -> None:
     """Write the cache."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--composites", type=int, default=12_000)
-    args = parser.parse_args()
-    cv2.setNumThreads(1)
-    args.cache.mkdir(parents=True, exist_ok=True)
+    args = cache_arguments(__doc__, 12_000)
     stored = args.cache / "bases.pickle"
     if not stored.exists():
         rows, bases = write_crops(args.data, args.cache)

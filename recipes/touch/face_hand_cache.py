@@ -9,7 +9,6 @@ is not (blind areas), and how sure it is that all the rest holds nothing.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from recipes.shared.face_regions import paint_regions
 from recipes.shared.own_pickle import read_own, write_own
 from recipes.shared.source_data import PORTRAITS, FaceTable, box_list, fingerprint, read_rgb, read_rows
 from recipes.touch.cache import PACKS, is_left_out
+from recipes.touch.cache_arguments import cache_arguments
 
 Boxes = NDArray[np.float32]
 NONE: Boxes = np.zeros((0, 4), np.float32)
@@ -373,13 +373,7 @@ def read(path: Path) -> list[Known]:
 
 def main() -> None:
     """Write the cache."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--composites", type=int, default=6000)
-    args = parser.parse_args()
-    cv2.setNumThreads(1)
-    args.cache.mkdir(parents=True, exist_ok=True)
+    args = cache_arguments(__doc__, 6000)
     stored = args.cache / "pictures.pickle"
     if not stored.exists():
         write(list(read_all(args.data)), stored)

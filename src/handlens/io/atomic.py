@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
@@ -12,7 +13,30 @@ from typing import BinaryIO, Self, cast
 from handlens.errors import OutputError
 
 
-class _Draft:
+class KeptWhenWhole(ABC):
+    """What is kept on a clean end and on Ctrl-C, as a context manager, and discarded on any other error."""
+
+    @abstractmethod
+    def keep(self) -> None:
+        """Finish it and give it its name."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Do what is right with something half-written."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if worth_keeping(error):
+            self.keep()
+        else:
+            self.discard()
+
+
+class _Draft(KeptWhenWhole):
     """A file that gets its name when it is complete: what is the same for whole files and for files of lines.
 
     A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error `discard` decides.
@@ -45,17 +69,6 @@ class _Draft:
             self.file.close()
         if not self._direct:
             self._written.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if worth_keeping(error):
-            self.keep()
-        else:
-            self.discard()
 
 
 class AtomicFile(_Draft):

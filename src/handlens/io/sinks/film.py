@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import av.error
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from handlens.errors import OutputError
-from handlens.io.atomic import AtomicFile, output_error, worth_keeping
+from handlens.io.atomic import AtomicFile, KeptWhenWhole, output_error
 from handlens.io.reading import Remark, silent
 from handlens.io.sinks.soundtrack import Soundtrack
 from handlens.types import Image
@@ -27,7 +26,7 @@ _ENCODERS: tuple[tuple[str, dict[str, str]], ...] = (
 _SMALLEST, _LARGEST = 16, 3840  # pixels; encoders refuse less, players more
 
 
-class Film:
+class Film(KeptWhenWhole):
     """An .mp4 being written: H.264 where this PyAV has an encoder, else MPEG-4; the rate may vary.
 
     The first image decides the size; odd sizes get one more row or column, as video needs even ones. A context manager:
@@ -130,17 +129,6 @@ class Film:
             raise output_error(error, self.path) from error
         except av.error.FFmpegError as error:
             raise OutputError(f"'{self.path}' was not written: the film could not be finished.") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if worth_keeping(error):
-            self.keep()
-        else:
-            self.discard()
 
 
 def _film_size(image: Image) -> tuple[int, int]:
