@@ -22,7 +22,7 @@ PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.light
 	$(VENV)/bin/handlens demo --out demo-out
 
-test: lint types
+test: lint types docs
 	$(PY) -m pytest
 
 quick: $(VENV)/.test
