@@ -3,8 +3,10 @@
 import http.client
 import json
 import threading
+import time
 
 import pytest
+from browsers import browser, chromium
 from study_fakes import Steady, study
 from tiny_clips import level_video
 
@@ -309,3 +311,55 @@ def test_free_times():
     assert free([(0, 10), (20, 30)], [(2, 3), (9, 21), (25, 40)]) == [(0, 2), (3, 9), (21, 25)]
     assert free([(0, 1)], [(0, 2)]) == []
     assert together([(0, 1), (1.5, 2), (5, 6)]) == [(0, 2), (5, 6)]
+
+
+def wait(test, what):
+    """Wait until something is so; the page may not be asked by code of others (its policy forbids it)."""
+    until = time.monotonic() + 60
+    while not test():
+        assert time.monotonic() < until, what
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_person_judges_blindly_with_keys_in_chromium(long):
+    chromium()
+    ready, servers = threading.Event(), []
+
+    def serve():
+        with (
+            Database(long.database) as base,
+            ReviewServer(Review(Results(long, base), "anna", blind=True), 0) as server,
+        ):
+            servers.append(server)
+            ready.set()
+            server.run()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert ready.wait(60)
+    with browser() as driver:
+        page, faults = driver.new_page(), []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text))
+        page.goto(servers[0].address)
+        progress, said = page.locator("#progress"), page.locator("#said")
+        wait(lambda: len(page.get_attribute("#picture", "src") or "") > 500, "a picture is shown")
+        assert progress.inner_text() == "1 of 5, 0 reviewed by anna, blind"
+        assert not page.is_visible("[data-verdict=right]")
+        for key, told in (("h", "left hand"), ("k", "right side")):
+            page.keyboard.press(key)
+            wait(lambda told=told: told in said.inner_text(), key)
+        page.keyboard.press("s")
+        page.keyboard.press("5")
+        wait(lambda: progress.inner_text().startswith("2 of 5, 1 reviewed"), "5")
+        for number in range(1, 5):
+            page.keyboard.press("w")
+            wait(lambda number=number: f"{number + 1} reviewed" in progress.inner_text(), "w")
+        assert faults == []
+    servers[0].stop()
+    thread.join(20)
+    with Database(long.database) as base:
+        (event,) = base.events(1, "anna")
+        assert (event.region, event.side, event.hand) == ("cheek", "right", "left")
+        assert compare(Results(long, base), ["anna"]).pairs[0].blind.quiet == 3

@@ -1,6 +1,8 @@
 """From a set to a model in one verb, for every kind of net; what is wrong is a sentence, and a run goes on."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,20 @@ def test_one_verb_goes_from_a_set_to_a_model(tmp_path, task, net, make, more, ca
     assert run(["export", str(out), "--out", str(tmp_path / "small.onnx"), "--int8"]) == 0
     assert (tmp_path / "small.onnx").stat().st_size < 0.5 * (out / f"{net}.onnx").stat().st_size
     assert run(["evaluate", str(out / "best.ckpt"), "--data", str(data), "--resamples", "0"]) == 0
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    """The command of several devices and machines, with two processes of one CPU, which Lightning joins by gloo."""
+    data, out = class_folders(tmp_path), tmp_path / "run"
+    line = ["train", "gesture", "--data", str(data), "--net", "digits6", "--out", str(out), *SHORT]
+    command = [sys.executable, "-m", "handlens", *line, "--device", "cpu", "--devices", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    steps = torch.load(out / "last.ckpt", weights_only=False)["global_step"]
+    assert steps == 2, "twelve pictures, four in each process: one step in each of two epochs, and three without them"
+    assert [path.name for path in out.glob("*.onnx")] == ["digits6.onnx"]
+    assert json.loads((out / "report.json").read_text())["n"] == 6
 
 
 def _val(data: Path, task: str) -> LabelledSet:

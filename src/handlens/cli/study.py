@@ -282,7 +282,11 @@ def review(
         if training is not None:
             complain(f"written: {write_training_set(results, coder, training)}")
             return DONE
-        with ReviewServer(Review(results, coder, order, video, blind, stretches), port) as server:
+        review = Review(results, coder, order, video, blind, stretches)
+        if blind:
+            quiet = sum(not item.is_event for item in review.items)
+            complain(f"{len(review.items)} stretches, {quiet or 'none'} of them without an event of the model.")
+        with ReviewServer(review, port) as server:
             print(f"page: {server.address}", file=sys.stderr, flush=True)
             if not no_open:
                 webbrowser.open(server.address)
