@@ -464,16 +464,15 @@ def test_judged_alarms_are_kept_and_saved_as_a_set_that_a_training_reads(built, 
         page.locator("#keep_wrong").check()
         expect(page.locator("#kept-words")).to_have_text("No picture is kept.")
         page.locator("#tab-live").click()
-        row = page.locator("[data-testid=history-today] > *")
-        for number, answer in enumerate(("wrong", "right")):
+        page.evaluate("handlens.set('gap', 4)")  # a machine that is very busy sees a frame in some seconds
+        for answer in ("wrong", "right"):
+            count = page.get_by_test_id("touch-count")
+            before = count.inner_text()
             page.show(TOUCH)
-            expect(page.get_by_test_id("touch-count")).to_have_text(str(number + 1), timeout=120_000)
+            expect(count).not_to_have_text(before, timeout=120_000)
             page.show(CLEAR)
-            expect(page.get_by_test_id("status")).to_have_text("clear", timeout=120_000)
-            button = row.nth(number).get_by_role("button", name=answer)
-            button.wait_for(timeout=60_000)
-            button.click()
-            expect(row.nth(number)).to_contain_text(f"kept as {answer}")
+            page.get_by_role("button", name=answer).first.click(timeout=120_000)
+            page.get_by_text(f"kept as {answer}").wait_for()
         page.locator("#tab-settings").click()
         expect(page.locator("#kept-words")).to_have_text("2 pictures are kept in this browser.")
         with page.expect_download() as saved:
