@@ -1,7 +1,8 @@
 """Picture files in folders: which there are, how large, of which split; it must not know labels or formats."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
@@ -33,6 +34,22 @@ def find_pictures(folder: Path) -> list[Path]:
         InputError: there is no such folder, or it may not be read.
     """
     return [path for path in find_files(folder) if is_picture_file(path.name)]
+
+
+def pictures_by_name(folder: Path, also: Callable[[str], str] = lambda name: name) -> defaultdict[str, list[Path]]:
+    """Return the name of a picture -> all pictures in a folder and below that have it.
+
+    Args:
+        also: Gives another name by which a picture may be called.
+
+    Raises:
+        InputError: there is no such folder, or it may not be read.
+    """
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in find_pictures(folder):
+        for name in dict.fromkeys((path.name, also(path.name))):
+            found[name].append(path)
+    return found
 
 
 def find_files(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import number_of, read_groups
 from handlens.data.formats.xml_files import read_xml
-from handlens.data.pictures import below, find_pictures, split_of
+from handlens.data.pictures import below, pictures_by_name, split_of
 from handlens.data.problems import (
     IGNORED,
     NO_PICTURE,
@@ -143,9 +143,7 @@ class _Places:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._by_name: dict[str, list[Path]] = {}
-        for path in find_pictures(root):
-            self._by_name.setdefault(path.name, []).append(path)
+        self._by_name = pictures_by_name(root)
 
     def find(self, name: str) -> Path | None:
         """Return the one picture of that path or name, or None."""

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from handlens.data.formats.class_folders import ordered
 from handlens.data.formats.file_lists import names_beside
 from handlens.data.formats.text_files import number_of, read_groups, read_json, write_groups, write_text
 from handlens.data.new_folder import Tick, new_folder, put_pictures, refuse_others
-from handlens.data.pictures import below, find_pictures, find_place, is_picture_file, picture_size, split_of
+from handlens.data.pictures import below, find_place, is_picture_file, picture_size, pictures_by_name, split_of
 from handlens.data.problems import (
     IGNORED,
     NO_LABEL,
@@ -333,11 +332,7 @@ class _Shelf:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        for path in find_pictures(root):
-            self._by_name[path.name].append(path)
-            if _uploaded(path.name) != path.name:
-                self._by_name[_uploaded(path.name)].append(path)
+        self._by_name = pictures_by_name(root, _uploaded)
 
     def find(self, image: str) -> Path | None:
         """Return the one picture whose path ends as `image` does, or else that has its name, or None."""
