@@ -51,7 +51,7 @@ def write_hands(data: Path, dest: Path) -> None:
                 place = folder / kind / hand.part / (name + ending)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(place), _fitted(pixels, how), ENCODED[ending])
-            groups.append(f"{hand.part}/{name}.jpg,{hand.group}\n")
+            groups.append(f"images/{hand.part}/{name}.jpg,{hand.group}\n")
         (folder / "names.txt").write_text("background\nhand\n", "utf-8")
         (folder / "groups.csv").write_text("file,group\n" + "".join(groups), "utf-8")
 

@@ -39,6 +39,8 @@ KINDS, QUALITY = {"images": ".jpg", "labels": ".png"}, 85
 """What a packed array becomes, and the quality of its pictures."""
 ARRAYS = ("frames", "frames-others")
 WORDS = ("background", "hand or face")
+HELD = {"holding_nothing": "HoldingNothing", "holding_object": "HoldingObject"}
+"""Labels of the crops -> those of the generated pictures, which the backbones learn."""
 
 Parts = NDArray[np.str_]
 
@@ -282,7 +284,7 @@ def _held_by_others(data: Path, dest: Path) -> None:
     rows = [row for row in read_rows(home / "labels.csv") if row["split"] == "val"]
     with new_folder(dest) as folder:
         for row in rows:
-            place = folder / "test" / row["label"] / Path(row["file"]).name
+            place = folder / "test" / HELD[row["label"]] / Path(row["file"]).name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(home / "images" / row["file"], place)
 
