@@ -271,3 +271,16 @@ def test_mixed_clocks_are_refused(tmp_path):
     path.write_text(path.read_text() + "start_at = -1\n")
     with pytest.raises(InputError, match="start_at must be at least 0"):
         load(config.folder)
+
+
+def test_the_report_shows_the_agreement_with_the_settings_that_were_used(coded, tmp_path):
+    page = tmp_path / "r.html"
+    assert run(["study", "report", str(coded.folder), "--out", str(page)]) == 0
+    assert "<h2>Agreement" not in page.read_text()
+    file = people(tmp_path, "a.mp4,anna,,touch,chin,,1,3")
+    line = ["study", "agree", str(coded.folder), "--coded", str(file), "--bin", "0.25", "--tolerance", "0.7"]
+    assert run(line) == 0
+    assert run(["study", "report", str(coded.folder), "--out", str(page)]) == 0
+    text = page.read_text()
+    assert "<td>handlens and anna</td>" in text
+    assert "Bins of 0.25 s; events are the same where their onsets differ by at most 0.7 s" in text

@@ -230,7 +230,7 @@ def agree(
     import sys
 
     from handlens.cli.outputs import write_numbers
-    from handlens.study.agree import apa_table, compare, import_coded, method_text
+    from handlens.study.agree import apa_table, compare, import_coded, method_text, remember
 
     with opened(folder) as results:
         files = (coded or []) + (more or [])
@@ -239,6 +239,7 @@ def agree(
             known = sorted({name for video in results.videos for name in results.base.coders(video.row.id)})
             coders = list(dict.fromkeys([*coders, *(coder or known)]))
         report = compare(results, coders, bin, tolerance)
+        remember(results, report)
         text = "\n".join(apa_table(pair, number) for number, pair in enumerate(report.pairs, 1))
         text += "\n" + method_text(results, report)
         print(text, file=sys.stderr if json == "-" else sys.stdout)

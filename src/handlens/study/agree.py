@@ -1,6 +1,7 @@
 """People's coded files and the results of a study -> who agrees with whom, as numbers, a table and a paragraph."""
 
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -301,6 +302,11 @@ def compare(
         ]
         together = alpha_of_all(bins)
     return AgreeReport(tuple(pairs), tuple(everyone), width, tolerance, together)
+
+
+def remember(results: Results, report: AgreeReport) -> None:
+    """Keep the figures with their settings in the database, for the report of the study."""
+    results.base.note("agreement", json.dumps(report.to_dict()))
 
 
 def _coded(results: Results, video: VideoResult, coder: str) -> bool:

@@ -89,6 +89,7 @@ def _pages(results: Results, rows: list[PersonFigures], thumbnails: int, blurred
         yield _scene(scene)
     for video in results.videos:
         yield _video(results, video, thumbnails, blurred)
+    yield _agreement(results)
     yield _provenance(results)
     yield "</body></html>\n"
 
@@ -196,6 +197,34 @@ def _video(results: Results, video: VideoResult, thumbnails: int, blurred: bool)
         if thumbnails:
             parts.append(_thumbs(results, video, lanes[one.subject], thumbnails, blurred))
     return "".join(parts)
+
+
+_AGREEMENT = (("kappa", "kappa"), ("alpha", "alpha"), ("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
+
+
+def _agreement(results: Results) -> str:
+    """Return what `study agree` said last, with its settings; "" where it was never asked."""
+    text = results.base.noted("agreement")
+    if not text:
+        return ""
+    told = json.loads(text)
+    heads = "".join(f"<th>{name}</th>" for name in ("coders", "videos", *(title for _, title in _AGREEMENT)))
+    lines = []
+    for pair in told["pairs"]:
+        cells = [f"{pair['first']} and {pair['second']}", str(pair["videos"])]
+        for key, _ in _AGREEMENT:
+            one = pair["all"][key]
+            span = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f})"
+            cells.append("–" if one["value"] is None else f"{one['value']:.2f}{span}")
+        lines.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    note = (
+        f"Bins of {told['bin_s']:g} s; events are the same where their onsets differ by at most"
+        f" {told['tolerance_s']:g} s. In brackets: 95 % intervals over persons."
+    )
+    return (
+        f"<h2>Agreement</h2><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f'<p class="note">{note}</p>'
+    )
 
 
 def _provenance(results: Results) -> str:
