@@ -359,7 +359,7 @@ def test_a_calibration_is_made_kept_and_removed_on_the_page(built):
         page.locator("#tab-settings").click()
         expect(page.locator("#calibration-words")).to_contain_text("Your calibration is in use", timeout=60_000)
         page.locator("#calibration-remove").click()
-        expect(page.locator("#calibration-words")).to_contain_text("lowers the wrong alarms")
+        expect(page.locator("#calibration-words")).to_contain_text("fits the warnings to you")
         assert page.evaluate("localStorage.getItem('handlens-calibration')") is None
         assert not page.complaints
 

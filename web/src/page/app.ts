@@ -117,8 +117,9 @@ export class App {
     byId("calibration-words").textContent = told.calibrated
       ? "Your calibration is in use: it was made from what the camera saw of you, and holds a few numbers, no picture."
       : told.canCalibrate
-        ? "A minute of showing what is a touch and what is none lowers the wrong alarms for you."
+        ? "A minute of showing what is a touch and what is none fits the warnings to you."
         : "Shows the camera and the sound once more.";
+    byId("guide-again").textContent = told.calibrated ? "Set it up again" : "Set it up";
     if (told.ownWords) byId("own-words").textContent = told.ownWords;
     if (told.keptWords) byId("kept-hint").textContent = told.keptWords;
     this.#words();
