@@ -228,7 +228,7 @@ class _Plan:
             run_key(settings, entry.rotate),
             __version__,
             settings.model,
-            {**dict(settings.digests), **dict(settings.hand_digests)},
+            {**dict(settings.digests), **{f"hand_model {name}": value for name, value in settings.hand_digests}},
             asked_for(settings.sample_fps, entry.rotate, settings.hand_model),
         )
         whole = self._base.noted(f"whole:{row.fingerprint}")
