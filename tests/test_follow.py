@@ -138,6 +138,18 @@ def test_the_same_film_gives_the_same_answers(following):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("logit", [-9.0, 2.0])
+def test_a_faint_face_is_looked_at_whether_it_is_one_or_not(detector, logit):
+    def says(batch):
+        return {**draws(batch), "touch_logit": np.full((len(batch), 1), logit, np.float32)}
+
+    model = card("contact", REGIONS, size=(64, 64), parts={"detector": "eyes"}, options={"faint_face": 0.2})
+    following = Following(Predictor(FakeRunner(model, says), {"detector": detector}))
+    detector.score = 0.25
+    seen = [len(face_of(following.predict(shown(100, n / 25)))) for n in range(4)]
+    assert seen == [int(logit > 0)] * 4
+
+
 def test_without_a_face_it_is_asked_at_every_frame(following, detector):
     for n in range(4):
         following.predict(shown(100, n / 25, radius=0))

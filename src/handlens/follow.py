@@ -210,6 +210,8 @@ class Following:
         if regions is None or not isinstance(value, Detections):
             return
         judged = chosen_faces(value, int(card.options.get("max_faces", MAX_FACES)))
+        if len(judged) != len(regions):  # a faint face was looked at, and was none
+            return
         squares = square(value.xyxy[judged], card.options.get("crop_scale", CROP_SCALE))
         for row, crop, maps in zip(judged, squares, regions, strict=True):
             face = max(self._faces, key=lambda face: _overlap(face.box, value.xyxy[row]), default=None)
