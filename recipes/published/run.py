@@ -100,7 +100,7 @@ def _share_done(out: Path, run: Run) -> float:
     """Return the share of its epochs that a run has behind it."""
     if not (out / LAST).exists():
         return 0.0
-    return min(1.0, len(read_checkpoint(out / LAST)[ABOUT]["rows"]) / run.given.get("epochs", EPOCHS))
+    return float(min(1.0, len(read_checkpoint(out / LAST)[ABOUT]["rows"]) / run.given.get("epochs", EPOCHS)))
 
 
 def side_by_side(args: argparse.Namespace) -> None:
