@@ -171,7 +171,7 @@ def precision_of(run: Run, args: argparse.Namespace, out: Path) -> str:
         return str(tomllib.loads((out / CONFIG).read_text("utf-8")).get("precision", "auto"))
     if args.device in ("gpu", "cuda"):
         return "bf16"
-    return "32" if run.task == "gesture" else "auto"
+    return "32" if run.task == "gesture" or args.dry_run else "auto"
 
 
 def living_seed(run: Run, given: Mapping[str, Any], out: Path, hooks: Hooks = AS_USUAL) -> int:
