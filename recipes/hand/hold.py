@@ -28,7 +28,7 @@ from handlens.card import ModelCard
 from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
 from handlens.train.calibration import fit_platt
-from handlens.train.export.export import export
+from handlens.train.export.export import compact, export, shrink
 from handlens.train.export.int8 import Quantizer
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.handnet import HandNet
@@ -233,9 +233,11 @@ def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) ->
     batches = [to_tensor(shown[k : k + 16], card) for k in range(0, len(shown), 16)]
     example = torch.from_numpy(batches[0][:3])
     stored = export(net, card, example, ("probabilities",), out / "stored" / "hold.onnx", int8=True)
-    wide = onnx.load(export(net, card, example, ("probabilities",), out / "wide" / "hold.onnx"))
+    rounded = compact(net, int8=True)
+    wide = onnx.load(export(rounded, card, example, ("probabilities",), out / "wide" / "hold.onnx"))
     maker = Quantizer(wide, batches)
     small = maker.graph(first_layers(maker.model))
+    shrink(small)
     small.producer_name = "handlens"
     return {"float": stored, "int8": write_checked(small, card, out / "int8" / "hold.onnx", lambda runner: None)}
 

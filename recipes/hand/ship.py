@@ -26,7 +26,7 @@ from handlens.card import KEY, ModelCard
 from handlens.kinds.landmarks import SIDES
 from handlens.preprocess import to_tensor
 from handlens.runner import OnnxRunner
-from handlens.train.export.export import export
+from handlens.train.export.export import compact, export, shrink
 from handlens.train.export.int8 import Quantizer
 from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.handnet import LANDMARKS, HandGraph, HandNet
@@ -219,7 +219,7 @@ def main() -> None:
     told = {"float": scores(Asked(kept), tables)}
     print(json.dumps(told), flush=True)
     if not args.float:
-        wide = export(graph, card, example, HandGraph.outputs, args.out / "wide" / "hands.onnx")
+        wide = export(compact(graph, int8=True), card, example, HandGraph.outputs, args.out / "wide" / "hands.onnx")
         chosen = write_int8(wide, card, tables, args.method)
         small = args.out / "int8" / "hands.onnx"
         small.parent.mkdir(parents=True, exist_ok=True)
@@ -274,6 +274,7 @@ def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> 
     )
     names = [name for move, parts in moved.values() if move > MOVED for name in parts]
     small = maker.graph(names)
+    shrink(small)
     small.producer_name = "handlens"
     onnx.helper.set_model_props(small, {KEY: card.to_json()})
     return small

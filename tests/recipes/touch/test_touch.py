@@ -153,7 +153,7 @@ def test_export_refuses_other_answers(tmp_path: Path, monkeypatch: pytest.Monkey
         kernel = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
         kernel.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(kernel) + 0.1, kernel.name))
 
-    monkeypatch.setattr(exporter, "_shrink", shift)
+    monkeypatch.setattr(exporter, "shrink", shift)
     torch.manual_seed(0)
     net = ContactGraph(Contact().eval())
     names, example = ("hand", "regions", "touch_logit", "region_scores"), torch.randn(1, 3, 160, 160)

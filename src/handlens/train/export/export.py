@@ -81,7 +81,7 @@ def export(
     program = DYNAMO if dynamo is None else dynamo
     model = (_exported if program else _traced)(small, first, outputs, _sides(*arrays))
     if int8:
-        _shrink(model)
+        shrink(model)
     model.producer_name = "handlens"
     onnx.checker.check_model(model)
 
@@ -243,7 +243,7 @@ def _levels_of(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
     return None
 
 
-def _shrink(model: onnx.ModelProto) -> None:
+def shrink(model: onnx.ModelProto) -> None:
     """Store big kernels as 8-bit levels, each widened by a Cast and a Mul that onnxruntime folds away while loading."""
     extra, nodes = [], []
     for tensor in model.graph.initializer:
