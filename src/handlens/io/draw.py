@@ -149,7 +149,8 @@ def _draw_hand_mask(pen: "_Pen", hand: Hand, zoom: int) -> None:
     mask = hand.whole_mask(pen.height // zoom, pen.width // zoom)
     if mask is not None:
         mask = np.repeat(np.repeat(mask, zoom, axis=0), zoom, axis=1)
-        pen.tint(mask, [HAND])
+        if hand.landmarks is None:  # a skeleton is seen better on the skin as it is
+            pen.tint(mask, [HAND])
         pen.outline(mask > 0, HAND)
 
 
