@@ -34,6 +34,7 @@ from handlens.train.export.onnx_file import write_checked
 from handlens.train.nets.handnet import HandNet
 from handlens.train.nets.lite import Lite0
 from recipes.hand.cache import Shown, opened
+from recipes.hand.ship import first_layers
 from recipes.hand.train import MEAN, STD, Tables, balanced, hold_rows, inputs
 from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES as SIGNS
@@ -42,6 +43,8 @@ from recipes.touch.train import auc, fill
 NAMES = ("nothing", "object")
 SIZE = 128
 """Of the input."""
+GENERATED = "holding/generated"
+"""These hands teach no line: no picture is like them."""
 MIX = ("own", "body", "things")
 """What may be mixed."""
 DEFAULT = ("own", "things")
@@ -141,7 +144,7 @@ def best_line(x: NDArray[np.float32], rows: Sequence[Shown]) -> Line:
     Args:
         x: (n, 2, 640) what the body sees of all rows.
     """
-    train = np.array([row.split == "train" and row.source != "holding/generated" for row in rows])
+    train = np.array([row.split == "train" for row in rows])
     left = np.array([row.split == "left_out" for row in rows])
     y = np.array([row.hold for row in rows])
     # Both labels weigh alike. Balanced inside each source as well, it was worse on left-out sources (.87 for .89).
@@ -213,18 +216,6 @@ def compare(
             print(json.dumps({"mix": mix, **about}), flush=True)
 
 
-def first_layers(model: onnx.ModelProto, count: int = 8) -> list[str]:
-    """Return the names of the first convolutions of each body, which lose most in 8 bits."""
-    shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
-    names, left = [], 0
-    for node in model.graph.node:
-        if node.op_type == "Conv":
-            left = count if shapes[node.input[1]][1:] == [3, 3, 3] else left
-            names += [node.name] if left > 0 else []
-            left -= 1
-    return names
-
-
 def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) -> dict[str, Path]:
     """Return the file that stores its kernels in 8 bits, and the one that computes in them."""
     train = [row for row in rows if row.split == "train"]
@@ -256,7 +247,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     tables = Tables(args.cache)
-    rows, parts = tables.holding, hold_rows(tables)
+    rows, parts = [row for row in tables.holding if row.source != GENERATED], hold_rows(tables)
     net = HandNet(len(SIGNS), pretrained=False)
     fill(net, args.weights)
     net.eval()

@@ -56,10 +56,8 @@ DATA = (
     "composites of cut-out and rendered hands on portraits; body: EfficientNet-Lite0 trained on ImageNet (Apache-2.0)",
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
-MOVED = 0.0025
-"""A part of the graph that alone moves landmarks by more, in sides of the input, stays in float."""
-PROBES = 48
-"""Pictures by which that is found."""
+FIRST = 11
+"""Convolutions of a body that stay in float: one by one in 8 bits, these move landmarks most."""
 LOSS = 0.005
 """What 8-bit arithmetic may cost: palm lengths of the mean error, over all left-out sets."""
 VIEWS: dict[str, dict[str, str]] = {
@@ -264,16 +262,22 @@ def card_in(model: onnx.ModelProto) -> ModelCard:
     return ModelCard.from_json(next(entry.value for entry in model.metadata_props if entry.key == KEY))
 
 
+def first_layers(model: onnx.ModelProto, count: int = FIRST) -> list[str]:
+    """Return the names of the first convolutions of each body, which lose most in 8 bits."""
+    shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    names, left = [], 0
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            left = count if shapes[node.input[1]][1:] == [3, 3, 3] else left
+            names += [node.name] if left > 0 else []
+            left -= 1
+    return names
+
+
 def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> onnx.ModelProto:
-    """Return the graph that computes in 8 bits, its ranges set by training hands; what loses much stays in float."""
+    """Return the graph that computes in 8 bits, its ranges set by training hands; the first layers stay in float."""
     maker = Quantizer(onnx.load(floating), looks(tables, card), method)
-    moved = maker.sensitivity(list(looks(tables, card, count=PROBES, seed=1)), "landmarks")
-    print(
-        json.dumps({part: round(move, 5) for part, (move, _) in sorted(moved.items(), key=lambda m: -m[1][0])}),
-        flush=True,
-    )
-    names = [name for move, parts in moved.values() if move > MOVED for name in parts]
-    small = maker.graph(names)
+    small = maker.graph(first_layers(maker.model))
     shrink(small)
     small.producer_name = "handlens"
     onnx.helper.set_model_props(small, {KEY: card.to_json()})
