@@ -9,7 +9,7 @@ from handlens.errors import InputError, ModelError, NotYet, unknown
 from handlens.types import Event
 
 SHIPPED = Path(__file__).parent / "models"
-PLANNED = ("touch", "hold", "digits", "gestures", "signs", "segment")
+PLANNED = ("touch", "hands", "hold", "digits", "gestures", "signs", "segment")
 
 DETECTOR = "facehand"
 """The shipped model that finds the hands that colour models judge one by one; those of silhouettes are shown one."""

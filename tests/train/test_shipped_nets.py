@@ -42,9 +42,9 @@ def test_shipped_weights_answer_as_the_shipped_model(name: str) -> None:
 
 
 def test_weights_of_another_model_are_refused() -> None:
-    net = catalog.build("hand-net", 4)
+    net = catalog.build("silhouette-net", 4, angle=True)
     with pytest.raises(ModelError, match="has a kernel of"):
-        take_onnx_weights(net, ProbabilityGraph(net), resolve("signs"), torch.zeros(1, 3, 96, 96))
+        take_onnx_weights(net, ProbabilityGraph(net), resolve("digits"), torch.zeros(1, 1, 64, 64))
     net = catalog.build("hold-net", 2)
     with pytest.raises(ModelError, match="layers with weights, but the network has"):
         take_onnx_weights(net, ProbabilityGraph(net), resolve("signs"), torch.zeros(1, 3, 96, 96))

@@ -47,9 +47,9 @@ def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Seque
 
 
 WEIGHTS = ".safetensors"
-PUBLISHED = ("segment", "facehand", "hold", "touch")
+PUBLISHED = ("segment", "facehand", "hold", "signs", "touch")
 """The shipped models whose weights before folding are published, to go on learning from, in a package of their own."""
-INTEGERS = ("facehand", "hold", "touch")
+INTEGERS = ("facehand", "hold", "signs", "touch")
 """Of these, those whose .onnx cannot give the weights back: it computes in 8 bits, or is no net that learns as one."""
 PACKAGE = "handlens_weights"
 CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE

@@ -321,7 +321,7 @@ def test_without_a_shipped_model_it_says_what_to_do(tmp_path, capsys, monkeypatc
     assert run(["train", "gesture", "--data", str(signs(tmp_path / "set")), "--out", str(tmp_path / "run")]) == 2
     told = capsys.readouterr().err
     assert "15 pictures, 5 in the smallest class: too few for a network" in told
-    assert "the shipped model 'signs', which does not exist yet" in told
+    assert "the shipped model 'hands', which does not exist yet" in told
 
 
 def test_few_pictures_are_told_from_many(tmp_path) -> None:

@@ -133,7 +133,7 @@ def _checked(keys: Mapping[str, Any]) -> FewSettings:
     return FewSettings(**keys)
 
 
-BASES = {True: ("gestures", "digits"), False: ("signs",)}
+BASES = {True: ("gestures", "digits"), False: ("hands", "signs")}
 """Shipped models to learn on, for silhouettes and for photographs; the first one that is there."""
 
 
@@ -285,11 +285,12 @@ def _colour(card: ModelCard) -> bool:
 
 
 def classifying(card: ModelCard) -> ModelCard:
-    """Return the card of what is learned on a model: it classifies; whole pictures keep their proportions, as hands
-    must."""
+    """Return the card of what is learned on a model: it classifies, also hands that fill the picture, whose proportions
+    it keeps."""
     if card.kind == "classify":
         return card
     options = {name: value for name, value in card.options.items() if name not in OF_LANDMARKS}
+    options["closeup"] = 1.0
     return dataclasses.replace(card, kind="classify", resize="letterbox", options=options)
 
 
