@@ -4,7 +4,8 @@
 
 The masks are those of hgr1: 60 pictures, twelve of each number, counted by thumb (thumb = 1, thumb and index = 2). Each
 is turned by 0, 90, 180 and 45 degrees, on a picture that ends where the arm left it. `reach` is the cut of version 0.2:
-all within 3.8 radii of the middle of the palm. --set measures a packed set of silhouettes besides, such as those of
+all within 3.8 radii of the middle of the palm. --colour asks `combined` about the pictures themselves, turned by
+quarters. --set measures a packed set of silhouettes besides, such as those of
 recipes.signs.render, as it is and turned at random by eighths of the circle.
 """
 
@@ -23,6 +24,7 @@ from handlens.kinds import hand_crop
 from handlens.predictor import Predictor, load
 from handlens.preprocess import to_tensor
 from handlens.silhouette import find_shape, seen
+from handlens.types import Frame
 
 Mask = NDArray[np.uint8]
 EACH = 12
@@ -83,6 +85,20 @@ def bare_forearms(data: Path) -> list[tuple[Mask, int]]:
     return out
 
 
+def in_colour(data: Path, quarters: int) -> float:
+    """Return the share of hgr1's pictures whose largest hand `combined` calls by its number."""
+    model, right = load("combined", 1), 0
+    with (data / "segmentation" / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["source"] == "hgr1"]
+    for place, row in enumerate(rows):
+        image = cv2.imread(str(data / "segmentation" / "images" / row["image"]))
+        assert image is not None
+        hands = model.predict(Frame(np.ascontiguousarray(np.rot90(image[..., ::-1], quarters)))).value
+        assert isinstance(hands, tuple)
+        right += bool(hands) and hands[0].gesture.name == str(1 + place // EACH)
+    return right / len(rows)
+
+
 def packed(path: Path) -> list[tuple[Mask, int]]:
     """Return the silhouettes of a pack whose names are numbers, each also turned."""
     with np.load(path) as pack:
@@ -111,7 +127,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
     parser.add_argument("--set", type=Path, action="append", default=[], help="a packed set of silhouettes")
+    parser.add_argument("--colour", action="store_true", help="ask `combined` about the pictures as well")
     args = parser.parse_args()
+    for quarters in range(4) if args.colour else ():
+        print(f"combined, turned by {90 * quarters:3d}  right {in_colour(args.data, quarters):.3f}")
     arms = [(turned(mask, degrees), label) for mask, label in bare_forearms(args.data) for degrees in TURNS]
     sets = {f"hgr1, cut: {name}": [(cut(mask), label) for mask, label in arms] for name, cut in CUTS.items()}
     sets |= {f"{path.name}, turned": packed(path) for path in args.set}

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.kinds.landmarks import PARTS
-from recipes.hand.cache import box_around, cut_square, read_rgb, read_rows
+from recipes.hand.cache import box_around, cut_square
 from recipes.hand.ship import Asked
 from recipes.hand.train import Tables
+from recipes.shared.source_data import read_rgb, read_rows
 
 Mask = NDArray[np.bool_]
 
