@@ -115,3 +115,16 @@ def test_pictures_that_are_labelled_touch_or_not_train_the_shipped_network(
     assert load(model).card.kind == "contact"
     assert "touch ROC AUC" in model.with_name("report.txt").read_text("utf-8")
     assert run(["evaluate", str(model), "--data", str(data), "--resamples", "0"]) == 0
+
+
+def test_photographs_of_gestures_need_no_package_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("fist", "ok"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            save_picture(tmp_path / name / f"{number}.png", rng.integers(0, 255, (40, 40, 3)).astype(np.uint8))
+    assert default_net("gesture", str(tmp_path), OpenedSets())[0] == "hand-net"
+    monkeypatch.setattr("handlens.train.default_net.published_folders", list)
+    net, why = default_net("gesture", str(tmp_path), OpenedSets())
+    assert net == "lite0"
+    assert "the weights for 'hand-net' are not installed" in why

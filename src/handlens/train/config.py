@@ -121,7 +121,8 @@ class Settings:
         Doc(
             "A network's name or a Darknet `.cfg`; `handlens models` lists the names. Without one: for touch"
             " `contact-net`, or `nano` where boxes say which part is touched; `lite0` for hold, `segment-net` for"
-            " segment; for gesture `silhouette-net` where the pictures are silhouettes, else `hand-net`.",
+            " segment; for gesture `silhouette-net` where the pictures are silhouettes, else `hand-net`, or `lite0`"
+            " without the package of weights.",
             "by task",
         ),
     ] = ""

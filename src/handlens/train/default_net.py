@@ -7,10 +7,14 @@ from collections.abc import Callable
 from handlens.evaluate.touch import touches_of
 from handlens.tasks.touch import REGIONS
 from handlens.train.defaults import DEFAULT_NETS, SILHOUETTE_NET, TOUCH_DETECTOR
+from handlens.train.initial_weights import published_folders
 from handlens.train.loader.face_sample import SET_KINDS
 from handlens.train.loader.silhouettes import are_silhouettes
 from handlens.train.opened import OpenedSets
 from handlens.types import OWNERS
+
+WITHOUT_WEIGHTS = "lite0"
+"""The network of photographs of gestures where the package of weights is not installed: it brings its own."""
 
 Choice = tuple[str, str]
 """The name of a network, and why it fits the set."""
@@ -50,7 +54,10 @@ def _for_gestures(data: str, opened: OpenedSets) -> Choice:
     """Return the network that takes what the pictures are."""
     if are_silhouettes(opened(data, "classify")):
         return SILHOUETTE_NET, "the pictures are silhouettes"
-    return DEFAULT_NETS["gesture"], "the pictures are not silhouettes"
+    net = DEFAULT_NETS["gesture"]
+    if not published_folders():
+        return WITHOUT_WEIGHTS, f"the pictures are not silhouettes, and the weights for '{net}' are not installed"
+    return net, "the pictures are not silhouettes"
 
 
 _BY_SET: dict[str, Callable[[str, OpenedSets], Choice]] = {"touch": _for_touches, "gesture": _for_gestures}
