@@ -47,6 +47,7 @@ class OnnxRunner:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or min(2, _cores())  # small nets gain nothing from a third
         options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # plans a block for every shape of input: 10 MB of touch, and no time
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two models would fight for the cores
         options.log_severity_level = 4  # what goes wrong is raised; nothing else belongs on the user's stderr
         try:
