@@ -57,9 +57,9 @@ def make_video(path: Path, number: int) -> None:
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
         for frame in islice(resized(looped(demo_clip())), first, first + count * rate):
             image = cv2.warpAffine(frame.image, place, (640, 480), borderValue=(114, 114, 114))
-            image = np.clip(image * light, 0, 255).astype(np.uint8)
-            image = np.ascontiguousarray(image[:, ::-1] if mirror else image)
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            lit = np.clip(image * light, 0, 255).astype(np.uint8)
+            shown = np.ascontiguousarray(lit[:, ::-1] if mirror else lit)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
         out.mux(stream.encode(None))
 
 

@@ -75,14 +75,16 @@ def make_film(path: Path, minutes: float, every: int = 1) -> None:
             if number % every == 0:
                 coded += stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24"))
         coded += stream.encode(None)
-        parts = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe, packet.time_base) for packet in coded]
+        parts = [
+            (bytes(packet), packet.pts or 0, packet.dts or 0, packet.is_keyframe, packet.time_base) for packet in coded
+        ]
         base = parts[0][4]
         for turn in range(max(1, -(-int(minutes * 60) // 60))):
             for data, pts, dts, key, _ in parts:
                 packet = av.Packet(data)
                 packet.stream, packet.time_base, packet.is_keyframe = stream, base, key
                 packet.pts, packet.dts = pts + int(turn * 60 / base), dts + int(turn * 60 / base)
-                if packet.pts * base < minutes * 60:
+                if (pts + int(turn * 60 / base)) * base < minutes * 60:
                     out.mux(packet)
 
 

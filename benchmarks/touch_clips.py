@@ -33,6 +33,7 @@ from handlens.predictor import load
 from handlens.result import Result
 from handlens.track import Tracker
 from handlens.types import Detections, Event
+from recipes.shared.source_data import read_rgb
 
 LEAST = 2
 """Pictures of a person, for a clip."""
@@ -53,7 +54,7 @@ def plans(rows: Sequence[Row], rng: np.random.Generator) -> Iterator[tuple[str, 
         if not kinds["none"] or len(kinds["none"]) + len(kinds["touch"]) < LEAST:
             continue
         for group in kinds.values():
-            rng.shuffle(group)  # type: ignore[arg-type]
+            rng.shuffle(group)
         touches, calm = list(kinds["touch"]), list(kinds["none"])
         for _ in range(max(1, min(2, round((len(touches) + len(calm)) / MOST)))):
             shown: list[tuple[Row, float]] = []
@@ -84,7 +85,7 @@ def drifting(image: np.ndarray[Any, Any], count: int, fps: float, rng: np.random
 
 def picture(path: Path) -> np.ndarray[Any, Any]:
     """Return a picture in RGB, its sides even and at most LONGEST."""
-    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    image = read_rgb(path)
     scale = min(1.0, LONGEST / max(image.shape[:2]))
     wide, high = (max(2, int(side * scale) // 2 * 2) for side in (image.shape[1], image.shape[0]))
     return np.asarray(cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA))

@@ -20,9 +20,10 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from benchmarks.parity.attention import module_pairs, spread, unit_pairs
 from handlens.train.nets.attention import AttentionModule, Unit
 from handlens.train.nets.backbones import SIZE, backbone
+
+from .attention import module_pairs, spread, unit_pairs
 
 LIMIT = 1e-4
 Pair = tuple[nn.Module, nn.Module]
