@@ -53,7 +53,7 @@ class MemoryDiary:
 class Minute:
     """A calibration that notes its steps."""
 
-    calibrated = False
+    calibrated, keeps = False, True
 
     def __init__(self) -> None:
         self.steps: list[str] = []

@@ -42,6 +42,7 @@ def rules() -> dict[str, Any]:
         "counts": calibration.COUNTS,
         "asked": calibration.ASKED,
         "least": calibration.LEAST,
+        "surer": calibration.SURER,
         "most": calibration.MOST,
         "shift_sd": calibration.SHIFT_SD,
         "weight_sd": calibration.WEIGHT_SD,

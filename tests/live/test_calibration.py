@@ -33,6 +33,15 @@ def filled(touch: float, front: float, frames: int = 10) -> Samples:
     return samples
 
 
+def anything() -> Samples:
+    """What a recording shows that does not follow the steps: the same in each of them."""
+    samples, draw = Samples(CONTACT), np.random.default_rng(0)
+    for phase in ("look", "touch", "front", "object"):
+        for _ in range(60):
+            samples.add(phase, (float(draw.normal(0, 2)), scores(chin=float(draw.random()), ear=float(draw.random()))))
+    return samples
+
+
 def shifted(made: Calibration, logit: float, **given: float) -> float:
     """The logit of the card that an answer has afterwards, times a, as the model's calibration sees it."""
     values = {name: np.array([value], np.float32) for name, value in scores(**given).items()}
@@ -87,6 +96,8 @@ def test_no_answer_is_shifted_without_bound():
     [
         (filled(1.0, 0.0, frames=4), "only 4 pictures show your face"),
         (filled(0.0, 1.0), "the touches look no surer than the hand before your face"),
+        (filled(-3.5, -4.0), "the touches look no surer than your face without a hand"),
+        (anything(), "the touches look no surer than"),
     ],
 )
 def test_a_calibration_that_would_teach_nonsense_is_refused(samples, sentence):
@@ -193,6 +204,15 @@ def test_a_page_leads_through_the_steps_and_the_alarm_is_quiet_meanwhile(model, 
     assert runner.run(BATCH)["touch_logit"][0, 0] != before
     assert not guide.step("remove")["calibrated"]
     assert runner.run(BATCH)["touch_logit"][0, 0] == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_steps_before_a_recording_keep_nothing(model, tmp_path):
+    runner = PersonalRunner(model)
+    guide = Guide(runner, tmp_path / "c.json", clock=lambda: 0.0, keeps=False)
+    assert guide.step("touch")["keeps"] is False
+    assert not guide.step("finish")["calibrated"]
+    assert runner.calibration is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -118,6 +118,10 @@ def test_regions_are_chosen_on_the_face_and_by_name(page, site):
     assert not page.get_by_test_id("region-nose").is_checked()
     page.get_by_test_id("region-chin").check()
     wait(lambda: "chin" in site.session.settings.regions)
+    says(page, "#regions-hint", re.compile("The alarm sounds for these places"))
+    for region in site.session.settings.regions:
+        page.get_by_test_id(f"region-{region}").uncheck()
+    says(page, "#regions-hint", re.compile("No place is chosen: there will be no warning"))
 
 
 def test_the_alarm_is_tested_and_set(page, site):
@@ -261,8 +265,27 @@ def test_a_page_that_is_reloaded_or_closed_comes_back(page, site, chrome):
 
 def test_a_wrong_token_shows_nothing(chrome, site):
     page = chrome.new_page()
-    with pytest.raises(Exception, match="ERR_HTTP_RESPONSE_CODE_FAILURE"):  # a 403 without a body
-        page.goto(f"http://127.0.0.1:{site.server.port}/?token=wrong")
+    answer = page.goto(f"http://127.0.0.1:{site.server.port}/?token=wrong")
+    assert (answer.status, "open the one that it printed" in page.inner_text("body")) == (403, True)
+    assert page.locator("script").count() == 0
+    page.close()
+
+
+def test_the_page_of_the_run_before_asks_for_the_new_address(chrome):
+    made, page = Served(), chrome.new_page()
+    with made.server:
+        page.goto(made.server.address)
+        see(page, "status", "starting")
+        made.server.token = "another"  # as after a start at the same port
+        page.locator("#tab-settings").click()
+        page.locator("#guide-again").click()
+        for each in made.server._pages:
+            each.lost = True
+            made.server._soon(each.changed.set)
+        says(page, "#veil-title", "handlens was started again")
+        says(page, "#veil-text", re.compile("Open the address"))
+        says(page, "#guide-title", "handlens was started again")
+        assert page.locator("#guide-next").is_disabled()
     page.close()
 
 
@@ -291,6 +314,38 @@ def test_the_end_is_told(chrome):
     see(page, "status", "ended")
     assert page.locator("#veil-title").inner_text() == "The watch has ended"
     page.close()
+
+
+def test_a_guide_that_is_open_tells_the_end_and_only_closes(chrome):
+    made = Served()
+    page = chrome.new_page()
+    with made.server:
+        page.goto(made.server.address)
+        page.locator("#controls:enabled").wait_for()
+        page.locator("#tab-settings").click()
+        page.locator("#guide-again").click()
+    says(page, "#guide-title", "The watch has ended")
+    assert page.locator("#guide-next").is_disabled()
+    page.locator("#guide-cancel", has_text="Close").click()
+    page.locator("#guide").wait_for(state="hidden")
+    page.close()
+
+
+def test_the_guide_says_that_a_recording_keeps_nothing(page, site):
+    site.minute.keeps = False
+    page.reload()
+    page.locator("#controls:enabled").wait_for()
+    page.locator("#tab-settings").click()
+    page.locator("#guide-again").click()
+    page.locator("#guide-next").click()
+    page.locator("#guide-next").click()
+    page.locator("#guide-text", has_text="nothing is kept").wait_for()
+    for title in ("Look", "Touch", "Hold", "Drink"):
+        page.locator("#guide-title", has_text=title).wait_for()
+        page.locator("#guide-next").click()
+    page.locator("#guide-text", has_text="Nothing was kept").wait_for()
+    page.locator("#guide-next").click()
+    assert not page.locator("#calibration-words", has_text="is in use").count()
 
 
 def test_everything_is_reached_by_keyboard_and_has_a_name(page):

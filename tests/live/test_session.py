@@ -84,6 +84,10 @@ def test_only_the_chosen_places_warn_and_the_place_touched_last_counts():
     assert gate(clock, session, "chin", "mouth")[0].start()
     assert not gate(clock, session, "mouth", "chin")[0].start()
     assert gate(clock, session, "facetouch")[0].start()  # a model without places warns always
+    session = Session(Settings(regions=(), cooldown=0.0), clock=clock.monotonic)
+    for place in ("chin", "facetouch"):
+        assert not gate(clock, session, place)[0].start()
+    assert not gate(clock, session, "chin")[0].warn_early()
 
 
 def test_without_sound_the_page_is_still_told():
@@ -211,6 +215,27 @@ def test_another_camera_is_opened_and_one_that_fails_leaves_the_old_one():
     assert next(frames).source == "2"
     assert failed == ["camera 7 does not open."]
     source.stop()
+
+
+def test_a_recording_is_played_again_as_long_as_it_is_asked_for():
+    clock, films = FakeClock(), []
+
+    def film() -> Shown:
+        films.append(Shown("clip.mp4", clock, 3))
+        films[-1].kind = "video"
+        return films[-1]
+
+    source = Controlled(
+        film(),
+        Session(clock=clock.monotonic),
+        lambda number: film(),
+        clock=clock.monotonic,
+        again=lambda: film() if len(films) < 3 else None,
+    )
+    shown = list(source.frames())
+    assert [frame.index for frame in shown] == list(range(9))
+    assert [frame.time for frame in shown] == pytest.approx([0.04 * n for n in range(9)], abs=0.05)
+    assert [each.closed for each in films] == [True, True, False]  # the last one is closed on leaving
 
 
 def test_a_pause_does_not_keep_the_program_from_ending():

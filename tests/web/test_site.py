@@ -2,7 +2,9 @@
 
 import base64
 import contextlib
+import csv
 import dataclasses
+import datetime as dt
 import functools
 import http.server
 import io
@@ -26,6 +28,7 @@ from handlens.data.formats.detect_format import open_set
 from handlens.io.pictures.read import read_picture
 from handlens.live.calibration import Calibration, Samples, personal
 from handlens.live.early import Approach
+from handlens.live.history import FIELDS
 from handlens.live.kept_alarms import face_window, label_lines
 from handlens.predictor import load
 from handlens.result import Result
@@ -211,6 +214,8 @@ def test_a_browser_that_may_not_use_the_camera_says_so(built):
         notice = page.locator("#notice")
         notice.wait_for(timeout=60_000)
         assert "camera" in notice.inner_text()
+        assert page.get_by_test_id("status").inner_text().lower() == "no camera"
+        assert "camera" in page.locator("#detail").inner_text()
 
 
 KEEP = """async () => {
@@ -229,6 +234,14 @@ KEEP = """async () => {
 }"""
 
 
+SAVED = """async () => {
+  let saved;
+  URL.createObjectURL = (blob) => { saved = blob; return ""; };
+  await handlens.exportAddress();
+  return saved.text();
+}"""
+
+
 def test_settings_and_history_stay_and_can_be_deleted(built, tmp_path):
     film = camera(tmp_path / "clip.y4m")
     with browser(*CAMERA, f"--use-file-for-fake-video-capture={film}") as chrome, served(built) as (address, _):
@@ -241,6 +254,13 @@ def test_settings_and_history_stay_and_can_be_deleted(built, tmp_path):
         page.locator("[data-testid=history-today] [data-region=nose]").wait_for()
         assert not page.get_by_test_id("region-ear").is_checked()
         assert page.get_by_test_id("sensitivity").input_value() == "30"
+        told = page.evaluate(SAVED)
+        (row,) = [row for row in csv.DictReader(told.splitlines()) if row["region"] == "nose"]
+        assert tuple(row) == FIELDS
+        assert (row["seconds"], row["side"], row["regions"]) == ("1.000", "", "nose:1.000")
+        assert dt.datetime.fromisoformat(row["start"]).timestamp() == pytest.approx(
+            dt.datetime.now().timestamp() - 50, abs=120
+        )
         page.locator("#tab-history").click()
         page.locator("#delete").click()
         page.locator("#confirm-yes").click()

@@ -60,6 +60,7 @@ def watched(
     place: Place | None,
     max_seconds: float | None = None,
     crop: str = "hand",
+    again: Callable[[], Source] | None = None,
 ) -> Summary:
     """Watch an open source to its end and return what was seen.
 
@@ -67,6 +68,7 @@ def watched(
         file: Where the page keeps what is changed on it.
         reopen: Opens another camera, by its number.
         place: Of the page, or None: the terminal alone.
+        again: Opens a recording anew at its end, as often as a page looks on; None: it ends.
     """
     predictor, personal = _personal(predictor)
     predictor, detector = listening(predictor) or (predictor, None)
@@ -77,11 +79,13 @@ def watched(
     tracker = EventTracker(settings.open, settings.closes, settings.min_time, settings.gap)
     feed = Feed(lambda: session.settings.open)
     kept = KeptAlarms(lambda: session.settings.keep_wrong)
-    guide = None if personal is None else Guide(personal, quiet=session.snooze)
+    guide = None if personal is None else Guide(personal, quiet=session.snooze, keeps=camera.kind != "video")
     with (
         View(settings.open) as view,
         Alarm(settings.voice or SENTENCE, 0.0, bell=view.ring) as alarm,
-        Controlled(camera, session, reopen, _tell) as source,
+        Controlled(
+            camera, session, reopen, _tell, again=lambda: again() if again and feed.onlookers else None
+        ) as source,
         _history(settings, camera.name, predictor) as recorder,
     ):
         gate = Gate(alarm, tracker, session, feed.warned, can_sound)

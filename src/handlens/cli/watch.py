@@ -126,6 +126,7 @@ def watch(
     """Watch a camera and warn at a touch, or tell what hands do; Ctrl-C ends it.
 
     A page opens in the browser: the picture, the controls and the history. --no-page shows it in the terminal alone.
+    'watch demo' plays the clip that ships, again and again while a page is open.
     What was chosen on the page holds the next time, too; a flag comes before it, for this time.
     --events and --json go on at the end of a file that is there, and --out gives videos new names.
     """
@@ -140,6 +141,7 @@ def watch(
     reading = options.reading(settings.every, start, stop, settings.rotate, settings.mirror, stream, fps)
     predictor = load(settings.model, settings.threads)
     name = _named(settings.source)
+    is_demo = name != settings.source
     with (
         _opened(name, reading, settings.reconnect) as camera,
         open_sinks(json, events, out, [name], live=True, task=predictor.task, say=complain) as sinks,
@@ -154,6 +156,7 @@ def watch(
             None if settings.no_page else Place(host, port, allow_network, not no_open),
             max_seconds,
             crop,
+            (lambda: _opened(name, reading, 0.0)) if is_demo else None,
         )
     return conclude(summary, predictor.card.name)
 

@@ -8,7 +8,7 @@ to its logit of a touch: a logistic regression that starts from the model's own 
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ PHASES = ("look", "touch", "front", "object")
 """What the person does: nothing, touch the face, hold a hand before it, drink."""
 LEAST = 5
 """Frames with a face that each phase needs."""
+SURER = {"look": 0.8, "front": 0.65}
+"""How often a frame of a touch has to be surer than one of these phases; 0.5 is chance."""
 
 SHIFT_SD, WEIGHT_SD = 0.5, 0.6
 """Prior standard deviations, in logits; chosen on people of the left-out sources, by benchmarks/calibration.py."""
@@ -212,11 +214,13 @@ class Samples:
                     " face, and try again."
                 )
         z = {phase: [_logit(self.card, logit) for logit, _ in answers] for phase, answers in self.seen.items()}
-        if float(np.median(z["touch"])) <= float(np.median(z["front"])):
-            raise InputError(
-                "the touches look no surer than the hand before your face, so nothing was changed: touch your chin"
-                " until the next request comes, then hold your hand a hand's width before your face."
-            )
+        for phase, share in SURER.items():
+            if z[phase] and surer(z["touch"], z[phase]) < share:
+                raise InputError(
+                    f"the touches look no surer than {_SHOWN[phase]}, so nothing was changed: touch your chin only when"
+                    " you are asked to, until the next request comes, then hold your hand a hand's width before your"
+                    " face."
+                )
         names = sorted({name for answers in self.seen.values() for _, scores in answers for name in scores})
         rows = [(phase, scores) for phase, answers in self.seen.items() for _, scores in answers]
         features = np.array(
@@ -234,6 +238,15 @@ class Samples:
             self.counts(),
             wall_clock(clock()),
         )
+
+
+_SHOWN = {"look": "your face without a hand", "front": "the hand before your face"}
+
+
+def surer(touches: Sequence[float], others: Sequence[float]) -> float:
+    """Return the share of pairs in which the touch has the higher logit (the area under the ROC curve)."""
+    one, other = np.asarray(touches)[:, None], np.asarray(others)[None]
+    return float(((one > other) + 0.5 * (one == other)).mean())
 
 
 def _logit(card: ModelCard, logit: float) -> float:

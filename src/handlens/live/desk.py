@@ -53,6 +53,10 @@ class Calibrating(Protocol):
     def calibrated(self) -> bool:
         """Whether there is a personal calibration."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether one is made in the end; False: the steps are only shown."""
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -104,6 +108,7 @@ class Desk:
             "canJudge": self.judging is not None,
             "canCalibrate": self.calibrating is not None,
             "calibrated": self.calibrating is not None and self.calibrating.calibrated,
+            "keepsCalibration": self.calibrating is not None and self.calibrating.keeps,
             "hasHistory": self.diary is not None,
             "firstTime": self.first_time,
         }

@@ -42,6 +42,7 @@ class Feed:
         self._threshold = threshold
         self._shot: Shot | None = None
         self._tell: Callable[[dict[str, Any]], None] = lambda message: None
+        self._onlookers: Callable[[], int] = lambda: 0
         self._count = 0
         self._region = ""
         self._step_s = 0.0  # the usual time from one step to the next
@@ -49,9 +50,14 @@ class Feed:
         self._lock = threading.Lock()
         self._picture: tuple[int, bytes] | None = None
 
-    def connect(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        """Call `tell` with each message of what happened, in the loop's thread."""
-        self._tell = tell
+    def connect(self, tell: Callable[[dict[str, Any]], None], onlookers: Callable[[], int] = lambda: 0) -> None:
+        """Call `tell` with each message of what happened, in the loop's thread; `onlookers` counts the pages."""
+        self._tell, self._onlookers = tell, onlookers
+
+    @property
+    def onlookers(self) -> int:
+        """How many pages are open now."""
+        return self._onlookers()
 
     @property
     def shot(self) -> Shot | None:

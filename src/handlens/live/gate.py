@@ -59,7 +59,7 @@ class Gate:
 
         The cool-down counts from here: the touch that follows is not warned of a second time.
         """
-        if not self._may_warn():
+        if not self._may_warn() or not self._session.settings.regions:
             return False
         self._sound()
         return True
@@ -79,6 +79,11 @@ class Gate:
 
 
 def wanted(event: Event, regions: tuple[str, ...]) -> bool:
-    """Return whether to warn of this: the place touched last is among the regions, or is none of a face's."""
+    """Return whether to warn of this: the place touched last is among the regions, or is none of a face's.
+
+    Where no region is chosen no touch is warned of, with or without a place.
+    """
+    if event.task == "touch" and not regions:
+        return False
     place = event.regions[-1][0] if event.regions else event.label
     return place not in REGIONS or place in regions

@@ -27,6 +27,7 @@ class Guide:
         runner: The model that is calibrated; it follows a new calibration at once.
         path: Of the file; None: beside the settings.
         quiet: Called with the seconds for which the alarm is to be quiet; 0: no longer.
+        keeps: Whether a calibration is made; False: it is only shown how, as a recording cannot do as asked.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Guide:
         path: Path | None = None,
         quiet: Callable[[float], object] = lambda seconds: None,
         clock: Callable[[], float] = time.monotonic,
+        keeps: bool = True,
     ) -> None:
         self._runner, self._path, self._quiet, self._clock = runner, path, quiet, clock
+        self.keeps = keeps
         self._lock = threading.Lock()
         self._samples = Samples(runner.card)
         self._phase: str | None = None
@@ -68,7 +71,7 @@ class Guide:
             else:
                 self._phase = None
         self._quiet(60.0 if name in PHASES else 0.0)
-        if name == "finish":
+        if name == "finish" and self.keeps:
             self.finish()
         elif name == "remove":
             calibration.remove(self._path)
@@ -99,6 +102,7 @@ class Guide:
                 "frames": self._samples.counts(),
                 "least": LEAST,
                 "calibrated": self.calibrated,
+                "keeps": self.keeps,
             }
 
 

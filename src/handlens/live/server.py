@@ -11,6 +11,7 @@ import ipaddress
 import json
 import math
 import mimetypes
+import os
 import secrets
 import socket
 import threading
@@ -43,6 +44,9 @@ _BACKLOG = 64  # messages that wait for a page; one that takes none is closed
 _FILES = Path(__file__).parent / "page"
 _GRACE_S = 2.0
 _LOOK_S = 0.015
+_OLD_ADDRESS = (
+    "This is not the address of the handlens that runs now: open the one that it printed when it was started.\n"
+)
 
 
 class Desk(Protocol):
@@ -184,7 +188,7 @@ class PageServer:
         if not self._server.started:
             self._socket.close()
             raise InputError("the page could not be started: add --no-page to watch in the terminal.")
-        self._feed.connect(self.tell)
+        self._feed.connect(self.tell, lambda: len(self._pages))
         self._session.on_change(lambda: self.tell({"kind": "state", **self._session.to_dict()}))
         return self
 
@@ -294,7 +298,7 @@ class PageServer:
 
     async def _index(self, request: Request) -> Response:
         if not self._allows(request.query_params.get("token")):
-            return Response(status_code=403)
+            return PlainTextResponse(_OLD_ADDRESS, status_code=403)
         html = (_FILES / "index.html").read_text("utf-8")
         return Response(html.replace('="./', f'="/page/{self.token}/'), media_type="text/html; charset=utf-8")
 
@@ -428,8 +432,11 @@ def _is_number(host: str) -> bool:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for choice in dict.fromkeys((port, 0)):
+    choices = (0,) if port and _answers(family, host, port) else dict.fromkeys((port, 0))
+    for choice in choices:
         bound = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":  # the port of a watch that has just ended is free at once; Windows means a taken one
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, choice))
             bound.listen(64)
@@ -439,3 +446,15 @@ def _bound(host: str, port: int) -> socket.socket:
             bound.close()
             problem = error
     raise InputError(f"the page cannot be served at {host}: {problem}.") from problem
+
+
+def _answers(family: int, host: str, port: int) -> bool:
+    """Return whether somebody listens there: some systems would let a second one in beside a listener on all hosts."""
+    if os.name != "posix":
+        return False  # there the port is refused without this
+    with socket.socket(family, socket.SOCK_STREAM) as asking:
+        asking.settimeout(0.3)
+        try:
+            return asking.connect_ex((host, port)) == 0
+        except (OSError, OverflowError):
+            return False

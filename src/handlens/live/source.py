@@ -25,6 +25,7 @@ class Controlled:
         source: An open source; it is closed in the end.
         reopen: Opens a camera by its number.
         failed: Told why a camera does not open; the old one is used on.
+        again: Asked at the end of a recording for the source that follows, such as the same one; None: it ends.
     """
 
     live = True
@@ -37,8 +38,10 @@ class Controlled:
         reopen: Callable[[int], Source],
         failed: Callable[[HandlensError], None] = lambda error: None,
         clock: Callable[[], float] = time.monotonic,
+        again: Callable[[], Source | None] = lambda: None,
     ) -> None:
         self._source, self._session, self._reopen, self._failed = source, session, reopen, failed
+        self._again = again
         self._clock = clock
         self._stopped = False
         self._skipped = 0
@@ -87,9 +90,22 @@ class Controlled:
                 yield replace(frame, time=frame.time + offset, index=base + frame.index)
                 self._slow_down(yielded)
             else:
-                return
+                if not self._repeat():
+                    return
+                continue
             if not self._change():
                 return
+
+    def _repeat(self) -> bool:
+        """Open what follows a recording that ended; return False where nothing does."""
+        following = None if self._stopped or self.kind != "video" else self._again()
+        if following is None:
+            return False
+        self._skipped += self._source.skipped
+        self._source.__exit__(None, None, None)
+        self._source = following
+        self._source.__enter__()
+        return True
 
     def _leaves(self) -> bool:
         """Return whether the source is to be closed: for another camera, or as a camera that is paused."""

@@ -11,6 +11,7 @@ export interface Rules {
   counts: Record<Phase, number>;
   asked: Record<Phase, string>;
   least: number;
+  surer: Partial<Record<Phase, number>>;
   most: number;
   shift_sd: number;
   weight_sd: number;
@@ -92,11 +93,13 @@ export class Personal {
   }
 }
 
-const median = (values: number[]): number => {
-  const order = [...values].sort((one, other) => one - other);
-  const half = order.length >> 1;
-  return order.length % 2 ? order[half] : (order[half - 1] + order[half]) / 2;
-};
+const SHOWN: Partial<Record<Phase, string>> = { look: "your face without a hand", front: "the hand before your face" };
+
+/** Return the share of pairs in which the touch has the higher logit. */
+function surer(touches: number[], others: number[]): number {
+  const won = touches.flatMap((one) => others.map((other) => (one > other ? 1 : one === other ? 0.5 : 0) as number));
+  return won.reduce((sum, each) => sum + each, 0) / won.length;
+}
 
 export type Samples = Record<Phase, Own[]>;
 
@@ -114,10 +117,12 @@ export function fitted(samples: Samples, card: Card, rules: Rules): Calibration 
   }
   const { a = 1, b = 0 } = card.calibration;
   const own = (phase: Phase): number[] => samples[phase].map(({ logit }) => a * logit + b);
-  if (median(own("touch")) <= median(own("front"))) {
+  for (const [phase, share] of Object.entries(rules.surer) as [Phase, number][]) {
+    const others = own(phase);
+    if (!others.length || surer(own("touch"), others) >= share) continue;
     throw new Error(
-      "the touches look no surer than the hand before your face, so nothing was changed: touch your chin until the next request" +
-        " comes, then hold your hand a hand's width before your face.",
+      `the touches look no surer than ${SHOWN[phase]}, so nothing was changed: touch your chin only when you are asked to, until the` +
+        " next request comes, then hold your hand a hand's width before your face.",
     );
   }
   const names = [...new Set(PHASES.flatMap((phase) => samples[phase].flatMap(({ scores }) => Object.keys(scores))))].sort();

@@ -88,8 +88,11 @@ export class BrowserEngine extends Talking implements Engine {
   async #openCamera(deviceId?: string): Promise<void> {
     try {
       await this.#camera.open(deviceId);
+      this.tell({ kind: "blind", text: null });
     } catch (error) {
-      this.tell({ kind: "problem", text: (error as Error).message });
+      const text = (error as Error).message;
+      this.tell({ kind: "problem", text });
+      this.tell({ kind: "blind", text });
     }
   }
 
@@ -208,7 +211,7 @@ export class BrowserEngine extends Talking implements Engine {
   }
 
   #warn(): void {
-    if (!this.#mayWarn) return;
+    if (!this.#mayWarn || !this.settings.regions.length) return;
     const event = this.#tracker.current.find(({ label, regions }) => {
       const place = regions.at(-1)?.[0] ?? label;
       return !REGIONS.includes(place) || this.settings.regions.includes(place);
@@ -220,7 +223,7 @@ export class BrowserEngine extends Talking implements Engine {
 
   /** Warn of a hand on its way; the cool-down counts from here, the touch that follows is not warned of a second time. */
   #warnEarly(): void {
-    if (!this.#mayWarn) return;
+    if (!this.#mayWarn || !this.settings.regions.length) return;
     this.#alarm();
     this.tell({ kind: "early" });
   }
@@ -250,6 +253,7 @@ export class BrowserEngine extends Talking implements Engine {
       canJudge: true,
       canCalibrate: true,
       calibrated: this.#calibration !== null,
+      keepsCalibration: true,
       hasHistory: true,
       firstTime: isFirstTime(),
       ownWords: OWN_WORDS,

@@ -78,10 +78,24 @@ export const deletePictures = (): Promise<unknown> => within("readwrite", (chang
 /** Delete the history and the pictures. */
 export const deleteAll = (): Promise<unknown> => within("readwrite", (change) => STORES.map((name) => change.objectStore(name).clear()));
 
-/** Return all touches as CSV. */
+// the columns of handlens.live.history.FIELDS
+const FIELDS = ["start", "stop", "seconds", "region", "side", "probability", "source", "model", "regions"];
+
+/** Return a moment as Python's isoformat does: the time of this place with its distance from UTC. */
+function iso(moment: number): string {
+  const date = new Date(moment * 1000);
+  const east = -date.getTimezoneOffset();
+  const [away, two] = [Math.abs(east), (value: number): string => String(value).padStart(2, "0")];
+  const local = new Date(date.getTime() + east * 60_000).toISOString().slice(0, -1);
+  return `${local}${east < 0 ? "-" : "+"}${two(Math.floor(away / 60))}:${two(away % 60)}`;
+}
+
+/** Return all touches as CSV, as `handlens stats --csv` writes it; side, probability, source and model are not kept here. */
 export async function csv(): Promise<string> {
   const { touches } = await since(0);
-  const iso = (moment: number): string => new Date(moment * 1000).toISOString();
-  const lines = touches.map((touch) => [iso(touch.start), iso(touch.stop), (touch.stop - touch.start).toFixed(3), touch.region].join(","));
-  return ["start,stop,seconds,region", ...lines].join("\r\n") + "\r\n";
+  const lines = touches.map(({ start, stop, region, regions }) => {
+    const parts = Object.entries(regions ?? {}).map(([name, seconds]) => `${name}:${seconds.toFixed(3)}`);
+    return [iso(start), iso(stop), (stop - start).toFixed(3), region, "", "", "", "", parts.join(";")].join(",");
+  });
+  return [FIELDS.join(","), ...lines].join("\n") + "\n";
 }

@@ -29,9 +29,17 @@ export class LocalEngine extends Talking implements Engine {
       for (const { fail } of this.#waiting.values()) fail(new Error("handlens does not answer."));
       this.#waiting.clear();
       if (this.#over) return;
-      this.tell({ kind: "lost" });
-      setTimeout(() => this.start(), AGAIN_MS);
+      void this.#again();
     };
+  }
+
+  /** Try again, unless another run answers here: a socket does not say why it was refused. */
+  async #again(): Promise<void> {
+    this.tell({ kind: "lost" });
+    const address = `/?token=${encodeURIComponent(this.#token)}`;
+    const status = await fetch(address, { method: "HEAD", cache: "no-store" }).then((answer) => answer.status, () => 0);
+    if (status === 403) this.tell({ kind: "lost", restarted: true });
+    else setTimeout(() => this.start(), AGAIN_MS);
   }
 
   async #take(data: string | ArrayBuffer): Promise<void> {

@@ -14,6 +14,11 @@ const VIEWS = ["live", "history", "settings"];
 const GLOW_MS = 2500;
 const WEEKS = 12;
 const LATE_S = 60;
+const AGAIN = "To watch again, type handlens watch.";
+const RESTARTED = "handlens was started again";
+const NEW_ADDRESS = "This page belongs to the run before. Open the address that handlens printed when it was started.";
+const PLACES = "Every touch is counted. The alarm sounds for these places.";
+const NO_PLACE = "Every touch is counted. No place is chosen: there will be no warning.";
 
 interface Judged {
   number: number;
@@ -37,6 +42,8 @@ export class App {
   #snoozeEnds: number | null = null;
   #ended = false;
   #lost = false;
+  #restarted = false;
+  #blind: string | null = null; // why there is no camera
   #numbers = new Map<number, number>(); // start of a touch that goes on -> its number
   #judged: Judged[] = []; // touches that can be called right or wrong
   #history: History = { touches: [], spans: [] };
@@ -88,8 +95,14 @@ export class App {
       case "ended":
         return this.#end(told.count, told.history);
       case "lost":
+        this.#restarted = told.restarted ?? false;
+        if (told.restarted) this.#guide.end(RESTARTED, NEW_ADDRESS);
+        return this.#connection(false);
       case "found":
-        return this.#connection(told.kind === "found");
+        return this.#connection(true);
+      case "blind":
+        this.#blind = told.text;
+        return this.#showStatus();
     }
   }
 
@@ -134,6 +147,7 @@ export class App {
     byTest<HTMLInputElement>("sensitivity").value = String(Math.round(100 * (1 - settings.open)));
     this.#words();
     for (const region of this.#hello?.regions ?? []) this.#mark(region, settings.regions.includes(region));
+    byId("regions-hint").textContent = settings.regions.length ? PLACES : NO_PLACE;
     for (const id of SWITCHES) inputOf(id).checked = Boolean(settings[id]);
     for (const id of SLIDERS) if (document.activeElement !== byId(id)) inputOf(id).value = String(settings[id]);
     selectOf("sound").value = settings.sound;
@@ -215,6 +229,7 @@ export class App {
     this.#veil();
     this.#showStatus();
     byId<HTMLFieldSetElement>("controls").disabled = true;
+    this.#guide.end("The watch has ended", AGAIN);
     this.#announce("The watch has ended.");
   }
 
@@ -229,7 +244,7 @@ export class App {
 
   #showStatus(): void {
     const paused = this.#state?.paused;
-    const status = this.#ended || this.#lost ? (this.#ended ? "ended" : "no answer") : paused ? "paused" : (this.#last?.status ?? "starting");
+    const status = this.#ended || this.#lost ? (this.#ended ? "ended" : "no answer") : paused ? "paused" : this.#blind ? "no camera" : (this.#last?.status ?? "starting");
     const verdict = byId("verdict");
     verdict.dataset.state = ["clear", "touching", "paused", "no face"].includes(status) ? status : "wait";
     if (status !== this.#status) {
@@ -243,6 +258,7 @@ export class App {
   #detail(status: string): string {
     if (status === "touching") return surest(this.#last?.result) || this.#touched || "";
     if (status === "paused") return "nothing is looked at";
+    if (status === "no camera") return this.#blind ?? "";
     if (this.#state?.snoozed) return this.#snoozeEnds ? `alarm quiet for ${lasting(Math.max(1, this.#snoozeEnds - Date.now() / 1000))}` : "alarm quiet";
     if (status === "no face") return "not counted";
     if (status === "clear") return `${touchWords(this.#count)} since the start`;
@@ -253,11 +269,13 @@ export class App {
     const paused = this.#state?.paused;
     if (paused) byTest<HTMLCanvasElement>("video").getContext("2d")?.clearRect(0, 0, 1e5, 1e5);
     byId("veil").hidden = !(this.#ended || this.#lost || paused);
-    byId("veil-title").textContent = this.#ended ? "The watch has ended" : this.#lost ? "handlens does not answer" : "Paused";
+    byId("veil-title").textContent = this.#ended ? "The watch has ended" : this.#restarted ? RESTARTED : this.#lost ? "handlens does not answer" : "Paused";
     byId("veil-text").textContent = this.#ended
-      ? `${touchWords(this.#count)} were counted. To watch again, type handlens watch.`.replace("1 touch were", "1 touch was")
+      ? `${touchWords(this.#count)} were counted. ${AGAIN}`.replace("1 touch were", "1 touch was")
       : this.#lost
-        ? "Is it still running? This page connects by itself."
+        ? this.#restarted
+          ? NEW_ADDRESS
+          : "Is it still running? This page connects by itself."
         : this.#mirrored
           ? "The camera is closed."
           : "Nothing is looked at.";
@@ -422,7 +440,7 @@ export class App {
     byId("kept-delete").onclick = () => this.#askAndDelete("pictures");
     byId("kept-save").onclick = () => this.#saveKept();
     byId("confirm-no").onclick = () => byId<HTMLDialogElement>("confirm").close();
-    byId("guide-start").onclick = byId("guide-again").onclick = () => this.#guide.open(Boolean(this.#hello?.canCalibrate));
+    byId("guide-start").onclick = byId("guide-again").onclick = () => this.#guide.open(Boolean(this.#hello?.canCalibrate), this.#hello?.keepsCalibration ?? true);
     byId("guide-later").onclick = () => {
       keepLocal("later", "yes");
       byId("welcome").hidden = true;

@@ -79,6 +79,8 @@ export interface Hello {
   canJudge: boolean;
   canCalibrate: boolean;
   calibrated: boolean;
+  /** Whether the guide makes a calibration in the end; a recording cannot do as asked. */
+  keepsCalibration: boolean;
   hasHistory: boolean;
   firstTime: boolean;
   /** Where the history lies, in place of the words of the page. */
@@ -119,7 +121,10 @@ export type Told =
   | { kind: "early" }
   | { kind: "problem"; text: string }
   | { kind: "ended"; count: number; history?: History }
-  | { kind: "lost" }
+  /** restarted: another run answers at this address, which this page cannot join. */
+  | { kind: "lost"; restarted?: boolean }
+  /** Why there is no camera; null: there is one. */
+  | { kind: "blind"; text: string | null }
   | { kind: "found" };
 
 /** The pictures that were kept for training. */

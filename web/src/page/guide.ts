@@ -22,6 +22,7 @@ const STEPS: Step[] = [
   { name: "object", title: "Drink something", text: "Take a sip from a cup or a bottle, or hold your phone to your ear. The face itself stays untouched.", task: "object" },
 ];
 
+const TRIAL = "This is a recording, which cannot do as asked: the steps are only shown, and nothing is kept.";
 const SETTLE_S = 1; // the hand is on its way
 
 const dialog = (): HTMLDialogElement => byId<HTMLDialogElement>("guide");
@@ -36,6 +37,8 @@ export class Guide {
   #closed: (done: boolean) => void;
   #at = 0;
   #steps = STEPS;
+  #keeps = true;
+  #over: [title: string, text: string] | null = null;
 
   /** closed is called when the person is through, or stopped. */
   constructor(engine: Engine, mirrored: () => boolean, closed: (done: boolean) => void) {
@@ -51,12 +54,26 @@ export class Guide {
     });
   }
 
-  open(canCalibrate: boolean): void {
+  /** keeps: whether a calibration is made in the end. */
+  open(canCalibrate: boolean, keeps: boolean): void {
     this.made = false;
+    this.#keeps = keeps;
     this.#steps = STEPS.filter((step) => canCalibrate || !step.task);
     this.#at = 0;
     dialog().showModal();
     this.#show();
+  }
+
+  /** Say that nothing is watched any more; only the way out is left. */
+  end(title: string, text: string): void {
+    this.#over = [title, text];
+    if (!dialog().open) return;
+    byId("guide-title").textContent = title;
+    byId("guide-text").textContent = text;
+    byId("guide-progress").hidden = true;
+    buttonOf("guide-next").disabled = buttonOf("guide-extra").disabled = true;
+    buttonOf("guide-cancel").textContent = "Close";
+    buttonOf("guide-cancel").focus();
   }
 
   frame(told: Frame): void {
@@ -64,9 +81,13 @@ export class Guide {
   }
 
   #show(): void {
+    if (this.#over) {
+      this.end(...this.#over);
+      return;
+    }
     const step = this.#steps[this.#at];
     byId("guide-title").textContent = step.title;
-    byId("guide-text").textContent = step.text;
+    byId("guide-text").textContent = step.task && !this.#keeps ? `${step.text} ${TRIAL}` : step.text;
     buttonOf("guide-extra").hidden = !step.extra;
     buttonOf("guide-extra").textContent = step.extra ?? "";
     buttonOf("guide-next").textContent = step.task ? "I am ready" : (step.next ?? "");
@@ -86,10 +107,12 @@ export class Guide {
       try {
         await this.#task(step.task);
       } catch (error) {
+        if (this.#over) return;
         byId("guide-text").textContent = (error as Error).message;
         buttonOf("guide-next").disabled = false;
         return;
       }
+      if (this.#over) return;
     }
     this.#at += 1;
     if (this.#at < this.#steps.length) this.#show();
@@ -102,7 +125,7 @@ export class Guide {
     progress().value = 0;
     const { seconds } = await this.#engine.calibrate(name);
     const began = performance.now();
-    for (let passed = 0; passed < seconds + SETTLE_S && dialog().open; passed = (performance.now() - began) / 1000) {
+    for (let passed = 0; passed < seconds + SETTLE_S && dialog().open && !this.#over; passed = (performance.now() - began) / 1000) {
       progress().value = passed / (seconds + SETTLE_S);
       await new Promise((done) => setTimeout(done, 100));
     }
@@ -114,13 +137,16 @@ export class Guide {
     if (this.#steps.some((step) => step.task)) {
       try {
         await this.#engine.calibrate("finish");
-        words = "The warnings fit you now. The calibration is a few numbers, no picture; the settings remove it again.";
-        this.made = true;
+        words = this.#keeps
+          ? "The warnings fit you now. The calibration is a few numbers, no picture; the settings remove it again."
+          : "Nothing was kept, as this is a recording. Before your camera, these steps fit the warnings to you.";
+        this.made = this.#keeps;
       } catch (error) {
         title = "That was too little to learn from";
         words = (error as Error).message;
       }
     }
+    if (this.#over) return;
     byId("guide-title").textContent = title;
     byId("guide-text").textContent = words;
     byId("guide-progress").hidden = true;

@@ -468,6 +468,7 @@ var STEPS = [
   { name: "front", title: "Hold your hand before your face", text: "Wave before your face as if to greet somebody, without touching it.", task: "front" },
   { name: "object", title: "Drink something", text: "Take a sip from a cup or a bottle, or hold your phone to your ear. The face itself stays untouched.", task: "object" }
 ];
+var TRIAL = "This is a recording, which cannot do as asked: the steps are only shown, and nothing is kept.";
 var SETTLE_S = 1;
 var dialog = () => byId("guide");
 var progress = () => byId("guide-progress");
@@ -479,6 +480,8 @@ var Guide = class {
   #closed;
   #at = 0;
   #steps = STEPS;
+  #keeps = true;
+  #over = null;
   /** closed is called when the person is through, or stopped. */
   constructor(engine, mirrored, closed) {
     this.#engine = engine;
@@ -492,20 +495,37 @@ var Guide = class {
       this.#close(false);
     });
   }
-  open(canCalibrate) {
+  /** keeps: whether a calibration is made in the end. */
+  open(canCalibrate, keeps) {
     this.made = false;
+    this.#keeps = keeps;
     this.#steps = STEPS.filter((step) => canCalibrate || !step.task);
     this.#at = 0;
     dialog().showModal();
     this.#show();
   }
+  /** Say that nothing is watched any more; only the way out is left. */
+  end(title, text) {
+    this.#over = [title, text];
+    if (!dialog().open) return;
+    byId("guide-title").textContent = title;
+    byId("guide-text").textContent = text;
+    byId("guide-progress").hidden = true;
+    buttonOf("guide-next").disabled = buttonOf("guide-extra").disabled = true;
+    buttonOf("guide-cancel").textContent = "Close";
+    buttonOf("guide-cancel").focus();
+  }
   frame(told) {
     if (dialog().open) paint(byId("guide-canvas"), told, this.#mirrored());
   }
   #show() {
+    if (this.#over) {
+      this.end(...this.#over);
+      return;
+    }
     const step = this.#steps[this.#at];
     byId("guide-title").textContent = step.title;
-    byId("guide-text").textContent = step.text;
+    byId("guide-text").textContent = step.task && !this.#keeps ? `${step.text} ${TRIAL}` : step.text;
     buttonOf("guide-extra").hidden = !step.extra;
     buttonOf("guide-extra").textContent = step.extra ?? "";
     buttonOf("guide-next").textContent = step.task ? "I am ready" : step.next ?? "";
@@ -524,10 +544,12 @@ var Guide = class {
       try {
         await this.#task(step.task);
       } catch (error) {
+        if (this.#over) return;
         byId("guide-text").textContent = error.message;
         buttonOf("guide-next").disabled = false;
         return;
       }
+      if (this.#over) return;
     }
     this.#at += 1;
     if (this.#at < this.#steps.length) this.#show();
@@ -539,7 +561,7 @@ var Guide = class {
     progress().value = 0;
     const { seconds } = await this.#engine.calibrate(name);
     const began = performance.now();
-    for (let passed = 0; passed < seconds + SETTLE_S && dialog().open; passed = (performance.now() - began) / 1e3) {
+    for (let passed = 0; passed < seconds + SETTLE_S && dialog().open && !this.#over; passed = (performance.now() - began) / 1e3) {
       progress().value = passed / (seconds + SETTLE_S);
       await new Promise((done) => setTimeout(done, 100));
     }
@@ -550,13 +572,14 @@ var Guide = class {
     if (this.#steps.some((step) => step.task)) {
       try {
         await this.#engine.calibrate("finish");
-        words = "The warnings fit you now. The calibration is a few numbers, no picture; the settings remove it again.";
-        this.made = true;
+        words = this.#keeps ? "The warnings fit you now. The calibration is a few numbers, no picture; the settings remove it again." : "Nothing was kept, as this is a recording. Before your camera, these steps fit the warnings to you.";
+        this.made = this.#keeps;
       } catch (error) {
         title = "That was too little to learn from";
         words = error.message;
       }
     }
+    if (this.#over) return;
     byId("guide-title").textContent = title;
     byId("guide-text").textContent = words;
     byId("guide-progress").hidden = true;
@@ -578,6 +601,11 @@ var VIEWS = ["live", "history", "settings"];
 var GLOW_MS = 2500;
 var WEEKS = 12;
 var LATE_S = 60;
+var AGAIN = "To watch again, type handlens watch.";
+var RESTARTED = "handlens was started again";
+var NEW_ADDRESS = "This page belongs to the run before. Open the address that handlens printed when it was started.";
+var PLACES = "Every touch is counted. The alarm sounds for these places.";
+var NO_PLACE = "Every touch is counted. No place is chosen: there will be no warning.";
 var App = class {
   #engine;
   #guide;
@@ -594,6 +622,9 @@ var App = class {
   #snoozeEnds = null;
   #ended = false;
   #lost = false;
+  #restarted = false;
+  #blind = null;
+  // why there is no camera
   #numbers = /* @__PURE__ */ new Map();
   // start of a touch that goes on -> its number
   #judged = [];
@@ -642,8 +673,14 @@ var App = class {
       case "ended":
         return this.#end(told.count, told.history);
       case "lost":
+        this.#restarted = told.restarted ?? false;
+        if (told.restarted) this.#guide.end(RESTARTED, NEW_ADDRESS);
+        return this.#connection(false);
       case "found":
-        return this.#connection(told.kind === "found");
+        return this.#connection(true);
+      case "blind":
+        this.#blind = told.text;
+        return this.#showStatus();
     }
   }
   #greet(told) {
@@ -682,6 +719,7 @@ var App = class {
     byTest("sensitivity").value = String(Math.round(100 * (1 - settings.open)));
     this.#words();
     for (const region of this.#hello?.regions ?? []) this.#mark(region, settings.regions.includes(region));
+    byId("regions-hint").textContent = settings.regions.length ? PLACES : NO_PLACE;
     for (const id of SWITCHES) inputOf(id).checked = Boolean(settings[id]);
     for (const id of SLIDERS) if (document.activeElement !== byId(id)) inputOf(id).value = String(settings[id]);
     selectOf("sound").value = settings.sound;
@@ -757,6 +795,7 @@ var App = class {
     this.#veil();
     this.#showStatus();
     byId("controls").disabled = true;
+    this.#guide.end("The watch has ended", AGAIN);
     this.#announce("The watch has ended.");
   }
   #connection(found) {
@@ -768,7 +807,7 @@ var App = class {
   // What is shown
   #showStatus() {
     const paused = this.#state?.paused;
-    const status = this.#ended || this.#lost ? this.#ended ? "ended" : "no answer" : paused ? "paused" : this.#last?.status ?? "starting";
+    const status = this.#ended || this.#lost ? this.#ended ? "ended" : "no answer" : paused ? "paused" : this.#blind ? "no camera" : this.#last?.status ?? "starting";
     const verdict = byId("verdict");
     verdict.dataset.state = ["clear", "touching", "paused", "no face"].includes(status) ? status : "wait";
     if (status !== this.#status) {
@@ -781,6 +820,7 @@ var App = class {
   #detail(status) {
     if (status === "touching") return surest(this.#last?.result) || this.#touched || "";
     if (status === "paused") return "nothing is looked at";
+    if (status === "no camera") return this.#blind ?? "";
     if (this.#state?.snoozed) return this.#snoozeEnds ? `alarm quiet for ${lasting(Math.max(1, this.#snoozeEnds - Date.now() / 1e3))}` : "alarm quiet";
     if (status === "no face") return "not counted";
     if (status === "clear") return `${touches(this.#count)} since the start`;
@@ -790,8 +830,8 @@ var App = class {
     const paused = this.#state?.paused;
     if (paused) byTest("video").getContext("2d")?.clearRect(0, 0, 1e5, 1e5);
     byId("veil").hidden = !(this.#ended || this.#lost || paused);
-    byId("veil-title").textContent = this.#ended ? "The watch has ended" : this.#lost ? "handlens does not answer" : "Paused";
-    byId("veil-text").textContent = this.#ended ? `${touches(this.#count)} were counted. To watch again, type handlens watch.`.replace("1 touch were", "1 touch was") : this.#lost ? "Is it still running? This page connects by itself." : this.#mirrored ? "The camera is closed." : "Nothing is looked at.";
+    byId("veil-title").textContent = this.#ended ? "The watch has ended" : this.#restarted ? RESTARTED : this.#lost ? "handlens does not answer" : "Paused";
+    byId("veil-text").textContent = this.#ended ? `${touches(this.#count)} were counted. ${AGAIN}`.replace("1 touch were", "1 touch was") : this.#lost ? this.#restarted ? NEW_ADDRESS : "Is it still running? This page connects by itself." : this.#mirrored ? "The camera is closed." : "Nothing is looked at.";
     byId("veil-button").hidden = this.#ended || this.#lost;
   }
   #words() {
@@ -938,7 +978,7 @@ var App = class {
     byId("kept-delete").onclick = () => this.#askAndDelete("pictures");
     byId("kept-save").onclick = () => this.#saveKept();
     byId("confirm-no").onclick = () => byId("confirm").close();
-    byId("guide-start").onclick = byId("guide-again").onclick = () => this.#guide.open(Boolean(this.#hello?.canCalibrate));
+    byId("guide-start").onclick = byId("guide-again").onclick = () => this.#guide.open(Boolean(this.#hello?.canCalibrate), this.#hello?.keepsCalibration ?? true);
     byId("guide-later").onclick = () => {
       keepLocal("later", "yes");
       byId("welcome").hidden = true;
@@ -1104,9 +1144,16 @@ var LocalEngine = class extends Talking {
       for (const { fail } of this.#waiting.values()) fail(new Error("handlens does not answer."));
       this.#waiting.clear();
       if (this.#over) return;
-      this.tell({ kind: "lost" });
-      setTimeout(() => this.start(), AGAIN_MS);
+      void this.#again();
     };
+  }
+  /** Try again, unless another run answers here: a socket does not say why it was refused. */
+  async #again() {
+    this.tell({ kind: "lost" });
+    const address = `/?token=${encodeURIComponent(this.#token)}`;
+    const status = await fetch(address, { method: "HEAD", cache: "no-store" }).then((answer) => answer.status, () => 0);
+    if (status === 403) this.tell({ kind: "lost", restarted: true });
+    else setTimeout(() => this.start(), AGAIN_MS);
   }
   async #take(data) {
     if (typeof data === "string") {
