@@ -279,7 +279,7 @@ def test_the_page_of_the_run_before_asks_for_the_new_address(chrome):
         made.server.token = "another"  # as after a start at the same port
         page.locator("#tab-settings").click()
         page.locator("#guide-again").click()
-        for each in made.server._pages:
+        for each in list(made.server._pages):
             each.lost = True
             made.server._soon(each.changed.set)
         says(page, "#veil-title", "handlens was started again")
