@@ -90,4 +90,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
         return f"unknown {what} '{name}': there is none."
     near = difflib.get_close_matches(name.lower(), choices, n=1, cutoff=0.5)
     guess = f" did you mean '{near[0]}'?" if near else ""
-    return f"unknown {what} '{name}':{guess} Known: {', '.join(choices)}."
+    return f"unknown {what} '{name}':{guess} {'Known' if guess else 'known'}: {', '.join(choices)}."

@@ -116,7 +116,12 @@ def test_a_package_without_its_clip_says_so(model, capsys, monkeypatch, tmp_path
     ("line", "sentence"),
     [
         (["predict", "clip.mp4", "--min-time", "nan"], "--min-time needs a number, not nan."),
-        (["predict", "clip.mp4", "--gap", "inf"], "not endless ones"),
+        (["predict", "clip.mp4", "--gap", "inf"], "--gap"),
+        (["predict", "clip.mp4", "--min-time", "90000"], "--min-time"),
+        (["study", "agree", "here", "--tolerance", "inf"], "--tolerance"),
+        (["study", "run", "here", "--jobs", "1e9"], "is not a whole number"),
+        (["stats", "--csv", "."], "is a folder: give the name of a file"),
+        (["calibrate", "demo", "--out", "/"], "is a folder: give the name of a file"),
         (["watch", "clip.mp4", "--no-page", "--max-seconds", "nan"], "--max-seconds needs a number, not nan."),
         (["study", "agree", "here", "--coded", "a.csv", "--tolerance", "nan"], "--tolerance needs a number, not nan."),
         (["study", "agree", "here", "--coded", "a.csv", "--bin", "1e300"], "--bin"),

@@ -49,15 +49,37 @@ def test_the_table_the_paragraph_and_the_json(coded, tmp_path, capsys):
     told = json.loads((tmp_path / "agree.json").read_text())
     assert (told["first"], told["second"], told["bin_s"], told["tolerance_s"]) == ("handlens", "anna", 0.5, 0.3)
     whole = told["all"]
-    assert whole["precision"] == {"value": 0.75, "low": None, "high": None, "n": 4}
+    assert (whole["precision"]["value"], whole["precision"]["n"]) == (0.75, 4)
     assert whole["recall"]["value"] == 1.0
     assert whole["onset_error_s"]["value"] == pytest.approx(-0.2 / 3, abs=1e-6)
     assert set(told["regions"]) == {"nose", "chin"}
     assert told["regions"]["nose"]["precision"]["n"] == 0
-    assert set(told["persons"]) == {"face 1"}, "the one person who was coded without a name is the one who was seen"
+    assert set(told["persons"]) == {"a, face 1", "b, face 1"}, "who was coded without a name is the one who was seen"
     assert "Cohen's kappa" in said.out
     assert "matched one to one where their onsets differed by at most 0.3 s" in said.out
     assert "bins of 0.5 s" in said.out
+
+
+def test_an_unknown_name_counts_as_the_one_face_and_this_is_said(coded, tmp_path):
+    with Database(coded.database) as base:
+        view = Results(coded, base)
+        said = []
+        file = people(tmp_path, "a.mp4,anna,Tim,touch,,,1,3", "a.mp4,anna,Tim,touch,,,5,6", "b.mp4,anna,,touch,,,1,3")
+        import_coded(view, [file], said.append)
+        assert len(said) == 1
+        assert "codes the person 'Tim' and 'a' shows one face: they count as one person" in said[0]
+        pair = compare(view, ["anna"]).pairs[0]
+        assert set(pair.persons) == {"a, face 1", "b, face 1"}
+        assert pair.all.kappa.low is not None, "two persons give an interval"
+
+
+@pytest.mark.parametrize("flags", [["report", "--out"], ["export", "--format", "csv", "--out"], ["agree", "--json"]])
+@pytest.mark.parametrize("place", [".", "/"])
+def test_a_folder_is_no_file_to_write(coded, tmp_path, flags, place, capsys):
+    verb, *rest = flags
+    more = ["--coded", people(tmp_path, "a.mp4,anna,,touch,,,1,3")] if verb == "agree" else []
+    assert run(["study", verb, str(coded.folder), *more, *rest, place]) == 2
+    assert f"'{place}' is a folder: give the name of a file." in capsys.readouterr().err
 
 
 def test_what_people_coded_stays_in_the_database_until_they_code_it_anew(coded, tmp_path):
@@ -104,7 +126,7 @@ def test_two_unnamed_files_of_one_video_are_two_persons(coded, tmp_path):
             "has an event at 102.0 s, and the video 'a' ends at 6.7 s: the file was coded on",
         ),
         (["a.mp4,,,smile,,,1,2"], "codes no touch that is known, only 'smile'"),
-        (["a.mp4,,,touch,,,2,1"], "stops before"),
+        (["a.mp4,,,touch,,,2,1"], "row 2: an event cannot last from 2 to 1 s"),
         (["a.mp4,handlens,,touch,,,1,2"], None),
     ],
 )

@@ -271,12 +271,51 @@ def test_a_blind_review_takes_nothing_over_from_the_model(long):
             with pytest.raises(InputError, match="name the touched region, or say that there is no touch"):
                 review.say(item.id, verdict)
         review.say(item.id, "change", {"hand": "left"})
+        assert (review.done, base.events(1, "anna")) == ({}, []), "a touch without a region is no answer yet"
+        assert review.state(review.items.index(item))["change"]["hand"] == "left", "what was said is kept"
+        review.say(item.id, "change", {"region": "ear"})
         (event,) = base.events(1, "anna")
-        assert (event.region, event.side, event.hand, event.peak) == ("", "", "left", None)
+        assert (event.region, event.side, event.hand, event.peak) == ("ear", "", "left", None)
         with pytest.raises(InputError, match="add --blind"):
             Review(Results(long, base), "anna", stretches=3)
         with pytest.raises(InputError, match="no video was coded to its end"):
             compare(Results(long, base), ["anna"])
+
+
+def test_a_video_full_of_touches_has_stretches_without_one(tmp_path):
+    level_video(tmp_path / "a.mp4", LONG)
+    config = study(tmp_path / "s", [tmp_path / "a.mp4"], fps=5, subjects='"P01"')
+    spans = [(at, at + 1.0 + at % 4) for at in range(3, 86, 6)]
+    run_study(config, predictor=Steady(spans))
+    with Database(config.database) as base:
+        view = Results(config, base)
+        items = Review(view, "anna", blind=True).items
+        events = view.events(view.videos[0])
+        quiet = [item for item in items if not item.is_event]
+        assert len(events) == len(spans)
+        assert len(quiet) >= 3
+        assert all(item.stop < event.start or item.start > event.stop for event in events for item in quiet)
+        assert min(item.stop - item.start for item in quiet) >= 1.499
+        shown = [item for item in items if item.is_event]
+        assert all(item.start < item.event.start < item.stop for item in shown)
+        longest = max(item.stop - item.start for item in quiet)
+        assert max(item.stop - item.start for item in shown) <= longest + 0.01, "the length does not tell"
+
+
+def test_a_review_that_is_not_finished_is_told(long, capsys):
+    with Database(long.database) as base:
+        view = Results(long, base)
+        review = Review(view, "anna", blind=True, stretches=3)
+        review.say(review.items[0].id, "wrong")
+        review.say(review.items[1].id, "change", {"start": review.items[1].start + 0.1})
+        judge_all(Review(view, "ben", blind=True, stretches=3))
+        report = compare(view, ["anna", "ben"])
+        assert report.left_out == ("left out: the review of 'a' by anna, 1 of 5 done.",)
+        assert [(pair.first, pair.second) for pair in report.pairs] == [("handlens", "ben")]
+    assert run(["study", "status", str(long.folder)]) == 0
+    assert "anna 1 of 5, ben" in " ".join(capsys.readouterr().out.split())
+    assert run(["study", "agree", str(long.folder)]) == 0
+    assert "the review of 'a' by anna, 1 of 5 done" in capsys.readouterr().err
 
 
 def test_two_people_review_blindly_and_are_compared_where_both_looked(long):

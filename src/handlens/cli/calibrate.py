@@ -54,10 +54,13 @@ def calibrate(
     """
     from pathlib import Path
 
+    from handlens.io.atomic import refuse_folder
     from handlens.live import calibration
     from handlens.predictor import load
 
     path = None if out is None else Path(out)
+    if path is not None:
+        refuse_folder(path)  # now, and not after three quarters of a minute
     if remove:
         place = calibration.calibration_file() if path is None else path
         complain(f"removed: '{place}'." if calibration.remove(path) else f"there is no calibration: '{place}'.")

@@ -4,6 +4,7 @@ It must not know what the verbs do; it knows only the error tree and typer's usa
 """
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -98,6 +99,8 @@ def _usage_sentence(error: Any) -> str:
     option = getattr(error, "option_name", None)
     if option is None or context is None or not hasattr(error, "possibilities"):
         message = str(error.format_message()).rstrip(".").replace(": Input should", ": it should")
+        message = re.sub(r"is not a valid int(eger)?( range)?", "is not a whole number", message)
+        message = re.sub(r"is not a valid float( range)?", "is not a number", message)
         return f"{message[:1].lower()}{message[1:]}. Type '{path} --help' to see what is allowed."
     for verb, command in getattr(context.command, "commands", {}).items():
         if option in _long(command):

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from handlens.events import EventTracker
     from handlens.io.reading import Reading
 
+DAY_S = 86_400
+"""The longest time that a flag takes."""
+
 Model = Annotated[
     str,
     typer.Option(
@@ -63,12 +66,14 @@ Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search the f
 Open = Annotated[
     float, typer.Option("--open", min=0, max=1, metavar="P", help="An event opens at or above this probability ...")
 ]
-MinTime = Annotated[float, typer.Option("--min-time", min=0, metavar="SEC", help="... held for this many seconds,")]
+MinTime = Annotated[
+    float, typer.Option("--min-time", min=0, max=DAY_S, metavar="SEC", help="... held for so many seconds,")
+]
 Close = Annotated[
     float | None,
     typer.Option("--close", min=0, max=1, metavar="P", help="and closes below this one (default 0.35) ..."),
 ]
-Gap = Annotated[float, typer.Option("--gap", min=0, metavar="SEC", help="... held for this many seconds.")]
+Gap = Annotated[float, typer.Option("--gap", min=0, max=DAY_S, metavar="SEC", help="... held for this many seconds.")]
 Crop = Annotated[
     str,
     typer.Option("--crop", metavar="hand|whole", help="What models of hands judge: each hand found, or the picture."),

@@ -13,7 +13,7 @@ from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile
 from handlens.io.reading import silent
 from handlens.io.sinks.annotated import Annotated
-from handlens.io.sinks.base import EventFile, JsonLines, Sink
+from handlens.io.sinks.base import EVENT_ENDINGS, EventFile, JsonLines, Sink
 from handlens.io.sinks.landmarks import LandmarkTable
 from handlens.io.sinks.masks import MaskFiles
 from handlens.io.sinks.paths import MASKS, OutputPaths
@@ -91,6 +91,8 @@ def _event_sink(events: str, start: int, live: bool, inputs: Sequence[str]) -> S
         InputError: another ending, or several videos for a format that holds one.
     """
     if live or not is_of_coding_program(events):
+        if not live and Path(events).suffix.lower() not in EVENT_ENDINGS:
+            raise InputError(f"'{events}': an event file ends in .csv, .jsonl, .boris, .eaf, .TextGrid or .vtt.")
         return EventFile(events, start, append=live)
     if len(inputs) > 1 and Path(events).suffix.lower() != ENDINGS[0]:
         raise InputError(

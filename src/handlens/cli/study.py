@@ -1,15 +1,16 @@
 """The verbs of `study`: begin one, code its videos, look at it, compare it, write it; each imports what it needs."""
 
 import json as json_
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from handlens.cli.command_group import group
 from handlens.cli.errors import DONE, INTERRUPTED, WRONG_INPUT, complain
+from handlens.cli.options import DAY_S
 from handlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,9 +133,16 @@ def status(
         shown = "" if seconds is None else f"{seconds:.1f} s"
         pieces = f"{row['segments_done']} of {row['segments']}" if row["segments"] else ""
         events = "" if row["events"] is None else str(row["events"])
-        table.add_row(str(row["video"]), str(row["state"]), shown, pieces, events, ", ".join(row["coders"]))
+        table.add_row(str(row["video"]), str(row["state"]), shown, pieces, events, ", ".join(_coders_of(row)))
     Console(highlight=False).print(table)
     return DONE
+
+
+def _coders_of(row: Mapping[str, Any]) -> list[str]:
+    """Return the people of a row of the state; of a review that is not finished with what is done of it."""
+    unfinished = {name: told for name, told in row["reviews"].items() if told[0] < told[1]}
+    names = sorted({*row["coders"], *row["reviews"]})
+    return [f"{name} {unfinished[name][0]} of {unfinished[name][1]}" if name in unfinished else name for name in names]
 
 
 @study.command()
@@ -218,7 +226,7 @@ def agree(
         float | None, typer.Option("--bin", min=0.01, max=3600, metavar="SEC", help="Width of the bins.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", min=0, metavar="SEC", help="How far apart onsets may be.")
+        float | None, typer.Option("--tolerance", min=0, max=DAY_S, metavar="SEC", help="How far apart onsets may be.")
     ] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write all figures as JSON.")] = None,
     pictures: Annotated[
@@ -230,15 +238,19 @@ def agree(
     import sys
 
     from handlens.cli.outputs import write_numbers
-    from handlens.study.agree import apa_table, compare, import_coded, method_text, remember
+    from handlens.io.atomic import refuse_folder
+    from handlens.study.agree import apa_table, compare, import_coded, method_text, people, remember
 
+    if json not in (None, "-"):
+        refuse_folder(json)
     with opened(folder) as results:
         files = (coded or []) + (more or [])
         coders = import_coded(results, files, complain) if files else []
         if coder or not files:
-            known = sorted({name for video in results.videos for name in results.base.coders(video.row.id)})
-            coders = list(dict.fromkeys([*coders, *(coder or known)]))
+            coders = list(dict.fromkeys([*coders, *(coder or people(results))]))
         report = compare(results, coders, bin, tolerance)
+        for sentence in report.left_out:
+            complain(sentence)
         remember(results, report)
         text = "\n".join(apa_table(pair, number) for number, pair in enumerate(report.pairs, 1))
         text += "\n" + method_text(results, report)
@@ -285,8 +297,7 @@ def review(
             return DONE
         review = Review(results, coder, order, video, blind, stretches)
         if blind:
-            quiet = sum(not item.is_event for item in review.items)
-            complain(f"{len(review.items)} stretches, {quiet or 'none'} of them without an event of the model.")
+            complain(f"{len(review.items)} stretches, with and without events of the model, in a random order.")
         with ReviewServer(review, port) as server:
             print(f"page: {server.address}", file=sys.stderr, flush=True)
             if not no_open:

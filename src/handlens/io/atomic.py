@@ -84,9 +84,8 @@ class AtomicFile(_Draft):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._direct = _is_special(self.path)
+        refuse_folder(path)  # before the name of the draft: "." and "/" have no name
         self._written = self.path if self._direct else self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        if self.path.is_dir():
-            raise OutputError(f"'{path}' is a folder: give the name of a file.")
         try:
             self.file = self._written.open("wb")
         except OSError as error:
@@ -126,8 +125,7 @@ class LineFile(_Draft):
         self._append = append
         self._safe = start
         self._written = self.path if self._direct else part_of(self.path)
-        if self.path.is_dir():
-            raise OutputError(f"'{path}' is a folder: give the name of a file.")
+        refuse_folder(path)
         if start and not self._written.exists() and self.path.exists():
             self.path.replace(self._written)  # the run ended with Ctrl-C, which gave the file its name
         try:
@@ -178,6 +176,16 @@ class LineFile(_Draft):
             self.file.close()
         with contextlib.suppress(OSError):  # after closing: truncating an open file would first write these bytes
             os.truncate(self._written, self._safe)
+
+
+def refuse_folder(path: str | Path) -> None:
+    """Return when this may be the name of a file.
+
+    Raises:
+        OutputError: it is a folder.
+    """
+    if Path(path).is_dir():
+        raise OutputError(f"'{path}' is a folder: give the name of a file.")
 
 
 def part_of(path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,13 +31,15 @@ from handlens.study.config import MACHINE
 from handlens.study.database import CodedEvent
 from handlens.study.formats.coding import Coding, bare, understood, without_overlaps
 from handlens.study.formats.write import read
+from handlens.study.join import NO_PERSON
 from handlens.study.results import Results, VideoResult
 from handlens.study.review import reviewed_whole
-from handlens.study.stretches import judged, shares
+from handlens.study.stretches import judged, progress, shares
 from handlens.tasks.touch import REGIONS
 
 ANYBODY = "anybody"
 """The person where a coder names none."""
+_FACE = re.compile(r"face \d+")  # of a video in which it has no name
 _BEYOND_S = 5.0  # an event that ends so much after the video is of another one
 Say = Callable[[str], None]
 
@@ -99,13 +102,19 @@ class Pair:
 
 @dataclass(frozen=True)
 class AgreeReport:
-    """How all coders of a study agree. alpha_of_all: of more than two coders together, or None."""
+    """How all coders of a study agree.
+
+    Attributes:
+        alpha_of_all: Of more than two coders together, or None.
+        left_out: A sentence for each review that does not count because it is not finished.
+    """
 
     pairs: tuple[Pair, ...]
     coders: tuple[str, ...]
     bin_s: float
     tolerance_s: float
     alpha_of_all: Estimate | None
+    left_out: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as it stands in JSON: the first pair on top, all pairs beneath."""
@@ -227,14 +236,15 @@ def _checked(results: Results, video: VideoResult, events: list[CodedEvent], pat
             f"'{path}' has an event at {late:.1f} s, and the video '{video.entry.name}' ends at {end:.1f} s: the file"
             " was coded on another video."
         )
-    events = [replace(event, subject=_subject(results, video, event.subject, path)) for event in events]
+    called = {name: _subject(results, video, name, path, say) for name in sorted({event.subject for event in events})}
+    events = [replace(event, subject=called[event.subject]) for event in events]
     kept, joined = without_overlaps(events)
     if joined:
         say(f"'{path}': {joined} overlapping events of one person at one place were joined with those before them.")
     return kept
 
 
-def _subject(results: Results, video: VideoResult, name: str, path: Path) -> str:
+def _subject(results: Results, video: VideoResult, name: str, path: Path, say: Say) -> str:
     persons = [person.subject for person in results.base.persons(video.analysis.id)]
     if not name or name.casefold() in ("no focal subject", ANYBODY):
         return persons[0] if len(persons) == 1 else ""
@@ -244,6 +254,10 @@ def _subject(results: Results, video: VideoResult, name: str, path: Path) -> str
     if name in video.entry.subjects.values() or not persons:
         return name
     if len(persons) == 1 and not video.entry.subjects:
+        say(
+            f"'{path}' codes the person '{name}' and '{video.entry.name}' shows one face: they count as one person;"
+            f' where the same person is in several videos, say subjects = "{name}" in study.toml.'
+        )
         return persons[0]  # one person was seen, and one was coded: they are the same under two names
     known = ", ".join(f"'{person}'" for person in persons[:8])
     raise InputError(
@@ -274,6 +288,7 @@ def compare(
     if not coders:
         raise InputError("nobody coded this study yet: give people's files with --coded FILE.")
     everyone = [MACHINE, *(coder for coder in coders if coder != MACHINE)]
+    left_out = _unfinished(results, everyone)
     pairs = []
     for first, second in itertools.combinations(everyone, 2):
         common = [
@@ -286,7 +301,7 @@ def compare(
     if not pairs:
         raise InputError(
             f"no video was coded to its end by two of {', '.join(everyone)}: nothing can be compared (a review"
-            " counts when all events of a video are reviewed)."
+            f" counts when all events of a video are reviewed){''.join(f'; {one}' for one in left_out[:8])[:-1]}."
         )
     together = None
     whole = [one for one in everyone if not any(judged(results, video, one) for video in results.videos)]
@@ -301,7 +316,29 @@ def compare(
             for coder in whole
         ]
         together = alpha_of_all(bins)
-    return AgreeReport(tuple(pairs), tuple(everyone), width, tolerance, together)
+    return AgreeReport(tuple(pairs), tuple(everyone), width, tolerance, together, left_out)
+
+
+def people(results: Results) -> list[str]:
+    """Return who coded or reviewed a video of the study, by name."""
+    return sorted(
+        {
+            name
+            for video in results.videos
+            for name in (*results.base.coders(video.row.id), *results.base.reviewers(video.analysis.id))
+        }
+    )
+
+
+def _unfinished(results: Results, coders: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence for each review that is not finished and does not count."""
+    told = []
+    for coder in coders:
+        for video in results.videos:
+            done = progress(results, video, coder)
+            if done is not None and done[0] < done[1]:
+                told.append(f"left out: the review of '{video.entry.name}' by {coder}, {done[0]} of {done[1]} done.")
+    return tuple(told)
 
 
 def remember(results: Results, report: AgreeReport) -> None:
@@ -310,7 +347,8 @@ def remember(results: Results, report: AgreeReport) -> None:
 
 
 def _coded(results: Results, video: VideoResult, coder: str) -> bool:
-    return coder == MACHINE or coder in results.base.coders(video.row.id)
+    known = coder == MACHINE or coder in results.base.coders(video.row.id)
+    return known or progress(results, video, coder) is not None  # who found all events wrong has none
 
 
 def _pair(
@@ -341,7 +379,11 @@ def _pair(
 
 def _blind(results: Results, videos: Sequence[VideoResult], coder: str) -> Blind | None:
     """Return what a coder's blind review says of the model, None where there was none."""
-    found = [share for video in videos for share in shares(results, video, coder)]
+    found = [
+        replace(share, person=person_of(video, share.person))
+        for video in videos
+        for share in shares(results, video, coder)
+    ]
     if not found:
         return None
     persons = sorted({share.person for share in found})
@@ -388,10 +430,19 @@ def _units(results: Results, video: VideoResult, first: str, second: str, region
             mine, other = spans(one, name), spans(two, name)
             for low, high in stretches:
                 both = _within(mine, low, high), _within(other, low, high)
-                made.append(Unit(name, video.entry.name, low, high, *both, sampled=True))
+                made.append(Unit(person_of(video, name), video.entry.name, low, high, *both, sampled=True))
         return made
     start, stop = video.analysis.start, max(video.analysis.stop, video.row.duration or 0.0)
-    return [Unit(name, video.entry.name, start, stop, spans(one, name), spans(two, name)) for name in names]
+    return [
+        Unit(person_of(video, name), video.entry.name, start, stop, spans(one, name), spans(two, name))
+        for name in names
+    ]
+
+
+def person_of(video: VideoResult, name: str) -> str:
+    """Return the name of a person among all videos: face 1 of one video is not face 1 of another."""
+    nobody = bool(_FACE.fullmatch(name)) or (name in (ANYBODY, NO_PERSON) and not video.entry.subjects)
+    return f"{video.entry.name}, {name}" if nobody else name
 
 
 def _windows(results: Results, video: VideoResult, first: str, second: str) -> dict[str, list[Span]] | None:

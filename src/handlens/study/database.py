@@ -527,6 +527,15 @@ class Database:
             )
         ]
 
+    def reviewers(self, analysis_id: int) -> list[str]:
+        """Return the people who began to review the events of an analysis."""
+        found = self.rows(
+            "SELECT r.coder FROM reviews r JOIN events e ON e.id=r.event_id WHERE e.analysis_id=?"
+            " UNION SELECT coder FROM stretches WHERE analysis_id=? AND verdict<>'' ORDER BY 1",
+            (analysis_id, analysis_id),
+        )
+        return [str(row[0]) for row in found]
+
     def put_review(self, coder: str, event_id: int, verdict: str, change: Mapping[str, Any]) -> None:
         """Write what a person says of an event of the model, in place of what the same person said before."""
         with self.transaction():

@@ -21,7 +21,7 @@ from handlens.study.config import MACHINE
 from handlens.study.database import CodedEvent, StretchRow
 from handlens.study.packing import Layout
 from handlens.study.results import Results, VideoResult
-from handlens.study.stretches import draw
+from handlens.study.stretches import draw, is_answer, is_answered, progress
 from handlens.tasks.touch import REGIONS
 from handlens.types import Detections, Image
 
@@ -126,7 +126,12 @@ class Review:
 
     @property
     def done(self) -> dict[int, tuple[str, dict[str, Any]]]:
-        """Number of the item -> what the person said of it."""
+        """Number of the item -> what the person answered; in a blind review a touch needs its region to be one."""
+        return {number: told for number, told in self.told.items() if is_answer(*told)}
+
+    @property
+    def told(self) -> dict[int, tuple[str, dict[str, Any]]]:
+        """Number of the item -> what the person said of it so far."""
         said = self.results.base.reviews(self.coder)
         judged: dict[int, StretchRow] = {}
         if self.blind:
@@ -145,7 +150,8 @@ class Review:
 
         In blind mode nothing is told of region, side, hand and certainty, nor whether the model saw an event at all.
         """
-        done = self.done
+        said = self.told
+        done = {number for number, told in said.items() if is_answer(*told)}
         if place is None:
             open_ones = (n for n, item in enumerate(self.items) if item.id not in done)
             place = next(open_ones, len(self.items) - 1)
@@ -165,8 +171,8 @@ class Review:
             "stop": item.stop if self.blind else event.stop,
             "regions": list(REGIONS),
         }
-        if item.id in done:
-            verdict, change = done[item.id]
+        if item.id in said:
+            verdict, change = said[item.id]
             told["verdict"], told["change"] = verdict, change
         if not self.blind:
             told |= {"region": event.region, "side": event.side, "hand": event.hand, "peak": event.peak}
@@ -187,7 +193,7 @@ class Review:
             raise InputError(unknown("verdict", verdict, VERDICTS))
         if self.blind and verdict not in BLIND:
             raise InputError("in a blind review name the touched region, or say that there is no touch.")
-        before, told = self.done.get(item.id, ("", {}))
+        before, told = self.told.get(item.id, ("", {}))
         kept = _checked(item.event, verdict, {**(told if before == verdict == "change" else {}), **(change or {})})
         if self.blind and verdict == "change":
             kept = {"region": "", "side": "", "hand": "", **kept}  # nothing of what the model saw becomes the person's
@@ -210,15 +216,15 @@ class Review:
         made = [
             new
             for event in events
-            if event.id in said
+            if event.id in said and is_answer(*said[event.id])
             for new in corrected(replace(event, coder=self.coder), *said[event.id])
         ]
         for row in self.results.base.stretches(self.coder, video.analysis.id):
-            if row.event_id is None and row.verdict:
+            if row.event_id is None and is_answered(row, said):
                 seen = CodedEvent(video.entry.name, self.coder, row.subject, "touch", "", row.start, row.stop)
                 made += corrected(seen, row.verdict, row.change)
         made.sort(key=lambda event: (event.start, event.stop))
-        reviewed = sum(1 for event in events if event.id in said)
+        reviewed = sum(event.id in said and is_answer(*said[event.id]) for event in events)
         self.results.base.put_coded(video.row.id, self.coder, f"{_ORIGIN} {reviewed} of {len(events)}", made)
 
     def clip(self, event_id: int) -> list[tuple[float, bytes]]:
@@ -270,15 +276,8 @@ def corrected(event: CodedEvent, verdict: str, change: Mapping[str, Any]) -> lis
 
 def reviewed_whole(results: Results, video: VideoResult, coder: str) -> bool:
     """Return whether a coder's events of a video are not those of a review that is not finished."""
-    found = results.base.rows(
-        "SELECT count(*) FROM reviews r JOIN events e ON e.id=r.event_id WHERE r.coder=? AND e.analysis_id=?",
-        (coder, video.analysis.id),
-    )
-    reviewed = int(found[0][0])
-    stretches = [row for row in results.base.stretches(coder, video.analysis.id) if row.event_id is None]
-    if any(not row.verdict for row in stretches):
-        return False
-    return (reviewed == 0 and not stretches) or reviewed == len(results.events(video))
+    done = progress(results, video, coder)
+    return done is None or done[0] == done[1]
 
 
 def pictures(results: Results, video: VideoResult, start: float, stop: float) -> list[tuple[float, bytes]]:

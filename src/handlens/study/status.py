@@ -6,15 +6,16 @@ from handlens.errors import FrameError
 from handlens.study import segments
 from handlens.study.config import MACHINE, StudyConfig
 from handlens.study.database import Database, VideoRow
-from handlens.study.results import Results
+from handlens.study.results import Results, VideoResult
 from handlens.study.run import is_complete
+from handlens.study.stretches import progress
 
 
 def state_of(config: StudyConfig) -> list[dict[str, Any]]:
     """Return a row for each video of study.toml.
 
     Keys: video, path, state ("coded", "begun", "new", "gone", "changed"), duration (seconds), segments, segments_done,
-    events, coders, problem, handlens, model.
+    events, coders, reviews (person -> [answered, all]), problem, handlens, model.
     """
     if not config.database.exists():
         return [_row(config, number, "new") for number in range(len(config.videos))]
@@ -31,6 +32,8 @@ def state_of(config: StudyConfig) -> list[dict[str, Any]]:
                 continue
             row["duration"] = video.duration
             row["coders"] = base.coders(video.id)
+            if entry.name in coded:
+                row["reviews"] = _reviews(results, coded[entry.name])
             done = [base.segments(int(run[0]), video.id) for run in base.rows("SELECT id FROM runs ORDER BY id DESC")]
             latest = next((each for each in done if each), [])
             row["segments_done"] = len(latest)
@@ -45,10 +48,16 @@ def state_of(config: StudyConfig) -> list[dict[str, Any]]:
     return rows
 
 
+def _reviews(results: Results, video: VideoResult) -> dict[str, list[int]]:
+    """Return person -> how much of the review of a video is done, and of how much."""
+    found = {person: progress(results, video, person) for person in results.base.reviewers(video.analysis.id)}
+    return {person: list(told) for person, told in found.items() if told is not None}
+
+
 def _row(config: StudyConfig, number: int, state: str) -> dict[str, Any]:
     entry = config.videos[number]
     told: dict[str, Any] = {"video": entry.name, "path": entry.path, "state": state, "duration": None}
-    return {**told, "segments": 0, "segments_done": 0, "events": None, "coders": [], "problem": ""}
+    return {**told, "segments": 0, "segments_done": 0, "events": None, "coders": [], "reviews": {}, "problem": ""}
 
 
 def _on_disk(config: StudyConfig, number: int, video: VideoRow) -> str:

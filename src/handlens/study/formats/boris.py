@@ -15,7 +15,7 @@ from typing import Any
 
 from handlens.errors import InputError
 from handlens.study.database import CodedEvent
-from handlens.study.formats.coding import HANDS, SIDES, TOUCH, Coding, Mark, bare, number, read_text
+from handlens.study.formats.coding import HANDS, SIDES, TOUCH, Coding, Mark, bare, need_span, number, read_text
 from handlens.study.results import Observation
 from handlens.tasks.touch import REGIONS
 
@@ -23,6 +23,8 @@ FORMAT_VERSION = "7.0"
 """Of a project as BORIS 7, 8 and 9 write it."""
 _PLAYERS = tuple(str(number) for number in range(1, 9))
 _NONE = "None"
+_ROW = "row of the file"
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 _SETS = (("region", REGIONS), ("side", SIDES), ("hand", HANDS))
 
 
@@ -204,7 +206,7 @@ def read_project(path: Path) -> list[Coding]:
     """Return what a .boris project holds.
 
     Raises:
-        InputError: it is not a project of BORIS, or an entry has no time.
+        InputError: it is not a project of BORIS, or an entry has no time or one before the video.
     """
     try:
         told = json.loads(read_text(path))
@@ -220,10 +222,12 @@ def _read_observation(path: Path, name: str, one: Mapping[str, Any], kinds: Mapp
     players = [files[player] for player in sorted(files)] if isinstance(files, dict) else []
     media = next((bare(film) for films in players for film in films), name)
     rows = []
-    for entry in one.get("events", []):
+    for place, entry in enumerate(one.get("events", []), 1):
         if not isinstance(entry, list) or len(entry) < 4:
             raise InputError(f"'{path}', observation '{name}': an event of fewer than four fields.")
-        rows.append((number(str(entry[0]), path, f"the time of an event of '{name}'"), *map(str, entry[1:5])))
+        seconds = number(str(entry[0]), path, f"the time of an event of '{name}'")
+        need_span(seconds, seconds, path, f"observation '{name}', event {place}")
+        rows.append((seconds, *map(str, entry[1:5])))
     marks, problems = paired(
         rows, lambda code: kinds.get(code, "State event").upper().startswith("POINT"), f"'{path}', '{name}'"
     )
@@ -255,17 +259,23 @@ def read_table(path: Path) -> list[Coding]:
     """Return what a table of events of BORIS holds: tabular or aggregated events, CSV or TSV, of old and new versions.
 
     Raises:
-        InputError: it is not such a table, or a time is not a number.
+        InputError: it is not such a table, a time is not a number, or times are not possible.
     """
     lines = read_text(path).splitlines()
     place = next((row for row, line in enumerate(lines) if _is_heading(line)), None)
     if place is None:
-        raise InputError(f"'{path}' is not a table of events of BORIS: no line names Subject, Behavior and a time.")
-    delimiter = max("\t,;", key=lines[place].count)
+        raise InputError(
+            f"'{path}' is no table of events: a table of handlens is separated by commas and names start, stop, and"
+            " video or behaviour in its first line; one of BORIS, separated by commas, semicolons or tabs, names"
+            f" Subject, Behavior and a time; here {_separated(lines)}."
+        )
+    delimiter = max(_SEPARATORS, key=lines[place].count)
     before = dict(_pairs(lines[:place], delimiter))
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in csv.DictReader(lines[place:], delimiter=delimiter):
+    table = csv.DictReader(lines[place:], delimiter=delimiter)
+    for row in table:
         kept = {key.strip(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        kept[_ROW] = str(place + table.line_num)
         name = kept.get("Observation id", before.get("Observation id", path.stem))
         media = kept.get("Media file name") or kept.get("Media file path") or kept.get("Media file") or name
         groups.setdefault((name, bare(media)), []).append(kept)
@@ -274,6 +284,15 @@ def read_table(path: Path) -> list[Coding]:
         marks, problems = _read_rows(path, rows)
         made.append(Coding(media, "", tuple(marks), tuple(problems), names=(name,)))
     return made
+
+
+def _separated(lines: Sequence[str]) -> str:
+    """Say what separates the columns of the first line that is not empty."""
+    first = next((line for line in lines if line.strip()), "")
+    counts = {word: first.count(sign) for sign, word in _SEPARATORS.items()}
+    most = max(counts, key=counts.__getitem__)
+    begin = f"the first line is '{first[:60]}'"
+    return f"{begin}, separated by {most}" if counts[most] else begin
 
 
 def _is_heading(line: str) -> bool:
@@ -298,6 +317,7 @@ def _read_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> tuple[list[Mark
         for row in rows:
             start = number(row["Start (s)"], path, "Start (s)")
             stop = number(row["Stop (s)"], path, "Stop (s)") if row.get("Stop (s)") not in ("", "NA", None) else start
+            need_span(start, stop, path, f"row {row[_ROW]}")
             words = (row["Behavior"], *modifiers(row).split("|"))
             comment = row.get("Comment start", row.get("Comment", ""))
             marks.append(Mark(row["Subject"].replace("No focal subject", ""), words, start, stop, comment))
@@ -312,5 +332,7 @@ def _read_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> tuple[list[Mark
         )
         for row in rows
     ]
+    for row, (seconds, *_) in zip(rows, told, strict=True):
+        need_span(seconds, seconds, path, f"row {row[_ROW]}")
     points = {row["Behavior"] for row in rows if (row.get("Behavior type") or row.get("Status", "")) == "POINT"}
     return paired(told, points.__contains__, f"'{path}'")

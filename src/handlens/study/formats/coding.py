@@ -1,5 +1,6 @@
 """What people's files say, in one form, and how their words become touches and regions; it knows no format."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -77,10 +78,28 @@ def number(text: str, path: Path, what: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise InputError(f"'{path}': {what} must be a number of seconds, got '{text}'.") from error
+        hint = "; write decimals with a point" if re.fullmatch(r"\s*-?\d+,\d+\s*", text) else ""
+        raise InputError(f"'{path}': {what} must be a number of seconds, got '{text}'{hint}.") from error
     if value != value or abs(value) == float("inf"):
         raise InputError(f"'{path}': {what} must be a number of seconds, got '{text}'.")
     return value
+
+
+def need_span(start: float, stop: float, path: Path, where: str) -> None:
+    """Return when the times of an event are possible.
+
+    Args:
+        start, stop: Seconds of the video.
+        where: The row, or what else names the event in its file.
+
+    Raises:
+        InputError: a time before the video, or a stop before the start.
+    """
+    if not 0 <= start <= stop < math.inf:
+        raise InputError(
+            f"'{path}', {where}: an event cannot last from {start:g} to {stop:g} s; times are 0 s or later, and a stop"
+            " is not before its start."
+        )
 
 
 def understood(

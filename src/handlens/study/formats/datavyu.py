@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.study.formats.coding import SIDES, Coding, Mark, read_text
+from handlens.study.formats.coding import SIDES, Coding, Mark, need_span, read_text
 from handlens.study.results import Observation
 
 _CODES = ("region", "side", "hand")
@@ -50,10 +50,10 @@ def read(path: Path) -> list[Coding]:
     """Return what a Datavyu file holds; times of tables are milliseconds.
 
     Raises:
-        InputError: it is neither a spreadsheet nor a table with onset and offset.
+        InputError: it is neither a spreadsheet nor a table with onset and offset, or times are not possible.
     """
     text = read_text(path)
-    marks = list(_spreadsheet(text) if text.startswith("#") else _table(path, text))
+    marks = list(_spreadsheet(path, text) if text.startswith("#") else _table(path, text))
     return [Coding(path.stem, "", tuple(sorted(marks, key=lambda mark: mark.start)))]
 
 
@@ -63,13 +63,13 @@ def looks_like_one(text: str) -> bool:
     return bool(re.match(r"#\d", first)) or ("onset" in first and "offset" in first and "ordinal" in first)
 
 
-def _spreadsheet(text: str) -> Iterator[Mark]:
+def _spreadsheet(path: Path, text: str) -> Iterator[Mark]:
     subject = ""
-    for line in text.splitlines()[1:]:
+    for row, line in enumerate(text.splitlines()[1:], 2):
         cell = _CELL.match(line)
         if cell:
             values = [value.replace("\\,", ",").strip() for value in re.split(r"(?<!\\),", cell[3])]
-            yield _mark(subject, values, _seconds(cell[1]), _seconds(cell[2]))
+            yield _mark(subject, values, *_span(path, f"row {row}", _seconds(cell[1]), _seconds(cell[2])))
             continue
         column = _COLUMN.match(line)
         if column:
@@ -78,19 +78,27 @@ def _spreadsheet(text: str) -> Iterator[Mark]:
 
 def _mark(subject: str, values: list[str], start: float, stop: float) -> Mark:
     hand = [f"{value} hand" for value in values[2:3] if value in ("left", "right")]
-    return Mark(subject, (*values[:2], *values[3:], *hand, subject), start, max(start, stop))
+    return Mark(subject, (*values[:2], *values[3:], *hand, subject), start, stop)
+
+
+def _span(path: Path, where: str, start: float, stop: float) -> tuple[float, float]:
+    """Return the times of a cell; Datavyu leaves the offset of a moment at 0."""
+    stop = stop or start
+    need_span(start, stop, path, where)
+    return start, stop
 
 
 def _table(path: Path, text: str) -> Iterator[Mark]:
     """Yield the marks of a table: one column of Datavyu a row (file, column, onset ...), or all side by side."""
-    rows = list(csv.DictReader(text.splitlines()))
+    table = csv.DictReader(text.splitlines())
+    rows = [(table.line_num, row) for row in table]
     if not rows:
-        return
-    heads = [head for head in rows[0] if isinstance(head, str)]
+        raise InputError(f"'{path}' has no rows, only a heading: an event is a row.")
+    heads = [head for head in rows[0][1] if isinstance(head, str)]
     columns = {head.rpartition(".")[0] for head in heads if head.endswith(".onset")} or {""}
     if not any(head.endswith("onset") for head in heads):
         raise InputError(f"'{path}' is not a file of Datavyu: it has no column onset.")
-    for row in rows:
+    for place, row in rows:
         for column in columns:
             dot = f"{column}." if column else ""
             start, stop = row.get(f"{dot}onset", ""), row.get(f"{dot}offset", "")
@@ -99,7 +107,8 @@ def _table(path: Path, text: str) -> Iterator[Mark]:
             known = ("ordinal", "onset", "offset", "file", "column")
             own = [head for head in heads if head.startswith(dot) and head.removeprefix(dot) not in known]
             values = [row[head] or "" for head in own]
-            yield _mark(column or row.get("column", ""), values, _milliseconds(path, start), _milliseconds(path, stop))
+            times = _span(path, f"row {place}", _milliseconds(path, start), _milliseconds(path, stop))
+            yield _mark(column or row.get("column", ""), values, *times)
 
 
 def _milliseconds(path: Path, text: str) -> float:

@@ -1,6 +1,7 @@
 """ELAN files (.eaf 3.0): a tier for each person with a controlled vocabulary, and one beneath it for the side."""
 
 import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from urllib.parse import unquote
 
 from handlens.errors import InputError
 from handlens.study.database import CodedEvent
-from handlens.study.formats.coding import SIDES, TOUCH, Coding, Mark, bare, layers, read_text
+from handlens.study.formats.coding import SIDES, TOUCH, Coding, Mark, bare, layers, need_span, read_text
 from handlens.study.results import Observation
 from handlens.tasks.touch import REGIONS
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_WHOLE = re.compile(r"-?\d+")  # milliseconds
 _WORDS = (TOUCH, *REGIONS)
 _SIDE_WORDS = (
     *SIDES,
@@ -222,9 +224,10 @@ def _read_tier(
     for entry in tier.iter("ALIGNABLE_ANNOTATION"):
         start, stop = (slots.get(entry.get(f"TIME_SLOT_REF{end}", "")) for end in (1, 2))
         value = entry.findtext("ANNOTATION_VALUE") or ""
-        if start is None or stop is None or not (start.isdigit() and stop.isdigit()):
+        if start is None or stop is None or not (_WHOLE.fullmatch(start) and _WHOLE.fullmatch(stop)):
             problems.append(f"'{path}', tier '{name}': the annotation '{value}' has no time and is left out.")
             continue
+        need_span(int(start) / 1000, int(stop) / 1000, path, f"tier '{name}', the annotation '{value}'")
         texts = [value, *hanging.get(entry.get("ANNOTATION_ID", ""), ())]
         before = name.split("@", 1)[0]
         marks.append(Mark(subject, (*texts, before), int(start) / 1000, int(stop) / 1000))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.study.formats.coding import Coding, Mark, layers, read_text, words_of
+from handlens.study.formats.coding import Coding, Mark, layers, need_span, read_text, words_of
 from handlens.study.results import Observation
 
 
@@ -64,7 +64,7 @@ def read(path: Path) -> list[Coding]:
     if len(tokens) < 6 or tokens[:2] != ["ooTextFile", "TextGrid"]:
         raise InputError(f"'{path}' is not a TextGrid in text form: save it in Praat with 'Save as text file'.")
     try:
-        marks = list(_marks(iter(tokens[5:])))
+        marks = list(_marks(path, iter(tokens[5:])))
     except (StopIteration, RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"'{path}' is a TextGrid that is cut off or damaged.") from error
     return [Coding(path.stem, "", tuple(sorted(marks, key=lambda mark: mark.start)))]
@@ -79,13 +79,14 @@ def _tokens(text: str) -> Iterator[str | float]:
             yield quoted.replace('""', '"')
 
 
-def _marks(tokens: Iterator[str | float]) -> Iterator[Mark]:
+def _marks(path: Path, tokens: Iterator[str | float]) -> Iterator[Mark]:
     for kind in tokens:
         name, _first, _last, count = (next(tokens) for _ in range(4))
-        for _ in range(int(count)):
+        for place in range(1, int(count) + 1):
             start = float(next(tokens))
             stop = float(next(tokens)) if kind == "IntervalTier" else start
             label = str(next(tokens)).strip()
             if label:
+                need_span(start, stop, path, f"tier '{name}', interval {place}")
                 subject = re.sub(r" \(\d+\)$", "", str(name))
                 yield Mark(subject, (label,), start, stop)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.study.formats.coding import Coding, Mark, bare, number, read_text
+from handlens.study.formats.coding import Coding, Mark, bare, need_span, number, read_text
 from handlens.study.results import Observation, clock_of
 
 FIELDS = (
@@ -28,6 +28,7 @@ FIELDS = (
     "clock",
     "comment",
 )
+_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _VIDEO, _LABEL = ("video", "source", "media", "file"), ("behaviour", "behavior", "label", "region")
 
 
@@ -70,7 +71,17 @@ def document(observations: Sequence[Observation]) -> str:
 
 def looks_like_one(text: str) -> bool:
     """Return whether the first line names a start and a stop, and a video or a label."""
-    heads = [head.strip().casefold() for head in text.split("\n", 1)[0].split(",")]
+    return _names_them(text.split("\n", 1)[0].split(","))
+
+
+def other_separator(text: str) -> str:
+    """Return what separates the columns of such a table in place of commas, in a word; "" where this is none."""
+    first = text.split("\n", 1)[0]
+    return next((word for sign, word in _OTHERS.items() if _names_them(first.split(sign))), "")
+
+
+def _names_them(cells: Sequence[str]) -> bool:
+    heads = [head.strip().strip('"').casefold() for head in cells]
     return {"start", "stop"} <= set(heads) and any(name in heads for name in (*_VIDEO, *_LABEL))
 
 
@@ -78,16 +89,16 @@ def read(path: Path) -> list[Coding]:
     """Return what the file holds, one coding for each video and coder.
 
     Raises:
-        InputError: a column is missing, or a time is not a number.
+        InputError: a column is missing, a time is not a number, or times are not possible.
     """
     found: dict[tuple[str, str], list[Mark]] = {}
-    for row in csv.DictReader(read_text(path).splitlines()):
+    lines = csv.DictReader(read_text(path).splitlines())
+    for row in lines:
         told = {key.strip().casefold(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
         if "start" not in told or "stop" not in told:
             raise InputError(f"'{path}' needs the columns start and stop, in seconds.")
         start, stop = number(told["start"], path, "start"), number(told["stop"], path, "stop")
-        if stop < start:
-            raise InputError(f"'{path}': an event that starts at {start:g} s stops before, at {stop:g} s.")
+        need_span(start, stop, path, f"row {lines.line_num}")
         video = next((told[name] for name in _VIDEO if told.get(name)), path.stem)
         words = [told[name] for name in (*_LABEL, "side") if told.get(name)]
         if told.get("hand") in ("left", "right"):

@@ -5,7 +5,7 @@ from html import escape, unescape
 from pathlib import Path
 
 from handlens.errors import InputError
-from handlens.study.formats.coding import Coding, Mark, read_text, words_of
+from handlens.study.formats.coding import Coding, Mark, need_span, read_text, words_of
 from handlens.study.results import Observation
 
 _CUE = re.compile(r"(?:(\d+):)?(\d{2}):(\d{2})\.(\d{3})\s+-->\s+(?:(\d+):)?(\d{2}):(\d{2})\.(\d{3})")
@@ -47,6 +47,7 @@ def read(path: Path) -> list[Coding]:
         if cue is None:
             continue
         start, stop = _seconds(cue.groups()[:4]), _seconds(cue.groups()[4:])
+        need_span(start, stop, path, f"the cue '{lines[place].strip()}'")
         said = "\n".join(lines[place + 1 :])
         voice = _VOICE.search(said)
         label = unescape(re.sub(r"<[^>]*>", "", said)).strip()

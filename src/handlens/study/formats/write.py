@@ -107,6 +107,14 @@ def read(path: str | Path) -> list[Coding]:
     text = read_text(file)
     if datavyu.looks_like_one(text):
         return datavyu.read(file)
-    if tidy.looks_like_one(text):
-        return tidy.read(file)
-    return boris.read_table(file)
+    if not text.strip():
+        raise InputError(f"'{path}' is empty: it has no heading and has no rows.")
+    if other := tidy.other_separator(text):
+        raise InputError(
+            f"the columns of '{path}' are separated by {other}: separate them by commas, and write decimals with a"
+            " point (1.5)."
+        )
+    codings = tidy.read(file) if tidy.looks_like_one(text) else boris.read_table(file)
+    if not codings:
+        raise InputError(f"'{path}' has no rows, only a heading: an event is a row.")
+    return codings
