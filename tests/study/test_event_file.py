@@ -49,3 +49,9 @@ def test_what_they_cannot_do_is_said(at, capsys):
     assert "--resume needs an event file that grows line by line" in capsys.readouterr().err
     assert run(["predict", "missing.mp4", "-m", "light.onnx", "--events", "e.boris"]) == 2
     assert sorted(file.name for file in at.iterdir()) == ["clip.mp4", "light.onnx", "more.mp4"]
+
+
+def test_another_ending_is_refused_with_all_that_are_allowed(tmp_path, capsys):
+    level_video(tmp_path / "a.mp4")
+    assert run(["predict", str(tmp_path / "a.mp4"), "--events", str(tmp_path / "x.foo")]) == 2
+    assert "an event file ends in .csv, .jsonl, .boris, .eaf, .TextGrid or .vtt." in capsys.readouterr().err
