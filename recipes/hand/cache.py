@@ -19,7 +19,6 @@ Whole people, whole sources and the sources' own val parts are kept apart; `spli
 from __future__ import annotations
 
 import argparse
-import pickle
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.hand.rendered import rendered_hand
+from recipes.shared.own_pickle import write_own
 from recipes.shared.source_data import box_list, cut_out, largest, read_rgb, read_rows, with_late
 from recipes.signs.build_colour_set import NAMES, name_of
 
@@ -419,9 +419,7 @@ def main() -> None:
         if make.__name__ not in args.only or path.exists():
             continue
         rows: list[Any] = list(make(args.data))
-        with path.with_suffix(".part").open("wb") as file:
-            pickle.dump(rows, file)
-        path.with_suffix(".part").replace(path)
+        write_own(rows, path)
         print(f"{make.__name__}: {len(rows)}", flush=True)
 
 

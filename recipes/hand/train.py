@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +44,7 @@ from recipes.hand.samples import (
     odds_of,
     photo,
 )
+from recipes.shared.own_pickle import read_own
 from recipes.signs.build_colour_set import NAMES
 from recipes.touch.train import Average, Clock, auc, fill, rate_at
 
@@ -62,7 +62,7 @@ CUT_OUT = ("cutouts", "grabbed", "rendered")
 
 
 def _read(cache: Path, name: str) -> list[Any]:
-    return list(pickle.loads((cache / f"{name}.pickle").read_bytes()))
+    return list(read_own(cache / f"{name}.pickle"))
 
 
 class Tables:
