@@ -77,7 +77,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         ([*CLIP, "--json", "empty"], "'empty' is a folder"),
         ([*CLIP, "--json", "clip.mp4"], "the input 'clip.mp4'"),
         ([*CLIP, "--json", "a.csv", "--events", "a.csv"], "is also --json"),
-        ([*CLIP, "--events", "e.txt"], r"\.csv or \.jsonl"),
+        ([*CLIP, "--events", "e.txt"], r"\.csv, \.jsonl.* or \.vtt"),
         ([*CLIP, "--out", "text.jpg"], "'text.jpg' is a file"),
         ([*CLIP, "--out", "text.jpg/deeper"], "was not written"),
         (["predict"], "SOURCE"),
