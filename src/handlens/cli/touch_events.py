@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 def has_coded(data: str) -> bool:
     """Return whether a folder holds coded events, and no table of pictures."""
     from handlens.data.formats.file_lists import TABLE as PICTURES
-    from handlens.evaluate.touch_events import TABLE
 
-    root = Path(data)
-    return (root / TABLE).is_file() and not (root / PICTURES).is_file()
+    return has_events(data) and not (Path(data) / PICTURES).is_file()
 
 
 def has_events(data: str) -> bool:

@@ -20,13 +20,13 @@ from handlens.io.sources.damage import Damage, Log
 from handlens.io.upright import Upright
 from handlens.types import Frame
 
-_JUMP_S = 1.0
+JUMP_S = 1.0
 _NO_TIMES = 0x80  # FFmpeg's flag of a format whose times are made up: AVFMT_NOTIMESTAMPS
 _RATES = (Fraction(1, 2), Fraction(1000))  # a raw stream's own rate is believed within these
 _ONE_FRAME_A_PACKET = frozenset({"h264", "hevc", "vvc"})  # others also send packets that show nothing
 _JOINT = 3  # packets from the mark of a joint to its key frame, at most
 _MOST_PENDING = 5000
-_EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
+EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
 
 
 class Decoding:
@@ -125,7 +125,7 @@ class Decoding:
         """Yield the frames from `start` to `stop`, every N-th, in RGB."""
         reading = self._reading
         for picture in self._pictures():
-            early = self.seconds < reading.start - _EPSILON_S
+            early = self.seconds < reading.start - EPSILON_S
             if self.seconds >= reading.stop:
                 self.stopped = True
                 return
@@ -255,7 +255,7 @@ class Decoding:
             return self.seconds + self._stated_s
         if self._start is None:
             self._start = pts * base
-        if float(pts * base - self._start) < self.seconds - _JUMP_S:  # the sender started over: go on from here
+        if float(pts * base - self._start) < self.seconds - JUMP_S:  # the sender started over: go on from here
             self._start = pts * base - Fraction(self.seconds + (self._stated_s or 0.04)).limit_denominator(1000000)
             self._losses.forget(pts)
         return float(pts * base - self._start)
@@ -327,7 +327,7 @@ def container_start(container: InputContainer, stream: VideoStream) -> Fraction 
         if other.start_time is not None and other.time_base
     ]
     exact = min(starts, key=lambda start: abs(start - stated), default=stated)
-    return exact if abs(exact - stated) < 2 * _EPSILON_S else stated  # the container's is rounded to microseconds
+    return exact if abs(exact - stated) < 2 * EPSILON_S else stated  # the container's is rounded to microseconds
 
 
 def has_times(container: InputContainer) -> bool:

@@ -14,10 +14,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from handlens.io.reading import Reading
-from handlens.io.sources.decoding import container_start, has_times
+from handlens.io.sources.decoding import EPSILON_S, JUMP_S, container_start, has_times
 
-_JUMP_S = 1.0
-_EPSILON_S = 1e-6  # as fine as FFmpeg states the start of a container
 _RUN = 17  # packets: more frames in a row that need a later one than any codec has
 _BACK_S = (0, 2, 10, 60)  # MPEG streams without an index are searched by guessing
 _MOST_HELD = 64  # packets until a decoder gives its first frame
@@ -53,7 +51,7 @@ def places(
     base, origin = stream.time_base, container_start(container, stream)
     if base is None or origin is None or not has_times(container) or reading.fps is not None or not starts:
         return [None] * len(starts)
-    targets = [math.floor((origin + Fraction(start) - Fraction(_EPSILON_S)) / base) for start in starts]
+    targets = [math.floor((origin + Fraction(start) - Fraction(EPSILON_S)) / base) for start in starts]
     by_slot = container.format.name == "avi"
     count = _Count(targets)
     for packet in container.demux(stream):
@@ -96,7 +94,7 @@ class _Count:
         """Return False where a packet has no time, or its time lies far before the one of the packet before it."""
         if packet.dts is None or (not by_slot and packet.pts is None):
             return False
-        return self._last is None or (packet.dts - self._last) * base >= -_JUMP_S
+        return self._last is None or (packet.dts - self._last) * base >= -JUMP_S
 
     def take(self, packet: "Packet[VideoStream]", by_slot: bool) -> None:
         """Count a packet that fits."""
