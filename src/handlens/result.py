@@ -207,8 +207,7 @@ def _masked_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> d
 
 
 def _posed_hands(task: str, hands: tuple[Hand, ...], masks: Sequence[str]) -> dict[str, Any]:
-    paths = [*masks, *[None] * len(hands)]
-    return {"hands": [_posed(hand, path) for hand, path in zip(hands, paths, strict=False)]}
+    return {"hands": list(map(_posed, hands, [*masks, *[None] * len(hands)]))}
 
 
 _HANDS: dict[str, Callable[[str, tuple[Hand, ...], Sequence[str]], dict[str, Any]]] = {
