@@ -17,12 +17,13 @@ import numpy as np
 from rich.progress import track
 
 from handlens.data.new_folder import new_folder
-from handlens.predictor import load
+from handlens.predictor import Predictor, load
 from handlens.runner import Runner
 from recipes.segment.auto_label import hand_mask, predicted_maps, seconded, single
-from recipes.segment.build_set import HAND, NAMES, OVER, for_validation
+from recipes.segment.build_set import FOREARM, HAND, NAMES, OVER, OVER_WITH_ARMS, WITH_ARMS, for_validation
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.segment.portraits import FACE, U8, is_late, outlined, picture_of
+from recipes.segment.wrists import landmarks_of, with_forearms
 from recipes.shared.source_data import FaceTable, box_list, read_pool, read_rgb, read_rows, with_late
 
 LARGEST = 400
@@ -99,6 +100,14 @@ def counted(data: Path, runner: Runner) -> Iterator[Marked]:
                 yield Marked(image, mask)
 
 
+def armed(pictures: Iterator[Marked], hands: Predictor) -> Iterator[Marked]:
+    """Return the same pictures with bare forearms as a class of their own, numbered as `WITH_ARMS`."""
+    for marked in pictures:
+        mask = np.where(marked.mask == OVER, OVER_WITH_ARMS, marked.mask).astype(np.uint8)
+        joints = landmarks_of(hands, marked.image)
+        yield Marked(marked.image, with_forearms(mask, joints, (HAND, OVER_WITH_ARMS), FOREARM), marked.copies)
+
+
 def link(source: Path, parts: Sequence[str], folder: Path) -> int:
     """Put the pictures and masks of some parts of a set into the training part, as links; return how many."""
     number = 0
@@ -142,25 +151,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--outlines", type=int, default=0, help="how often each that was outlined by eye is taken")
     parser.add_argument("--source", action="append", default=[], help="of segmentation/: hands with masks")
     parser.add_argument("--every", type=int, default=4, help="of the pool: one of so many hands")
+    parser.add_argument("--arms", action="store_true", help="bare forearms as a class of their own, by `hands`")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
+    model = load("hands") if args.arms else None
+
+    def told(pictures: Iterator[Marked]) -> Iterator[Marked]:
+        return armed(pictures, model) if model else pictures
+
     by_eye = read_outlines("train") if args.outlines else []
     with new_folder(args.out) as folder:
         for kind in ("images", "masks"):
             (folder / kind / "train").mkdir(parents=True)
             (folder / kind / "val").symlink_to((args.scenes[0] / kind / "val").resolve())
-        (folder / "names.txt").write_text("".join(f"{name}\n" for name in NAMES), "utf-8")
+        (folder / "names.txt").write_text("".join(f"{name}\n" for name in (WITH_ARMS if model else NAMES)), "utf-8")
         print("scenes", sum(link(scenes, ["train"], folder) for scenes in args.scenes))
         if args.staged:
             print("staged", link(args.staged, ["train", "val", "test"], folder))
-        print("hands", write(hands(args.data, args.pool, args.source, args.every), folder, "hand"))
+        print("hands", write(told(hands(args.data, args.pool, args.source, args.every)), folder, "hand"))
         if args.run:
             runner = load(args.run).runner
             print(
                 "people", write(people(args.data, runner, [row.file for row in by_eye], args.copies), folder, "people")
             )
             print("counted", write(counted(args.data, runner), folder, "counted"))
-        print("outlined", write(drawn(args.data, by_eye, FaceTable(args.data), args.outlines), folder, "outlined"))
+        eyed = told(drawn(args.data, by_eye, FaceTable(args.data), args.outlines))
+        print("outlined", write(eyed, folder, "outlined"))
 
 
 if __name__ == "__main__":

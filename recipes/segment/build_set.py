@@ -1,8 +1,8 @@
 """Builds the set that `segment` learns from: `python -m recipes.segment.build_set ...`.
 
 Hands cut out of photographs are laid over, before and beside real faces, and over rooms and streets, so that every
-pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known,
-and with --arms 4 bare forearm, wherever it lies. It knows no network.
+pixel is known, also what lies under a hand: masks say 0 background, 1 hand, 2 face, 3 hand over face, 255 not known.
+With --arms 3 is bare forearm, wherever it lies, and 4 hand over face. It knows no network.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ from recipes.touch.detector_data import camera
 NAMES = ("background", "hand", "face", "hand over face")
 PORTRAITS = ("sfa_skin", "lfw_hair", "fasseg", "facesynthetics")
 STREETS = ("pratheepan_skin", "ccp_skin")
+HAND, OVER = 1, 3
+FOREARM, OVER_WITH_ARMS = 3, 4
 SIDE = 320
 LARGE = 280
-HAND, OVER, FOREARM = 1, 3, 4
+WITH_ARMS = ("background", "hand", "face", "forearm", "hand over face")
 SHARES = {"hands_white": 0.3, "hgr1": 0.1, "massey_black": 0.15, "sign_digits": 0.2, "asl_photos": 0.15,
           "epsrc_composites": 0.05, "render": 0.2}  # fmt: skip
 """How often a hand of each source is drawn."""
@@ -109,7 +111,7 @@ def _mask(marks: U8, scene: Scene, arms: bool) -> U8:
     """Return what is seen of the marks, and the hands over them."""
     mask = np.where(scene.hidden > 0.5, 0, marks).astype(np.uint8)
     hand = scene.hand > 0.5
-    mask[hand] = np.where(marks[hand] == FACE, OVER, HAND)
+    mask[hand] = np.where(marks[hand] == FACE, OVER_WITH_ARMS if arms else OVER, HAND)
     if arms:
         mask[hand & (scene.arm > 0.5)] = FOREARM
     return mask
@@ -228,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for split in counts:
             for kind in ("images", "masks"):
                 (folder / kind / split).mkdir(parents=True)
-        names = (*NAMES, "forearm") if args.arms else NAMES
+        names = WITH_ARMS if args.arms else NAMES
         (folder / "names.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
         prefix = "rough" if args.rough else ""
         numbers = [(split, number) for split, count in counts.items() for number in range(count)]

@@ -210,47 +210,59 @@ def _with_forearm(
     wrist = matrix[:, :2] @ hand.wrist + matrix[:, 2]
     away = matrix[:, :2] @ hand.arm
     away = away / (np.hypot(*away) + 1e-6)
-    width = hand.wrist_width * scale
+    width = hand.wrist_width * scale * 1.02
     if width < 3 or not (-20 < wrist[0] < alpha.shape[1] + 20 and -20 < wrist[1] < alpha.shape[0] + 20):
         return rgb, alpha, alpha
-    own = rgb[alpha > 0.9]
-    if len(own) < 20 or rng.random() < 0.12:
+    if (alpha > 0.9).sum() < 20 or rng.random() < 0.12:
         return rgb, alpha, alpha
     sleeved = rng.random() < 0.5
     bare = float(rng.uniform(0.0, 0.7)) * scale * hand.length if sleeved else 400.0
-    strip, skin, sleeve = np.zeros_like(rgb), np.zeros_like(alpha), np.zeros_like(alpha)
-    _paint_arm(strip, skin, wrist, away, (-2.0, bare), own.mean(0), width * 1.02)
+    along, across = _arm_axes(rng, wrist, away, alpha.shape, width)
+    skin = ((np.abs(across) < 1) & (along > -2.0) & (along < bare)).astype(np.float32)
+    strip = _arm_skin(rgb, alpha, wrist, away, matrix[:, :2] @ hand.palm + matrix[:, 2]) * _shaded(rng, across)
+    sleeve = np.zeros_like(alpha)
     if sleeved:
-        _paint_arm(strip, sleeve, wrist, away, (bare - 1.0, 400.0), rng.uniform(10, 245, 3), width * 1.25)
-    strip = np.asarray(cv2.GaussianBlur(strip, (0, 0), 1.5), np.float32) + 4 * noise(rng, *alpha.shape)
+        sleeve = ((np.abs(across) < 1.25) & (along >= bare - 1.0)).astype(np.float32)
+        cloth = rng.uniform(10, 245, 3) * _shaded(rng, across / 1.25) + 6 * noise(rng, *alpha.shape)
+        strip = np.where(sleeve[..., None] > 0, cloth, strip)
+    strip = np.asarray(cv2.GaussianBlur(strip.astype(np.float32), (0, 0), 1.0), np.float32) + 4 * noise(rng, *alpha.shape)
     skin, sleeve = cv2.GaussianBlur(skin, (0, 0), 0.8), cv2.GaussianBlur(sleeve, (0, 0), 0.8)  # type: ignore[assignment]
     out = rgb * alpha[..., None] + strip * (1 - alpha[..., None])
     return out, np.maximum(alpha, np.maximum(skin, sleeve)), np.maximum(alpha, skin * (1 - sleeve))
 
 
-def _paint_arm(
-    strip: Float,
-    mask: Float,
-    wrist: Float,
-    away: Float,
-    span: tuple[float, float],
-    tint: NDArray[np.floating],
-    width: float,
-) -> None:
-    """Paint six strips along the arm, darker at the rims: a cylinder in soft light."""
-    begin, end = span
-    if end <= begin:
-        return
-    side = np.array([-away[1], away[0]])
-    far = 1.0 + 0.35 * min(1.0, end / 150)
-    for k in range(6):
-        a, b = (k / 6 - 0.5) * width, ((k + 1) / 6 - 0.5) * width
-        quad = [wrist + away * begin + side * a, wrist + away * begin + side * b]
-        quad += [wrist + away * end + side * b * far, wrist + away * end + side * a * far]
-        tone = tuple(float(v) for v in np.asarray(tint) * (1.0 - 0.28 * abs((k + 0.5) / 3 - 1.0) ** 2))
-        polygon = np.round(np.array(quad)).astype(np.int32)
-        cv2.fillConvexPoly(strip, polygon, tone)
-        cv2.fillConvexPoly(mask, polygon, (1.0,))
+def _arm_axes(
+    rng: Generator, wrist: Float, away: Float, shape: tuple[int, ...], width: float
+) -> tuple[Float, Float]:
+    """Return (s, s) pixels along the arm from the wrist, and (s, s) across it, 1 at its rim.
+
+    It grows wider towards the elbow and is a little bent, to one side.
+    """
+    grid = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), 2).astype(np.float32) - wrist
+    along = grid @ away
+    bend = float(rng.normal(0, 0.02)) * np.clip(along, 0, None) ** 2 / width
+    half = width * 0.5 * (1 + float(rng.uniform(0.1, 0.7)) * np.clip(along / (3 * width), 0, 1))
+    across = (grid @ np.array([-away[1], away[0]]) + bend) / half
+    return along.astype(np.float32), across.astype(np.float32)
+
+
+def _arm_skin(rgb: Float, alpha: Float, wrist: Float, away: Float, palm: Float) -> Float:
+    """Return (s, s, 3): the skin between palm and wrist, mirrored at both again and again, and softened."""
+    mean = rgb[alpha > 0.9].mean(0)
+    own = rgb * alpha[..., None] + mean * (1 - alpha[..., None])
+    grid = np.stack(np.meshgrid(np.arange(alpha.shape[1]), np.arange(alpha.shape[0])), 2).astype(np.float32) - wrist
+    along, side = grid @ away, np.array([-away[1], away[0]])
+    span = max(4.0, float(np.hypot(*(palm - wrist))))
+    back = np.abs(np.mod(along + span, 2 * span) - span)
+    where = wrist - back[..., None] * away + (0.6 * (grid @ side))[..., None] * side
+    skin = cv2.remap(own.astype(np.float32), where.astype(np.float32), None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+    return np.asarray(cv2.GaussianBlur(skin, (0, 0), 1 + 0.06 * span), np.float32)
+
+
+def _shaded(rng: Generator, across: Float) -> Float:
+    """Return (s, s, 1) factors: a cylinder in soft light from anywhere."""
+    light = float(rng.normal(0, 0.4))
+    return np.asarray(1.03 - float(rng.uniform(0.08, 0.35)) * np.clip(across - light, -2, 2)[..., None] ** 2, np.float32)
 
 
 def _toned(rng: Generator, rgb: Float, alpha: Float, scene: Scene, kind: str) -> Float:
