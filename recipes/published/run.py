@@ -140,7 +140,7 @@ def trained(name: str, run: Run, args: argparse.Namespace, seconds: float) -> bo
     out, on_gpu = args.out / name, args.device in ("gpu", "cuda")
     data = set_at(run.data, args.data, args.out / "sets", args.dry_run)
     given = {**run.given, **(run.on_gpu if on_gpu else {}), "data": str(data)}
-    given |= {"device": args.device, "workers": args.workers, "precision": precision_of(run, args, out)}
+    given |= {"device": args.device, "workers": args.workers, "precision": precision_of(args, out)}
     hooks = AS_USUAL
     if args.feed == "device" or (on_gpu and not args.feed):
         hooks = Hooks(device_feed, accuracy_check if run.task in ("gesture", "hold") else None)
@@ -162,7 +162,7 @@ def trained(name: str, run: Run, args: argparse.Namespace, seconds: float) -> bo
     return True
 
 
-def precision_of(run: Run, args: argparse.Namespace, out: Path) -> str:
+def precision_of(args: argparse.Namespace, out: Path) -> str:
     """Return the number format: that of a run which has begun, so that it goes on alike; else by the device.
 
     `auto` would be timed again at every start, and another format gives other weights.
@@ -171,7 +171,7 @@ def precision_of(run: Run, args: argparse.Namespace, out: Path) -> str:
         return str(tomllib.loads((out / CONFIG).read_text("utf-8")).get("precision", "auto"))
     if args.device in ("gpu", "cuda"):
         return "bf16"
-    return "32" if run.task == "gesture" or args.dry_run else "auto"
+    return "32" if args.dry_run else "auto"
 
 
 def living_seed(run: Run, given: Mapping[str, Any], out: Path, hooks: Hooks = AS_USUAL) -> int:

@@ -45,6 +45,28 @@ def test_attention_knows_no_position():
     torch.testing.assert_close(block(x.flip(3)), block(x).flip(3))
 
 
+def test_what_trains_faster_has_the_same_answers_and_gradients():
+    torch.manual_seed(0)
+    quick = Attention(8, heads=3, width=5).double()
+    plain = Attention(8, heads=3, width=5).double().eval()
+    plain.load_state_dict(quick.state_dict())
+    x, towards = torch.randn(2, 8, 4, 6).double(), torch.randn(2, 8, 4, 6).double()
+    answers = [block(x) for block in (quick, plain)]
+    torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
+    for answer in answers:
+        (answer * towards).sum().backward()
+    for (name, one), other in zip(quick.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-5, msg=name)
+
+
+def test_the_norm_is_learned_in_32_bits_where_all_else_has_16():
+    torch.manual_seed(0)
+    block, x = Attention(8, heads=2, width=4), torch.randn(8, 8, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        block(x).sum().backward()
+    assert block.norm.bias.grad.tolist() == pytest.approx([8 * 32 * 32] * 8)
+
+
 @pytest.mark.parametrize(("build", "side"), [(digits6, 64), (gestures20, 50)])
 def test_a_net_begins_as_in_keras_so_that_empty_places_do_not_outweigh_the_shape(build, side):
     torch.manual_seed(0)

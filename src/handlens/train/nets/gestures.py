@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 
@@ -51,9 +52,44 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(2).transpose(1, 2)
-        mixed = self.attend(self.query(tokens), self.key(tokens), self.value(tokens))
-        answer: Tensor = self.norm(tokens + mixed).transpose(1, 2).view_as(x)
+        if self.training and not x.is_cuda:
+            mixed = self._mixed_at_once(tokens)
+        else:
+            mixed = self.attend(self.query(tokens), self.key(tokens), self.value(tokens))
+        # A processor sums the gradients of a norm in the format of its input, where 16 bits lose most of them.
+        answer: Tensor = self.norm((tokens + mixed).to(self.norm.weight.dtype)).transpose(1, 2).view_as(x)
         return answer
+
+    def _mixed_at_once(self, tokens: Tensor) -> Tensor:
+        """Return what `attend` answers, by fewer and larger products: a training step of digits6 takes half the time.
+
+        Each head's chain of linear maps is multiplied first: scores are x M x' with M = Wq' Wk, and the value's map is
+        part of the one behind. A key's bias adds the same to all scores of a place, so softmax takes it out.
+        """
+        attend, (count, places, channels) = self.attend, tokens.shape
+        heads, width = attend.heads, attend.out.in_features // attend.heads
+        with torch.autocast(tokens.device.type, enabled=False):
+            (query, query_bias), (key, key_bias), (value, value_bias) = (
+                _chained(first, second, heads)
+                for first, second in (
+                    (self.query, attend.query), (self.key, attend.key), (self.value, attend.value),
+                )
+            )  # fmt: skip
+            towards = key.transpose(1, 2) / math.sqrt(width)
+            out = attend.out.weight.unflatten(1, (heads, width)).transpose(0, 1)
+            behind = (out @ value).transpose(0, 1).flatten(1)
+            bias = attend.out.bias + (out @ value_bias).sum(0).squeeze(1) + 0.0 * key_bias.sum()
+            asked = (towards @ query).flatten(0, 1), (towards @ query_bias).flatten()
+        asking = nn.functional.linear(tokens, *asked).reshape(count, places * heads, channels)
+        shares = torch.bmm(asking, tokens.to(asking.dtype).transpose(1, 2)).softmax(2)
+        mixed = torch.bmm(shares.to(asking.dtype), tokens.to(asking.dtype))
+        return nn.functional.linear(mixed.view(count, places, heads * channels), behind, bias)
+
+
+def _chained(first: nn.Linear, second: nn.Linear, heads: int) -> tuple[Tensor, Tensor]:
+    """Return kernel (heads, width, channels) and bias (heads, width, 1) of two linear maps, one after the other."""
+    kernel = (second.weight @ first.weight).unflatten(0, (heads, -1))
+    return kernel, (second.weight @ first.bias + second.bias).view(heads, -1, 1)
 
 
 class GestureNet(nn.Module):
