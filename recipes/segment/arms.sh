@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # A mask net that knows the forearm, on a pre-trained body: bash recipes/segment/arms.sh DATA [OUT]
-# It has not been trained yet: expect an hour of a core for each run. Classes: background, hand, face, hand over face, forearm.
+# Classes: background, hand, face, forearm, hand over face. The last is no class of the shipped file, which tells what is hidden by it.
 set -euo pipefail
 source "$(dirname "$0")/../steps.sh"
 with_data "$@"
 
 scenes=("$PYTHON" -m recipes.segment.build_set --data "$DATA" --pool sets/pool.npz --arms
     --leave-out hgr1 --leave-out facesynthetics)
-segment_net=("$PYTHON" -m handlens train segment --net lite0-segment --set augment=people --set augment.grey=0.12 --set augment.zoom=0.4)
-
-step sets/arms1 "${scenes[@]}" --count 12000 --out sets/arms1
-step sets/arms2 "${scenes[@]}" --count 8000 --rough --out sets/arms2
-step runs/arms1 "${segment_net[@]}" --data sets/arms1 --minutes 60 --rate 1e-3 --out runs/arms1
-step runs/arms2 "${segment_net[@]}" --data sets/arms2 --start runs/arms1 --minutes 60 --rate 7e-4 --seed 2 --out runs/arms2
-step models/segment-arms.onnx "$PYTHON" -m handlens export runs/arms2 --out models/segment-arms.onnx
+step sets/scenes "${scenes[@]}" --count 4500 --out sets/scenes
+step sets/rough "${scenes[@]}" --count 4500 --rough --out sets/rough
+step sets/armed "$PYTHON" -m recipes.segment.add_real --data "$DATA" --pool sets/pool.npz --scenes sets/scenes --scenes sets/rough --arms \
+    --outlines 5 --source hands_white --every 10 --out sets/armed
+step models/start.safetensors "$PYTHON" -m recipes.segment.start models/start.safetensors
+step runs/arms "$PYTHON" -m handlens train segment --net lite0-segment --data sets/armed --start models/start.safetensors --minutes 84 \
+    --rate 1e-3 --batch 16 --size 256 --seed 1 --set epoch=3200 --set warmup=0.1 --set average=0.995 --set augment=people --set augment.grey=0.1 \
+    --set augment.zoom=0.4 --set augment.crop=1.0 --set augment.degrees=30 --set augment.hue=0.04 --set augment.saturation=0.5 --set augment.value=0.2 \
+    --out runs/arms
+step models/segment-arms.onnx "$PYTHON" -m handlens export runs/arms --out models/segment-arms.onnx

@@ -225,15 +225,15 @@ def _with_forearm(
         sleeve = ((np.abs(across) < 1.25) & (along >= bare - 1.0)).astype(np.float32)
         cloth = rng.uniform(10, 245, 3) * _shaded(rng, across / 1.25) + 6 * noise(rng, *alpha.shape)
         strip = np.where(sleeve[..., None] > 0, cloth, strip)
-    strip = np.asarray(cv2.GaussianBlur(strip.astype(np.float32), (0, 0), 1.0), np.float32) + 4 * noise(rng, *alpha.shape)
+    strip = np.asarray(cv2.GaussianBlur(strip.astype(np.float32), (0, 0), 1.0), np.float32) + 4 * noise(
+        rng, *alpha.shape
+    )
     skin, sleeve = cv2.GaussianBlur(skin, (0, 0), 0.8), cv2.GaussianBlur(sleeve, (0, 0), 0.8)  # type: ignore[assignment]
     out = rgb * alpha[..., None] + strip * (1 - alpha[..., None])
     return out, np.maximum(alpha, np.maximum(skin, sleeve)), np.maximum(alpha, skin * (1 - sleeve))
 
 
-def _arm_axes(
-    rng: Generator, wrist: Float, away: Float, shape: tuple[int, ...], width: float
-) -> tuple[Float, Float]:
+def _arm_axes(rng: Generator, wrist: Float, away: Float, shape: tuple[int, ...], width: float) -> tuple[Float, Float]:
     """Return (s, s) pixels along the arm from the wrist, and (s, s) across it, 1 at its rim.
 
     It grows wider towards the elbow and is a little bent, to one side.
@@ -262,7 +262,9 @@ def _arm_skin(rgb: Float, alpha: Float, wrist: Float, away: Float, palm: Float) 
 def _shaded(rng: Generator, across: Float) -> Float:
     """Return (s, s, 1) factors: a cylinder in soft light from anywhere."""
     light = float(rng.normal(0, 0.4))
-    return np.asarray(1.03 - float(rng.uniform(0.08, 0.35)) * np.clip(across - light, -2, 2)[..., None] ** 2, np.float32)
+    return np.asarray(
+        1.03 - float(rng.uniform(0.08, 0.35)) * np.clip(across - light, -2, 2)[..., None] ** 2, np.float32
+    )
 
 
 def _toned(rng: Generator, rgb: Float, alpha: Float, scene: Scene, kind: str) -> Float:
