@@ -38,7 +38,8 @@ from recipes.hand.ship import first_layers
 from recipes.hand.train import MEAN, STD, Tables, balanced, hold_rows, inputs
 from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES as SIGNS
-from recipes.touch.train import auc, fill
+from recipes.touch.teachers import fill
+from recipes.touch.train import auc
 
 NAMES = ("nothing", "object")
 SIZE = 128

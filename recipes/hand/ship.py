@@ -46,7 +46,8 @@ from recipes.hand.train import (
 from recipes.hand.view_of import view_of
 from recipes.ship import put
 from recipes.signs.build_colour_set import NAMES
-from recipes.touch.train import auc, fill
+from recipes.touch.teachers import fill
+from recipes.touch.train import auc
 
 HOLDS = ("nothing", "object")
 DATA = (

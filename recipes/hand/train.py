@@ -46,7 +46,8 @@ from recipes.hand.samples import (
 )
 from recipes.shared.own_pickle import read_own
 from recipes.signs.build_colour_set import NAMES
-from recipes.touch.train import Average, Clock, auc, fill, rate_at
+from recipes.touch.teachers import fill
+from recipes.touch.train import Average, Clock, auc, rate_at
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""

@@ -38,7 +38,8 @@ from recipes.shared.source_data import CROP_SIZE, CROP_SPAN, read_rgb, read_rows
 from recipes.ship import put
 from recipes.touch.assemble import PRIOR, scores
 from recipes.touch.cache import is_left_out
-from recipes.touch.train import MEAN, STD, Store, fill, plain
+from recipes.touch.teachers import fill
+from recipes.touch.train import MEAN, STD, Store, plain
 
 OUTPUTS = FaceTouchGraph.outputs
 SENSITIVE = 0.1

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
@@ -34,6 +33,7 @@ from handlens.train.nets.lite import FoldedBlock
 from handlens.types import IGNORE
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN
+from recipes.touch.teachers import Teachers, fill, taught
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""
@@ -224,11 +224,18 @@ def inputs(images: Tensor) -> Tensor:
     return network_input(images.permute(0, 3, 1, 2), MEAN, STD)
 
 
-def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the parts and their sum `loss`."""
+def losses(maps: FaceMaps, batch: dict[str, Tensor], told: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Return the parts and their sum `loss`.
+
+    Args:
+        told: targets that are mixed with what teachers answered, as `recipes.touch.teachers.taught` makes them.
+    """
+    goals = told or batch
     planes = batch["planes"].float() / 255
     hand, known, marked = planes[..., 0], planes[..., 1], (planes[..., 2] > 0.5).float()
     said = maps.hand[:, 0]
+    if told:  # where nothing is known of hands, the teachers'
+        hand, known = hand * known + told["hand"] * (1 - known), known.clamp(min=0.5)
     mask = (fn.binary_cross_entropy_with_logits(said, hand, reduction="none") * known).sum() / (known.sum() + 1)
     p, made = torch.sigmoid(said), batch["made"]
     inter, total = (p * hand).sum((1, 2)), p.sum((1, 2)) + hand.sum((1, 2))
@@ -236,18 +243,20 @@ def losses(maps: FaceMaps, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     balance = torch.ones(maps.regions.shape[1])
     balance[0] = 0.3
     parts = fn.cross_entropy(maps.regions, batch["parts"].long(), balance, ignore_index=IGNORE)
-    goal = batch["touch"][:, :1] * (1 - 2 * SMOOTH) + SMOOTH
-    touch = weighted(maps.touch, goal, batch["touch"][:, 1:])
-    over = weighted(maps.over, batch["over"][:, :1], batch["over"][:, 1:])
-    region = weighted(maps.region, batch["region"], batch["trust"])
-    thing = weighted(maps.object, batch["object"][:, :2], batch["object"][:, 2:].expand(-1, 2))
+    if told:
+        parts = parts + 0.3 * fn.cross_entropy(maps.regions, told["where"], balance)
+    goal = goals["touch"][:, :1] * (1 - 2 * SMOOTH) + SMOOTH
+    touch = weighted(maps.touch, goal, goals["touch"][:, 1:])
+    over = weighted(maps.over, goals["over"][:, :1], goals["over"][:, 1:])
+    region = weighted(maps.region, goals["region"], goals["trust"])
+    thing = weighted(maps.object, goals["object"][:, :2], goals["object"][:, 2:].expand(-1, 2))
     boxed = box_evidence(p, marked)
-    side = weighted(maps.side, batch["side"], batch["side_trust"][..., None].expand(-1, -1, 2))
+    side = weighted(maps.side, goals["side"], goals["side_trust"][..., None].expand(-1, -1, 2))
     contact = place_error(maps.contact, batch)
     loss = 1.5 * mask + 0.7 * dice + 0.7 * parts + 2 * touch + 0.4 * over + 0.7 * region + 0.3 * thing + 0.1 * boxed
     loss = loss + 0.3 * side + 0.12 * contact
-    told = {"mask": mask, "dice": dice, "parts": parts, "touch": touch, "region": region, "thing": thing}
-    return {"loss": loss, **told, "side": side, "contact": contact}
+    terms = {"mask": mask, "dice": dice, "parts": parts, "touch": touch, "region": region, "thing": thing}
+    return {"loss": loss, **terms, "side": side, "contact": contact}
 
 
 def place_error(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -401,21 +410,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sides", action="store_true", help="learn contacts and sides only; all else stays as it is")
     parser.add_argument("--splits", nargs="+", default=["train"])
     parser.add_argument("--drop", type=float, default=0.0, help="share of samples that pass the last block unchanged")
+    parser.add_argument("--teachers", type=Path, nargs="+", help="weights of nets whose mean answer is learned too")
+    parser.add_argument("--shares", type=float, nargs="+", help="of the teachers, else equal")
+    parser.add_argument("--trust", type=float, default=0.6, help="share of the teachers in a label")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
-
-
-def fill(net: nn.Module, path: Path) -> list[str]:
-    """Load weights of any version in place; return the names of layers that it has not, which stay as they are.
-
-    Raises:
-        ValueError: it holds a layer that the net has not, or of another shape.
-    """
-    state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
-    missing, unknown = net.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
-    if unknown:
-        raise ValueError(f"{path} holds layers of another net: {', '.join(unknown[:3])}.")
-    return [name for name in missing if not name.endswith("num_batches_tracked")]
 
 
 class Run:
@@ -442,6 +441,8 @@ class Run:
         groups = [{"params": body, "top": args.rates[0]}, {"params": head, "top": args.rates[1]}]
         self.optimiser = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=0.05)
         self.mean, self.step, self.spent = Average(self.net, 0.998), 0, 0.0
+        # After the copy of the mean, which no teacher has to see.
+        self.teachers = Teachers(args.teachers, args.shares, self.net) if args.teachers else None
         done = self._resume()
         self.begin = time.time() - self.spent
         self.clock = Clock(60 * args.minutes - self.spent, done=done)
@@ -476,7 +477,10 @@ class Run:
         self.net.train(not self.args.sides)
         if self.args.sides:
             self.net.contact.train()  # type: ignore[union-attr]
-        parts = losses(self.net(inputs(batch["image"])), batch)
+        x = inputs(batch["image"])
+        maps = self.net(x)
+        told = taught(batch, self.teachers.answers(x), self.args.trust) if self.teachers else None
+        parts = losses(maps, batch, told)
         self.optimiser.zero_grad(set_to_none=True)
         parts["loss"].backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -21,7 +21,8 @@ from recipes.shared.cutouts import describe
 from recipes.shared.face_regions import paint_regions, side_of
 from recipes.touch.cache import CROP_SIZE, MADE_SIZE, MADE_SPAN, Row, face_planes, made_row, write_table
 from recipes.touch.ship import chosen, doubt_of, mean_of
-from recipes.touch.train import Run, Store, batch_of, contact_map, fill, losses, rareness, sample
+from recipes.touch.teachers import fill
+from recipes.touch.train import Run, Store, batch_of, contact_map, losses, rareness, sample
 
 POINTS = mesh((88, 80), 70)
 
