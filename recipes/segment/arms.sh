@@ -11,7 +11,7 @@ step sets/scenes "${scenes[@]}" --count 4500 --out sets/scenes
 step sets/rough "${scenes[@]}" --count 4500 --rough --out sets/rough
 step sets/armed "$PYTHON" -m recipes.segment.add_real --data "$DATA" --pool sets/pool.npz --scenes sets/scenes --scenes sets/rough --arms \
     --outlines 5 --source hands_white --every 10 --out sets/armed
-step models/start.safetensors "$PYTHON" -m recipes.segment.start models/start.safetensors
+step models/start.safetensors "$PYTHON" -m recipes.segment.start --out models/start.safetensors
 step runs/arms "$PYTHON" -m handlens train segment --net lite0-segment --data sets/armed --start models/start.safetensors --minutes 84 \
     --rate 1e-3 --batch 16 --size 256 --seed 1 --set epoch=3200 --set warmup=0.1 --set average=0.995 --set augment=people --set augment.grey=0.1 \
     --set augment.zoom=0.4 --set augment.crop=1.0 --set augment.degrees=30 --set augment.hue=0.04 --set augment.saturation=0.5 --set augment.value=0.2 \
