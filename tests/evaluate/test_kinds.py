@@ -100,14 +100,14 @@ def masks(rows):
 class TestMasks:
     names = ("background", "hand")
 
-    def measured(self, truths, answers, names=names, known=names):
+    def measured(self, truths, answers, names=names, known=names, **fields):
         """Masks of SIDE x SIDE; the model answers exactly `answers`."""
         outputs = [
             {"probabilities": (mask[None, None] == np.arange(len(known))[None, :, None, None]).astype(np.float32)}
             for mask in answers
         ]
         pictures = [picture(n, mask=lambda mask=mask: mask) for n, mask in enumerate(truths)]
-        predictor = Predictor(model("segment", known, outputs, "segment"))
+        predictor = Predictor(model("segment", known, outputs, "segment", **fields))
         return evaluate(predictor, LabelledSet("segment", names, pictures), resamples=0)
 
     def test_pixels_by_hand(self):
@@ -146,6 +146,19 @@ class TestMasks:
         measured = self.measured(truth, answer, known=("background", "hand", "face"))
         assert value(measured, "IoU mean") == 1
         assert "Taken as background, because the set lacks them: face." in measured.report.notes
+
+    def test_a_part_that_the_set_does_not_tell_apart_counts_as_its_whole(self):
+        truth, answer = np.zeros((1, SIDE, SIDE), np.uint8), np.zeros((1, SIDE, SIDE), np.uint8)
+        truth[0, :30] = 1
+        answer[0, :20], answer[0, 20:30] = 1, 3
+        about = {"known": ("background", "hand", "face", "forearm"), "options": {"part": 3.0, "whole": 1.0}}
+        measured = self.measured(truth, answer, **about)
+        assert value(measured, "IoU hand") == 1
+        assert "Taken as hand, because the set lacks them: forearm." in measured.report.notes
+        assert "Taken as background, because the set lacks them: face." in measured.report.notes
+        told = np.where(answer == 3, 3, truth).astype(np.uint8)
+        apart = self.measured(told, answer, ("background", "hand", "face", "forearm"), **about)
+        assert value(apart, "IoU forearm") == 1
 
     def test_classes_may_have_another_order_in_the_model(self):
         truth = np.zeros((1, SIDE, SIDE), np.uint8)

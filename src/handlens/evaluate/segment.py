@@ -27,6 +27,9 @@ BATCH = 4  # pictures: that of the published trainings
 class PixelJudge:
     """Judges a class for every pixel. Classes that only the model has are taken as the first one, the background.
 
+    A class that is a part of another one (a forearm of a hand with its arm), as the model's card says by its options
+    "part" and "whole", counts as that one where the set does not tell them apart.
+
     Raises:
         InputError: a class of the set that the model does not know.
     """
@@ -37,9 +40,13 @@ class PixelJudge:
         self.names = found.names
         known = predictor.card.names
         require_known(predictor.card.name, known, self.names)
-        self._table = np.array([self.names.index(n) if n in self.names else 0 for n in known], np.uint8)
-        extra = [name for name in known if name not in self.names]
-        self._notes = (f"Taken as {self.names[0]}, because the set lacks them: {', '.join(extra)}.",) if extra else ()
+        seen = [_known_as(name, predictor, self.names) for name in known]
+        self._table = np.array([self.names.index(name) for name in seen], np.uint8)
+        extra = {name: other for name, other in zip(known, seen, strict=True) if name != other}
+        self._notes = tuple(
+            f"Taken as {other}, because the set lacks them: {', '.join(n for n in extra if extra[n] == other)}."
+            for other in dict.fromkeys(extra.values())
+        )
         self._pixels: list[Array] = []
         self._edges: list[Array] = []
 
@@ -62,6 +69,16 @@ class PixelJudge:
         """Return what comes of all masks."""
         defined = Pixels(self.names, np.stack(self._pixels), np.stack(self._edges))
         return Findings(defined.metrics, defined.curves(), (*self._notes, _ABOUT_BATCHES))
+
+
+def _known_as(name: str, predictor: Predictor, names: Sequence[str]) -> str:
+    """Return the class of a set that a class of the model counts as."""
+    card = predictor.card
+    if name in names:
+        return name
+    if card.options.get("part") == card.names.index(name):
+        return _known_as(card.names[int(card.options.get("whole", 0.0))], predictor, names)
+    return names[0]
 
 
 _ABOUT_BATCHES = (
