@@ -80,6 +80,9 @@ def test_the_mask_of_each_hand_lies_beside_the_drawing(tmp_path, picture):
     lines = tmp_path / "a.jsonl"
     asked = ["predict", str(picture), "--model", str(model), "--crop", "whole", "--out", str(out)]
     assert run([*asked, "--json", str(lines)]) == 0
+    assert "mask" not in json.loads(lines.read_text())["value"]["hands"][0]
+    assert [path.stem for path in out.iterdir()] == [picture.stem]  # a mask for each frame is written when asked for
+    assert run([*asked, "--json", str(lines), "--masks"]) == 0
     (hand,) = json.loads(lines.read_text())["value"]["hands"]
     mask = cv2.imread(hand["mask"], cv2.IMREAD_GRAYSCALE)
     assert mask.shape == (300, 300)
@@ -87,6 +90,16 @@ def test_the_mask_of_each_hand_lies_beside_the_drawing(tmp_path, picture):
     assert mask[150, 250] == 0  # of the right half, half is forearm
     (found,) = handlens.load(model).predict(picture, crop="whole").value
     assert np.array_equal(found.mask, mask)
+
+
+def test_masks_that_cannot_be_written_are_refused(tmp_path, model, picture, capsys):
+    other = hand_model(tmp_path / "hold.onnx")
+    asked = ["predict", str(picture), "--masks", "--crop", "whole"]
+    assert run([*asked, "--model", str(other), "--out", str(tmp_path / "o")]) == 2
+    assert "--model segment" in capsys.readouterr().err
+    assert run([*asked, "--model", str(model)]) == 2
+    assert "--out DIR" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_model_without_landmarks_says_so(picture, tmp_path, capsys):

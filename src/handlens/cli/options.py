@@ -28,6 +28,10 @@ Landmarks = Annotated[
     str | None,
     typer.Option("--landmarks", metavar="FILE.csv", help="Write a table with the 21 landmarks of each hand."),
 ]
+Masks = Annotated[
+    bool,
+    typer.Option("--masks", help="With --model hands, write a mask of each hand into the folder of --out, too."),
+]
 Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Write annotated pictures and videos to this folder.")
 ]

@@ -16,7 +16,7 @@ from handlens.io.sinks.annotated import Annotated
 from handlens.io.sinks.base import EVENT_ENDINGS, EventFile, JsonLines, Sink
 from handlens.io.sinks.landmarks import LandmarkTable
 from handlens.io.sinks.masks import MaskFiles
-from handlens.io.sinks.paths import MASKS, OutputPaths
+from handlens.io.sinks.paths import MASKS, MASKS_WHEN_ASKED, OutputPaths
 from handlens.io.sinks.threaded import Threaded
 from handlens.result import Result
 from handlens.study.formats.event_file import ENDINGS, CodingFile
@@ -35,6 +35,7 @@ def open_sinks(
     done: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
     landmarks: str | None = None,
+    masks: bool = False,
 ) -> Iterator[list[Sink]]:
     """Open what was asked for and yield the sinks; at the end they leave complete files or none.
 
@@ -46,6 +47,7 @@ def open_sinks(
         done: The sources that it has finished.
         say: Is told of sound that cannot be kept; where everything was written goes to stderr then.
         landmarks: The table of landmarks.
+        masks: Write the masks of tasks that answer something else, too.
 
     Raises:
         InputError: two outputs are one file, an output is an input, or an event file of another ending.
@@ -69,7 +71,7 @@ def open_sinks(
         made.append(_event_sink(events, keep.get(os.path.abspath(events), 0), live, inputs))
     if landmarks is not None:
         made.append(LandmarkTable(landmarks, keep.get(os.path.abspath(landmarks), 0)))
-    if output_paths is not None and task in MASKS:
+    if output_paths is not None and task in MASKS and (masks or task not in MASKS_WHEN_ASKED):
         made.append(MaskFiles(output_paths, lines))
     elif lines is not None:
         made.append(lines)

@@ -37,6 +37,7 @@ def predict(
     events: options.Events = None,
     labels: options.Labels = None,
     landmarks: options.Landmarks = None,
+    masks: options.Masks = False,
     min_score: options.MinScore = None,
     every: options.Every = 1,
     start: options.Start = 0.0,
@@ -72,6 +73,8 @@ def predict(
     predictor = load(model, threads)
     if landmarks is not None:
         _require_landmarks(predictor)
+    if masks:
+        _require_masks(predictor, out)
     coding = is_of_coding_program(events)
     if coding and resume:
         raise InputError(f"--resume needs an event file that grows line by line: give .csv or .jsonl, not '{events}'.")
@@ -84,7 +87,7 @@ def predict(
     inputs = [path for job in jobs for path in job]
     pre_labels = _pre_labels(labels, out, resume, inputs, predictor, crop)
     todo = record.left(jobs)
-    kept = (record.lengths, record.sources, complain, landmarks)
+    kept = (record.lengths, record.sources, complain, landmarks, masks)
     with (
         record,
         open_sinks(json, events, out, inputs, False, predictor.task, *kept) as sinks,
@@ -178,6 +181,23 @@ def _require_landmarks(predictor: "Predictor") -> None:
     runner = predictor.runner
     if isinstance(runner, OnnxRunner) and "landmarks" not in runner.outputs:
         raise InputError(f"the model '{predictor.card.name}' tells no landmarks: add --model hands.")
+
+
+def _require_masks(predictor: "Predictor", out: str | None) -> None:
+    """Hold the model and the outputs against --masks.
+
+    Raises:
+        InputError: it answers without masks, or there is no folder for them.
+    """
+    from handlens.io.sinks.paths import MASKS
+
+    if predictor.task not in MASKS:
+        raise InputError(
+            f"the model '{predictor.card.name}' finds no masks: leave out --masks, or add --model segment, combined or"
+            " hands."
+        )
+    if out is None:
+        raise InputError("--masks writes into the folder of --out: add --out DIR.")
 
 
 def _run_all(

@@ -11,6 +11,8 @@ from handlens.io.sources.base import is_address, is_picture
 _HANDS = tuple(f"_hand{number}" for number in range(1, 10))
 MASKS = {"segment": ("_mask",), "combined": _HANDS, "hands": _HANDS}
 """Task -> what the names of its masks end in."""
+MASKS_WHEN_ASKED = ("hands",)
+"""Tasks whose answer is something else; their masks are written only where the user asks for them."""
 
 _JPEG_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe"})
 
