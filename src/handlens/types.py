@@ -132,8 +132,8 @@ class Detections:
 
     def of(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return (n,) bool: which rows carry one of these label names."""
-        wanted = [i for i, name in enumerate(self.names) if name in names]
-        return np.isin(self.label, wanted)
+        wanted = np.array([name in names for name in self.names], bool)
+        return np.asarray(wanted[self.label], bool) if len(self.label) else np.zeros(0, bool)
 
     def select(self, rows: Rows) -> "Detections":
         """Return the rows of a mask or a list of row numbers; owners follow, -1 where the owner was dropped."""

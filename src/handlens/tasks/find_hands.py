@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handlens.boxes import area, intersection
+from handlens.card import ModelCard
 from handlens.kinds import detect
 from handlens.preprocess import Geometry
 from handlens.runner import Runner
@@ -48,8 +49,8 @@ class Finder:
     def find(self, frame: Frame, min_score: float | None = None) -> Seen:
         """Return what is seen in a picture. min_score: as in `contact.composed`."""
         outputs, geometry = self.look(frame, self.detector)
-        found = without_twins(detect.decode(outputs, self.detector.card, geometry))
         faint = detect.decode(outputs, self.detector.card, geometry, FAINT)
+        found = without_twins(_sure(faint, outputs, self.detector.card, geometry))
         shown = found
         if self.contact is not None:
             shown, own = self._judged(frame, self.contact, found, faint, min_score)
@@ -82,6 +83,14 @@ class Finder:
             if shown.best_touch >= model.card.threshold("touch", 0.5):
                 return shown, own
         return contact.composed(frame, model, found, min_score)
+
+
+def _sure(faint: Detections, outputs: dict[str, Floats], card: ModelCard, geometry: Geometry) -> Detections:
+    """Return the boxes that reach the card's thresholds: what is faint among boxes changes nothing of surer ones."""
+    floors = np.array([card.threshold(name) for name in card.names], np.float32)
+    if floors.min(initial=1.0) < FAINT:
+        return detect.decode(outputs, card, geometry)
+    return faint.select(faint.score >= floors[faint.label])
 
 
 def joined(first: Detections, second: Detections) -> Detections:

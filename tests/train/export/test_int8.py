@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx")
 from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
-from handlens.train.export.int8 import Quantizer, quantized, simplified
+from handlens.train.export.int8 import Quantizer, fold_activations, quantized, simplified
 from handlens.train.export.onnx_file import write_checked
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
@@ -57,6 +57,36 @@ def test_integers_answer_nearly_as_floats_do(exported: Path) -> None:
     x = batches()[0]
     wide, narrow = (OnnxRunner(p).run(x)["probabilities"] for p in (exported, path))
     assert 0 < np.abs(wide - narrow).max() < 0.05 * np.abs(wide).max() + 0.02
+
+
+def test_a_convolution_rounds_once_behind_its_activation(exported: Path) -> None:
+    small = quantized(onnx.load(exported), batches())
+    onnx.checker.check_model(small)
+    makers = {name: node.op_type for node in small.graph.node for name in node.output}
+    active = [node for node in small.graph.node if node.op_type == "Relu"]
+    assert [makers[node.input[0]] for node in active] == ["Conv", "DequantizeLinear"]  # nobody rounds the last one
+    twice = onnx.ModelProto()
+    twice.CopyFrom(small)
+    assert fold_activations(twice) == 0
+    assert twice == small
+
+
+def test_a_sum_of_a_few_numbers_stays_in_float(tmp_path: Path) -> None:
+    class Added(Padded):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.relu(self.first(torch.nn.functional.pad(x, (0, 1, 0, 1))))
+            y = y + torch.relu(self.second(y))  # of two maps
+            return self.last(y.mean((2, 3))) + y.amax((1, 2, 3))[:, None]  # of two numbers
+
+    path = export(Added(), CARD, torch.randn(2, 3, 16, 16), ("probabilities",), tmp_path / "n.onnx")
+    maker = Quantizer(onnx.load(path), batches())
+    kinds = {node.name: node.op_type for node in maker.model.graph.node}
+    assert [kinds[name] for name in maker.nodes].count("Add") == 1
+    small = maker.graph()
+    makers = {name: node.op_type for node in small.graph.node for name in node.output}
+    sums = [[makers.get(name) for name in node.input] for node in small.graph.node if node.op_type == "Add"]
+    assert ["DequantizeLinear"] * 2 in sums
+    assert any("DequantizeLinear" not in inputs for inputs in sums)
 
 
 def test_a_layer_that_is_named_stays_in_float(exported: Path) -> None:

@@ -20,6 +20,7 @@ from handlens.offline import import_onnxruntime
 
 Batch = NDArray[np.float32]
 QUANTIZED = ("Conv", "Add", "Resize")
+ACTIVATIONS = ("Relu", "Clip")
 
 
 def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -66,6 +67,64 @@ def merge_pads(model: onnx.ModelProto) -> int:
     return merged
 
 
+def fold_activations(model: onnx.ModelProto) -> int:
+    """Let convolutions round once, behind their ReLU or Clip, in place; return how many there were.
+
+    A quantizer rounds what a convolution gives, and again what its activation leaves of it: one step too many, with a
+    coarser scale, and two kernels more. Without the first step the convolution, its activation and the rounding are
+    one integer kernel.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    shown = {output.name for output in graph.output}
+
+    def before(node: onnx.NodeProto | None, kind: str) -> onnx.NodeProto | None:
+        """Return the node that makes the first input, if it is of that kind and makes it for nobody else."""
+        name = node.input[0] if node is not None else ""
+        made = makers.get(name)
+        alone = made is not None and len(users[name]) == 1 and name not in shown
+        return made if made is not None and alone and made.op_type == kind else None
+
+    folded = 0
+    for active in [node for node in graph.node if node.op_type in ACTIVATIONS]:
+        wide = before(active, "DequantizeLinear")
+        rounding = before(wide, "QuantizeLinear")
+        conv = before(rounding, "Conv")
+        after = users.get(active.output[0], [])
+        if conv is None or active.output[0] in shown or any(node.op_type != "QuantizeLinear" for node in after):
+            continue
+        active.input[0] = conv.output[0]
+        graph.node.remove(wide)
+        graph.node.remove(rounding)
+        folded += 1
+    _sort(graph)
+    return folded
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Bring the nodes into an order in which each comes after those that it reads."""
+    waiting, made = list(graph.node), {""}
+    made |= {value.name for value in (*graph.input, *graph.initializer)}
+    ordered: list[onnx.NodeProto] = []
+    while waiting:
+        later = []
+        for node in waiting:
+            if all(name in made for name in node.input):
+                ordered.append(node)
+                made.update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            raise ValueError(f"the graph has a circle at '{later[0].name}'.")
+        waiting = later
+    del graph.node[:]
+    graph.node.extend(ordered)
+
+
 class Quantizer:
     """Makes graphs with integer convolutions from one float graph; the ranges of the activations are measured once.
 
@@ -102,7 +161,15 @@ class Quantizer:
     @property
     def nodes(self) -> list[str]:
         """Names of all nodes that can compute with integers."""
-        return [node.name for node in self.model.graph.node if node.op_type in QUANTIZED]
+        few = set(self._sums_of_few())
+        return [node.name for node in self.model.graph.node if node.op_type in QUANTIZED and node.name not in few]
+
+    def _sums_of_few(self) -> list[str]:
+        """Return the names of additions of a few numbers in heads: rounding them costs more than it saves."""
+        makers = {name: node.op_type for node in self.model.graph.node for name in node.output}
+        maps = {*QUANTIZED, *ACTIVATIONS}
+        sums = [node for node in self.model.graph.node if node.op_type == "Add"]
+        return [node.name for node in sums if not all(makers.get(name) in maps for name in node.input)]
 
     def graph(self, floating: Sequence[str] = ()) -> onnx.ModelProto:
         """Return the graph with integers, except in the nodes named: first layers often lose too much."""
@@ -118,12 +185,13 @@ class Quantizer:
             activation_qType=kinds.QUInt8,
             tensors_range=self.ranges,
             nodes_to_quantize=[],
-            nodes_to_exclude=list(floating),
+            nodes_to_exclude=[*floating, *self._sums_of_few()],
             op_types_to_quantize=list(QUANTIZED),
             extra_options={},
         )
         made.quantize_model()
         graph: onnx.ModelProto = made.model.model
+        fold_activations(graph)
         return graph
 
     def sensitivity(self, probe: Sequence[Batch], output: str, depth: int = 3) -> dict[str, tuple[float, list[str]]]:
