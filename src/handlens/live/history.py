@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from handlens.errors import InputError, OutputError
 from handlens.io.atomic import AtomicFile
+from handlens.io.sqlite import connected, transaction, version_of
 from handlens.live.folders import data_dir, made, set_aside
 from handlens.live.spans import (
     Change,
@@ -94,7 +95,7 @@ class History:
 
     def _open(self) -> None:
         with explained(self.path):
-            self._data = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+            self._data = connected(self.path, _BUSY_S, "NORMAL")
         try:
             with explained(self.path):
                 self._prepare()
@@ -107,17 +108,15 @@ class History:
         if not self.in_memory:
             Path(self.path).chmod(0o600)
         self._data.execute("PRAGMA journal_mode = WAL")  # readers never wait; where it is refused the old way works
-        self._data.execute("PRAGMA synchronous = NORMAL")
-        self._data.execute("PRAGMA foreign_keys = ON")
         self._data.execute("PRAGMA secure_delete = ON")
-        (version,) = self._data.execute("PRAGMA user_version").fetchone()
+        version = version_of(self._data)
         if version > VERSION:
             raise HistoryError(
                 f"the history '{self.path}' was written by a newer handlens (version {version} of the file, known is"
                 f" {VERSION}): install that one."
             )
         if version < VERSION:
-            with self._writing():
+            with transaction(self._data):
                 for statement in _TABLES.split(";"):
                     self._data.execute(statement)
                 self._data.execute(f"PRAGMA user_version = {VERSION}")
@@ -128,18 +127,6 @@ class History:
         except OSError:
             return None
         return found.st_dev, found.st_ino
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction: all of it or nothing."""
-        self._data.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._data.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has ended it already
-                self._data.execute("ROLLBACK")
-            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -175,7 +162,7 @@ class History:
         Raises:
             HistoryError: it cannot be written.
         """
-        with explained(self.path), self._writing():
+        with explained(self.path), transaction(self._data):
             return self._begin(start, source, model)
 
     def _begin(self, start: float, source: str, model: str) -> int:
@@ -193,7 +180,7 @@ class History:
         Raises:
             HistoryError: it cannot be written.
         """
-        with explained(self.path), self._writing():
+        with explained(self.path), transaction(self._data):
             if self._data.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is None:
                 return False
             self._data.executemany(
@@ -222,7 +209,7 @@ class History:
         Raises:
             HistoryError: it cannot be written.
         """
-        with explained(self.path), self._writing():
+        with explained(self.path), transaction(self._data):
             gone = self._data.execute("DELETE FROM touches WHERE start + seconds < ?", (moment,)).rowcount
             self._data.execute("DELETE FROM observed WHERE start + seconds < ?", (moment,))
             self._data.execute(
@@ -242,7 +229,7 @@ class History:
         """
         with explained(self.path):
             (gone,) = self._data.execute("SELECT count(*) FROM touches").fetchone()
-            with self._writing():
+            with transaction(self._data):
                 for table in ("touches", "observed", "sessions"):
                     self._data.execute(f"DELETE FROM {table}")
             self._data.execute("VACUUM")

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from handlens.errors import HandlensError, InputError, OutputError
+from handlens.io.sqlite import connected, transaction, version_of
 from handlens.study.config import MACHINE
 
 SCHEMA = 2
@@ -76,6 +77,7 @@ CREATE INDEX stretches_of_coder ON stretches (coder, analysis_id);
 _FROM_1 = "ALTER TABLE persons ADD COLUMN seen TEXT NOT NULL DEFAULT '[]';" + _STRETCHES
 
 _PORTION = 2000  # rows that are read at a time
+_BUSY_S = 60.0  # another process may write for so long
 
 
 @dataclass(frozen=True)
@@ -236,13 +238,11 @@ class Database:
         if not create and not path.exists():
             raise InputError(f"the study '{path.parent}' has no results yet: type handlens study run {path.parent}.")
         with self._explained():
-            self._base = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-            self._base.execute("PRAGMA foreign_keys = ON")
-            self._base.execute("PRAGMA synchronous = FULL")  # a power cut loses nothing that was said to be done
+            self._base = connected(path, _BUSY_S, "FULL")
             self._check(create)
 
     def _check(self, create: bool) -> None:
-        (version,) = self._base.execute("PRAGMA user_version").fetchone()
+        version = version_of(self._base)
         (tables,) = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version > SCHEMA:
             raise InputError(
@@ -279,15 +279,8 @@ class Database:
         Raises:
             OutputError: the disk is full or gone; nothing of it was written then.
         """
-        with self._explained():
-            self._base.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._base.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # after a full disk SQLite has undone it already
-                    self._base.execute("ROLLBACK")
-                raise
+        with self._explained(), transaction(self._base):
+            yield
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query that gives few."""
