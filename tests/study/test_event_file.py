@@ -4,10 +4,13 @@ import csv
 import json
 
 import pytest
+import typer
 from tiny_clips import level_video
 from tiny_models import brightness_model
 
 from handlens.cli import run
+from handlens.cli.app import app
+from handlens.io.sinks.base import event_endings
 from handlens.study.formats.write import read
 
 
@@ -55,3 +58,9 @@ def test_another_ending_is_refused_with_all_that_are_allowed(tmp_path, capsys):
     level_video(tmp_path / "a.mp4")
     assert run(["predict", str(tmp_path / "a.mp4"), "--events", str(tmp_path / "x.foo")]) == 2
     assert "an event file ends in .csv, .jsonl, .boris, .eaf, .TextGrid or .vtt." in capsys.readouterr().err
+
+
+def test_the_help_names_all_endings():
+    assert f"Write the events: {event_endings()}." in {
+        parameter.help for parameter in typer.main.get_command(app).commands["predict"].params
+    }

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from json import dumps
-from pathlib import Path
 from typing import Any
 
 from handlens.cli.errors import complain, silence_stdout
@@ -13,13 +12,13 @@ from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile
 from handlens.io.reading import silent
 from handlens.io.sinks.annotated import Annotated
-from handlens.io.sinks.base import EVENT_ENDINGS, EventFile, JsonLines, Sink
+from handlens.io.sinks.base import EventFile, JsonLines, Sink, event_endings, event_kind
 from handlens.io.sinks.landmarks import LandmarkTable
 from handlens.io.sinks.masks import MaskFiles
 from handlens.io.sinks.paths import MASKS, MASKS_WHEN_ASKED, OutputPaths
 from handlens.io.sinks.threaded import Threaded
 from handlens.result import Result
-from handlens.study.formats.event_file import ENDINGS, CodingFile
+from handlens.study.formats.event_file import CodingFile
 from handlens.types import Event, Frame
 
 
@@ -83,7 +82,8 @@ def open_sinks(
 
 def is_of_coding_program(events: str | None) -> bool:
     """Return whether an event file is of BORIS, ELAN, Praat or a player; these are written whole, at the end."""
-    return events is not None and Path(events).suffix.lower() in ENDINGS
+    kind = None if events is None else event_kind(events)
+    return kind is not None and not kind.grows
 
 
 def _event_sink(events: str, start: int, live: bool, inputs: Sequence[str]) -> Sink:
@@ -92,14 +92,15 @@ def _event_sink(events: str, start: int, live: bool, inputs: Sequence[str]) -> S
     Raises:
         InputError: another ending, or several videos for a format that holds one.
     """
-    if live or not is_of_coding_program(events):
-        if not live and Path(events).suffix.lower() not in EVENT_ENDINGS:
-            raise InputError(f"'{events}': an event file ends in .csv, .jsonl, .boris, .eaf, .TextGrid or .vtt.")
+    kind = event_kind(events)
+    if kind is None and not live:
+        raise InputError(f"'{events}': an event file ends in {event_endings()}.")
+    if live or kind is None or kind.grows:
         return EventFile(events, start, append=live)
-    if len(inputs) > 1 and Path(events).suffix.lower() != ENDINGS[0]:
+    if len(inputs) > 1 and not kind.many:
         raise InputError(
             f"'{events}' holds the events of one video, and there are {len(inputs)}: give one video, or a file that"
-            " ends in .boris, .csv or .jsonl."
+            f" ends in {event_endings(many=True)}."
         )
     return CodingFile(events)
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,41 @@ from handlens.pace import Pace
 from handlens.result import Result, to_json
 from handlens.types import Event, Frame
 
-EVENT_ENDINGS = (".csv", ".jsonl")
+
+@dataclass(frozen=True)
+class EventKind:
+    """A kind of event file.
+
+    Attributes:
+        grows: it is written line by line; else whole, at the end.
+        many: it holds the events of any number of videos; else of one.
+    """
+
+    ending: str
+    grows: bool
+    many: bool
+
+
+EVENT_KINDS = (
+    EventKind(".csv", grows=True, many=True),
+    EventKind(".jsonl", grows=True, many=True),
+    EventKind(".boris", grows=False, many=True),
+    EventKind(".eaf", grows=False, many=False),
+    EventKind(".TextGrid", grows=False, many=False),
+    EventKind(".vtt", grows=False, many=False),
+)
+
+
+def event_kind(path: str | Path) -> EventKind | None:
+    """Return what an event file of that name is, or None for an ending that is not one of theirs."""
+    ending = Path(path).suffix.lower()
+    return next((kind for kind in EVENT_KINDS if kind.ending.lower() == ending), None)
+
+
+def event_endings(grows: bool = False, many: bool = False) -> str:
+    """Return the endings in words, such as ".csv or .jsonl". grows, many: only of those that do or hold so."""
+    *first, last = [kind.ending for kind in EVENT_KINDS if kind.grows >= grows and kind.many >= many]
+    return f"{', '.join(first)} or {last}"
 
 
 class Sink:
@@ -149,8 +184,9 @@ class EventFile(LineSink):
     def __init__(self, path: str | Path, start: int = 0, append: bool = False) -> None:
         self.path, self.start, self.append = Path(path), start, append
         self._file: LineFile | None = None
-        if self.path.suffix.lower() not in EVENT_ENDINGS:
-            raise InputError(f"'{path}': an event file ends in {' or '.join(EVENT_ENDINGS)}.")
+        kind = event_kind(path)
+        if kind is None or not kind.grows:
+            raise InputError(f"'{path}': an event file ends in {event_endings(grows=True)}.")
 
     @property
     def _is_csv(self) -> bool:

@@ -7,15 +7,13 @@ from typing import Self
 
 from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile, worth_keeping
-from handlens.io.sinks.base import Sink
+from handlens.io.sinks.base import Sink, event_endings
 from handlens.result import Result
 from handlens.study.database import CodedEvent
 from handlens.study.formats import boris, eaf, textgrid, vtt
 from handlens.study.join import coded
 from handlens.study.results import Media, Observation
 from handlens.types import Event, Frame
-
-ENDINGS = (".boris", ".eaf", ".textgrid", ".vtt")
 
 
 @dataclass
@@ -91,7 +89,7 @@ class CodingFile(Sink):
         if len(seen) > 1:
             raise InputError(
                 f"'{self.path.name}' holds the events of one video, and there were {len(seen)}: give one video, or an"
-                " --events file that ends in .boris, .csv or .jsonl."
+                f" --events file that ends in {event_endings(many=True)}."
             )
         one = seen[0] if seen else _observation("nothing", _Seen(0, 0, (0, 0.0), (0, 0.0)))
         if ending == ".eaf":
