@@ -22,8 +22,8 @@ def mask_model(
     opset: int = 17,
     **fields: Any,
 ) -> Path:
-    """Write a mask model: red is the class "hand" (or the second one), blue the third, all else the first."""
-    planes = {"background": (0, 0, 0, 0.4), "hand": (1, -1, 0, 0), "face": (-1, -1, 1, 0)}
+    """Write a mask model: red is "hand" (or the second class), blue "face", green "forearm", the rest is ground."""
+    planes = {"background": (0, 0, 0, 0.4), "hand": (1, -1, 0, 0), "face": (-1, -1, 1, 0), "forearm": (-1, 1, -1, 0)}
     rows = np.array([planes.get(name, planes["hand"]) for name in names], np.float32)
     kernel = np.repeat(np.repeat(rows[:, :3, None, None], stride, axis=2), stride, axis=3) / stride**2
     constants = {"kernel": 12 * kernel, "bias": 12 * rows[:, 3]}

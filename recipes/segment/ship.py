@@ -1,4 +1,4 @@
-"""Puts a mask net that knows forearms into the package: `python -m recipes.segment.ship RUN --data SET ... --looks SET`.
+"""Puts a mask net that knows forearms into the package: `python -m recipes.segment.ship RUN --looks SET ...`.
 
 The net computes in 8 bits where that costs no more than half a point of IoU on pictures of the training sets that its
 ranges were not set by, and else stores its kernels in 8 bits. Its card counts forearms as hands where a set does not

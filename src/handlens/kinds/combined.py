@@ -5,7 +5,8 @@ has a hand; then for the k hands of all pictures, those of one picture after ano
 (k,) the number of its picture, "box" (k, 4) in network pixels, "probabilities" (k, names), "angle" (k, 2) where the
 model tells it, and "hand" (k, h, w) its mask, 1 and 0, where it is known at the size of the map. A model without
 "picture", as version 0.1 wrote them, has one row for each picture, of the largest hand or of zeros. The card's option
-"hand" is the number of the class of hands in the mask, "sure" the least mean probability of one.
+"hand" is the number of the class of hands in the mask, "sure" the least mean probability of one, and "part", where it
+is there, the number of a class that belongs to hands until the crop cuts it off: bare forearms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ HAND = "hand"
 """The class of the mask model, and the option of the card with its number."""
 SURE = "sure"
 """The option with the least mean probability of a hand: what the mask model takes for a part."""
+PART = "part"
+"""The option with the number of a class that is taken for hand too: the crop finds the wrist by the shape of both."""
 
 
 @final
@@ -90,7 +93,17 @@ def _crops_told(masks: Floats) -> tuple[Crop, ...]:
 
 def crops_of(maps: Floats, card: ModelCard) -> tuple[Crop, ...]:
     """Return the hands on the maps (classes, h, w) of one picture, the largest first."""
-    return find_crops(maps, int(card.options[HAND]), card.options.get(SURE, 0.0))
+    return find_crops(with_part(maps, card), int(card.options[HAND]), card.options.get(SURE, 0.0))
+
+
+def with_part(maps: Floats, card: ModelCard) -> Floats:
+    """Return the maps (classes, h, w) with the probability of the class "part" added to that of hands."""
+    if PART not in card.options:
+        return maps
+    hand, part = int(card.options[HAND]), int(card.options[PART])
+    out = maps.copy()
+    out[hand], out[part] = maps[hand] + maps[part], 0
+    return out
 
 
 def hands_of(
@@ -103,6 +116,7 @@ def hands_of(
         labels: What the gesture model says of each.
         maps: (classes, h, w) probabilities.
     """
+    maps = with_part(maps, card)
     hands = (_hand(crop, label, maps, card, geometry) for crop, label in zip(crops, labels, strict=True))
     return tuple(hand for hand in hands if hand is not None)
 

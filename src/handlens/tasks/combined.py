@@ -12,7 +12,7 @@ from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.kinds import classify
 from handlens.kinds.base import expect
-from handlens.kinds.combined import HAND, SURE, Combined, crops_of, hands_of
+from handlens.kinds.combined import HAND, PART, SURE, Combined, crops_of, hands_of
 from handlens.kinds.hand_crop import Crop
 from handlens.preprocess import prepare, to_tensor
 from handlens.runner import Outputs, Runner
@@ -101,12 +101,19 @@ def combined_card(segment: ModelCard, gesture: ModelCard) -> ModelCard:
         options={
             HAND: float(segment.names.index(HAND)),
             SURE: segment.threshold(HAND, 0.0),
+            **_part_of_hands(segment),
             **_parameters(both.values()),
         },
         data=tuple(f"{role}: {source}" for role, card in both.items() for source in card.data),
         licence=segment.licence if one else ", ".join(f"{role}: {text}" for role, text in licences.items()),
         scores={f"{role} {name}": score for role, card in both.items() for name, score in card.scores.items()},
     )
+
+
+def _part_of_hands(segment: ModelCard) -> dict[str, float]:
+    """Return which class of a mask model belongs to hands, such as their forearms, as the option of a card."""
+    whole = segment.options.get("whole", -1.0)
+    return {PART: segment.options[PART]} if whole == segment.names.index(HAND) and PART in segment.options else {}
 
 
 def _parameters(cards: Iterable[ModelCard]) -> dict[str, float]:

@@ -54,6 +54,32 @@ def batch(card, names) -> np.ndarray:
     return np.concatenate([prepare(PICTURES[name], card)[0] for name in names])
 
 
+def test_a_class_that_is_part_of_hands_is_cropped_with_them(tmp_path) -> None:
+    names = ("background", "hand", "face", "forearm")
+    options = {"part": 3.0, "whole": 1.0}
+    parts = (
+        mask_model(tmp_path / "seg.onnx", names=names, stride=2, options=options),
+        sign_model(tmp_path / "sign.onnx"),
+    )
+    file = OnnxRunner(export_combined(*parts, tmp_path / "both.onnx"))
+    composed = Composed(dict(zip(("segment", "gesture"), map(OnnxRunner, parts), strict=True)))
+    assert composed.card.options["part"] == 3
+    whole = hand_picture(240, 320, (160, 90, 22), forearm=9)
+    halved = whole.copy()
+    halved[75:] = np.where((whole == (230, 20, 20)).all(axis=2, keepdims=True), (20, 230, 20), whole)[75:]
+    red, both = (prepare(image, composed.card)[0] for image in (whole, halved))
+    for picture in (red, both):
+        compare(file.run(picture), composed.run(picture))
+    one, two = composed.run(red), composed.run(both)
+    assert two["found"].all()
+    inner, outer = one["hand"][0] > 0, two["hand"][0] > 0
+    assert (inner & outer).sum() / (inner | outer).sum() > 0.9
+    ours, theirs = (Predictor(runner, {}).predict(Frame(halved)).value[0] for runner in (file, composed))
+    assert np.array_equal(ours.xyxy, theirs.xyxy)
+    assert np.array_equal(ours.mask, theirs.mask)
+    assert ours.mask.mean() > 0.3
+
+
 def worst(ours, theirs) -> float:
     return max(float(np.abs(ours[name].astype(float) - theirs[name].astype(float)).max(initial=0)) for name in theirs)
 

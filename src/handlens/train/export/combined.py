@@ -19,7 +19,7 @@ from onnxscript import OnnxFunction
 
 from handlens.card import ModelCard
 from handlens.errors import InputError, ModelError
-from handlens.kinds.combined import HAND, SURE
+from handlens.kinds.combined import HAND, PART, SURE
 from handlens.offline import import_onnxruntime
 from handlens.preprocess import normalisation
 from handlens.runner import FakeRunner, OnnxRunner
@@ -167,10 +167,18 @@ def export_combined(segment: Path, gesture: Path, out: Path) -> Path:
     models = {role: _read(runner.path, role) for role, runner in parts.items()}
     target = max(OPSET, *map(_opset, models.values()))
     models = {role: _at(model, target, parts[role].path) for role, model in models.items()}
-    joined = partial(_joined, gesture=models["gesture"], seen=parts["gesture"].card, card=composed.card, opset=target)
+    classes = len(parts["segment"].card.names)
+    joined = partial(
+        _joined,
+        gesture=models["gesture"],
+        seen=parts["gesture"].card,
+        card=composed.card,
+        classes=classes,
+        opset=target,
+    )
     model = joined(models["segment"])
 
-    seeing = _seeing(len(parts["segment"].card.names), target)
+    seeing = _seeing(classes, target)
     check_masks(joined(seeing).SerializeToString(), composed)
     return write_checked(model, composed.card, out, partial(check_pictures, composed=composed))
 
@@ -212,7 +220,7 @@ def _at(model: onnx.ModelProto, opset: int, path: Path) -> onnx.ModelProto:
 
 
 def _joined(
-    segment: onnx.ModelProto, gesture: onnx.ModelProto, seen: ModelCard, card: ModelCard, opset: int
+    segment: onnx.ModelProto, gesture: onnx.ModelProto, seen: ModelCard, card: ModelCard, classes: int, opset: int
 ) -> onnx.ModelProto:
     """Both models as one graph. seen: the card of the gesture model; card: that of both together."""
     first, last = (
@@ -222,16 +230,17 @@ def _joined(
     offset = -np.asarray(seen.mean, np.float32).reshape(1, 3, 1, 1) * scale
     crop = crop_inputs(int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
     shown = [numpy_helper.from_array(scale, "shown/scale"), numpy_helper.from_array(offset, "shown/offset")]
+    table = numpy_helper.from_array(_with_part(card, classes), "crop/table")
+    joining = helper.make_node("Conv", ["mask", "crop/table"], ["crop/maps"])
     outputs = {value.name: value for value in last.graph.output}
     outputs_run = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
-    cropped = ["views", "boxes", "masks", "pictures", "count"]
+    cropped, given = ["views", "boxes", "masks", "pictures", "count"], [tensor.name for tensor in crop]
     nodes = [
         helper.make_node("Identity", ["image"], [first.graph.input[0].name]),
         *first.graph.node,
         helper.make_node("Identity", ["segment/probabilities"], ["mask"]),
-        _call(
-            crop_hands, ["mask", *(tensor.name for tensor in crop)], [*(f"crop/{name}" for name in cropped), "found"]
-        ),
+        joining,
+        _call(crop_hands, ["crop/maps", *given], [*(f"crop/{name}" for name in cropped), "found"]),
         _call(show_views, ["crop/views", "shown/scale", "shown/offset"], [last.graph.input[0].name]),
         *last.graph.node,
         _call(place_boxes, ["crop/boxes", "crop/count", "image", "mask"], ["box"]),
@@ -252,9 +261,18 @@ def _joined(
             *(_value(name, outputs[f"gesture/{name}"], "hands") for name in outputs_run),
             helper.make_tensor_value_info("hand", TensorProto.FLOAT, ("hands", "map_h", "map_w")),
         ],
-        [*first.graph.initializer, *last.graph.initializer, *crop, *shown],
+        [*first.graph.initializer, *last.graph.initializer, *crop, *shown, table],
     )
     return _inlined(graph, opset, max(IR, segment.ir_version, gesture.ir_version))
+
+
+def _with_part(card: ModelCard, classes: int) -> Floats:
+    """Return the kernel (classes, classes, 1, 1) that does what `kinds.combined.with_part` does."""
+    kernel = np.eye(classes, dtype=np.float32)
+    if PART in card.options:
+        hand, part = int(card.options[HAND]), int(card.options[PART])
+        kernel[hand, part], kernel[part] = 1, 0
+    return kernel[:, :, None, None]
 
 
 def _call(function: OnnxFunction[..., Any], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.NodeProto:
