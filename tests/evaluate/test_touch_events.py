@@ -39,6 +39,12 @@ def test_the_numbers_by_hand() -> None:
     assert report.notes[0].startswith("3 videos, 3 coded events")
 
 
+def test_each_region_of_a_touch_of_two_is_right() -> None:
+    true = [coded("a", event(1, 2, "mouth/chin"), event(3, 4, "mouth/chin"), event(5, 6, "mouth/chin"))]
+    seen = [[event(1, 2, "chin"), event(3, 4, "mouth"), event(5, 6, "nose")]]
+    assert measure_events(true, seen, resamples=5)["event region"].value == pytest.approx(2 / 3)
+
+
 def test_false_events_by_what_was_shown() -> None:
     others = (("no_touch", 0.0, 30.0), ("overlap_no_touch", 30.0, 60.0), ("no_touch", 62.0, 92.0))
     one = Coded(Path("a.mp4"), "a", (event(60, 62),), others)

@@ -113,8 +113,8 @@ def measure_events(
     """Return precision, recall and F1 of events, with 95 % intervals by resampling people.
 
     An event is right when it overlaps a coded one that no other event shares more time with. Region and side are asked
-    of right events whose coded one has them. Of each label that is no touch it tells the false events a minute of it; a
-    false event counts for the label that it shares most time with.
+    of right events whose coded one has them; "mouth/chin" is both. Of each label that is no touch it tells the false
+    events a minute of it; a false event counts for the label that it shares most time with.
 
     Args:
         seen: for each video the events of the model, in the order of `coded`.
@@ -173,7 +173,7 @@ def _alarms(shown: Sequence[_Shown], weights: Array) -> list[Drawn]:
 def _pair(mine: Event | None, true: Event | None) -> _Pair:
     if mine is None or true is None:
         return _Pair(mine is not None, true is not None, math.nan, math.nan, math.nan)
-    regions = {true.label} if true.label else set()
+    regions = set(true.label.split("/")) if true.label else set()
     label = float(mine.label in regions) if regions else math.nan
     side = float(mine.side == true.side) if true.side else math.nan
     return _Pair(True, True, label, side, mine.start - true.start)

@@ -14,15 +14,15 @@ from made_faces import face, hand, mesh
 from safetensors.torch import save_file
 
 from handlens.tasks.touch import REGIONS
-from handlens.train.nets.facetouch import FaceTouch
+from handlens.train.nets.facetouch import FaceMaps, FaceTouch
 from handlens.types import Detections
 from recipes.shared.composite import FIST_GOALS, Scene, add_hand
 from recipes.shared.cutouts import describe
 from recipes.shared.face_regions import paint_regions, side_of
 from recipes.touch.cache import CROP_SIZE, MADE_SIZE, MADE_SPAN, Row, face_planes, made_row, write_table
 from recipes.touch.ship import chosen, doubt_of, mean_of
-from recipes.touch.teachers import fill
-from recipes.touch.train import Run, Store, batch_of, contact_map, losses, rareness, sample
+from recipes.touch.teachers import Teachers, fill, taught
+from recipes.touch.train import Run, Store, batch_of, contact_map, inputs, losses, rareness, sample
 
 POINTS = mesh((88, 80), 70)
 
@@ -113,7 +113,7 @@ def test_a_mirrored_look_swaps_the_sides(cache: Path) -> None:
 @pytest.mark.slow
 def test_sides_and_contacts_are_learned_and_resumed(cache: Path) -> None:
     args = argparse.Namespace(
-        seed=0, start=None, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=False, drop=0.1
+        seed=0, start=None, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=False, drop=0.1, teachers=None
     )
     made, real = Store(cache, "made-00", MADE_SIZE, MADE_SPAN), Store(cache, "crops", CROP_SIZE, 3.0)
     rng = np.random.default_rng(0)
@@ -134,12 +134,74 @@ def test_sides_and_contacts_are_learned_and_resumed(cache: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_net_comes_nearer_to_the_mean_of_its_teachers(cache: Path) -> None:
+    files = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        files.append(cache / f"teacher{seed}.pt")
+        net = FaceTouch(pretrained=True)
+        torch.nn.init.normal_(net.out.weight, std=0.1)
+        torch.save(net.state_dict(), files[-1])
+    args = argparse.Namespace(
+        seed=0, start=None, rates=(1e-3, 4e-3), minutes=5, out=cache / "taught", cache=cache, sides=False, drop=0.0,
+        teachers=files, shares=[3.0, 1.0], trust=1.0,
+    )  # fmt: skip
+    run = Run(args)
+    teachers = run.teachers
+    assert teachers is not None
+    x = torch.randn(2, 3, 96, 96)
+    run.net.eval()(x)
+    told = teachers.answers(x)
+    alone = [FaceTouch(pretrained=False).eval() for _ in files]
+    for net, file in zip(alone, files, strict=True):
+        fill(net, file)
+    with torch.no_grad():
+        for name in ("touch", "region", "hand", "side"):
+            mean = 0.75 * getattr(alone[0](x), name) + 0.25 * getattr(alone[1](x), name)
+            torch.testing.assert_close(getattr(told, name), mean, atol=1e-4, rtol=1e-4)
+    made, rng = Store(cache, "made-00", MADE_SIZE, MADE_SPAN), np.random.default_rng(0)
+    batch = batch_of([sample(rng, made, n, 96) for n in range(4)])
+
+    def apart() -> float:
+        """How far the net's touch lies from that of the teachers."""
+        looks = inputs(batch["image"])
+        with torch.no_grad():
+            own = torch.sigmoid(run.net.eval()(looks).touch)
+            return float((own - torch.sigmoid(teachers.answers(looks).touch)).abs().mean())
+
+    before = apart()
+    for _ in range(12):
+        run.learn(batch, 1.0)
+    assert apart() < before
+    goals = taught(batch, told_of(4, 0.9), 0.5)
+    assert float(goals["touch"][0, 0]) == pytest.approx(0.5 * float(batch["touch"][0, 0]) + 0.45)
+    assert float(goals["object"][0, 0]) == pytest.approx(0.9)  # of a composite nothing is known of things
+
+
+def told_of(count: int, share: float) -> FaceMaps:
+    """Logits of a teacher that says the same of everything."""
+    shapes = [(1, 24, 24), (8, 24, 24), (1,), (1,), (7,), (2,), (576,), (7, 2)]
+    logit = float(np.log(share / (1 - share)))
+    return FaceMaps(*(torch.full((count, *shape), logit) for shape in shapes))
+
+
+@pytest.mark.slow
+def test_teachers_of_another_body_are_refused(tmp_path: Path) -> None:
+    pupil, other = FaceTouch(pretrained=False), FaceTouch(pretrained=False)
+    torch.save(other.state_dict(), tmp_path / "t.pt")
+    with pytest.raises(ValueError, match="other first stages"):
+        Teachers([tmp_path / "t.pt"], None, pupil)
+    with pytest.raises(ValueError, match="1 teachers want 1 shares, not 2"):
+        Teachers([tmp_path / "t.pt"], [1.0, 2.0], pupil)
+
+
+@pytest.mark.slow
 def test_sides_alone_are_learned_without_a_change_of_the_touch(cache: Path) -> None:
     torch.manual_seed(0)
     torch.save(FaceTouch(pretrained=False).state_dict(), cache / "start.pt")
     start = cache / "start.pt"
     args = argparse.Namespace(
-        seed=0, start=start, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=True, drop=0.0
+        seed=0, start=start, rates=(1e-3, 4e-3), minutes=5, out=cache, cache=cache, sides=True, drop=0.0, teachers=None
     )
     made, rng = Store(cache, "made-00", MADE_SIZE, MADE_SPAN), np.random.default_rng(0)
     batch = batch_of([sample(rng, made, n, 96) for n in range(4)])
