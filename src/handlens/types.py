@@ -250,10 +250,12 @@ class Mask:
     def surer(self, min_score: float) -> "Mask":
         """Return the mask without the blobs that score less: they are background, the first class."""
         classes = self.classes.copy()
-        for number, name in enumerate(self.parts, 1):
-            if (self.blobs(name).score < min_score).any():
-                window, labels, _, score = self._components(number)
-                classes[window][(score < min_score)[labels] & (labels > 0)] = 0
+        for number in range(1, len(self.names)):
+            window, labels, _, score = self._components(number)
+            faint = score < min_score
+            faint[0] = False  # everything else
+            if faint.any():
+                classes[window][faint[labels]] = 0
         covered = None if self.covered is None else self.covered & (classes != 0)
         return Mask(classes, self.names, self.score, covered, self.under)
 
@@ -278,7 +280,8 @@ class Mask:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
         score = np.ones(count, np.float32)
         if self.score is not None:
-            sums = np.bincount(labels.ravel(), weights=(self.score[window] * inside).ravel(), minlength=count)
+            own = inside.view(bool)  # a seventh of the time that all pixels take
+            sums = np.bincount(labels[own], weights=self.score[window][own], minlength=count)
             score = np.asarray(sums / 255 / np.maximum(1, stats[:, cv2.CC_STAT_AREA]), np.float32)
         return window, np.asarray(labels), np.asarray(stats) + np.array([x, y, 0, 0, 0]), score
 

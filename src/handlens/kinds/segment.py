@@ -35,15 +35,18 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -
         hidden = _in_bytes(expect("covered", outputs["covered"], (1, 1, None, None))[0], geometry)
     covered = None if hidden is None else np.empty(classes.shape, bool)
     upper, lower = (int(card.options.get(name, number)) for name, number in (("upper", 1), ("lower", 2)))
+    # The likeliest of n classes has a probability of at least 1 / n: one that is nowhere near it is no pixel's class.
+    least = 255 / len(maps) - 2
+    numbers = [0, *(number for number in range(1, len(maps)) if maps[number].max() >= least)]
     strip = max(1, STRIP // (geometry.width * len(maps)))
     for top in range(0, geometry.height, strip):
         rows = slice(top, top + strip)
         matrix = _source_to_map(geometry, maps.shape[1:], top)
         shape = classes[rows].shape
-        blown_up = (_warp(one, matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) for one in maps)
-        best = next(blown_up)
+        best = _warp(maps[0], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
         classes[rows] = 0
-        for number, one in enumerate(blown_up, 1):  # five times as fast as np.argmax over a stack of them
+        for number in numbers[1:]:  # five times as fast as np.argmax over a stack of them
+            one = _warp(maps[number], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
             np.copyto(classes[rows], number, where=one > best)
             np.maximum(best, one, out=best)
         score[rows] = best
