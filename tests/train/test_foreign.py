@@ -1,5 +1,6 @@
 """Weights trained elsewhere become models, and go back to Darknet; what does not fit is a sentence."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ pytest.importorskip("lightning")
 
 from handlens.cli import run
 from handlens.predictor import load
+from handlens.train.config import Settings
+from handlens.train.experiment import new_experiment
+from handlens.train.foreign import write_darknet
+from handlens.train.initial_weights import load_initial_weights
 from handlens.train.nets.darknet.cfg import parse_cfg, standard_cfg
 from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights, write_weights
@@ -93,3 +98,16 @@ def test_what_does_not_fit_is_a_sentence(tmp_path: Path, monkeypatch, capsys, li
     assert run(["export", *line]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_the_header_of_weights_counts_the_pictures_of_a_run_and_of_its_start(tmp_path: Path) -> None:
+    brought(tmp_path)
+    settings = Settings(task="touch", net=str(tmp_path / "facetouch.cfg"), data="set")
+    experiment = new_experiment(settings, ["facetouch"])
+    load_initial_weights(experiment.net, str(tmp_path / "facetouch.weights"))
+    assert experiment.net.seen == 32_013_312
+    of_run = dataclasses.replace(
+        new_experiment(settings, ["facetouch"]), about={**experiment.about, "seen before": 32_013_312, "seen": 64}
+    )
+    write_darknet(of_run, tmp_path / "new.weights")
+    assert read_weights(experiment.net, tmp_path / "new.weights") == 32_013_376

@@ -297,3 +297,12 @@ def test_a_run_goes_on_in_the_number_format_that_was_found_at_its_start(
     fit(toy(), batches, loss, dataclasses.replace(plan, epochs=2), tmp_path, check, ABOUT)  # is not timed again
     kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert (kept["epoch"], kept["handlens"]["precision"]) == (1, "bf16")
+
+
+def test_how_many_pictures_the_weights_have_seen_goes_on_over_starts(tmp_path: Path) -> None:
+    net = toy()
+    net.seen = 1_000  # as a .weights of Darknet says it
+    fit(net, batches, loss, dataclasses.replace(PLAN, epochs=1), tmp_path, check, ABOUT)
+    fit(toy(), batches, loss, dataclasses.replace(PLAN, epochs=2), tmp_path, check, ABOUT)
+    note = read_checkpoint(tmp_path / "last.ckpt")["handlens"]
+    assert (note["seen before"], note["seen"]) == (1_000, 2 * 6 * 4)

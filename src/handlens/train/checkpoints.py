@@ -11,6 +11,8 @@ from handlens.errors import InputError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 ABOUT = "handlens"
+SEEN_BEFORE = "seen before"
+"""In the note of a checkpoint: the pictures that its first weights had been trained on; "seen" has those of the run."""
 """The key of a checkpoint under which stands what is needed to build its net again."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from handlens.data.formats.text_files import read_labels
 from handlens.errors import InputError
 from handlens.io.atomic import AtomicFile
+from handlens.train.checkpoints import SEEN_BEFORE
 from handlens.train.config import Settings
 from handlens.train.experiment import Experiment, new_experiment
 from handlens.train.nets.darknet.cfg import standard_cfg
@@ -70,7 +71,8 @@ def write_darknet(experiment: Experiment, path: Path) -> Path:
     for ending, content in ((".cfg", text), (".names", "\n".join(experiment.card.names) + "\n")):
         with AtomicFile(path.with_suffix(ending)) as draft:
             draft.write(content.encode())
-    write_weights(experiment.net, path)
+    note = experiment.about
+    write_weights(experiment.net, path, experiment.net.seen + int(note.get(SEEN_BEFORE, 0)) + int(note.get("seen", 0)))
     return path
 
 

@@ -297,13 +297,13 @@ def _darknet(net: Darknet, path: Path) -> dict[str, Tensor]:
     """Return the tensors of a .weights of the same network, or of the same one for the 80 classes of COCO."""
     own = copy.deepcopy(net)
     try:
-        read_weights(own, path)
+        net.seen = read_weights(own, path)
     except InputError as error:
         for name in STANDARD:
             other = Darknet.standard(name, COCO)
             if [type(layer) for layer in other.layers] == [type(layer) for layer in own.layers]:
                 with contextlib.suppress(InputError):
-                    read_weights(other, path)
+                    net.seen = read_weights(other, path)
                     return dict(other.state_dict())
         raise error
     return dict(own.state_dict())

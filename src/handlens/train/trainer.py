@@ -22,7 +22,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 
 from handlens.errors import InputError, OutputError
-from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
+from handlens.train.checkpoints import ABOUT, BEST, LAST, SEEN_BEFORE, read_checkpoint
 from handlens.train.config import Plan
 from handlens.train.log import Log
 from handlens.train.nets.catalog import current_name
@@ -84,7 +84,8 @@ def fit(
     precision = plan.precision
     if precision == "auto":  # timed once: a run that goes on in another format would give other weights
         precision = str(kept.get("precision") or faster_precision(net, loss, next(iter(batches(0)))))
-    about = {**(about or {}), "precision": precision}
+    before = int(kept.get(SEEN_BEFORE, getattr(net, "seen", 0)))
+    about = {**(about or {}), "precision": precision, SEEN_BEFORE: before}
     module = TrainingModule(net, batches, loss, plan, Log(out / LOG, plan.epochs), check, about)
     with quiet_lightning():
         trainer = _trainer(plan, precision, out, check is not None)
