@@ -7,6 +7,7 @@ import typer
 
 from handlens.cli.errors import need_training
 from handlens.errors import InputError
+from handlens.weights import shipped
 
 _COMBINED = "combined"
 _PART = "NAME|FILE|RUN"
@@ -45,7 +46,8 @@ def export(
 
     Weights trained elsewhere come along: Darknet's .weights with --net FILE.cfg and --names FILE.names, and YOLOv5 of
     release 5.0 as plain tensors with --net yolov5m. Another project's detector as .onnx gets a card with --names. With
-    --out FILE.weights a YOLOv3 goes back to Darknet.
+    --out FILE.weights a YOLOv3 goes back to Darknet. A shipped model, or one of our .onnx files, gets fixed sides with
+    --static.
 
     "combined" writes a mask model and a gesture model as one file: from a picture to the sign of each hand.
     """
@@ -64,6 +66,9 @@ def export(
     if ending == ".weights" and (int8 or static):
         raise InputError(f"{'--int8' if int8 else '--static'} is for .onnx files, not for Darknet's .weights.")
     source = Path(run)
+    if static and (source.suffix.lower() == ".onnx" or (run.lower() in shipped() and not source.exists())):
+        _fix_sides(run, Path(out), {"--int8": int8, "--net": net, "--names": names, "--head": head, "--size": size})
+        return
     if source.suffix.lower() == ".onnx":
         _add_card(source, Path(out), names, head, size, {"--int8": int8, "--static": static, "--net": net})
         return
@@ -81,6 +86,19 @@ def export(
         if ending == ".weights"
         else export_experiment(experiment, Path(out), int8, static)
     )
+    print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
+def _fix_sides(model: str, out: Path, others: dict[str, object]) -> None:
+    """Write a model file again with fixed sides."""
+    for flag, value in others.items():
+        if value:
+            raise InputError(f"{flag} and --static of a model file do not go together: leave one out.")
+    need_training("exporting", ("onnx",))
+    from handlens.train.export.fixed_onnx import export_fixed
+    from handlens.weights import resolve
+
+    path = export_fixed(resolve(model), out)
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
