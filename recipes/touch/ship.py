@@ -42,7 +42,7 @@ from recipes.touch.teachers import fill
 from recipes.touch.train import MEAN, STD, Store, plain
 
 OUTPUTS = FaceTouchGraph.outputs
-SENSITIVE = 0.1
+SENSITIVE = 0.15
 """A part of the graph that alone moves the touch logit by more stays in float."""
 SURE = 0.97
 """Share of answers outside the band of doubt that are right on the left-out sources."""
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--floats", action="store_true", help="compute in float, and store kernels in 8 bits")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--mix", type=float, nargs="+", help="share of each of the weights, else equal")
-    parser.add_argument("--version", default="0.4")
+    parser.add_argument("--version", default="0.5")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
     args = parser.parse_args()
     torch.set_num_threads(1)
