@@ -44,6 +44,7 @@ from recipes.hand.samples import (
     odds_of,
     photo,
 )
+from recipes.shared import stored_run
 from recipes.shared.own_pickle import read_own
 from recipes.signs.build_colour_set import NAMES
 from recipes.touch.teachers import fill
@@ -342,21 +343,19 @@ class Learning:
             print(json.dumps(about | said), flush=True)
             self.sums = {}
 
-    def state(self, progress: float) -> dict[str, Any]:
-        """Return all that is needed to go on."""
-        return {"net": self.net.state_dict(), "mean": self.mean.net.state_dict(), "step": self.step,
-                "optimiser": self.optimiser.state_dict(), "progress": progress}  # fmt: skip
+    def store(self, path: Path, progress: float) -> None:
+        """Write all that is needed to go on."""
+        stored_run.store(path, self.net, self.mean, self.optimiser, self.step, progress=progress)
 
-    def go_on(self, state: dict[str, Any]) -> None:
-        """Go on from a state; the highest rates stay those of now."""
+    def go_on(self, path: Path) -> None:
+        """Go on from a stored state, where there is one; the highest rates stay those of now."""
         tops = [group["top"] for group in self.optimiser.param_groups]
-        self.net.load_state_dict(state["net"])
-        self.mean.net.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        state = stored_run.go_on(path, self.net, self.mean, self.optimiser)
+        if state is None:
+            return
         for group, top in zip(self.optimiser.param_groups, tops, strict=True):
             group["top"] = top
-        self.mean.steps = self.step = int(state["step"])
-        self.clock.done = float(state["progress"])
+        self.step, self.clock.done = int(state["step"]), float(state["progress"])
 
 
 def main() -> None:
@@ -373,8 +372,8 @@ def main() -> None:
     net = net.to(memory_format=torch.channels_last)
     run = Learning(net, groups_of(net, args.rates), args.keep, Clock(60 * args.minutes, args.share))
     stored = args.out / "state.pt"
-    if args.resume and stored.exists():
-        run.go_on(torch.load(stored, weights_only=True))
+    if args.resume:
+        run.go_on(stored)
     rng = np.random.default_rng((args.seed, run.step))
     while (progress := run.clock.progress()) < 1:
         batch = batch_of(tables.looks(rng, args.batch, args.sizes[progress > args.grow]))
@@ -382,7 +381,7 @@ def main() -> None:
         if run.step % run.each == 0:
             tables.refresh()
         if run.step % args.every == 0:
-            torch.save(run.state(progress), stored)
+            run.store(stored, progress)
             torch.save(run.mean.net.state_dict(), args.out / "mean.pt")
         if run.step % args.ask == 0:
             report(run.mean.net, tables, args.out, run.step, args.sizes[1])

@@ -30,6 +30,7 @@ from handlens.train.export.torch_runner import TorchRunner
 from handlens.train.inputs import network_input
 from handlens.train.nets.centre_loss import STRIDE, facehand_loss
 from handlens.train.nets.lite_detector import LiteDetector
+from recipes.shared import stored_run
 from recipes.touch.face_hand_cache import NONE, Boxes, Known, moved, picture_of, read
 from recipes.touch.face_hand_scores import asked, numbers, tallies
 from recipes.touch.train import Average, Clock, rate_at
@@ -235,13 +236,9 @@ class Run:
             [{"params": body, "top": args.rates[0]}, {"params": head, "top": args.rates[1]}], weight_decay=0.03
         )
         self.mean, self.step, self.spent, progress = Average(self.net, 0.998), 0, 0.0, 0.0
-        if self.path.exists():
-            kept = torch.load(self.path, weights_only=True)
-            self.net.load_state_dict(kept["net"])
-            self.mean.net.load_state_dict(kept["mean"])
-            self.optimiser.load_state_dict(kept["optimiser"])
+        kept = stored_run.go_on(self.path, self.net, self.mean, self.optimiser)
+        if kept is not None:
             self.step, self.spent, progress = kept["step"], kept["spent"], kept["progress"]
-            self.mean.steps = self.step
         self.begin = time.time()
         self.clock = Clock(60 * args.minutes - self.spent)
         self.clock.done = progress
@@ -252,14 +249,10 @@ class Run:
 
     def store(self) -> None:
         """Write the checkpoint; the one before stays until it is whole."""
-        temporary = self.path.with_suffix(".part")
-        state = {
-            "net": self.net.state_dict(), "mean": self.mean.net.state_dict(), "step": self.step,
-            "optimiser": self.optimiser.state_dict(), "progress": self.clock.done,
-            "spent": self.spent + time.time() - self.begin,
-        }  # fmt: skip
-        torch.save(state, temporary)
-        temporary.replace(self.path)
+        stored_run.store(
+            self.path, self.net, self.mean, self.optimiser, self.step,
+            progress=self.clock.done, spent=self.spent + time.time() - self.begin,
+        )  # fmt: skip
         torch.save(self.mean.net.state_dict(), self.args.out / "mean.pt")
 
 

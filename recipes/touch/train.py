@@ -31,6 +31,7 @@ from handlens.train.inputs import network_input
 from handlens.train.nets.facetouch import FaceMaps, FaceTouch
 from handlens.train.nets.lite import FoldedBlock
 from handlens.types import IGNORE
+from recipes.shared import stored_run
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN
 from recipes.touch.teachers import Teachers, fill, taught
@@ -448,27 +449,20 @@ class Run:
         self.clock = Clock(60 * args.minutes - self.spent, done=done)
 
     def _resume(self) -> float:
-        path = self.args.out / "last.pt"
-        if not path.exists():
+        state = stored_run.go_on(self.args.out / "last.pt", self.net, self.mean, self.optimiser)
+        if state is None:
             return 0.0
-        state = torch.load(path, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        self.mean.net.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
         self.rng.bit_generator.state = json.loads(state["random"])
-        self.step, self.mean.steps, self.spent = state["step"], state["step"], state["spent"]
+        self.step, self.spent = state["step"], state["spent"]
         print(json.dumps({"resumed at step": self.step}), flush=True)
         return float(state["done"])
 
     def save(self) -> None:
-        """Store all, so that the file is whole at any time."""
-        state = {
-            "net": self.net.state_dict(), "mean": self.mean.net.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "random": json.dumps(self.rng.bit_generator.state), "step": self.step, "done": self.clock.done,
-            "spent": time.time() - self.begin,
-        }  # fmt: skip
-        torch.save(state, self.args.out / "last.tmp")
-        (self.args.out / "last.tmp").replace(self.args.out / "last.pt")
+        """Store all that the run needs to go on."""
+        stored_run.store(
+            self.args.out / "last.pt", self.net, self.mean, self.optimiser, self.step,
+            random=json.dumps(self.rng.bit_generator.state), done=self.clock.done, spent=time.time() - self.begin,
+        )  # fmt: skip
 
     def learn(self, batch: dict[str, Tensor], rate: float) -> dict[str, float]:
         """One step; return its losses."""
