@@ -12,8 +12,12 @@ from torch import nn
 class Averaged(Protocol):
     """A net whose weights are the running mean of another's, and the steps that went into it."""
 
-    net: nn.Module
     steps: int
+
+    @property
+    def net(self) -> nn.Module:
+        """The averaged net."""
+        ...
 
 
 def store(path: Path, net: nn.Module, mean: Averaged, optimiser: torch.optim.Optimizer, step: int, **more: Any) -> None:
@@ -22,8 +26,10 @@ def store(path: Path, net: nn.Module, mean: Averaged, optimiser: torch.optim.Opt
     Args:
         more: What else the training needs to go on, plain values only.
     """
-    parts = {"net": net, "mean": mean.net, "optimiser": optimiser}
-    state = {**{name: part.state_dict() for name, part in parts.items()}, "step": step, **more}
+    state = {
+        "net": net.state_dict(), "mean": mean.net.state_dict(), "optimiser": optimiser.state_dict(),
+        "step": step, **more,
+    }  # fmt: skip
     draft = path.with_suffix(".part")
     torch.save(state, draft)
     draft.replace(path)
