@@ -93,7 +93,9 @@ def _crops_told(masks: Floats) -> tuple[Crop, ...]:
 
 def crops_of(maps: Floats, card: ModelCard) -> tuple[Crop, ...]:
     """Return the hands on the maps (classes, h, w) of one picture, the largest first."""
-    return find_crops(with_part(maps, card), int(card.options[HAND]), card.options.get(SURE, 0.0))
+    hand = int(card.options[HAND])
+    arms = maps[int(card.options[PART])] > maps[hand] if PART in card.options else None
+    return find_crops(with_part(maps, card), hand, card.options.get(SURE, 0.0), arms)
 
 
 def with_part(maps: Floats, card: ModelCard) -> Floats:

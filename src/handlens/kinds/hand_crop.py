@@ -22,6 +22,7 @@ DEEP = 2.0  # largest depths: what the depth near an end counts for its being th
 STEPS = 4  # from the end of what is thick to the deepest place of the palm
 CLIMB = 1.3, 1.0  # largest depths around the end of the hand, and depths around what is found: there is the palm
 RING = 1.8, 2.8  # radii of the palm around its middle: there the forearm is, and shows where it goes
+ARM = 0.3  # of the pixels of a hand: with so many more of bare forearm beside it, what a model calls forearm goes
 WRIST = 1.7  # radii of the palm from its middle to the cut through the forearm
 LEVELS = 255.0  # of a probability, when many are summed: whole numbers have one sum in whatever order
 SOLID = 0.95  # of its box: a blob that fills so much of it, from edge to edge of the map, is not a shape of a hand
@@ -45,8 +46,11 @@ class Crop:
     area: int
 
 
-def find_crops(probabilities: Floats, hand: int, sure: float = 0.0) -> tuple[Crop, ...]:
+def find_crops(probabilities: Floats, hand: int, sure: float = 0.0, arms: Mask | None = None) -> tuple[Crop, ...]:
     """Return the hands on a map (classes, h, w), the largest first; `hand` is the number of their class.
+
+    Args:
+        arms: (h, w) which pixels of hands are rather bare forearm, where a model tells.
 
     A pixel is hand where that is its likeliest class. Blobs (8-connected) of less than 1/400 of the map are specks, and
     one whose pixels are hand with a mean probability below `sure` is none. A largest blob that fills the map, or a bar
@@ -54,10 +58,10 @@ def find_crops(probabilities: Floats, hand: int, sure: float = 0.0) -> tuple[Cro
     """
     white = (probabilities.argmax(axis=0) == hand).astype(np.uint8)
     levels = np.rint(probabilities[hand].astype(np.float32) * np.float32(LEVELS))
-    blobs = sorted(_blobs(white, levels, sure), key=lambda blob: (-blob.area, blob.last))
+    blobs = sorted(_blobs(white, levels, sure, arms), key=lambda blob: (-blob.area, blob.last))
     if not blobs or _is_bar(blobs[0], white.shape):
         return ()
-    return tuple(Crop(_without_forearm(blob.mask), blob.area) for blob in blobs)
+    return tuple(Crop(_cropped(blob.mask, arms), blob.area) for blob in blobs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +75,44 @@ class _Blob:
     last: int
 
 
-def _blobs(white: Image, levels: Floats, sure: float) -> Iterator[_Blob]:
-    """Yield the blobs that are not specks and sure enough."""
+def _blobs(white: Image, levels: Floats, sure: float, arms: Mask | None = None) -> Iterator[_Blob]:
+    """Yield the blobs that are sure enough and, without what is rather forearm, no specks."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
     areas = np.asarray(stats[1:, cv2.CC_STAT_AREA], np.float32)
     sums = np.bincount(parts.ravel(), levels.ravel(), count)[1:].astype(np.float32)
-    large = areas >= np.float32(white.size) * np.float32(LEAST)
+    own = areas
+    if arms is not None:
+        own = np.bincount(parts.ravel(), np.where(arms, 0, white).ravel(), count)[1:].astype(np.float32)
+    large = own >= np.float32(white.size) * np.float32(LEAST)
     for number in 1 + np.flatnonzero(large & (sums >= areas * np.float32(sure * LEVELS))):
-        _, _, width, height, area = (int(side) for side in stats[number])
+        _, _, width, height, _ = (int(side) for side in stats[number])
         mask = (parts == number).astype(np.uint8)
-        yield _Blob(mask, area, width, height, int(np.flatnonzero(mask)[-1]))
+        yield _Blob(mask, int(own[number - 1]), width, height, int(np.flatnonzero(mask)[-1]))
 
 
 def _is_bar(blob: _Blob, shape: tuple[int, ...]) -> bool:
     spans = blob.height == shape[0] or blob.width == shape[1]
     return spans and bool(np.float32(blob.area) >= np.float32(SOLID) * np.float32(blob.width * blob.height))
+
+
+def _cropped(mask: Image, arms: Mask | None) -> Shape:
+    """Return a blob (h, w), 0 and 1, without its forearm.
+
+    What a model calls forearm goes where there is much of it, and of the rest the largest piece is the hand; else the
+    shape of the blob decides, for a little that is called forearm may be the heel of the hand.
+    """
+    if arms is None:
+        return _without_forearm(mask)
+    hand = np.where(arms, 0, mask).astype(np.uint8)
+    pixels = np.float32(hand.sum())
+    if not pixels or np.float32(mask.sum()) - pixels <= np.float32(ARM) * pixels:
+        return _without_forearm(mask)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(hand, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    ends = [int(np.flatnonzero(parts == number)[-1]) for number in range(1, count)]
+    best = 1 + min(range(count - 1), key=lambda number: (-int(areas[number]), ends[number]))
+    white = np.where(parts == best, 255, 0).astype(np.uint8)
+    return Shape(white, box_of(white))
 
 
 def _without_forearm(mask: Image) -> Shape:

@@ -231,7 +231,14 @@ def _joined(
     crop = crop_inputs(int(card.options[HAND]), seen.size, card.options.get(SURE, 0.0))
     shown = [numpy_helper.from_array(scale, "shown/scale"), numpy_helper.from_array(offset, "shown/offset")]
     table = numpy_helper.from_array(_with_part(card, classes), "crop/table")
-    joining = helper.make_node("Conv", ["mask", "crop/table"], ["crop/maps"])
+    places = [card.options[HAND], card.options.get(PART, card.options[HAND])]
+    both = [numpy_helper.from_array(np.array([int(k)], np.int64), f"crop/at{n}") for n, k in enumerate(places)]
+    joining = [
+        helper.make_node("Conv", ["mask", "crop/table"], ["crop/maps"]),
+        *(helper.make_node("Gather", ["mask", f"crop/at{n}"], [f"crop/of{n}"], axis=1) for n in range(2)),
+        helper.make_node("Greater", ["crop/of1", "crop/of0"], ["crop/rather"]),
+        helper.make_node("Cast", ["crop/rather"], ["crop/arms"], to=TensorProto.FLOAT),
+    ]
     outputs = {value.name: value for value in last.graph.output}
     outputs_run = [name for name in ("probabilities", "angle") if f"gesture/{name}" in outputs]
     cropped, given = ["views", "boxes", "masks", "pictures", "count"], [tensor.name for tensor in crop]
@@ -239,8 +246,8 @@ def _joined(
         helper.make_node("Identity", ["image"], [first.graph.input[0].name]),
         *first.graph.node,
         helper.make_node("Identity", ["segment/probabilities"], ["mask"]),
-        joining,
-        _call(crop_hands, ["crop/maps", *given], [*(f"crop/{name}" for name in cropped), "found"]),
+        *joining,
+        _call(crop_hands, ["crop/maps", "crop/arms", *given], [*(f"crop/{name}" for name in cropped), "found"]),
         _call(show_views, ["crop/views", "shown/scale", "shown/offset"], [last.graph.input[0].name]),
         *last.graph.node,
         _call(place_boxes, ["crop/boxes", "crop/count", "image", "mask"], ["box"]),
@@ -261,7 +268,7 @@ def _joined(
             *(_value(name, outputs[f"gesture/{name}"], "hands") for name in outputs_run),
             helper.make_tensor_value_info("hand", TensorProto.FLOAT, ("hands", "map_h", "map_w")),
         ],
-        [*first.graph.initializer, *last.graph.initializer, *crop, *shown, table],
+        [*first.graph.initializer, *last.graph.initializer, *crop, *shown, table, *both],
     )
     return _inlined(graph, opset, max(IR, segment.ir_version, gesture.ir_version))
 

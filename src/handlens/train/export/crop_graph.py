@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from onnxscript import BOOL, FLOAT, INT64, script
 from onnxscript import opset18 as op
 
-from handlens.kinds.hand_crop import CLIMB, DEEP, EDGE, LEVELS, LONG, REACH, RING, SOLID, THICK, WRIST
+from handlens.kinds.hand_crop import ARM, CLIMB, DEEP, EDGE, LEVELS, LONG, REACH, RING, SOLID, THICK, WRIST
 from handlens.silhouette import LEAST, VIEW, pixel_centres
 
 OPSET = 18
@@ -266,7 +266,7 @@ def view_masks(
 
 @script(default_opset=op)
 def find_hands(
-    white: FLOAT[...], levels: FLOAT[...], sure: FLOAT[...]
+    white: FLOAT[...], levels: FLOAT[...], arms: FLOAT[...], sure: FLOAT[...]
 ) -> tuple[FLOAT[...], INT64[...], INT64[...], BOOL[...]]:
     """Return the masks of the hands (k, 1, h, w) on masks with a ring, and of each the number of its picture.
 
@@ -279,10 +279,11 @@ def find_hands(
     none = op.Pad(pixels * 0.0, [0, 1, 0, 0])  # the number 0 is not a blob
     areas = op.ScatterElements(none, flat, pixels, axis=1, reduction="add")
     sums = op.ScatterElements(none, flat, pixels * op.Reshape(levels, [0, -1]), axis=1, reduction="add")
+    own = op.ScatterElements(none, flat, pixels * (1.0 - op.Reshape(arms, [0, -1])), axis=1, reduction="add")
     rows, columns = op.Shape(white, start=2, end=3), op.Shape(white, start=3, end=4)
     high, wide = op.Cast(rows, to=FLOATS) - 2.0, op.Cast(columns, to=FLOATS) - 2.0
-    large = op.And(areas >= high * wide * LEAST, areas > 0.0)
-    areas = op.Where(op.And(large, sums >= areas * sure), areas, 0.0)
+    large = op.And(own >= high * wide * LEAST, own > 0.0)
+    areas = op.Where(op.And(large, sums >= areas * sure), own, 0.0)
 
     best = op.Reshape(op.ArgMax(areas, axis=1, keepdims=1), [-1, 1, 1, 1])
     largest = op.Cast(labels == op.Cast(best, to=FLOATS), to=FLOATS) * white
@@ -308,8 +309,30 @@ def find_hands(
 
 
 @script(default_opset=op)
+def largest_piece(mask: FLOAT[...]) -> FLOAT[...]:
+    """Return of each mask (k, 1, h, w) its largest piece; of two of one size, the one that ends first."""
+    labels = number_blobs(mask)
+    flat = op.Cast(op.Reshape(labels, [0, -1]), to=INTS)
+    pixels = op.Reshape(mask, [0, -1])
+    none = op.Pad(pixels * 0.0, [0, 1, 0, 0])  # the number 0 is not a piece
+    areas = op.ScatterElements(none, flat, pixels, axis=1, reduction="add")
+    best = op.Reshape(op.ArgMax(areas, axis=1, keepdims=1), [-1, 1, 1, 1])
+    return op.Cast(labels == op.Cast(best, to=FLOATS), to=FLOATS) * mask
+
+
+@script(default_opset=op)
+def crop_blobs(blobs: FLOAT[...], arms: FLOAT[...]) -> FLOAT[...]:
+    """Return blobs without their forearms, as `hand_crop._cropped` does. arms: (k, 1, h, w) what a model calls so."""
+    hand = blobs * (1.0 - arms)
+    pixels = op.ReduceSum(hand, [1, 2, 3])
+    armed = op.And(pixels > 0.0, op.ReduceSum(blobs, [1, 2, 3]) - pixels > pixels * ARM)
+    return op.Where(armed, largest_piece(hand), cut_forearm(blobs))
+
+
+@script(default_opset=op)
 def crop_hands(
     maps: FLOAT[...],
+    arms: FLOAT[...],
     hand: INT64[...],
     sure: FLOAT[...],
     down: FLOAT[...],
@@ -317,14 +340,17 @@ def crop_hands(
 ) -> tuple[FLOAT[...], FLOAT[...], FLOAT[...], INT64[...], INT64[...], BOOL[...]]:
     """Return from maps (n, classes, h, w) the hands of all pictures, k of them or one that is blank.
 
+    arms: (n, 1, h, w) 1 where a model calls a pixel of a hand rather a bare forearm, else 0.
+
     views (k, 1, down, across), 0 to 255; boxes (k, 4), pixels of the map; masks (k, 1, h, w), 0 and 1; the number of
     the picture of each (k,); how many there are (1,), which may be 0; whether there is one on each picture (n,).
     """
     levels = op.Round(op.Gather(maps, hand, axis=1) * LEVELS)
     white = op.Cast(op.ArgMax(maps, axis=1, keepdims=1) == hand, to=FLOATS)
     ring = op.Constant(value_ints=[0, 0, 1, 1, 0, 0, 1, 1])  # of ground around it
-    blobs, picture, count, found = find_hands(op.Pad(white, ring), op.Pad(levels, ring), sure)
-    kept = cut_forearm(blobs)
+    framed = op.Pad(arms, ring)
+    blobs, picture, count, found = find_hands(op.Pad(white, ring), op.Pad(levels, ring), framed, sure)
+    kept = crop_blobs(blobs, op.Gather(framed, picture))
     x1, y1, x2, y2 = find_box(kept)
     views = view_masks(kept, x1, y1, x2, y2, down, across)
     boxes = op.Reshape(op.Concat(x1, y1, x2, y2, axis=3), [-1, 4])
