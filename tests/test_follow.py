@@ -154,32 +154,3 @@ def test_without_a_face_it_is_asked_at_every_frame(following, detector):
     for n in range(4):
         following.predict(shown(100, n / 25, radius=0))
     assert detector.asked == 4
-
-
-def test_a_doubtful_face_is_looked_at_twice_where_its_answer_would_change(detector):
-    logits = iter(())
-    asked = []
-
-    def doubtful(batch):
-        asked.append(len(batch))
-        return draws(batch) | {"touch_logit": np.full((len(batch), 1), next(logits), np.float32)}
-
-    options = {"second_look": 1.5}
-    contact = FakeRunner(card("contact", REGIONS, size=(64, 64), parts={"detector": "eyes"}, options=options), doubtful)
-    following = Following(Predictor(contact, {"detector": detector}))
-    for n, (said, looks, touched) in enumerate(
-        (
-            ((-0.5, -0.7), 2, False),  # the first frame: nothing is known
-            ((-0.4,), 1, False),  # as before
-            ((0.5, -0.9), 2, False),  # it would change, and the mirror says no
-            ((0.8, 0.6), 2, True),
-            ((0.3,), 1, True),
-            ((-2.0,), 1, False),  # sure at once
-        )
-    ):
-        logits, before = iter(said), len(asked)
-        value = following.predict(shown(100, n / 25)).value
-        assert (len(asked) - before, value.best_touch >= 0.5) == (looks, touched), n
-    logits = iter((-0.5, -0.7))
-    following.predict(shown(100, 0.0, source="another"))
-    assert next(logits, None) is None

@@ -90,40 +90,23 @@ class _Face:
 
 
 class _Listening:
-    """A contact model that remembers what it drew of the crops of a frame, `regions`.
-
-    `touched` is what the frame before called touched of its faces, None where there was none. In a film doubtful faces
-    are looked at twice only where an answer would change: a second look at every doubtful frame would confirm for
-    seconds what is known.
-    """
+    """A contact model that remembers what it drew of the crops of a frame."""
 
     def __init__(self, runner: Runner) -> None:
-        self._runner, self._card = runner, runner.card
-        self._once = dataclasses.replace(runner.card, options={**runner.card.options, "second_look": 0.0})
-        self._again = True
-        self.touched: list[bool] | None = None
+        self._runner = runner
         self.regions: Floats | None = None
 
     @property
     def card(self) -> ModelCard:
-        """The card of the model; once the first look of a frame answered as before, without a second look."""
-        return self._card if self._again else self._once
-
-    def begin(self) -> None:
-        """Prepare for a frame."""
-        self.regions, self._again = None, True
+        """The card of the model."""
+        return self._runner.card
 
     def run(self, batch: Floats) -> dict[str, Floats]:
         """Return the arrays of the model."""
         answer = dict(self._runner.run(batch))
         if self.regions is None:  # the first look; the second is in a mirror
             self.regions = answer["regions"]
-            self._again = self._calls(answer["touch_logit"]) != self.touched
         return answer
-
-    def _calls(self, logits: Floats) -> list[bool]:
-        floor = self._card.threshold("touch", 0.5)
-        return [self._card.calibrated(float(logit)) >= floor for logit in logits[:, 0]]
 
 
 class Following:
@@ -148,7 +131,6 @@ class Following:
         self._boxes: Detections | None = None
         self._small: npt.NDArray[np.float32] | None = None
         self._again = True
-        self._contact.touched = None
 
     @property
     def card(self) -> ModelCard:
@@ -164,7 +146,7 @@ class Following:
         """Return what is said of one frame."""
         if frame.source != self._source or frame.time <= self._time:
             self._begin(frame.source)
-        self._contact.begin()
+        self._contact.regions = None
         result = self._predictor.predict(frame, min_score, crop)
         self._time = frame.time
         self._follow(result)
@@ -225,14 +207,11 @@ class Following:
     def _follow(self, result: Result) -> None:
         """Learn from what the contact model drew where the faces are now."""
         value, card, regions = result.basis or result.value, self._predictor.card, self._contact.regions
-        self._contact.touched = None
         if regions is None or not isinstance(value, Detections):
             return
         judged = chosen_faces(value, int(card.options.get("max_faces", MAX_FACES)))
         if len(judged) != len(regions):  # a faint face was looked at, and was none
             return
-        if value.face_touch is not None:
-            self._contact.touched = (value.face_touch[judged] >= card.threshold("touch", 0.5)).tolist()
         squares = square(value.xyxy[judged], card.options.get("crop_scale", CROP_SCALE))
         for row, crop, maps in zip(judged, squares, regions, strict=True):
             face = max(self._faces, key=lambda face: _overlap(face.box, value.xyxy[row]), default=None)
