@@ -16,11 +16,11 @@ from handlens.weights import SHIPPED
 from recipes.segment.build_test_set import Shown, hands, numbers, outlined, portraits
 from recipes.segment.outlines import read_outlines
 
-HAND, FACE = 1, 2
+HAND, FACE, FOREARM = 1, 2, 3
 
 
 def overlap(predictor: Predictor, pictures: Iterator[Shown], value: int, most: int = 60) -> float:
-    """IoU of one class over all pixels of at most so many pictures."""
+    """IoU of one class over all pixels of at most so many pictures; these call forearms hand."""
     shared = either = 0
     for number, shown in enumerate(pictures):
         if number >= most:
@@ -29,7 +29,8 @@ def overlap(predictor: Predictor, pictures: Iterator[Shown], value: int, most: i
         assert isinstance(mask, Mask)
         assert mask.classes.shape == shown.mask.shape
         known = shown.mask != 255
-        said, true = (mask.classes == value) & known, (shown.mask == value) & known
+        classes = np.where(mask.classes == FOREARM, HAND, mask.classes)
+        said, true = (classes == value) & known, (shown.mask == value) & known
         shared, either = shared + int((said & true).sum()), either + int((said | true).sum())
     assert either
     return shared / either
@@ -42,7 +43,7 @@ def test_hands_are_found_in_photographs_of_a_source_never_seen(shared: Path) -> 
 
 @pytest.mark.slow
 def test_hands_over_faces_are_found(shared: Path) -> None:
-    assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND, most=100) >= 0.58
+    assert overlap(load("segment"), outlined(shared / "data", read_outlines("val")), HAND, most=100) >= 0.62
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ from recipes.ship import averaged, measured, put, put_weights, shipped
 
 LOSS = 0.005
 """What 8-bit arithmetic may cost: IoU, the mean of all sets that measure it."""
-RANGES, PROBES = 60, 120
+RANGES, PROBES = 60, 480
 """Pictures that set the ranges, and others that say what 8 bits cost."""
 
 
@@ -109,7 +109,9 @@ def main() -> None:
         flat = rename(open_set(args.looks, "segment").split("train"), {"hand over face": "hand"})
         seen = evenly(flat, RANGES + PROBES)
         ranges, probes = (
-            dataclasses.replace(seen, pictures=tuple(p for n, p in enumerate(seen) if (n % 3 == 0) == first))
+            dataclasses.replace(
+                seen, pictures=tuple(p for n, p in enumerate(seen) if (n % (1 + PROBES // RANGES) == 0) == first)
+            )
             for first in (True, False)
         )
         small = in_integers(experiment, ranges, args.floating, args.out)

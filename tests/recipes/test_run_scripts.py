@@ -76,11 +76,11 @@ def test_each_model_that_ships_has_a_recipe() -> None:
         assert {f"models/{name}.onnx" for name in names} <= made
 
 
-NOT_RUN = [ROOT / "recipes" / "segment" / "arms.sh"]
-"""Recipes that are ready and that nobody has run to the end."""
+LATER = [ROOT / "recipes" / "segment" / "arms.sh"]
+"""Recipes of a model that another recipe of the folder made in an earlier version."""
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, *NOT_RUN], ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("script", [*SCRIPTS, *LATER], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_step_is_understood(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _, words in steps(script):
         words = words[2:] if words[0] == "stopped_after" else words
@@ -95,7 +95,7 @@ def test_every_step_is_understood(script: Path, monkeypatch: pytest.MonkeyPatch)
             parse(words[2], words[3:], monkeypatch)
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, *NOT_RUN], ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize("script", [*SCRIPTS, *LATER], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_step_takes_what_an_earlier_one_made(script: Path) -> None:
     # The first script that asks for the pool writes it; the others are output folders of steps that ship a model.
     made = {
@@ -105,6 +105,7 @@ def test_every_step_takes_what_an_earlier_one_made(script: Path) -> None:
         "runs/detector-shipped",
         "runs/hand-shipped",
         "runs/hand-hold",
+        "runs/arms-shipped",
     }
     for output, words in steps(script):
         made.add(output)

@@ -52,7 +52,9 @@ def test_without_the_package_a_sentence_says_where_to_get_it(tmp_path: Path, mon
         shipped_weights("segment")
 
 
-def test_the_network_of_segment_takes_all_but_its_head() -> None:
-    told = load_initial_weights(find("segment-net").build(2), "segment", ("background", "hand"))
+@pytest.mark.parametrize("name", ["segment-net", "lite0-segment"])
+def test_each_network_of_masks_takes_all_but_its_head(name: str) -> None:
+    told = load_initial_weights(find(name).build(2), "segment", ("background", "hand"))
     assert told.startswith("took ")
-    assert "by chance" not in told
+    assert "the last layer, 'out', is rebuilt from what it knew" in told
+    assert "at random" not in told

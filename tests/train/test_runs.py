@@ -112,7 +112,7 @@ WRONG = [
     (["train", "touch", "--data", "SET", "--start", "mine.onnx"], "its weights are folded. Give a RUN"),
     (
         ["train", "touch", "--data", "SET", "--net", "yolov5n", "--start", "segment"],
-        "they fit the network 'segment-net'",
+        "they fit the network 'lite0-segment'",
     ),
     (["train", "touch", "--data", "SET", "--device", "gpu"], "there is no GPU that torch can use"),
     (["train", "touch", "--data", "SET", "--device", "cuda"], "type --device cpu or --device auto"),

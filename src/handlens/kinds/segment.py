@@ -38,18 +38,25 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -
     # The likeliest of n classes has a probability of at least 1 / n: one that is nowhere near it is no pixel's class.
     least = 255 / len(maps) - 2
     numbers = [0, *(number for number in range(1, len(maps)) if maps[number].max() >= least)]
+    # A hand and its forearm are one thing: where one of them is seen, what it shares with the other is no doubt.
+    one_thing = {int(card.options[name]) for name in ("part", "whole") if name in card.options}
     strip = max(1, STRIP // (geometry.width * len(maps)))
     for top in range(0, geometry.height, strip):
         rows = slice(top, top + strip)
         matrix = _source_to_map(geometry, maps.shape[1:], top)
         shape = classes[rows].shape
         best = _warp(maps[0], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        either = np.zeros_like(best)
         classes[rows] = 0
         for number in numbers[1:]:  # five times as fast as np.argmax over a stack of them
             one = _warp(maps[number], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
             np.copyto(classes[rows], number, where=one > best)
             np.maximum(best, one, out=best)
+            if number in one_thing:
+                either = cv2.add(either, one)  # up to 255
         score[rows] = best
+        for number in one_thing & {*numbers}:
+            np.copyto(score[rows], either, where=classes[rows] == number)
         if covered is not None and hidden is not None:
             below = _warp(hidden[0], matrix, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
             covered[rows] = (classes[rows] == upper) & (below > best // 2)

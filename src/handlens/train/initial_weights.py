@@ -25,6 +25,7 @@ from handlens.train.nets.darknet.net import Darknet
 from handlens.train.nets.darknet.weights import read_weights
 from handlens.train.nets.facetouch import FaceTouch
 from handlens.train.nets.from_onnx import take_onnx_weights
+from handlens.train.nets.segment_net import SegmentNet
 from handlens.train.nets.weights_files import read_state
 from handlens.weights import COMPOSED, SHIPPED, resolve
 
@@ -47,9 +48,11 @@ def rebuilt(old: Tensor, channels: int, before: Sequence[str] = (), after: Seque
 
 
 WEIGHTS = ".safetensors"
-PUBLISHED = ("segment", "facehand", "hold", "signs", "touch")
+PUBLISHED = ("segment", "segment-net", "facehand", "hold", "signs", "touch")
 """The shipped models whose weights before folding are published, to go on learning from, in a package of their own."""
-INTEGERS = ("facehand", "hold", "signs", "touch")
+SEGMENT_NET = ("segment-net", ("background", "hand", "face", f"hand{OVER}face"))
+"""The weights that `segment-net` begins with, those of `segment` 0.2, and what they tell apart."""
+INTEGERS = ("facehand", "hold", "segment", "signs", "touch")
 """Of these, those whose .onnx cannot give the weights back: it computes in 8 bits, or is no net that learns as one."""
 PACKAGE = "handlens_weights"
 CHECKOUT = SHIPPED.parents[2] / "weights" / "src" / PACKAGE
@@ -187,7 +190,7 @@ def _place(source: str) -> Path:
 
 SHIPPED_NETS = {
     "touch": "contact-net", "facehand": "face-hand-net", "hold": "hold-net", "signs": "hand-net",
-    "digits": "silhouette-net", "gestures": "silhouette-net", "segment": "segment-net",
+    "digits": "silhouette-net", "gestures": "silhouette-net", "segment": "lite0-segment",
 }  # fmt: skip
 """The network of each shipped model."""
 
@@ -249,6 +252,9 @@ def _from_shipped(net: nn.Module, name: str, classes: Sequence[str]) -> str:
     """Put the weights of a shipped model into the net, as far as they fit, and say so."""
     if name == "touch" and not isinstance(net, FaceTouch):
         name = "facehand"  # the model 'touch' is two networks, and this is the one that finds
+    if name == "segment" and isinstance(net, SegmentNet):
+        earlier, known = SEGMENT_NET
+        return _taken(net, _state(shipped_weights(earlier)), name, known, classes)
     given, names = trainable_weights(name)
     return _taken(net, given, name, names, classes)
 
