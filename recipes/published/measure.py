@@ -8,6 +8,7 @@ import io
 import json
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,15 @@ def wilson(row: Row) -> dict[str, float]:
 
 def write_table(home: Path) -> None:
     """Write table.json and table.csv of all runs that were measured."""
-    runs = [json.loads((home / name / DONE).read_text("utf-8")) for name in RUNS if (home / name / DONE).exists()]
+    done = [home / name / DONE for name in RUNS]
+    write_tables([json.loads(file.read_text("utf-8")) for file in done if file.exists()], home)
+
+
+def write_tables(runs: Sequence[Mapping[str, Any]], home: Path) -> None:
+    """Write table.json and table.csv of runs."""
     rows = [{**{key: run[key] for key in run if key != "rows"}, **row} for run in runs for row in run["rows"]]
     with AtomicFile(home / "table.json") as draft:
-        draft.write((json.dumps(runs, indent=1) + "\n").encode())
+        draft.write((json.dumps([*runs], indent=1) + "\n").encode())
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\r\n")
     writer.writeheader()

@@ -6,7 +6,7 @@
 In the text `{{NAME; what; ...}}` stands for a number:
 
     {{digits6-random; held out; accuracy}}                .987 [.975 .998] of 2,401
-    {{digits6-random; epochs}}                            15 of 100; also hours, best epoch, seed
+    {{digits6-random; epochs}}                            15 of 100; also epochs left, hours, best epoch, seed
     {{shipped digits; digits-others.npz test; accuracy}}  the same of a model that ships
 
 Brackets are the 95 % interval by resampling groups, or Wilson's where there is one group only. A last word tells less
@@ -90,6 +90,8 @@ def _of_run(run: Mapping[str, Any], what: str) -> str:
     if what == "epochs":
         of = run.get("of epochs", RUNS[run["run"]].given.get("epochs", EPOCHS))
         return f"{run['epochs']} of {of}"
+    if what == "epochs left":
+        return str(RUNS[run["run"]].given.get("epochs", EPOCHS) - run["epochs"])
     if what == "hours":
         return f"{run['hours']:.1f}"
     if what not in ("best epoch", "seed"):

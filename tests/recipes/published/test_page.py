@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from handlens.errors import InputError
 
 pytest.importorskip("lightning")
 
-from recipes.published import page
+from recipes.published import keep, page
 
 ROW = {"measured on": "held out", "name": "accuracy", "value": 0.98709, "low": 0.97504, "high": 0.99789, "n": 2401}
 RUN = {"run": "digits6-random", "epochs": 22, "best epoch": 20, "hours": 1.0842, "seed": 0, "rows": [ROW]}
@@ -29,6 +30,7 @@ def filled(place: str) -> str:
         ("{{digits6-random; held out; accuracy; interval}}", ".987 [.975 .998]"),
         ("{{digits6-random; epochs}}", "22 of 100"),
         ("{{digits6-random; hours}}, {{digits6-random; best epoch}}", "1.1, 20"),
+        ("{{digits6-random; epochs left}}", "78"),
         ("{{shipped hold; generated test; accuracy}}", ".722 [.491 .875] of 18"),
     ],
 )
@@ -67,3 +69,25 @@ def test_a_page_that_differs_is_told(tmp_path, monkeypatch, capsys):
     page.PAGE.write_text(page.PAGE.read_text("utf-8").replace(".992", ".999"), "utf-8")
     assert page.main(["--check"]) == 1
     assert "differs" in capsys.readouterr().out
+
+
+def test_what_is_kept_names_no_folder_of_a_machine():
+    absolute = re.compile(rb"/(?:home|work|root|tmp|Users|mnt)/\w+")
+    for path in [
+        *(page.HERE / "checkpoints").glob("*.ckpt"),
+        *page.RESULTS.glob("*/*.toml"),
+        *page.RESULTS.glob("*/*.csv"),
+    ]:
+        assert not absolute.search(path.read_bytes()), path
+
+
+def test_paths_of_a_machine_become_those_of_a_run():
+    before = {
+        "callbacks": {"Best": {"dirpath": "/x/runs", "best_k_models": {"/x/runs/a/best.ckpt": 1.0}}},
+        "n": (1, "b"),
+    }
+    after = {
+        "callbacks": {"Best": {"dirpath": "runs/published", "best_k_models": {"runs/published/a/best.ckpt": 1.0}}},
+        "n": (1, "b"),
+    }
+    assert keep.moved(before, "/x/runs") == after
