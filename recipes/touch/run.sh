@@ -15,7 +15,7 @@ step runs/face_hand1 "$PYTHON" -m recipes.touch.face_hand_train --cache sets/fac
 step models/facehand.onnx "$PYTHON" -m recipes.touch.face_hand_ship --cache sets/face_hand \
     --weights runs/face_hand1/mean.pt --out runs/detector-shipped --ship models
 
-# The face net of versions 0.2 to 0.4, which computes in 8 bits. It sees faces as the installed facehand finds them.
+# The face net of versions 0.2 to 0.5, which computes in 8 bits. It sees faces as the installed facehand finds them.
 step sets/faces "$PYTHON" -m recipes.touch.cache --data "$DATA" --cache sets/faces --composites 12000
 step runs/face1 "$PYTHON" -m recipes.touch.train --cache sets/faces --out runs/face1 --minutes 85 --sizes 112 144
 step runs/face2 "$PYTHON" -m recipes.touch.train --cache sets/faces --out runs/face2 --start runs/face1/mean-01500.pt \
