@@ -1,5 +1,7 @@
 """The kinds: encode and decode are each other's inverse, through every resize rule."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -190,6 +192,20 @@ class TestSegment:
         assert off.max() < most * side / cells  # where linear interpolation is all: 0.109, 0.137, 0.184 of a cell
         assert back.score[side // 2, side // 2] == 255
         assert np.array_equal(back.classes > 0, back.classes[::-1, ::-1] > 0)
+
+    def test_what_a_part_shares_with_its_whole_is_no_doubt(self):
+        said = np.array([0.1, 0.45, 0.05, 0.4], np.float32)  # background, hand, face, forearm
+        maps = {"probabilities": np.ascontiguousarray(np.broadcast_to(said[None, :, None, None], (1, 4, 16, 16)))}
+        names = ("background", "hand", "face", "forearm")
+        plain = card("segment", names, "stretch")
+        joined = replace(plain, options={"part": 3.0, "whole": 1.0})
+        geometry = geometry_of(32, 32, plain)
+        for the_card, least in ((plain, 0.45), (joined, 0.85)):
+            mask = segment.decode(maps, the_card, geometry)
+            assert (mask.classes == 1).all()
+            assert mask.score.mean() / 255 == pytest.approx(least, abs=0.01)
+        assert not segment.decode(maps, plain, geometry).surer(0.7).classes.any()
+        assert (segment.decode(maps, joined, geometry).surer(0.7).classes == 1).all()
 
     def test_strips_are_seamless(self, monkeypatch):
         the_card = card("segment", self.NAMES)

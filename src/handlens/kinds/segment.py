@@ -2,7 +2,8 @@
 
 Canonical array: "probabilities" (1, classes, h, w) in [0, 1] over the whole network input, at any resolution. A model
 may add "covered" (1, 1, h, w): how likely something of the class number "lower" lies hidden below one of the class
-number "upper", as its card's options call them; it is a part of the probability of the latter.
+number "upper", as its card's options call them; it is a part of the probability of the latter. Of a class number
+"part" and another one, "whole", that it belongs to, as a forearm to a hand, the score is the sum of both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ def decode(outputs: Mapping[str, Floats], card: ModelCard, geometry: Geometry) -
             np.copyto(classes[rows], number, where=one > best)
             np.maximum(best, one, out=best)
             if number in one_thing:
-                either = cv2.add(either, one)  # up to 255
+                either = np.asarray(cv2.add(either, one), np.uint8)  # up to 255
         score[rows] = best
         for number in one_thing & {*numbers}:
             np.copyto(score[rows], either, where=classes[rows] == number)
