@@ -31,8 +31,6 @@ RESULTS, TEXT = HERE / "results", HERE / "five-systems.template"
 PAGE = HERE.parents[1] / "docs/five-systems.md"
 HOW = ("value", "interval", "wilson")
 """Last words in a place: how much is told of a number."""
-WRITTEN = {"five-systems.md": HERE.parents[1] / "docs/five-systems.md", "README.md": HERE / "README.md"}
-"""The text in `pages/` -> the page that is made of it."""
 _PLACE = re.compile(r"\{\{(.+?)\}\}")
 
 

@@ -23,7 +23,8 @@ def test_the_cfg_of_a_yolov3_is_written_for_those_without_a_network(tmp_path, mo
     [
         (["yolov4", "--cfg", "a.cfg"], "did you mean 'yolov3'"),
         (["yolov3", "--cfg", "a.txt"], "must end in .cfg"),
-        (["--cfg", "a.cfg"], "unknown standard .cfg"),
+        (["yolov5n", "--cfg", "a.cfg"], "for a YOLOv3 only"),
+        (["--cfg", "a.cfg"], "needs the name of a network"),
     ],
 )
 def test_a_cfg_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch, capsys, line, sentence):
@@ -31,3 +32,9 @@ def test_a_cfg_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch, capsy
     assert run(["models", *line]) == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_line_to_train_with_a_cfg_can_be_typed_as_it_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["models", "yolov3-tiny", "--cfg", "my net.cfg"]) == 0
+    assert "--net 'my net.cfg'" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The verb `models`: which models and networks there are, and what one is; it must not run them on pictures."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +45,8 @@ def _write_cfg(name: str, classes: int, path: Path) -> None:
     from handlens.io.atomic import AtomicFile
     from handlens.train.nets.darknet.cfg import standard_cfg
 
+    if not name:
+        raise InputError("--cfg needs the name of a network: type 'handlens models yolov3-tiny --cfg FILE.cfg'.")
     text = standard_cfg(name.lower(), classes)
     if path.suffix.lower() != ".cfg":
         raise InputError(f"--cfg must end in .cfg, not '{path}'.")
@@ -52,7 +55,7 @@ def _write_cfg(name: str, classes: int, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with AtomicFile(path) as draft:
         draft.write(text.encode())
-    print(f"{path}: {name.lower()}, {_classes(classes)}; train it with --net {path}")
+    print(f"{path}: {name.lower()}, {_classes(classes)}; train it with --net {quote(str(path))}")
 
 
 def _is_network(name: str, sized: bool) -> bool:

@@ -71,6 +71,30 @@ def test_a_wrong_labelme_shape_is_a_sentence(tmp_path: Path, shapes: list[dict[s
     assert [sentence in problem.text for problem in problems] == [True]
 
 
+@pytest.mark.parametrize("text", ['{"imagePath": "b.png", "shapes": 3}', '{"imagePath": "b.png", "shapes": [{"lab'])
+def test_a_picture_whose_labelme_file_cannot_be_read_is_left_out(tmp_path: Path, text: str) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / f"{name}.png")
+    sheet(tmp_path / "a.json", "a.png", [shape("face", "rectangle", (1, 1), (30, 30))])
+    (tmp_path / "b.json").write_text(text)
+    with pytest.raises(InputError, match=r"b\.json"):
+        open_set(tmp_path)
+    problems: list[Problem] = []
+    assert [each.path.name for each in open_set(tmp_path, on_problem=problems.append)] == ["a.png"]
+    assert [problem.kind for problem in problems] == ["wrong line"]
+
+
+def test_a_json_file_of_another_program_beside_a_picture_is_told_of(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / f"{name}.png")
+    sheet(tmp_path / "a.json", "a.png", [shape("face", "rectangle", (1, 1), (30, 30))])
+    (tmp_path / "b.json").write_text("{}")
+    problems: list[Problem] = []
+    assert len(open_set(tmp_path, on_problem=problems.append)) == 2
+    (problem,) = problems
+    assert "has a .json file that is not LabelMe's" in problem.text
+
+
 CVAT = """<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version>
 <meta><job><labels><label><name>hand</name></label><label><name>unused</name></label><label><name>face</name></label>

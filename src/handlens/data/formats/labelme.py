@@ -1,6 +1,7 @@
 """LabelMe sets, read: one .json file of shapes for each picture; it must not know other formats."""
 
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,13 @@ def read_labelme(root: str | Path, on_problem: OnProblem | None = None) -> Label
     """
     root = Path(root)
     sheets: dict[Path, tuple[Path, tuple[int, int], list[Entry]]] = {}
+    unread: set[Path] = set()
     for path in _files(root):
         try:
-            content = read_json(path)
+            content = _content(path)
         except InputError as error:
             complain(on_problem, WRONG_LINE, path, str(error))
+            unread.update(_alike(path))
             continue
         place = _picture(path, str(content.get("imagePath") or ""))
         if place is None:
@@ -83,10 +86,12 @@ def read_labelme(root: str | Path, on_problem: OnProblem | None = None) -> Label
         raise InputError(f"'{root}' has no shape in {len(sheets)} .json files: put the names into classes.txt.")
     groups, labelled = read_groups(root), []
     for place in (path for path in find_files(root) if is_picture_file(path.name)):
+        if place in unread and place not in sheets:
+            continue  # its hands would count as background
         if place not in sheets:
-            mention(
-                on_problem, NO_LABEL, place, f"'{place}' has no .json file: it counts as a picture without objects."
-            )
+            other = any(path.suffix.lower() == ".json" for path in place.parent.glob(f"{escape(place.stem)}.*"))
+            what = "a .json file that is not LabelMe's" if other else "no .json file"
+            mention(on_problem, NO_LABEL, place, f"'{place}' has {what}: it counts as a picture without objects.")
         file, stated, shapes = sheets.get(place, (place, (0, 0), []))
         size = measure(place, on_problem, stated)
         if size is not None:
@@ -103,8 +108,25 @@ def _picture(path: Path, name: str) -> Path | None:
     for place in (path.parent / parts, path.parent / Path(parts).name):
         if parts and is_picture_file(place.name) and place.is_file():
             return place.parent.resolve() / place.name if ".." in parts else place
-    alike = sorted(other for other in path.parent.glob("*") if other.stem == path.stem and is_picture_file(other.name))
+    alike = _alike(path)
     return alike[0] if len(alike) == 1 else None
+
+
+def _alike(path: Path) -> list[Path]:
+    """Return the pictures beside a .json file that have its name."""
+    return sorted(other for other in path.parent.glob("*") if other.stem == path.stem and is_picture_file(other.name))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a .json file of LabelMe holds.
+
+    Raises:
+        InputError: it is not JSON, or its shapes are no list.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("shapes") or [], list):
+        raise InputError(f"'{path}': its shapes are not a list, as LabelMe writes them.")
+    return content
 
 
 def _shapes(content: Mapping[str, Any], path: Path, on_problem: OnProblem | None) -> Iterator[Entry]:
