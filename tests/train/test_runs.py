@@ -98,6 +98,13 @@ def test_a_finished_run_goes_on_with_more_epochs_and_refuses_other_settings(tmp_
     assert read_checkpoint(out / "last.ckpt")["epoch"] > first["epoch"]
 
 
+def test_an_unknown_task_is_refused_before_a_network_is_named_for_it(tmp_path, capsys) -> None:
+    assert run(["train", "gestures", "--data", str(class_folders(tmp_path))]) == 2
+    said = capsys.readouterr().err
+    assert "did you mean 'gesture'" in said
+    assert "the network is" not in said
+
+
 WRONG = [
     (["train", "touch"], "nothing to train on: give a labelled set with --data"),
     (["train", "tuch", "--data", "."], "unknown task to train 'tuch': did you mean 'touch'"),

@@ -152,14 +152,23 @@ def defaults_of(net: str) -> NetDefaults:
     return DEFAULTS["face"]
 
 
+def known_task(task: str) -> None:
+    """Refuse a task that nothing is trained for.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    if task not in TASK_KINDS:
+        raise InputError(unknown("task to train", task, TASK_KINDS))
+
+
 def check_task(task: str, net: str) -> str:
     """Return the kind of a network, once it is clear that it can answer the task.
 
     Raises:
         InputError: an unknown task, or a network of another kind.
     """
-    if task not in TASK_KINDS:
-        raise InputError(unknown("task to train", task, TASK_KINDS))
+    known_task(task)
     kind = defaults_of(net).kind
     if kind not in NET_KINDS.get(task, (TASK_KINDS[task],)):
         kinds = NET_KINDS.get(task, (TASK_KINDS[task],))

@@ -33,7 +33,7 @@ from handlens.train.augment.config import PLAIN
 from handlens.train.checkpoints import ABOUT, BEST, LAST, read_checkpoint
 from handlens.train.config import Settings, read_toml
 from handlens.train.default_net import default_net
-from handlens.train.defaults import check_task, defaults_of
+from handlens.train.defaults import check_task, defaults_of, known_task
 from handlens.train.devices import check_devices
 from handlens.train.experiment import Experiment, new_experiment, restored
 from handlens.train.export.export import export
@@ -310,6 +310,7 @@ def prepared(
 
 def _chosen_net(task: str, data: str, opened: OpenedSets) -> str:
     """Return the network when none is named, and say which it is and why."""
+    known_task(task)
     net, why = default_net(task, data, opened)
     if data:
         _say(f"the network is '{net}', {f'because {why}' if why else f'the default of {task}'} (--net takes another)")

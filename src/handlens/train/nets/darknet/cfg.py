@@ -226,7 +226,7 @@ def standard_cfg(name: str, classes: int = 80) -> str:
         InputError: another name, or no class.
     """
     if name not in _WRITERS:
-        raise InputError(unknown("standard .cfg", name, _WRITERS))
+        raise InputError(f"A .cfg is written for a YOLOv3 only: {unknown('YOLOv3', name, _WRITERS)}")
     if classes < 1:
         raise InputError(f"{classes} classes: a detector needs at least one.")
     side, layers = _WRITERS[name]
