@@ -128,3 +128,12 @@ def test_photographs_of_gestures_need_no_package_of_weights(tmp_path: Path, monk
     net, why = default_net("gesture", str(tmp_path), OpenedSets())
     assert net == "lite0"
     assert "the weights for 'hand-net' are not installed" in why
+
+
+def test_masks_need_no_package_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_net("segment", str(tmp_path), OpenedSets()) == ("segment-net", "")
+    monkeypatch.setattr("handlens.train.default_net.published_folders", list)
+    assert default_net("segment", str(tmp_path), OpenedSets()) == (
+        "lite0",
+        "the weights for 'segment-net' are not installed",
+    )

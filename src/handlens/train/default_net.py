@@ -14,7 +14,7 @@ from handlens.train.opened import OpenedSets
 from handlens.types import OWNERS
 
 WITHOUT_WEIGHTS = "lite0"
-"""The network of photographs of gestures where the package of weights is not installed: it brings its own."""
+"""The network of photographs of gestures and of masks where the package of weights is missing: it brings its own."""
 
 Choice = tuple[str, str]
 """The name of a network, and why it fits the set."""
@@ -60,4 +60,16 @@ def _for_gestures(data: str, opened: OpenedSets) -> Choice:
     return net, "the pictures are not silhouettes"
 
 
-_BY_SET: dict[str, Callable[[str, OpenedSets], Choice]] = {"touch": _for_touches, "gesture": _for_gestures}
+def _for_masks(data: str, opened: OpenedSets) -> Choice:
+    """Return the network whose weights are there to begin with, whatever the set."""
+    net = DEFAULT_NETS["segment"]
+    if not published_folders():
+        return WITHOUT_WEIGHTS, f"the weights for '{net}' are not installed"
+    return net, ""
+
+
+_BY_SET: dict[str, Callable[[str, OpenedSets], Choice]] = {
+    "touch": _for_touches,
+    "gesture": _for_gestures,
+    "segment": _for_masks,
+}
