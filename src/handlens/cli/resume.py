@@ -89,7 +89,7 @@ class RunRecord:
             self._done, self._begun = done, True
             return
         if resume:
-            complain("no source of an earlier run into these files is finished: this run begins at the start.")
+            complain("no unfinished run into these files is left with a finished source: this run begins at the start.")
         for path in self._files():
             if part_of(path).exists() and not resume and not is_being_written(path):
                 complain(f"'{part_of(path)}', left by a run that was killed within its first source, is replaced.")
