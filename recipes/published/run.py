@@ -228,7 +228,8 @@ def arguments_of(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="what makes samples: by itself the loader, and on a GPU the device")  # fmt: skip
     parser.add_argument("--lane", default="", choices=("", *LANES), help="only what runs in one process on a GPU")
     parser.add_argument("--pretrained", default="", help="vgg: weights of its encoder: imagenet, none or a file")
-    parser.add_argument("--dry-run", action="store_true", help="seconds for each once the sets are made: few pictures, small, three epochs")
+    once = "seconds for each, once the sets are made: few pictures, small, three epochs"
+    parser.add_argument("--dry-run", action="store_true", help=once)
     return parser.parse_args(arguments)
 
 
