@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from handlens.ahead import in_order
 from handlens.errors import HandlensError, NotSilhouette
 from handlens.events import EventTracker
 from handlens.io.sinks.base import Sink
@@ -78,14 +79,16 @@ def run(
     min_score: float | None = None,
     crop: str = "hand",
     summary: Summary | None = None,
+    jobs: int = 1,
 ) -> Summary:
     """Run a source to its end, to Ctrl-C or for `max_seconds`, and return what was seen.
 
     The caller opens and closes source, sinks and alarm. Sinks that draw or write belong in `Threaded`, so that the loop
     never waits for them when live. The alarm is asked for at each frame within an event and keeps its own cool-down.
-    `progress` is called after each frame and must return at once. What cannot be read goes into `summary.errors` and to
-    `on_error`; frames that are not silhouettes, for models of these, are counted. `summary`: one to go on with, for
-    several sources.
+    `progress` is called after each frame and must return at once. `jobs`: how many frames the predictor is asked about
+    at once, in threads; answers are the same. Live sources are asked one by one, for reading ahead is delay. What
+    cannot be read goes into `summary.errors` and to `on_error`; frames that are not silhouettes, for models of these,
+    are counted. `summary`: one to go on with, for several sources.
 
     Raises:
         HandlensError: the model fails, or an answer cannot be written. Ctrl-C is not an error; see `interrupted`.
@@ -98,19 +101,24 @@ def run(
         if on_error is not None:
             on_error(error)
 
+    def ask(frame: Frame) -> tuple[Frame, Result | NotSilhouette, float]:
+        began = time.monotonic()
+        try:
+            answer: Result | NotSilhouette = predictor.predict(frame, min_score=min_score, crop=crop)
+        except NotSilhouette as error:
+            answer = error
+        return frame, answer, time.monotonic() - began
+
     timer = threading.Timer(max_seconds, source.stop) if max_seconds is not None else None
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
-        for frame in source.frames(report_error):
-            began = time.monotonic()
-            try:
-                result = predictor.predict(frame, min_score=min_score, crop=crop)
-            except NotSilhouette as error:
-                turn.refuse(error, on_error)
-                continue
-            turn.take(frame, result, time.monotonic() - began)
+        for frame, answer, seconds in in_order(ask, source.frames(report_error), 1 if source.live else jobs):
+            if isinstance(answer, NotSilhouette):
+                turn.refuse(answer, on_error)
+            else:
+                turn.take(frame, answer, seconds)
     except KeyboardInterrupt:
         summary.interrupted = True
     finally:

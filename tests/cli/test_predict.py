@@ -40,6 +40,24 @@ def test_a_video_gives_one_json_line_per_frame_with_the_streams_times(at, capsys
 
 
 @pytest.mark.slow
+def test_jobs_change_no_answer(at):
+    made = {}
+    for jobs in "1", "3":
+        command = ["predict", "clip.mp4", "--model", "light.onnx", "--jobs", jobs, "--out", f"drawn{jobs}"]
+        assert run([*command, "--json", f"{jobs}.jsonl", "--events", f"{jobs}.csv"]) == 0
+        made[jobs] = [Path(f"{jobs}.jsonl").read_text(), Path(f"{jobs}.csv").read_text()]
+        made[jobs] += [path.read_bytes() for path in sorted(Path(f"drawn{jobs}").iterdir())]
+    assert len(made["1"][0].splitlines()) == 100
+    assert made["1"] == made["3"]
+
+
+@pytest.mark.parametrize("jobs", ["0", "two"])
+def test_jobs_are_a_number_from_one_on(at, capsys, jobs):
+    assert run(["predict", "clip.mp4", "--jobs", jobs]) == 2
+    assert "--jobs" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_json_to_a_dash_leaves_stdout_to_json_alone(at, capsys):
     assert run(["predict", "clip.mp4", "-m", "light.onnx", "--json", "-"]) == 0
     out, err = capsys.readouterr()

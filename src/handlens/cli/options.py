@@ -92,6 +92,13 @@ OwnCrop = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=256, metavar="N", help="CPU threads for the model (default 2).")
 ]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs", "-j", min=1, max=256, metavar="N",
+        help="Frames looked at at once, each with one thread unless --threads says more. Answers are the same.",
+    ),
+]  # fmt: skip
 
 
 def event_tracker(open: float, close: float | None, min_time: float, gap: float) -> "EventTracker":

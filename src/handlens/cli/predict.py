@@ -53,6 +53,7 @@ def predict(
     gap: options.Gap = 0.5,
     crop: options.Crop = "hand",
     threads: options.Threads = None,
+    jobs: options.Jobs = 1,
     resume: options.Resume = False,
 ) -> int:
     """Look at pictures and videos and write what was seen.
@@ -70,7 +71,7 @@ def predict(
 
     tracker = options.event_tracker(open, close, min_time, gap)
     reading = options.reading(every, start, stop, rotate, mirror, stream, fps)
-    predictor = load(model, threads)
+    predictor = load(model, threads or (1 if jobs > 1 else None))  # jobs share the cores instead
     if landmarks is not None:
         _require_landmarks(predictor)
     if masks:
@@ -81,12 +82,12 @@ def predict(
     outputs = {"events": None if coding else events, "json": json, "landmarks": landmarks, "out": out}
     record = RunRecord(outputs, settings_of(context.params), dict(model_digests(predictor)), context.obj or (), resume)
     summary = record.summary(Summary(threshold=open, task=predictor.task))
-    jobs = _plan(sources, recursive, summary)
-    if not jobs:
+    groups = _plan(sources, recursive, summary)
+    if not groups:
         return WRONG_INPUT
-    inputs = [path for job in jobs for path in job]
+    inputs = [path for group in groups for path in group]
     pre_labels = _pre_labels(labels, out, resume, inputs, predictor, crop)
-    todo = record.left(jobs)
+    todo = record.left(groups)
     kept = (record.lengths, record.sources, complain, landmarks, masks)
     with (
         record,
@@ -95,7 +96,7 @@ def predict(
         Bar(lambda step: _verdict_line(step, open)) as bar,
     ):
         sinks = [*sinks, pre_labels]
-        work = _work(predictor, tracker, sinks, bar, min_score, crop)
+        work = _work(predictor, tracker, sinks, bar, min_score, crop, jobs)
         _run_all(todo, reading, work, record, sinks, bar, summary)
         if (summary.errors or summary.unfit) and not summary.frames:
             refuse(summary, predictor.card.name)
@@ -156,6 +157,7 @@ def _work(
     bar: "Bar",
     min_score: float | None,
     crop: str,
+    jobs: int,
 ) -> "Callable[..., Summary]":
     """Return what runs the model over one source into one summary."""
     from handlens.loop import run
@@ -166,7 +168,7 @@ def _work(
 
     return partial(
         run, predictor=predictor, tracker=Tracker(), events=events, sinks=sinks, progress=bar, on_error=on_error,
-        min_score=min_score, crop=crop,
+        min_score=min_score, crop=crop, jobs=jobs,
     )  # fmt: skip
 
 
@@ -201,7 +203,7 @@ def _require_masks(predictor: "Predictor", out: str | None) -> None:
 
 
 def _run_all(
-    jobs: Sequence[Sequence[str]],
+    groups: Sequence[Sequence[str]],
     reading: "Reading",
     work: "Callable[..., Summary]",
     record: "RunRecord",
@@ -213,7 +215,7 @@ def _run_all(
     from handlens.summary import Summary
 
     try:
-        for group in jobs:
+        for group in groups:
             for first in range(0, len(group), _TOGETHER):
                 job = group[first : first + _TOGETHER]
                 part = Summary(threshold=summary.threshold, task=summary.task)
@@ -262,7 +264,7 @@ def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[l
     from handlens.io.sources.base import is_files, is_picture
     from handlens.io.sources.find import find_files
 
-    jobs: list[list[str]] = []
+    groups: list[list[str]] = []
     for text in sources:
         try:
             paths = find_files(text, recursive, complain) if is_files(text) else [text]
@@ -270,11 +272,11 @@ def _plan(sources: Sequence[str], recursive: bool, summary: "Summary") -> list[l
             _report(error, summary)
             continue
         for path in paths:
-            if jobs and is_picture(path) and is_picture(jobs[-1][-1]):
-                jobs[-1].append(path)
+            if groups and is_picture(path) and is_picture(groups[-1][-1]):
+                groups[-1].append(path)
             else:
-                jobs.append([path])
-    return jobs
+                groups.append([path])
+    return groups
 
 
 def _opened(job: Sequence[str], reading: "Reading", summary: "Summary") -> "Source | None":
