@@ -101,14 +101,7 @@ def run(
         if on_error is not None:
             on_error(error)
 
-    def ask(frame: Frame) -> tuple[Frame, Result | NotSilhouette, float]:
-        began = time.monotonic()
-        try:
-            answer: Result | NotSilhouette = predictor.predict(frame, min_score=min_score, crop=crop)
-        except NotSilhouette as error:
-            answer = error
-        return frame, answer, time.monotonic() - began
-
+    ask = _asking(predictor, min_score, crop)
     timer = threading.Timer(max_seconds, source.stop) if max_seconds is not None else None
     if timer is not None:
         timer.daemon = True
@@ -127,6 +120,22 @@ def run(
             timer.cancel()
     turn.end()
     return summary
+
+
+def _asking(
+    predictor: Predicts, min_score: float | None, crop: str
+) -> Callable[[Frame], tuple[Frame, Result | NotSilhouette, float]]:
+    """Return what asks about one frame: the frame, its answer or why the model cannot judge it, and the seconds."""
+
+    def ask(frame: Frame) -> tuple[Frame, Result | NotSilhouette, float]:
+        began = time.monotonic()
+        try:
+            answer: Result | NotSilhouette = predictor.predict(frame, min_score=min_score, crop=crop)
+        except NotSilhouette as error:
+            answer = error
+        return frame, answer, time.monotonic() - began
+
+    return ask
 
 
 @dataclass(frozen=True, eq=False)
