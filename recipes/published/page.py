@@ -1,4 +1,4 @@
-"""Write docs/five-systems.md: five-systems.template with the numbers of the tables in results/.
+"""Write docs/five-systems.md: five-systems.template with the numbers of the tables in results/, and its curves.
 
     python -m recipes.published.page            # after results/table.json or shipped.json has changed
     python -m recipes.published.page --check    # 1 where the page says something else
@@ -29,6 +29,9 @@ from recipes.published.systems import EPOCHS, RUNS
 HERE = Path(__file__).parent
 RESULTS, TEXT = HERE / "results", HERE / "five-systems.template"
 PAGE = HERE.parents[1] / "docs/five-systems.md"
+IMAGES = PAGE.parent / "images"
+CURVES = {"digits6": "digits6-random", "gestures20": "gestures20-random", "gestures20-blocks": "gestures20-blocks"}
+"""Picture of the page, docs/images/NAME-curves.png -> the run whose curves it shows."""
 HOW = ("value", "interval", "wilson")
 """Last words in a place: how much is told of a number."""
 _PLACE = re.compile(r"\{\{(.+?)\}\}")
@@ -39,13 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; return 1 where the page differs")
     args = parser.parse_args(arguments)
-    text = written()
-    if not args.check:
-        with AtomicFile(PAGE) as draft:
-            draft.write(text.encode())
-    elif PAGE.read_text("utf-8") != text:
-        print(f"docs/{PAGE.name} differs from {TEXT.name} and the tables: type python -m recipes.published.page")
-        return 1
+    wanted = {PAGE: written().encode()}
+    wanted |= {
+        IMAGES / f"{name}-curves.png": (RESULTS / run / "curves.png").read_bytes() for name, run in CURVES.items()
+    }
+    differing = {path: told for path, told in wanted.items() if not path.exists() or path.read_bytes() != told}
+    if args.check:
+        for path in differing:
+            print(f"docs/ differs from {TEXT.name} and results/ in {path.name}: type python -m recipes.published.page")
+        return 1 if differing else 0
+    for path, told in differing.items():
+        with AtomicFile(path) as draft:
+            draft.write(told)
     return 0
 
 
