@@ -230,7 +230,6 @@ def exported(net: HoldNet, card: ModelCard, rows: Sequence[Shown], out: Path) ->
     maker = Quantizer(wide, batches)
     small = maker.graph(first_layers(maker.model))
     shrink(small)
-    small.producer_name = "handlens"
     return {"float": stored, "int8": write_checked(small, card, out / "int8" / "hold.onnx", lambda runner: None)}
 
 

@@ -280,7 +280,6 @@ def write_int8(floating: Path, card: ModelCard, tables: Tables, method: str) -> 
     maker = Quantizer(onnx.load(floating), looks(tables, card), method)
     small = maker.graph(first_layers(maker.model))
     shrink(small)
-    small.producer_name = "handlens"
     onnx.helper.set_model_props(small, {KEY: card.to_json()})
     return small
 

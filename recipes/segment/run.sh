@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes segment.onnx and segment.safetensors: bash recipes/segment/run.sh DATA [OUT]
+# Makes segment.onnx 0.2 and its weights, segment-net.safetensors; arms.sh makes 0.3: bash recipes/segment/run.sh DATA [OUT]
 set -euo pipefail
 source "$(dirname "$0")/../steps.sh"
 with_data "$@"

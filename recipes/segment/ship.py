@@ -17,7 +17,6 @@ import cv2
 import onnx
 import torch
 
-from handlens.card import KEY
 from handlens.data.dataset import LabelledSet, evenly
 from handlens.data.formats.detect_format import open_set
 from handlens.data.remap import rename
@@ -67,8 +66,6 @@ def in_integers(experiment: Experiment, ranges: LabelledSet, floating: int, fold
     maker = Quantizer(onnx.load(wide), looks(ranges, experiment))
     small = maker.graph(first_layers(maker.model, floating))
     shrink(small)
-    small.producer_name = "handlens"
-    onnx.helper.set_model_props(small, {KEY: card.to_json()})
     return write_checked(small, card, folder / "int8" / "segment.onnx", lambda runner: None)
 
 
@@ -120,9 +117,7 @@ def main() -> None:
         chosen = small if told["float"] - told["int8"] <= LOSS else chosen
     scores = scored(chosen, args.data, experiment)
     card = experiment.with_card(scores=scores).card
-    model = onnx.load(chosen)
-    onnx.helper.set_model_props(model, {KEY: card.to_json()})
-    file = write_checked(model, card, args.out / "segment.onnx", lambda runner: None)
+    file = write_checked(onnx.load(chosen), card, args.out / "segment.onnx", lambda runner: None)
     put_weights(experiment, args.out / f"segment{WEIGHTS}")
     if args.ship:
         put(file, args.ship)

@@ -87,7 +87,6 @@ def in_integers(floating: Path, card: ModelCard, items: Sequence[Known], out: Pa
     chosen = [group[int(k)] for group in groups for k in rng.permutation(len(group))[:30]]
     maker = Quantizer(onnx.load(floating), looks(chosen, card))
     small = maker.graph(kept_in_float(maker))
-    small.producer_name = "handlens"
     return write_checked(small, card, out, lambda runner: None)
 
 

@@ -111,7 +111,6 @@ def write_int8(floating: Path, card: ModelCard, store: Store, path: Path, method
     kept = {part: names for part, (value, names) in moved.items() if value > SENSITIVE}
     print(json.dumps({"stay in float": {part: round(moved[part][0], 3) for part in kept}}), flush=True)
     small = maker.graph([name for names in kept.values() for name in names])
-    small.producer_name = "handlens"
     return write_checked(small, card, path, lambda runner: None)
 
 

@@ -1,8 +1,8 @@
 """Teachers of the face net: finished nets whose mean answer to the same look is learned beside the labels.
 
 A mean of several nets answers better than each of them, and costs as many looks. A net that learns from the mean
-(arXiv 1503.02531, 2106.05237: teacher and pupil see the same altered picture) keeps a part of that at the cost of one.
-The first stages of the body are the same in all nets, as they do not learn: they are computed once.
+(arXiv 1503.02531, 2106.05237: teacher and student see the same altered picture) keeps a part of that at the cost of
+one. The first stages of the body are the same in all nets, as they do not learn: they are computed once.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class Continued(nn.Module):
 
 
 class Teachers:
-    """Some nets with fixed weights that look at what a pupil looked at last.
+    """Some nets with fixed weights that look at what a student looked at last.
 
     Args:
         files: their weights.
         shares: how much each counts; equal where there are none.
-        pupil: the net that learns, whose frozen stages the teachers share.
+        student: the net that learns, whose frozen stages the teachers share.
     """
 
-    def __init__(self, files: Sequence[Path], shares: Sequence[float] | None, pupil: FaceTouch) -> None:
+    def __init__(self, files: Sequence[Path], shares: Sequence[float] | None, student: FaceTouch) -> None:
         given = list(shares or [1.0] * len(files))
         if len(given) != len(files):
             raise ValueError(f"{len(files)} teachers want {len(files)} shares, not {len(given)}.")
@@ -69,12 +69,12 @@ class Teachers:
         for file in files:
             net = FaceTouch(pretrained=False)
             fill(net, file)
-            _check_same_start(net.body, pupil.body, file)
+            _check_same_start(net.body, student.body, file)
             body = Continued(net.body)
             net.body = body  # type: ignore[assignment]
             self.bodies.append(body)
             self.nets.append(net.eval().requires_grad_(False).to(memory_format=torch.channels_last))
-        pupil.body.stages[pupil.body.frozen - 1].register_forward_hook(self._see)
+        student.body.stages[student.body.frozen - 1].register_forward_hook(self._see)
 
     def _see(self, stage: nn.Module, given: object, value: Tensor) -> None:
         for body in self.bodies:
@@ -82,7 +82,7 @@ class Teachers:
 
     @torch.no_grad()
     def answers(self, x: Tensor) -> FaceMaps:
-        """Return the mean of the logits on what the pupil was asked last, which is x."""
+        """Return the mean of the logits on what the student was asked last, which is x."""
         said = [net(x) for net in self.nets]
         mean = [
             sum(part * share for part, share in zip(parts, self.shares, strict=True))
@@ -91,9 +91,9 @@ class Teachers:
         return FaceMaps(*mean)
 
 
-def _check_same_start(own: Lite0, pupil: Lite0, file: Path) -> None:
-    for number in range(pupil.frozen):
-        pairs = zip(own.stages[number].state_dict().values(), pupil.stages[number].state_dict().values(), strict=True)
+def _check_same_start(own: Lite0, student: Lite0, file: Path) -> None:
+    for number in range(student.frozen):
+        pairs = zip(own.stages[number].state_dict().values(), student.stages[number].state_dict().values(), strict=True)
         if not all(torch.allclose(a, b, rtol=2e-3, atol=2e-4) for a, b in pairs):
             raise ValueError(f"{file} has other first stages than the net that learns.")
 

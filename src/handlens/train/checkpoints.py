@@ -11,9 +11,9 @@ from handlens.errors import InputError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 ABOUT = "handlens"
+"""The key of a checkpoint under which stands what is needed to build its net again."""
 SEEN_BEFORE = "seen before"
 """In the note of a checkpoint: the pictures that its first weights had been trained on; "seen" has those of the run."""
-"""The key of a checkpoint under which stands what is needed to build its net again."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

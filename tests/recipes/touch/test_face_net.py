@@ -187,12 +187,12 @@ def told_of(count: int, share: float) -> FaceMaps:
 
 @pytest.mark.slow
 def test_teachers_of_another_body_are_refused(tmp_path: Path) -> None:
-    pupil, other = FaceTouch(pretrained=False), FaceTouch(pretrained=False)
+    student, other = FaceTouch(pretrained=False), FaceTouch(pretrained=False)
     torch.save(other.state_dict(), tmp_path / "t.pt")
     with pytest.raises(ValueError, match="other first stages"):
-        Teachers([tmp_path / "t.pt"], None, pupil)
+        Teachers([tmp_path / "t.pt"], None, student)
     with pytest.raises(ValueError, match="1 teachers want 1 shares, not 2"):
-        Teachers([tmp_path / "t.pt"], [1.0, 2.0], pupil)
+        Teachers([tmp_path / "t.pt"], [1.0, 2.0], student)
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """LabelMe sets, read: one .json file of shapes for each picture; it must not know other formats."""
 
 from collections.abc import Iterator, Mapping
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def read_labelme(root: str | Path, on_problem: OnProblem | None = None) -> Label
         if place in unread and place not in sheets:
             continue  # its hands would count as background
         if place not in sheets:
-            other = any(path.suffix.lower() == ".json" for path in place.parent.glob(f"{escape(place.stem)}.*"))
+            other = any(place.with_suffix(ending).exists() for ending in (".json", ".JSON"))
             what = "a .json file that is not LabelMe's" if other else "no .json file"
             mention(on_problem, NO_LABEL, place, f"'{place}' has {what}: it counts as a picture without objects.")
         file, stated, shapes = sheets.get(place, (place, (0, 0), []))

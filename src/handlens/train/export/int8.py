@@ -191,6 +191,7 @@ class Quantizer:
         )
         made.quantize_model()
         graph: onnx.ModelProto = made.model.model
+        graph.producer_name = "handlens"  # not the quantizer's
         fold_activations(graph)
         return graph
 
