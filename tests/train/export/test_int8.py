@@ -13,6 +13,7 @@ from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.int8 import Quantizer, fold_activations, quantized, simplified
 from handlens.train.export.onnx_file import write_checked
+from handlens.weights import SHIPPED
 
 CARD = ModelCard(name="n", task="gesture", kind="classify", names=("a", "b"), size=(16, 16), resize="stretch")
 
@@ -107,3 +108,11 @@ def test_sensitivity_names_the_part_that_loses_most(exported: Path) -> None:
     worst = max(moved, key=lambda part: moved[part][0])
     saved = maker.answers(maker.graph(moved[worst][1]), batches()[:1], "probabilities")
     assert np.abs(saved - exact).mean() < np.abs(every - exact).mean()
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.onnx")), ids=lambda path: path.stem)
+def test_no_shipped_graph_holds_constants_that_nobody_reads(path: Path) -> None:
+    """Runtimes warn of each, and the browser shows the warnings as errors."""
+    graph = onnx.load(path).graph
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    assert {tensor.name for tensor in graph.initializer} <= read

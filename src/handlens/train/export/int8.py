@@ -102,7 +102,15 @@ def fold_activations(model: onnx.ModelProto) -> int:
         graph.node.remove(rounding)
         folded += 1
     _sort(graph)
+    _drop_unused(graph)
     return folded
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove the constants that no node reads any more: runtimes warn of each."""
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
 
 
 def _sort(graph: onnx.GraphProto) -> None:
