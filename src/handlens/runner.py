@@ -49,8 +49,6 @@ class OnnxRunner:
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # plans a block for every shape of input: 10 MB of touch, and no time
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two models would fight for the cores
-        # without VNNI the fast 8-bit kernels of AVX2 and AVX-512 add two products in 16 bits and overflow
-        options.add_session_config_entry("session.x64quantprecision", "1")
         options.log_severity_level = 4  # what goes wrong is raised; nothing else belongs on the user's stderr
         try:
             self._session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])

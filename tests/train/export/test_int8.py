@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx")
 from handlens.card import ModelCard
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
-from handlens.train.export.int8 import Quantizer, fold_activations, quantized, simplified
+from handlens.train.export.int8 import Quantizer, fold_activations, quantized, safe_ranges, simplified
 from handlens.train.export.onnx_file import write_checked
 from handlens.weights import SHIPPED
 
@@ -108,6 +108,21 @@ def test_sensitivity_names_the_part_that_loses_most(exported: Path) -> None:
     worst = max(moved, key=lambda part: moved[part][0])
     saved = maker.answers(maker.graph(moved[worst][1]), batches()[:1], "probabilities")
     assert np.abs(saved - exact).mean() < np.abs(every - exact).mean()
+
+
+def test_no_two_products_overflow_16_bits(exported: Path) -> None:
+    weights = np.array([[[[100.0]], [[90.0]], [[-5.0]]], [[[100.0]], [[-90.0]], [[3.0]]]], np.float32)
+    assert safe_ranges(weights).tolist() == [190.0, 100.0]
+    even = safe_ranges(np.ones((1, 4, 3, 3), np.float32))
+    assert even.tolist() == [2.0]
+    model = onnx.load(exported)
+    for tensor in model.graph.initializer:
+        if list(tensor.dims) == [8, 8, 3, 3]:  # neighbours of one sign and the same size
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.full((8, 8, 3, 3), 0.1, np.float32), tensor.name))
+    small = quantized(model, batches())
+    kernels = [onnx.numpy_helper.to_array(t) for t in small.graph.initializer if list(t.dims) == [8, 8, 3, 3]]
+    assert [int(kernel.max()) for kernel in kernels] == [64]
+    assert 2 * 64 * 255 < 2**15
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.onnx")), ids=lambda path: path.stem)
