@@ -6,13 +6,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch import Tensor, nn
+
 from handlens.card import ModelCard
 from handlens.errors import InputError
 from handlens.runner import OnnxRunner
 from handlens.train.export.export import export
 from handlens.train.export.graphs import canonical_graph
 from handlens.train.nets.fuse import count
-from handlens.train.nets.masknets import SNet, UNet, VGGDecoder
+from handlens.train.nets.masknets import Joined, SNet, UNet, VGGDecoder
 from handlens.train.nets.segment_net import SegmentNet
 
 
@@ -110,3 +112,34 @@ def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path: Path, cap
 def test_a_mask_needs_a_channel():
     with pytest.raises(InputError, match="at least one channel"):
         UNet(0)
+
+
+def plainly(layer: Joined, x: Tensor, level: Tensor) -> Tensor:
+    """Return what a convolution answers to the doubled map and the level behind it."""
+    doubled = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    return nn.functional.conv2d(torch.cat((doubled, level), 1), layer.weight, layer.bias, padding=1)
+
+
+def test_a_doubled_map_is_learned_from_by_fewer_products_with_the_same_answers_and_gradients():
+    torch.manual_seed(0)
+    layer, maps = Joined(5, 4, 3, 1, 1).double(), (torch.randn(2, 3, 5, 7).double(), torch.randn(2, 2, 10, 14).double())
+    towards, found = torch.randn(2, 4, 10, 14).double(), []
+    for answer_of in (lambda x, level: layer.train()((x, level)), lambda x, level: plainly(layer, x, level)):
+        given = [each.clone().requires_grad_() for each in maps]
+        layer.zero_grad()
+        answer = answer_of(*given)
+        answer.backward(towards)
+        found.append([answer, *(each.grad for each in given), layer.weight.grad, layer.bias.grad])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert torch.equal(layer.eval()(maps), plainly(layer, *maps))
+
+
+@pytest.mark.parametrize("net", [UNet, SNet, VGGDecoder])
+def test_a_mask_net_answers_alike_when_it_is_asked_and_when_it_learns(net):
+    torch.manual_seed(0)
+    made, x = net(), torch.rand(1, 3, 36, 44)
+    for part in made.modules():
+        if isinstance(part, nn.Dropout | nn.Dropout2d):
+            part.p = 0.0
+    torch.testing.assert_close(made.train()(x), made.eval()(x), rtol=1e-4, atol=1e-4)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from handlens.errors import InputError, unknown
 from handlens.train.nets.attention import ATTENTION, AttentionBody, Wiring
+from handlens.train.nets.prelu import PReLU
 
 SIZE = 112
 """The side of the pictures; the flattened maps at the end fit no other."""
@@ -30,9 +31,22 @@ class Embed(nn.Sequential):
         )
 
 
+class Depthwise(nn.Conv2d):
+    """A convolution of each channel alone that skips pixels or sums up a map; in training on a processor it computes in 32 bits.
+
+    In 16 bits the gradients of one take up to thirteen times as long, on a processor that has products of 16 bits.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or input.is_cuda or input.dtype == torch.float32:
+            return super().forward(input)
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float()).to(input.dtype)
+
+
 def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(cout)]
+    make = Depthwise if groups > 1 and stride > 1 else nn.Conv2d
+    return [make(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(cout)]
 
 
 class Squeeze(nn.Module):
@@ -62,7 +76,7 @@ class ImprovedUnit(nn.Module):
     def __init__(self, cin: int, cout: int, stride: int, squeeze: bool) -> None:
         super().__init__()
         self.work = nn.Sequential(
-            nn.BatchNorm2d(cin), *_conv(cin, cout), nn.PReLU(cout), *_conv(cout, cout, 3, stride),
+            nn.BatchNorm2d(cin), *_conv(cin, cout), PReLU(cout), *_conv(cout, cout, 3, stride),
             *([Squeeze(cout)] if squeeze else []),
         )  # fmt: skip
         same = stride == 1 and cin == cout
@@ -77,7 +91,7 @@ class ImprovedResNet(nn.Sequential):
     """Res50_IR, Res100_IR and, with `squeeze`, SERes50_IR, SERes100_IR."""
 
     def __init__(self, units: tuple[int, int, int, int], squeeze: bool, dim: int, dropout: float) -> None:
-        layers: dict[str, nn.Module] = {"stem": nn.Sequential(*_conv(3, 64), nn.PReLU(64))}
+        layers: dict[str, nn.Module] = {"stem": nn.Sequential(*_conv(3, 64), PReLU(64))}
         cin = 64
         for number, (cout, depth) in enumerate(zip((64, 128, 256, 512), units, strict=True), 1):
             steps = [ImprovedUnit(cin, cout, 2, squeeze)]
@@ -131,8 +145,8 @@ class Inverted(nn.Module):
         super().__init__()
         self.same = stride == 1 and cin == cout
         self.work = nn.Sequential(
-            *_conv(cin, wide, 1), nn.PReLU(wide),
-            *_conv(wide, wide, 3, stride, groups=wide), nn.PReLU(wide),
+            *_conv(cin, wide, 1), PReLU(wide),
+            *_conv(wide, wide, 3, stride, groups=wide), PReLU(wide),
             *_conv(wide, cout, 1),
         )  # fmt: skip
 
@@ -146,8 +160,8 @@ class MobileFace(nn.Sequential):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.add_module("stem", nn.Sequential(*_conv(3, 64, 3, 2), nn.PReLU(64)))
-        self.add_module("depthwise", nn.Sequential(*_conv(64, 64, groups=64), nn.PReLU(64)))
+        self.add_module("stem", nn.Sequential(*_conv(3, 64, 3, 2), PReLU(64)))
+        self.add_module("depthwise", nn.Sequential(*_conv(64, 64, groups=64), PReLU(64)))
         cin = 64
         rows = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
         for number, (ratio, cout, depth, stride) in enumerate(rows, 1):
@@ -155,8 +169,8 @@ class MobileFace(nn.Sequential):
             steps += [Inverted(cout, cout, ratio * cout, 1) for _ in range(depth - 1)]
             self.add_module(f"stage{number}", nn.Sequential(*steps))
             cin = cout
-        self.add_module("widen", nn.Sequential(*_conv(cin, 512, 1), nn.PReLU(512)))
-        depthwise = nn.Conv2d(512, 512, 7, groups=512, bias=False)
+        self.add_module("widen", nn.Sequential(*_conv(cin, 512, 1), PReLU(512)))
+        depthwise = Depthwise(512, 512, 7, groups=512, bias=False)
         embed = nn.Conv2d(512, dim, 1, bias=False)
         self.add_module("whole", nn.Sequential(depthwise, nn.BatchNorm2d(512)))
         self.add_module("embed", nn.Sequential(embed, nn.BatchNorm2d(dim), nn.Flatten()))
