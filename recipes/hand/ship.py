@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["hands"], choices=list(VIEWS), help="the models to ship")
     parser.add_argument("--float", action="store_true", help="store kernels in 8 bits but compute in floats")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
-    parser.add_argument("--version", default="0.3")
+    parser.add_argument("--version", default="0.3.1")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the files to")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--floats", action="store_true", help="compute in float, and store kernels in 8 bits")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--mix", type=float, nargs="+", help="share of each of the weights, else equal")
-    parser.add_argument("--version", default="0.5")
+    parser.add_argument("--version", default="0.5.1")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
     args = parser.parse_args()
     torch.set_num_threads(1)
