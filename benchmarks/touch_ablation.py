@@ -75,7 +75,7 @@ def trained(cache: Path, name: str, steps: int) -> nn.Module:
     """Return the averaged net of a short training without one ingredient."""
     grey, cut = train.GREY, train.FRAMED
     train.GREY, train.FRAMED = (0.0 if name == "no-grey" else grey), (0.0 if name == "no-framed" else cut)
-    rng, real, made = np.random.default_rng(SEED), Store(cache, "crops", CROP_SIZE, CROP_SPAN), composites(cache)
+    rng, real, made = np.random.default_rng(SEED), Store(cache, "crops", CROP_SIZE, CROP_SPAN), composites(cache)[0]
     if name == "no-touch4":
         is_new = np.char.startswith(real.table["picture"], "touch4") & (real.table["split"] == "train")
         real.table["split"] = np.where(is_new, "unused", real.table["split"])

@@ -102,28 +102,31 @@ def taught(batch: dict[str, Tensor], told: FaceMaps, trust: float) -> dict[str, 
     """Return a batch whose labels are mixed with what teachers answered, and whose unknown labels are theirs.
 
     Args:
-        batch: as `recipes.touch.train.losses` takes it.
+        batch: as `recipes.touch.train.losses` takes it; `heard` (n,) is 0 where the teachers are known to be wrong.
         told: logits of the teachers on the same pictures.
         trust: share of the teachers where a label is known, and weight of their answer where none is.
     """
     out = dict(batch)
+    heard = batch["heard"][:, None]
+    share = trust * heard
     touched = torch.sigmoid(told.touch)
     labels, weight = batch["touch"][:, :1], batch["touch"][:, 1:]
-    out["touch"] = torch.cat((mixed(labels, weight, touched, trust), weight.clamp(min=trust)), 1)
+    out["touch"] = torch.cat((mixed(labels, weight, touched, share), torch.maximum(weight, share)), 1)
     labels, weight = batch["over"][:, :1], batch["over"][:, 1:]
-    out["over"] = torch.cat((mixed(labels, weight, torch.sigmoid(told.over), trust), weight.clamp(min=trust)), 1)
+    out["over"] = torch.cat((mixed(labels, weight, torch.sigmoid(told.over), share), torch.maximum(weight, share)), 1)
     labels, weight = batch["object"][:, :2], batch["object"][:, 2:]
-    out["object"] = torch.cat((mixed(labels, weight, torch.sigmoid(told.object), trust), weight.clamp(min=0.3)), 1)
+    thing = mixed(labels, weight, torch.sigmoid(told.object), share)
+    out["object"] = torch.cat((thing, torch.maximum(weight, 0.3 * heard)), 1)
     region = torch.sigmoid(told.region)
-    out["region"] = mixed(batch["region"], batch["trust"], region, trust)
-    out["trust"] = torch.maximum(batch["trust"], trust * touched.expand_as(region))
+    out["region"] = mixed(batch["region"], batch["trust"], region, share)
+    out["trust"] = torch.maximum(batch["trust"], share * touched.expand_as(region))
     known = batch["side_trust"]
-    out["side"] = mixed(batch["side"], known[..., None], torch.sigmoid(told.side), trust)
-    out["side_trust"] = torch.maximum(known, 0.5 * trust * touched * region)
+    out["side"] = mixed(batch["side"], known[..., None], torch.sigmoid(told.side), share[..., None])
+    out["side_trust"] = torch.maximum(known, 0.5 * share * touched * region)
     out["hand"], out["where"] = torch.sigmoid(told.hand[:, 0]), torch.softmax(told.regions, dim=1)
     return out
 
 
-def mixed(label: Tensor, weight: Tensor, told: Tensor, trust: float) -> Tensor:
+def mixed(label: Tensor, weight: Tensor, told: Tensor, trust: Tensor) -> Tensor:
     """Return the targets: `trust` of the teachers' where a label has a weight, and theirs alone where it has none."""
     return torch.where(weight > 0, label + trust * (told - label), told)

@@ -36,6 +36,9 @@ from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN
 from recipes.touch.teachers import Teachers, fill, taught
 
+RENDERED = "rendered"
+"""Label of the rows that recipes.touch.rendered makes."""
+
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""
 SPAN = 2.0
@@ -76,9 +79,11 @@ class Store:
         return np.flatnonzero(chosen & (self.table["label"] == label) if label else chosen)
 
 
-def composites(cache: Path) -> list[Store]:
-    """Return the parts that are finished."""
-    return [Store(cache, path.stem, MADE_SIZE, MADE_SPAN) for path in sorted(cache.glob("made-*.npz"))]
+def composites(cache: Path) -> tuple[list[Store], list[Store]]:
+    """Return the parts that are finished: composites of real pictures, and those with rendered people or hands."""
+    found = [Store(cache, path.stem, MADE_SIZE, MADE_SPAN) for path in sorted(cache.glob("made-*.npz"))]
+    rendered = [store for store in found if store.table["label"][0] == RENDERED]
+    return [store for store in found if store.table["label"][0] != RENDERED], rendered
 
 
 class Draws:
@@ -175,6 +180,7 @@ def sample(rng: Generator, store: Store, row: int, size: int) -> dict[str, NDArr
         "touch": table["touch"][row], "over": table["over"][row], "object": table["object"][row],
         "region": table["region"][row], "trust": table["trust"][row],
         "made": np.array(store.span < CROP_SPAN, np.float32),
+        "heard": np.array(table["label"][row] != RENDERED, np.float32),
     }  # fmt: skip
 
 
@@ -245,7 +251,8 @@ def losses(maps: FaceMaps, batch: dict[str, Tensor], told: dict[str, Tensor] | N
     balance[0] = 0.3
     parts = fn.cross_entropy(maps.regions, batch["parts"].long(), balance, ignore_index=IGNORE)
     if told:
-        parts = parts + 0.3 * fn.cross_entropy(maps.regions, told["where"], balance)
+        where = fn.cross_entropy(maps.regions, told["where"], balance, reduction="none")
+        parts = parts + 0.3 * (where * batch["heard"][:, None, None]).mean()
     goal = goals["touch"][:, :1] * (1 - 2 * SMOOTH) + SMOOTH
     touch = weighted(maps.touch, goal, goals["touch"][:, 1:])
     over = weighted(maps.over, goals["over"][:, :1], goals["over"][:, 1:])
@@ -401,6 +408,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=75, help="wall-clock time")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--made", type=float, default=0.4, help="share of composites")
+    parser.add_argument("--rendered", type=float, default=0.08, help="share of rendered people and hands, if there are")
     parser.add_argument(
         "--sizes", type=int, nargs=2, default=(112, 144), help="side of the input, first and at the end"
     )
@@ -497,9 +505,11 @@ def main() -> None:
     draws, run, sums = Draws(real, tuple(args.splits)), Run(args), dict[str, float]()
     while (progress := run.clock.progress()) < 1:
         size, rng = args.sizes[progress > args.grow], run.rng
-        count = round(args.batch * args.made) if made else 0
-        samples = [drawn(rng, made[int(rng.integers(len(made)))], size) for _ in range(count)]
-        samples += [sample(rng, real, draws.next(rng), size) for _ in range(args.batch - count)]
+        samples = []
+        for parts, share in zip(made, (args.made, args.rendered), strict=True):
+            count = round(args.batch * share) if parts else 0
+            samples += [drawn(rng, parts[int(rng.integers(len(parts)))], size) for _ in range(count)]
+        samples += [sample(rng, real, draws.next(rng), size) for _ in range(args.batch - len(samples))]
         for key, value in run.learn(batch_of(samples), rate_at(progress)).items():
             sums[key] = sums.get(key, 0.0) + value
         if run.step % 50 == 0:

@@ -176,6 +176,10 @@ def test_a_net_comes_nearer_to_the_mean_of_its_teachers(cache: Path) -> None:
     goals = taught(batch, told_of(4, 0.9), 0.5)
     assert float(goals["touch"][0, 0]) == pytest.approx(0.5 * float(batch["touch"][0, 0]) + 0.45)
     assert float(goals["object"][0, 0]) == pytest.approx(0.9)  # of a composite nothing is known of things
+    unheard = taught(batch | {"heard": torch.zeros(4)}, told_of(4, 0.9), 0.5)
+    assert torch.equal(unheard["touch"], batch["touch"])
+    assert torch.equal(unheard["trust"], batch["trust"])
+    assert float((unheard["object"][:, 2]).max()) == 0  # nothing known, nobody asked
 
 
 def told_of(count: int, share: float) -> FaceMaps:
