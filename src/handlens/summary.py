@@ -75,6 +75,7 @@ class Summary:
     Attributes:
         frames: How many were looked at.
         touched: Frames with a touch at or above `threshold`.
+        things: Whether the boxes are no touches, but what a detector of other things finds.
         hands: Frames with a hand, for models that judge hands.
         labels: In how many frames a hand had which one, or a mask which class.
         areas: The sum over the frames of each class's share of the picture, for masks.
@@ -94,6 +95,7 @@ class Summary:
     task: str = "touch"
     frames: int = 0
     touched: int = 0
+    things: bool = False
     hands: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     areas: dict[str, float] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class Summary:
         self.frames += 1
         if isinstance(result.value, Detections):
             self.touched += result.value.best_touch >= self.threshold
+            self.things = not result.value.tells_touch
         elif isinstance(result.value, tuple):
             self.hands += bool(result.value)
             self.labels.update({hand.gesture.name for hand in result.value})
@@ -167,6 +170,7 @@ class Summary:
         self.interrupted = self.interrupted or other.interrupted
         self.ended = other.ended or self.ended
         self.task = other.task if other.frames else self.task
+        self.things = self.things or other.things
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -219,11 +223,13 @@ class Summary:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (name, text) pairs in reading order."""
-        touch = task_of(self.task).touches
+        touch = task_of(self.task).touches and not self.things
         what = "touches" if touch else "events"
         rows = [("sources", f"{self.sources:,}"), ("frames", f"{self.frames:,}")]
         if touch:
             rows.append(("frames with a touch", f"{self.touched:,}{_percent(self.touched, self.frames)}"))
+        if self.things:
+            rows.append(("frames with a box", f"{self.touched:,}{_percent(self.touched, self.frames)}"))
         if task_of(self.task).hands:
             rows.append(("frames with a hand", f"{self.hands:,}{_percent(self.hands, self.frames)}"))
             rows += [(f"  {label}", f"{count:,}") for label, count in self.labels.most_common(_LABELS)]
@@ -253,7 +259,8 @@ class Summary:
     def source_rows(self) -> list[tuple[str, ...]]:
         """Return a heading and a row for each source that has a duration, as texts; [] where there is none."""
         rows = [row for row in self.table if row.seconds > 0]
-        what = ("touches", "time touched") if task_of(self.task).touches else ("events", "time in events")
+        touch = task_of(self.task).touches and not self.things
+        what = ("touches", "time touched") if touch else ("events", "time in events")
         heading = ("source", "duration", "observed", what[0], "per hour", what[1])
         return [heading, *(_cells(row) for row in rows)] if rows else []
 

@@ -1,6 +1,7 @@
 """The values that travel through handlens: frozen, checked, numpy inside; they know no files, models or drawing."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,10 @@ Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | Sequence[int] | Sequence[
 
 OWNERS = ("face", "hand")
 """Labels of boxes that are not a touch; every other label of a touch model is a touched region, and these own it."""
+TOUCHED = (
+    "forehead", "temple", "eye", "eyebrow", "nose", "mouth", "lip", "cheek", "chin", "jaw", "ear", "hair", "neck",
+)  # fmt: skip
+"""Words for what a hand touches: a detector without any of them, and without "touch", finds other things."""
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 LANDMARKS = (
     "wrist",
@@ -129,6 +134,14 @@ class Detections:
     def unsure(self) -> bool | None:
         """Whether the model is not sure if this frame shows a touch, or None where that is not known."""
         return None if self.doubt is None else self.doubt[0] <= self.best_touch < self.doubt[1]
+
+    @property
+    def tells_touch(self) -> bool:
+        """Whether the labels are touched regions, and not those of a detector of other things, such as cups."""
+        others = [name.lower() for name in self.names if name not in OWNERS]
+        words = {word.removesuffix("s") for name in others for word in re.split(r"[^a-z]+", name)}
+        named = any("touch" in name for name in others) or bool(words & {*TOUCHED})
+        return self.touch is not None or not others or named
 
     def of(self, *names: str) -> npt.NDArray[np.bool_]:
         """Return (n,) bool: which rows carry one of these label names."""

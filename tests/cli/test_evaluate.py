@@ -106,7 +106,7 @@ def test_pictures_without_a_label_file_are_counted_not_listed(model, data, capsy
         (["--crop", "half"], "unknown crop 'half'"),
         (["--resamples", "-1"], "resamples"),
         (["--data", "nowhere"], "'nowhere' does not exist"),
-        (["--json", "nowhere/n.json"], "the folder 'nowhere' does not exist"),
+        (["--json", "/dev/null/n.json"], "'/dev/null' is a file, not a folder"),
         (["--out", "/dev/null/x"], "not written"),
     ],
 )

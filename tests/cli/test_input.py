@@ -73,7 +73,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         ([*CLIP, "--crop", "face"], "'face'.*hand, whole"),
         ([*CLIP, "--jsn", "x"], "did you mean '--json'"),
         ([*CLIP, "--json"], "--json"),
-        ([*CLIP, "--json", "nowhere/x.jsonl"], "folder 'nowhere' does not exist"),
+        ([*CLIP, "--json", "text.onnx/x.jsonl"], "'text.onnx' is a file, not a folder"),
         ([*CLIP, "--json", "empty"], "'empty' is a folder"),
         ([*CLIP, "--json", "clip.mp4"], "the input 'clip.mp4'"),
         ([*CLIP, "--json", "a.csv", "--events", "a.csv"], "is also --json"),

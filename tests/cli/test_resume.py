@@ -191,6 +191,34 @@ def test_resume_without_an_unfinished_run_begins_at_the_start_and_without_a_file
     assert "--resume needs the output of the unfinished run" in capsys.readouterr().err
 
 
+def test_resume_after_a_complete_run_says_so_and_looks_again_only_when_a_source_is_newer(at, capsys):
+    asked = ["predict", "a.mp4", "-m", "light.onnx", "--events", "k.csv", "--json", "k.jsonl"]
+    assert run(asked) == 0
+    before = Path("k.jsonl").stat().st_mtime_ns
+    capsys.readouterr()
+    assert run([*asked, "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert "nothing is left to do: 'k.csv', 'k.jsonl' are complete, and newer than 1 source." in told
+    assert "leave out --resume" in told
+    assert Path("k.jsonl").stat().st_mtime_ns == before
+    later = before + 10**9
+    os.utime("a.mp4", ns=(later, later))
+    assert run([*asked, "--resume"]) == 0
+    assert "this run begins at the start" in capsys.readouterr().err
+    assert Path("k.jsonl").stat().st_mtime_ns > before
+
+
+def test_what_ctrl_c_cut_off_within_the_first_source_is_not_taken_for_complete(at, monkeypatch, capsys):
+    asked = ["predict", "a.mp4", "-m", "light.onnx", "--events", "k.csv"]
+    again = stop_at(monkeypatch, "a.mp4", 5, KeyboardInterrupt())
+    assert run(asked) == 130
+    again()
+    assert run([*asked, "--resume"]) == 0
+    assert "this run begins at the start" in capsys.readouterr().err
+    assert rows() == WHOLE[:1]
+    assert not Path("k.csv.resume").exists()
+
+
 @pytest.mark.slow
 def test_a_part_without_a_finished_source_is_replaced_and_told(at, monkeypatch, capsys):
     Path("k.csv.part").write_text("source,subject\nold")

@@ -11,6 +11,7 @@ from handlens.events import EventTracker
 from handlens.io.draw import draw
 from handlens.result import Result
 from handlens.runner import FakeRunner
+from handlens.summary import Summary
 from handlens.tasks.contact import composed, looked_at
 from handlens.types import Detections, Frame
 from tests.contact_fakes import CONTACT, REGIONS, contact
@@ -66,6 +67,40 @@ def test_a_doubtful_answer_is_called_unsure(logit: float, unsure: bool) -> None:
     result = answered(seeing(logit, card=card))
     assert result.to_json()["value"]["unsure"] is unsure
     assert ("unsure" in verdict(result, 0.5)) is unsure
+
+
+def things(names: tuple[str, ...], frame: Frame = FRAME) -> Result:
+    """Return the answer of a detector that gives no probability of touch."""
+    rows = len(names)
+    boxes = np.tile(np.array([20, 20, 80, 80], np.float32), (rows, 1))
+    found = Detections(boxes, np.linspace(0.6, 0.71, rows, dtype=np.float32), np.arange(rows), names)
+    return Result("touch", 0, 0.0, found, "a.jpg", *frame.image.shape[1::-1], "theirs")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("phone", "cup"), "cup 71%, phone 60%"),
+        (("left_cheek", "wange"), "touch 71%: wange, left_cheek"),
+        (("other", "facetouch"), "touch 71%: facetouch, other"),
+        (("face", "hand"), "no touch (0%), 1 face, 1 hand"),
+        (("bear", "heart"), "heart 71%, bear 60%"),
+    ],
+)
+def test_only_what_can_be_touched_is_called_a_touch(names: tuple[str, ...], said: str) -> None:
+    assert verdict(things(names), 0.5) == said
+
+
+def test_boxes_of_other_things_are_counted_as_boxes_and_drawn_without_the_bar_of_touches() -> None:
+    nothing = dataclasses.replace(things(("cup",)), value=Detections.empty(("cup",)))
+    assert verdict(nothing, 0.5) == "nothing found"
+    summary = Summary()
+    summary.add(things(("phone", "cup")))
+    assert ("frames with a box", "1 (100%)") in summary.rows()
+    assert not any("touch" in name for name, _ in summary.rows())
+    frame = Frame(np.full((480, 640, 3), 90, np.uint8), "a.jpg")
+    bars = [(draw(frame, things(names, frame))[-20:] != 90).any() for names in (("phone", "cup"), ("phone", "chin"))]
+    assert bars == [False, True]
 
 
 def test_the_drawing_names_the_thing() -> None:

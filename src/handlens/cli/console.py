@@ -25,11 +25,12 @@ _SHOWN = 0.5  # regions below this are in the JSON, not in the words
 def verdict(result: Result, threshold: float) -> str:
     """Say what was seen in one frame.
 
-    "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)", "hand 12.3%, no face".
+    "touch 93%: chin", "no touch (4%), 1 face, 2 hands", "3 (90%, -12 deg)", "hand 12.3%, no face"; of a detector of
+    other things "cup 71%, phone 60%".
     """
     value = result.value
     if isinstance(value, Detections):
-        return _touch(value, threshold)
+        return _touch(value, threshold) if value.tells_touch else _things(value)
     if isinstance(value, Mask):
         return ", ".join(_area(name, value.fraction(name)) for name in value.parts)
     labels = [value] if isinstance(value, Label) else [hand.gesture for hand in value]
@@ -65,6 +66,15 @@ def _touch(found: Detections, threshold: float) -> str:
         return f"touch {sure:.0%}{doubt}{': ' if where else ''}{where}"
     seen = [_count(int(found.of(name).sum()), name) for name in OWNERS]
     return f"no touch ({sure:.0%}{doubt}), {', '.join(seen)}"
+
+
+def _things(found: Detections) -> str:
+    """Name what a detector of other things found, each kind once with its best score, surest first."""
+    best: dict[str, float] = {}
+    for name, score in zip(found.label_names, found.score.tolist(), strict=True):
+        best[name] = max(score, best.get(name, 0.0))
+    rows = sorted(best.items(), key=lambda row: -row[1])
+    return ", ".join(f"{name} {score:.0%}" for name, score in rows) or "nothing found"
 
 
 def _hand(label: Label) -> str:
@@ -159,6 +169,8 @@ def _now(step: Step, threshold: float) -> tuple[float, str]:
     And the words beside it.
     """
     value = step.result.value
+    if isinstance(value, Detections) and not value.tells_touch:
+        return value.best_touch, verdict(step.result, threshold)
     if isinstance(value, Detections):
         where = regions(value) if value.best_touch >= threshold else ""
         if not where and not value.of("face").any():

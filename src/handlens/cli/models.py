@@ -52,7 +52,6 @@ def _write_cfg(name: str, classes: int, path: Path) -> None:
         raise InputError(f"--cfg must end in .cfg, not '{path}'.")
     if path.exists():
         raise InputError(f"'{path}' exists: give another name, or remove it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with AtomicFile(path) as draft:
         draft.write(text.encode())
     print(f"{path}: {name.lower()}, {_classes(classes)}; train it with --net {quote(str(path))}")

@@ -86,6 +86,9 @@ def predict(
     if not groups:
         return WRONG_INPUT
     inputs = [path for group in groups for path in group]
+    if done := record.complete(inputs):
+        complain(done)
+        return 0
     pre_labels = _pre_labels(labels, out, resume, inputs, predictor, crop)
     todo = record.left(groups)
     kept = (record.lengths, record.sources, complain, landmarks, masks)

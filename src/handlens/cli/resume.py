@@ -1,9 +1,10 @@
 """Which sources of an unfinished run are done, for `--resume`; it must not know how they are read.
 
 The record is NAME.resume beside the first output: JSON lines, a heading and one line for each step that was finished.
-It exists from the first finished source to the end of the run.
+It exists from the first finished source to the end of the run, and is a heading alone where Ctrl-C came before that.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -50,6 +51,7 @@ class RunRecord:
     ) -> None:
         named = {flag: os.path.abspath(path) for flag, path in outputs.items() if path not in (None, "-")}
         self.path = _record_path(named)
+        self._given = [path for path in outputs.values() if path not in (None, "-")]
         self.command = [word for word in command if word != "--resume"]
         self._heading = {
             "handlens": __version__,
@@ -61,6 +63,7 @@ class RunRecord:
         self._done: list[dict[str, Any]] = []
         self._now: list[dict[str, Any]] = []
         self._begun = False
+        self._resume = resume
         if resume and self.path is None:
             raise InputError("--resume needs the output of the unfinished run: give its --events, --json or --out.")
         self._take(resume)
@@ -88,8 +91,6 @@ class RunRecord:
                 )
             self._done, self._begun = done, True
             return
-        if resume:
-            complain("no unfinished run into these files is left with a finished source: this run begins at the start.")
         for path in self._files():
             if part_of(path).exists() and not resume and not is_being_written(path):
                 complain(f"'{part_of(path)}', left by a run that was killed within its first source, is replaced.")
@@ -113,12 +114,31 @@ class RunRecord:
         """The finished sources as they were given, in order."""
         return [source["given"] for step in self._done for source in step["sources"]]
 
+    def complete(self, sources: Sequence[str]) -> str:
+        """Return that nothing is left to do where a finished run wrote all outputs after the sources, or ""."""
+        outputs = [Path(path) for path in self._heading["outputs"].values()]
+        begun = self.path is not None and self.path.exists()
+        if not self._resume or begun or not all(path.exists() for path in outputs):
+            return ""
+        if any(part_of(path).exists() for path in outputs) or not all(os.path.exists(source) for source in sources):
+            return ""
+        newest = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in map(os.stat, sources))
+        if newest > min(path.stat().st_mtime_ns for path in outputs):
+            return ""
+        names = ", ".join(f"'{path}'" for path in self._given)
+        return (
+            f"nothing is left to do: {names} {'is' if len(outputs) == 1 else 'are'} complete, and newer than"
+            f" {_count(len(sources))}. To look again, leave out --resume."
+        )
+
     def left(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the jobs without the sources that are done.
 
         Raises:
             InputError: a finished source has changed since, or is not among these.
         """
+        if self._resume and not self._done:
+            complain("no unfinished run into these files is left with a finished source: this run begins at the start.")
         done = Counter(source["path"] for step in self._done for source in step["sources"])
         requested = {_path(source) for job in jobs for source in job}
         for step in self._done:
@@ -187,9 +207,15 @@ class RunRecord:
     def _go_on(self) -> str:
         return f"To go on after the finished ones, type: {shlex.join(['handlens', *self.command, '--resume'])}"
 
+    def _note_begun(self) -> None:
+        """Leave a heading alone, so that files which Ctrl-C cut off are not taken for those of a finished run."""
+        if self.path is not None and all(os.path.exists(source["path"]) for source in self._now):
+            with contextlib.suppress(OSError):
+                self.path.write_text(json.dumps(self._heading) + "\n", "utf-8", "surrogateescape")
+
     def close(self) -> None:
         """Remove the record: the run is finished."""
-        if self.path is not None and self._begun:
+        if self.path is not None:
             self.path.unlink(missing_ok=True)
 
     def advice(self, total: int, source: str | None, at: float) -> str:
@@ -200,6 +226,7 @@ class RunRecord:
         if self.path is None:
             return text
         if not done:
+            self._note_begun()
             return f"{text} The files hold what was seen so far; the same command starts over."
         return f"{text} {self._go_on()}"
 

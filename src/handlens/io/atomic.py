@@ -48,6 +48,28 @@ class _Draft(KeptWhenWhole):
     _direct: bool
     _written: Path
     """The name that it has until it is complete."""
+    _made: list[Path]
+    """The folders that were made for it, the innermost first."""
+
+    def _open(self, mode: str) -> BinaryIO:
+        """Return the open file; folders that are missing above it are made.
+
+        Raises:
+            OutputError: no permission, or the disk is full.
+        """
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return cast(BinaryIO, self._written.open(mode))
+        except OSError as error:
+            self._remove_folders()
+            raise output_error(error, self.path) from error
+
+    def _remove_folders(self) -> None:
+        """Remove the folders that were made for it, where nothing else lies in them."""
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def keep(self) -> None:
         """Close it and give it its name.
@@ -69,16 +91,18 @@ class _Draft(KeptWhenWhole):
             self.file.close()
         if not self._direct:
             self._written.unlink(missing_ok=True)
+            self._remove_folders()
 
 
 class AtomicFile(_Draft):
     """A file that appears under its name only when it is complete.
 
-    A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error it is removed. What is
-    not an ordinary file (a pipe, /dev/stdout) is written directly. Errors of the disk become OutputError.
+    A context manager: on a clean end, and on Ctrl-C, it is renamed to `path`; on any other error it is removed, and so
+    are the folders that were made for it. What is not an ordinary file (a pipe, /dev/stdout) is written directly.
+    Errors of the disk become OutputError.
 
     Raises:
-        OutputError: no such folder, no permission, disk full.
+        OutputError: no permission, disk full, or a part of the path is a file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -86,10 +110,7 @@ class AtomicFile(_Draft):
         self._direct = _is_special(self.path)
         refuse_folder(path)  # before the name of the draft: "." and "/" have no name
         self._written = self.path if self._direct else self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            self.file = self._written.open("wb")
-        except OSError as error:
-            raise output_error(error, self.path) from error
+        self.file = self._open("wb")
 
     def write(self, data: bytes) -> int:
         """Write bytes.
@@ -116,7 +137,7 @@ class LineFile(_Draft):
         append: Write to the end of the file itself, which is never removed.
 
     Raises:
-        OutputError: no such folder, no permission, disk full, or another run is writing it.
+        OutputError: no permission, disk full, a part of the path is a file, or another run is writing it.
     """
 
     def __init__(self, path: str | Path, start: int = 0, append: bool = False) -> None:
@@ -128,11 +149,8 @@ class LineFile(_Draft):
         refuse_folder(path)
         if start and not self._written.exists() and self.path.exists():
             self.path.replace(self._written)  # the run ended with Ctrl-C, which gave the file its name
-        try:
-            mode = "ab" if append else "r+b" if not self._direct and self._written.exists() else "wb"
-            self.file = cast(BinaryIO, self._written.open(mode))
-        except OSError as error:
-            raise output_error(error, self.path) from error
+        mode = "ab" if append else "r+b" if not self._direct and self._written.exists() else "wb"
+        self.file = self._open(mode)
         if not self._direct and not _locked(self.file):
             self.file.close()
             raise OutputError(f"'{path}' is being written by another run: give another name.")
@@ -247,6 +265,10 @@ def output_error(error: OSError, path: Path) -> OutputError:
     """Return the sentence for an error of the disk."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(f"'{path}' was not written: the disk is full. Free some space or choose another place.")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        file = next((place for place in path.parents if place.exists() and not place.is_dir()), None)
+        if file is not None:
+            return OutputError(f"'{path}' was not written: '{file}' is a file, not a folder.")
     if error.errno == errno.ENOENT and not path.parent.exists():
         return OutputError(f"'{path}' was not written: the folder '{path.parent}' does not exist.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

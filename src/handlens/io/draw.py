@@ -173,6 +173,8 @@ def _draw_detections(pen: "_Pen", found: Detections, sure: bool) -> None:
         pen.tag(tuple(dict.fromkeys(texts)), found.xyxy[row], colour, bool(regions[row]))
     for row in np.flatnonzero(found.of("face")):
         pen.keep_clear(found.xyxy[row])
+    if not found.tells_touch:
+        return
     touched = [names[row] for row in np.flatnonzero(regions) if found.score[row] >= 0.5]
     best = found.best_touch
     said = f"touch {best:.0%}{', unsure' if found.unsure else ''}"

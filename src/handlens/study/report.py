@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from handlens import __version__
-from handlens.errors import HandlensError, OutputError
+from handlens.errors import HandlensError
 from handlens.io.atomic import AtomicFile, output_error
 from handlens.io.reading import Reading
 from handlens.io.sources.video import Video
@@ -62,8 +62,6 @@ def write_report(results: Results, out: str | Path, thumbnails: int = 0, blurred
         OutputError: it cannot be written; nothing is left then.
     """
     path = Path(out)
-    if not path.parent.exists():
-        raise OutputError(f"'{path}' was not written: the folder '{path.parent}' does not exist.")
     rows: list[PersonFigures] = []
     with AtomicFile(path) as draft:
         for text in _pages(results, rows, thumbnails, blurred):

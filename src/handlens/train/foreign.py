@@ -67,7 +67,6 @@ def write_darknet(experiment: Experiment, path: Path) -> Path:
     text = _with_anchors(text, [head.every.flatten().tolist() for head in experiment.net.heads])
     for key, side in (("width", experiment.card.size[1]), ("height", experiment.card.size[0])):
         text = re.sub(rf"(?m)^{key}\s*=.*$", f"{key}={side}", text)
-    path.parent.mkdir(parents=True, exist_ok=True)
     for ending, content in ((".cfg", text), (".names", "\n".join(experiment.card.names) + "\n")):
         with AtomicFile(path.with_suffix(ending)) as draft:
             draft.write(content.encode())

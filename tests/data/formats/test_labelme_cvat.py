@@ -129,7 +129,6 @@ def test_cvat_boxes_and_polygons_come_with_their_order_of_names_and_subsets(tmp_
     [
         ('xtl="10.5"', "", "lacks numbers: xtl, ytl, xbr, ybr"),
         ("25.0,8.0;", "25.0;", "lacks numbers: points"),
-        ('z_order="0"></box>', 'rotation="30.0"></box>', "rotated box"),
         ('"one/a.png"', '"one/b.png"', "there is no picture 'one/b.png'"),
         ('width="100"', 'width="120"', "its labels are for 120 x 80"),
         ("</annotations>", '<track id="0" label="hand"></track></annotations>', "tracks of a video"),
@@ -142,6 +141,22 @@ def test_a_wrong_cvat_file_is_a_sentence(tmp_path: Path, old: str, new: str, sen
     (tmp_path / "annotations.xml").write_text(CVAT.replace(old, new, 1))
     with pytest.raises(InputError, match=sentence):
         open_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "box"),
+    [("90", [10.25, 20.25, 60.25, 69.75]), ("180.0", [10.5, 20, 60, 70]), ("45", [0.07, 9.82, 70.43, 80])],
+)
+def test_of_a_rotated_cvat_box_the_upright_box_around_its_corners_counts(tmp_path, degrees, box):
+    """It is turned about its centre, here (35.25, 45); the box is 49.5 x 50 pixels large, the picture 100 x 80."""
+    for name in ("one/a.png", "two/a.png"):
+        picture(tmp_path / name)
+    (tmp_path / "annotations.xml").write_text(CVAT.replace('z_order="0"></box>', f'rotation="{degrees}"></box>', 1))
+    problems: list[Problem] = []
+    found = open_set(tmp_path, on_problem=problems.append)
+    assert next(iter(found)).boxes[0].tolist() == pytest.approx(box, abs=0.01)
+    assert f"is rotated by {float(degrees):g} degrees: the upright box around it is taken" in problems[0].text
+    assert run(["data", "build", str(tmp_path), "--dest", str(tmp_path.with_name(f"built-{degrees}"))]) == 0
 
 
 def test_label_studios_predictions_count_until_somebody_annotates(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_names_and_licence_come_from_the_files_own_metadata(tmp_path: Path, monk
     [
         (["theirs.onnx"], "give --names a,b"),
         (["theirs.onnx", "--names", "a,b,c"], "as many --names as it has classes"),
+        (["theirs.onnx", "--names", "a,,b"], "name 2 of 'a,,b' is empty: give every class a name"),
+        (["theirs.onnx", "--names", "a,a"], "has the name 'a' twice"),
         (["theirs.onnx", "--names", "a,b", "--head", "yolov5"], "another --head"),
         (["theirs.onnx", "--names", "a,b", "--head", "yolo5"], "did you mean 'yolov5'?"),
         (["theirs.onnx", "--names", "a,b", "--size", "128"], "leave out --size 128"),

@@ -1,6 +1,7 @@
 """CVAT sets, read: one .xml file ("CVAT for images 1.1") of all boxes and polygons; it must not know other formats."""
 
 import dataclasses
+import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -117,16 +118,27 @@ def _shapes(image: Element, path: Path, on_problem: OnProblem | None) -> Iterato
             wanted = ", ".join(_CORNERS) if shape.tag == "box" else "points x,y;x,y;..."
             complain(on_problem, WRONG_LINE, path, f"{where} lacks numbers: {wanted}.")
         else:
-            if number_of(shape.get("rotation")):
-                complain(on_problem, WRONG_LINE, path, f"{where} is a rotated box: draw it as a polygon.")
-                continue
-            yield name, sides, where
+            degrees = (number_of(shape.get("rotation")) or 0.0) if shape.tag == "box" else 0.0
+            if degrees:
+                text = f"{where} is rotated by {degrees:g} degrees: the upright box around it is taken."
+                mention(on_problem, IGNORED, path, text)
+            yield name, _upright(sides, degrees), where
 
 
 def _corners(shape: Element) -> list[float] | None:
     numbers = [number_of(shape.get(key)) for key in _CORNERS]
     found = [number for number in numbers if number is not None]
     return found if len(found) == len(_CORNERS) else None
+
+
+def _upright(sides: Sequence[float], degrees: float) -> list[float]:
+    """Return the upright box around one that is turned about its centre."""
+    turned = math.radians(degrees)
+    cos, sin = abs(math.cos(turned)), abs(math.sin(turned))
+    width, height = sides[2] - sides[0], sides[3] - sides[1]
+    x, y = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
+    across, down = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
+    return [x - across, y - down, x + across, y + down]
 
 
 def _around(points: str) -> list[float] | None:

@@ -59,10 +59,26 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 
 def read_labels(names: str) -> tuple[str, ...]:
-    """Return label names, from a text with commas between them or from a file with one in a line."""
+    """Return label names, from a text with commas between them or from a file with one in a line.
+
+    Raises:
+        InputError: a name is empty, or there twice.
+    """
+    if not names.strip():
+        return ()
     if Path(names).is_file():
         return read_names(Path(names))
-    return tuple(name.strip() for name in names.split(",") if name.strip())
+    labels = tuple(name.strip() for name in names.split(","))
+    if "" in labels:
+        kept = ",".join(filter(None, labels)) or "cheek,chin"
+        raise InputError(
+            f"name {labels.index('') + 1} of '{names}' is empty: give every class a name, with one comma between two,"
+            f" such as '{kept}'."
+        )
+    twice = next((name for name in labels if labels.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"'{names}' has the name '{twice}' twice: names must differ.")
+    return labels
 
 
 def check_names(names: Iterable[object], path: Path) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from handlens.errors import InputError, OutputError, unknown
+from handlens.errors import InputError, unknown
 from handlens.io.atomic import AtomicFile, output_error
 from handlens.study.formats import boris, datavyu, eaf, textgrid, tidy, vtt
 from handlens.study.formats.coding import Coding, read_text
@@ -79,8 +79,6 @@ def _safe(name: str) -> str:
 
 
 def _put(path: Path, data: bytes) -> Path:
-    if not path.parent.exists():
-        raise OutputError(f"'{path}' was not written: the folder '{path.parent}' does not exist.")
     with AtomicFile(path) as draft:
         draft.write(data)
     return path

@@ -32,7 +32,7 @@ class Embed(nn.Sequential):
 
 
 class Depthwise(nn.Conv2d):
-    """A convolution of each channel alone that skips pixels or sums up a map; in training on a processor it computes in 32 bits.
+    """A convolution of each channel alone that skips pixels or sums up a map: in training on a processor in 32 bits.
 
     In 16 bits the gradients of one take up to thirteen times as long, on a processor that has products of 16 bits.
     """
