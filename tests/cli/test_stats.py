@@ -68,6 +68,7 @@ def test_it_exports_each_touch(kept, capsys, tmp_path):
     assert capsys.readouterr().out == ""
     assert run(["stats", "--csv", "-", "--since", "today"]) == 0
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 12
+    (tmp_path / "no").touch()
     assert run(["stats", "--csv", str(tmp_path / "no" / "t.csv")]) == 2
 
 

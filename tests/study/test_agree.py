@@ -180,6 +180,7 @@ def test_exports_of_two_coders(coded, tmp_path, capsys):
     assert len(lines) == 1 + 4 + 1
     assert run(["study", "export", folder, "--format", "boriz", "--out", out]) == 2
     assert "did you mean 'boris'" in capsys.readouterr().err
+    (tmp_path / "no").write_text("a file, not a folder")
     assert run(["study", "export", folder, "--format", "csv", "--out", str(tmp_path / "no" / "x.csv")]) == 2
     assert run(["study", "export", folder, "--format", "csv", "--out", out, "--coder", "carla"]) == 2
     assert "nothing was coded by carla" in capsys.readouterr().err

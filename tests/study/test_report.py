@@ -121,6 +121,7 @@ def test_nothing_is_left_of_a_report_that_cannot_be_written(coded, tmp_path, mon
     with Database(coded.database) as base, pytest.raises(ZeroDivisionError):
         write_report(Results(coded, base), tmp_path / "r.html")
     assert list(tmp_path.glob("*r.html*")) == []
+    (tmp_path / "no").write_text("a file, not a folder")
     assert run(["study", "report", str(coded.folder), "--out", str(tmp_path / "no" / "r.html")]) == 2
 
 

@@ -78,8 +78,6 @@ def test_a_draft_is_kept_on_ctrl_c_and_removed_on_errors(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"the folder '.*none' does not exist"):
-        AtomicFile(tmp_path / "none" / "a")
     with pytest.raises(OutputError, match="is a folder"):
         AtomicFile(tmp_path)
     (tmp_path / "file").touch()
@@ -237,7 +235,8 @@ def test_what_the_thread_cannot_write_comes_out_of_the_next_call(tmp_path: Path)
         write(sink, *(frame(index) for index in range(100)))
     with pytest.raises(OutputError, match="the disk is full"), Threaded(Broken()) as sink:
         write(sink, frame())
-    with pytest.raises(OutputError, match="does not exist"), Threaded(JsonLines(tmp_path / "no" / "a")):
+    (tmp_path / "no").touch()
+    with pytest.raises(OutputError, match="is a file, not a folder"), Threaded(JsonLines(tmp_path / "no" / "a")):
         pass
 
 
