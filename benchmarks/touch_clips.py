@@ -1,14 +1,14 @@
 """Touch over time on clips that are composed of labelled still pictures of people that no training saw.
 
     python benchmarks/touch_clips.py write DATA OUT [--seed 0] [--fps 12]     # films and events.csv
-    python benchmarks/touch_clips.py measure OUT [--model touch] [--json FILE]
+    python benchmarks/touch_clips.py measure OUT [--model touch] [--opens .4 .5 .6] [--json FILE]
 
 DATA is a folder with images/ and labels.csv (file, label, person), as `handlens evaluate touch --data` reads it. A clip
 shows pictures of one person one after the other, each for .6 to 2 seconds: a camera that drifts, light that changes,
 noise, and the compression of a film. So the pictures are real and the movement is not: there is no hand on its way, and
 each change of a picture is a jump. `measure` asks the model at every frame, and once more as `handlens watch` does
-(`handlens.follow`), and compares frames, events and the time until an event opens. `OUT` can be
-given to `handlens evaluate touch --data OUT` too.
+(`handlens.follow`), and compares frames, events and the time until an event opens, for each probability of --opens at
+which an event may open. `OUT` can be given to `handlens evaluate touch --data OUT` too.
 """
 
 import argparse
@@ -41,6 +41,8 @@ MOST = 6
 """Pictures in one clip."""
 LONGEST = 480
 NEGATIVE = ("no_touch", "overlap_no_touch")
+OPEN, CLOSE = 0.5, 0.7
+"""What `watch` begins with: probability that opens an event, and the share of it below which one may close."""
 Row = dict[str, str]
 
 
@@ -148,17 +150,17 @@ def touch_of(result: Result) -> float:
     return result.value.best_touch
 
 
-def events_in(results: Sequence[Result]) -> list[Event]:
-    """Return the events of one film, with the settings that `watch` begins with."""
-    tracker, found = EventTracker(), list[Event]()
+def events_in(results: Sequence[Result], opens: float = OPEN) -> list[Event]:
+    """Return the events of one film, with the times that `watch` begins with."""
+    tracker, found = EventTracker(opens, CLOSE * opens), list[Event]()
     for result in results:
         found += tracker.update(result)
     return found + tracker.finish()
 
 
-def opened_after(results: Sequence[Result], coded: Coded) -> list[float]:
+def opened_after(results: Sequence[Result], coded: Coded, opens: float = OPEN) -> list[float]:
     """Return for each coded touch that opened an event the seconds until it was open."""
-    tracker, moments = EventTracker(), list[float]()
+    tracker, moments = EventTracker(opens, CLOSE * opens), list[float]()
     for result in results:
         tracker.update(result)
         if tracker.opened:
@@ -167,13 +169,13 @@ def opened_after(results: Sequence[Result], coded: Coded) -> list[float]:
     return [wait[0] for wait in waits if wait]
 
 
-def frame_numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded]) -> dict[str, float]:
-    """Return F1 of frames at .5, and how often the answer changes within one picture, in a minute."""
+def frame_numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded], opens: float) -> dict[str, float]:
+    """Return F1 of frames at the threshold, and how often the answer changes within one picture, in a minute."""
     hit = said = true = changes = 0
     seconds = 0.0
     for results, one in zip(every, coded, strict=True):
         touched = np.array([any(e.start <= r.time < e.stop - 1e-6 for e in one.events) for r in results])
-        called = np.array([touch_of(r) >= 0.5 for r in results])
+        called = np.array([touch_of(r) >= opens for r in results])
         hit, said, true = hit + int((touched & called).sum()), said + int(called.sum()), true + int(touched.sum())
         same = touched[1:] == touched[:-1]
         changes += int(((called[1:] != called[:-1]) & same).sum())
@@ -181,28 +183,31 @@ def frame_numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded]) -> 
     return {"frame F1": 2 * hit / max(1, said + true), "changes a minute": 60 * changes / max(seconds, 1e-6)}
 
 
-def numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded]) -> dict[str, Any]:
+def numbers(every: Sequence[Sequence[Result]], coded: Sequence[Coded], opens: float = OPEN) -> dict[str, Any]:
     """Return frames, events and the wait until an event opens."""
-    report = measure_events(coded, [events_in(results) for results in every])
-    found: dict[str, Any] = frame_numbers(every, coded)
+    report = measure_events(coded, [events_in(results, opens) for results in every])
+    found: dict[str, Any] = frame_numbers(every, coded, opens)
     found["events"] = {row["name"]: [row["value"], row["low"], row["high"]] for row in report.to_json()}
-    waits = [wait for results, one in zip(every, coded, strict=True) for wait in opened_after(results, one)]
+    waits = [wait for results, one in zip(every, coded, strict=True) for wait in opened_after(results, one, opens)]
     minutes = sum(results[-1].time for results in every) / 60
-    sure = sum(len(events_in(results)) for results in every)
+    sure = sum(len(events_in(results, opens)) for results in every)
     found["events a minute"] = sure / minutes
     found["opens after, median"], found["opens after, 95 %"] = (float(np.percentile(waits, q)) for q in (50, 95))
     return found
 
 
-def measure(folder: Path, model: str, out: Path | None) -> None:
+def measure(folder: Path, model: str, out: Path | None, opens: Sequence[float]) -> None:
     """Ask at every frame, and as watch does, and print both."""
     coded, told = read_coded(folder), {}
     for name, asked in (("every frame", load(model, 1)), ("followed", Following(load(model, 1)))):
         every, cost = played(coded, asked)
-        told[name] = {**numbers(every, coded), "processor ms a frame": cost}
+        rest = {"processor ms a frame": cost}
         if isinstance(asked, Following):
-            told[name]["share of frames with the detector"] = asked.looks / sum(len(results) for results in every)
-        print(name, json.dumps(told[name]), flush=True)
+            rest["share of frames with the detector"] = asked.looks / sum(len(results) for results in every)
+        for at in opens:
+            title = name if len(opens) == 1 else f"{name}, open at {at:g}"
+            told[title] = {**numbers(every, coded, at), **rest}
+            print(title, json.dumps(told[title]), flush=True)
     if out is not None:
         out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
@@ -221,7 +226,8 @@ def main() -> None:
     asked.add_argument("out", type=Path)
     asked.add_argument("--model", default="touch")
     asked.add_argument("--json", type=Path)
-    asked.set_defaults(go=lambda args: measure(args.out, args.model, args.json))
+    asked.add_argument("--opens", type=float, nargs="+", default=[OPEN], help="probabilities that open an event")
+    asked.set_defaults(go=lambda args: measure(args.out, args.model, args.json, args.opens))
     args = parser.parse_args()
     args.go(args)
 
