@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,14 +19,17 @@ from rich.progress import track
 from handlens.data.new_folder import new_folder
 from handlens.predictor import Predictor, load
 from handlens.runner import Runner
+from handlens.types import Detections, Frame
 from recipes.segment.auto_label import hand_mask, predicted_maps, seconded, single
 from recipes.segment.build_set import FOREARM, HAND, NAMES, OVER, OVER_WITH_ARMS, WITH_ARMS, for_validation
 from recipes.segment.outlines import Outlined, read_outlines
-from recipes.segment.portraits import FACE, U8, is_late, outlined, picture_of
+from recipes.segment.portraits import FACE, U8, Floats, is_late, outlined, picture_of
 from recipes.segment.wrists import landmarks_of, with_forearms
 from recipes.shared.source_data import FaceTable, box_list, read_pool, read_rgb, read_rows, with_late
 
 LARGEST = 400
+CALM_EVERY = {"touch": 5, "touch4": 2}
+"""Of people without a hand near the face, one of so many: what is no hand must be learned as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +41,45 @@ class Marked:
     copies: int = 1
 
 
-def people(data: Path, runner: Runner, skip: Sequence[str], copies: int = 1) -> Iterator[Marked]:
-    """Return the people of the training part of `touch/`, marked by a segmenter of the four classes of `build_set`.
+def people(data: Path, runner: Runner, skip: Sequence[Outlined], copies: int = 1) -> Iterator[Marked]:
+    """Return the people of the training parts of `touch/` and `touch4/`, marked by a segmenter.
 
     Args:
-        skip: Files that are known better.
+        skip: Pictures that were outlined by eye: they are known better, and some people of them measure.
         copies: How often each is written.
     """
     table, touch = FaceTable(data), load("touch")
-    rows = read_rows(data / "touch" / "labels.csv")
-    for row in track([r for r in rows if r["split"] == "train"], "marking people"):
-        if "clothing-co-parsing" in row["source"] or row["file"] in skip or is_late(row["person"]):
-            continue
-        file = f"touch/images/{row['file']}"
-        image = read_rgb(data / file)
-        picture = picture_of(table, file, image)
-        maps = seconded(predicted_maps(runner, image, picture.faces), touch, image, picture.faces)
-        mask = hand_mask(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
-        yield Marked(image, mask, copies)
+    files, measuring = {row.path for row in skip}, {row.person for row in skip if row.split != "train"}
+    for pack in ("touch", "touch4"):
+        rows = [row for row in read_rows(data / pack / "labels.csv") if row["split"] == "train"]
+        calm = [row for row in rows if row["label"] == "no_touch"]
+        chosen = [row for row in rows if row["label"] != "no_touch"] + calm[:: CALM_EVERY[pack]]
+        for row in track(chosen, f"marking {pack}"):
+            file = f"{pack}/images/{row['file']}"
+            late = is_late(row["person"]) or row["person"] in measuring
+            if "clothing-co-parsing" in row["source"] or file in files or late:
+                continue
+            image = read_rgb(data / file)
+            picture = picture_of(table, file, image)
+            if not len(picture.faces):
+                picture = replace(picture, faces=faces_in(touch, image))
+            maps = whole_hands(predicted_maps(runner, image, picture.faces), runner.card.names)
+            maps = seconded(maps, touch, image, picture.faces)
+            mask = hand_mask(maps, box_list(row["hand_boxes"]), outlined(picture), row["label"])
+            yield Marked(image, mask, copies)
+
+
+def faces_in(touch: Predictor, image: U8) -> Floats:
+    """Return the boxes (n, 4) of the faces that the touch model finds: no table knows those of `touch4/`."""
+    found = touch.predict(Frame(image)).value
+    return np.asarray(found.xyxy[found.of("face")] if isinstance(found, Detections) else np.zeros((0, 4)), np.float32)
+
+
+def whole_hands(maps: Floats, names: Sequence[str]) -> Floats:
+    """Return maps (4, H, W) of the classes of `build_set` without forearms, which count as hand for now."""
+    if "forearm" not in names:
+        return maps
+    return np.stack((maps[0], maps[HAND] + maps[FOREARM], maps[FACE], maps[OVER_WITH_ARMS]))
 
 
 def hands(data: Path, pool: Path, sources: Sequence[str], every: int) -> Iterator[Marked]:
@@ -94,7 +118,7 @@ def counted(data: Path, runner: Runner) -> Iterator[Marked]:
     for row, late in with_late(read_rows(data / "gestures" / "photos" / "labels.csv")):
         if row["source"] == "fingers_cluttered" and not late:
             image = read_rgb(data / "gestures" / "photos" / "images" / row["file"])
-            maps = predicted_maps(runner, image, np.zeros((0, 4), np.float32))
+            maps = whole_hands(predicted_maps(runner, image, np.zeros((0, 4), np.float32)), runner.card.names)
             mask = single(maps[HAND] + maps[OVER])
             if mask is not None:
                 yield Marked(image, mask)
@@ -170,11 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("staged", link(args.staged, ["train", "val", "test"], folder))
         print("hands", write(told(hands(args.data, args.pool, args.source, args.every)), folder, "hand"))
         if args.run:
-            runner = load(args.run).runner
-            print(
-                "people", write(people(args.data, runner, [row.file for row in by_eye], args.copies), folder, "people")
-            )
-            print("counted", write(counted(args.data, runner), folder, "counted"))
+            runner, eyes = load(args.run).runner, read_outlines("train") + read_outlines("val")
+            print("people", write(told(people(args.data, runner, eyes, args.copies)), folder, "people"))
+            print("counted", write(told(counted(args.data, runner)), folder, "counted"))
         eyed = told(drawn(args.data, by_eye, FaceTable(args.data), args.outlines))
         print("outlined", write(eyed, folder, "outlined"))
 

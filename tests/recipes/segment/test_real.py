@@ -11,10 +11,10 @@ pytest.importorskip("torch")
 from handlens.card import ModelCard
 from handlens.runner import FakeRunner
 from handlens.types import IGNORE, Floats
-from recipes.segment.add_real import drawn, link, write
+from recipes.segment.add_real import drawn, link, people, whole_hands, write
 from recipes.segment.auto_label import hand_mask, predicted_maps, single
 from recipes.segment.backgrounds import recoloured, texture
-from recipes.segment.build_set import HAND, OVER
+from recipes.segment.build_set import HAND, OVER, WITH_ARMS
 from recipes.segment.outlines import Outlined
 from recipes.segment.portraits import FACE
 from recipes.shared.face_regions import OVAL
@@ -95,6 +95,45 @@ def faces_of(folder: Path, meshes: dict[str, Floats]) -> FaceTable:
         landmarks_file=np.arange(len(meshes)),
     )
     return FaceTable(folder)
+
+
+def test_a_forearm_counts_as_hand_until_landmarks_divide_them() -> None:
+    five = np.random.default_rng(1).dirichlet(np.ones(5), (3, 4)).transpose(2, 0, 1).astype(np.float32)
+    four = whole_hands(five, WITH_ARMS)
+    assert four.shape == (4, 3, 4)
+    np.testing.assert_allclose(four[HAND], five[HAND] + five[WITH_ARMS.index("forearm")])
+    np.testing.assert_array_equal(four[OVER], five[WITH_ARMS.index("hand over face")])
+    assert whole_hands(four, ("background", "hand", "face", "hand over face")) is four
+
+
+def test_people_who_measure_or_were_outlined_are_not_marked(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "faces.npz", files=np.array([], dtype=str), boxes=np.zeros((0, 5)), box_file=np.zeros(0, int),
+        landmarks=np.zeros((0, 468, 2)), landmarks_file=np.zeros(0, int),
+    )  # fmt: skip
+    for pack in ("touch", "touch4"):
+        (tmp_path / pack / "images").mkdir(parents=True)
+        rows = ["file,person,label,hand_boxes,source,split"]
+        for name in ("taken", "outlined", "measured"):
+            rows.append(f"{name}.jpg,{name},touch,[],web,train")
+            cv2.imwrite(str(tmp_path / pack / "images" / f"{name}.jpg"), np.full((60, 80, 3), 120, np.uint8))
+        rows.append("strange.jpg,strange,touch,[],web,val")
+        (tmp_path / pack / "labels.csv").write_text("\n".join(rows))
+    known = [
+        Outlined("touch/images/outlined.jpg", "outlined", "train"),
+        Outlined("touch4/images/outlined.jpg", "outlined", "train"),
+        Outlined("touch/images/other.jpg", "measured", "val"),
+    ]
+    card = ModelCard(
+        name="m", task="segment", kind="segment", names=tuple(WITH_ARMS), size=(32, 32), resize="letterbox"
+    )
+    sure = np.zeros((1, 5, 32, 32), np.float32)
+    sure[0, HAND] = 1
+    marked = list(
+        people(tmp_path, FakeRunner(card, lambda batch: {"probabilities": np.repeat(sure, len(batch), 0)}), known)
+    )
+    assert len(marked) == 2  # one of each pack
+    assert all((one.mask == HAND).mean() > 0.9 for one in marked)
 
 
 def test_outlines_by_eye_become_masks_and_know_the_face_below(tmp_path: Path) -> None:
