@@ -16,6 +16,13 @@ SIZES = {"touch": 64, "segment": 64}
 """Sides of the pictures where a network takes any."""
 
 
+HOW = """This module only says what a trial is. To try a system, type
+
+    python -m recipes.published.run --data DATA --system SYSTEM --dry-run
+
+and to kill one in the middle and see it go on, python -m recipes.published.try_resume --data DATA --out OUT."""
+
+
 def few(found: LabelledSet) -> LabelledSet:
     """Return the first pictures of each label of each part; of boxes some with one, and some without."""
     seen: Counter[tuple[str, object]] = Counter()
@@ -40,3 +47,7 @@ def smaller(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a training of seconds."""
     size = {"size": SIZES[task]} if task in SIZES else {}
     return {**given, **CHANGES, **size}
+
+
+if __name__ == "__main__":
+    print(HOW)

@@ -36,11 +36,16 @@ class _Shown:
     part: str
 
 
-def write_hands(data: Path, dest: Path) -> None:
+def spread(rows: Sequence[dict[str, str]], most: int) -> list[dict[str, str]]:
+    """Return about so many rows, evenly spread; 0: all."""
+    return list(rows[:: max(1, len(rows) // most)] if most else rows)
+
+
+def write_hands(data: Path, dest: Path, most: int = 0) -> None:
     """Write 400 pictures with masks of one hand: 0 background, 1 hand. People before white are in one part only."""
     with new_folder(dest) as folder:
         groups = []
-        for number, hand in enumerate([*_white(data), *_placed(data)]):
+        for number, hand in enumerate([*_white(data, most or WHITE), *_placed(data, most or PLACED)]):
             name = f"{number:03}"
             rgb, mask = read_rgb(hand.image), cv2.imread(str(hand.mask), cv2.IMREAD_UNCHANGED)
             assert mask is not None
@@ -56,35 +61,35 @@ def write_hands(data: Path, dest: Path) -> None:
         (folder / "groups.csv").write_text("file,group\n" + "".join(groups), "utf-8")
 
 
-def write_numbers(data: Path, dest: Path) -> None:
+def write_numbers(data: Path, dest: Path, most: int = 0) -> None:
     """Write hands of the late part of a source, by the number that they show."""
     home = data / "gestures" / "photos"
     with new_folder(dest) as folder:
         for name in NUMBERS:  # 0 is among the names and has no picture
             (folder / "test" / name).mkdir(parents=True)
-        for row in _rows(home, LATE):
+        for row in spread(_rows(home, LATE), most):
             rgb = read_rgb(home / "images" / row["file"])
             place = folder / "test" / row["label"] / f"{Path(row['file']).stem}.jpg"
             cv2.imwrite(str(place), _fitted(rgb[..., ::-1], cv2.INTER_AREA), ENCODED[".jpg"])
 
 
-def _white(data: Path) -> Iterator[_Shown]:
+def _white(data: Path, count: int) -> Iterator[_Shown]:
     """Yield hands before white, whole people in one part."""
     home = data / "segmentation"
     rows = [row for row in read_rows(home / "labels.csv") if row["source"] == "hands_white"]
     people = sorted({row["group"] for row in rows})
     rng = np.random.default_rng(0)
     held = set(rng.permutation(people)[: round(HELD_OUT * len(people))].tolist())
-    for part, number in (("val", round(HELD_OUT * WHITE)), ("train", WHITE - round(HELD_OUT * WHITE))):
+    for part, number in (("val", round(HELD_OUT * count)), ("train", count - round(HELD_OUT * count))):
         mine = [row for row in rows if (row["group"] in held) == (part == "val")]
         for row in _some(mine, number):
             yield _Shown(home / "images" / row["image"], home / "masks" / row["mask"], f"white-{row['group']}", part)
 
 
-def _placed(data: Path) -> Iterator[_Shown]:
+def _placed(data: Path, count: int) -> Iterator[_Shown]:
     """Yield hands before other grounds, of the source's early part."""
     home = data / "gestures" / "photos"
-    rows = _some(_rows(home, "training_set"), PLACED)
+    rows = _some(_rows(home, "training_set"), count)
     parts = np.where(np.random.default_rng(0).permutation(len(rows)) < HELD_OUT * len(rows), "val", "train")
     for row, part in zip(rows, parts.tolist(), strict=True):
         yield _Shown(home / "images" / row["file"], home / "masks" / row["mask"], f"placed-{row['file']}", part)

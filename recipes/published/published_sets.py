@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from handlens.data.new_folder import new_folder
 from handlens.io.atomic import AtomicFile
-from recipes.published.hand_sets import write_hands, write_numbers
+from recipes.published.hand_sets import spread, write_hands, write_numbers
 from recipes.published.touch_sets import write_augmented, write_facetouch, write_three
 from recipes.segment.outlines import Outlined, read_outlines
 from recipes.shared.source_data import Pooled, read_pool, read_rgb, read_rows
@@ -52,7 +52,7 @@ def set_at(name: str, data: Path, home: Path, small: bool = False) -> Path:
         name: a key of `SETS`.
         data: the folder of real pictures.
         home: where sets go, and beside them the cache of the hands that were cut out.
-        small: no set that is made for many minutes, but what it is made of.
+        small: of each set some dozens of pictures, made in seconds; and no set that is made of another one, but that.
     """
     name = "three" if small and name == AUGMENTED else name
     place = home / name
@@ -67,8 +67,12 @@ def set_at(name: str, data: Path, home: Path, small: bool = False) -> Path:
         _unpack(data / name, place)
     else:
         _told(place)
-        SETS[name](data, place)
+        SETS[name](data, place, *([FEW] if small else []))
     return place
+
+
+FEW = 40
+"""Pictures of a set for a trial of seconds, about."""
 
 
 def _told(place: Path) -> None:
@@ -181,12 +185,12 @@ def by_blocks(groups: NDArray[np.integer], val: Iterable[int], test: Iterable[in
     return parts
 
 
-def _digits(data: Path, dest: Path) -> None:
+def _digits(data: Path, dest: Path, most: int = 0) -> None:
     """Return the six digits of one video; dest tells the split."""
     _video(data / "gestures" / "digits_silhouettes.npz", dest, (), shares=(HELD_OUT, 0.0), val=(8,), test=(9, 10))
 
 
-def _gestures(data: Path, dest: Path) -> None:
+def _gestures(data: Path, dest: Path, most: int = 0) -> None:
     """Twenty signs of one hand; dest tells the split."""
     _video(data / "gestures" / "signs44_silhouettes.npz", dest, SIGNS, shares=(0.15, 0.15), val=(9,), test=(10, 11))
 
@@ -207,18 +211,23 @@ def _video(
             )  # fmt: skip
 
 
-def _other_digits(data: Path, dest: Path) -> None:
+def _other_digits(data: Path, dest: Path, most: int = 0) -> None:
     """Hands of other people that show the digits as the video does, cut out of photographs and placed as there."""
     digits = {sign: name for sign, name in SCHEMES["digits"]["pool"].items() if sign not in OTHERWISE}
-    pool = [hand for hand in read_pool(data, dest.with_name("pool.npz")) if hand.sign in digits]
+    pool = [hand for hand in read_pool(data, dest.with_name("pool.npz"), each=_each(most)) if hand.sign in digits]
     write([_drawn(hand, _framed(hand.mask, FILLED), digits[hand.sign]) for hand in pool], dest)
 
 
-def _other_signs(data: Path, dest: Path) -> None:
+def _other_signs(data: Path, dest: Path, most: int = 0) -> None:
     """Hands of other people that show the twenty signs, cropped to the hand as the frames are."""
-    pool = read_pool(data, dest.with_name("pool.npz"))
+    pool = read_pool(data, dest.with_name("pool.npz"), each=_each(most))
     kept = [hand for hand in pool if hand.source in ("asl_photos", "massey_black") and hand.sign in SIGNS]
     write([_drawn(hand, _framed(hand.mask), hand.sign) for hand in kept], dest)
+
+
+def _each(most: int) -> int:
+    """Return how many hands of each source and sign are cut out; 0: all."""
+    return 1 if most else 0
 
 
 def _drawn(hand: Pooled, mask: NDArray[np.uint8], name: str) -> Drawn:
@@ -238,16 +247,16 @@ def _framed(mask: NDArray[np.uint8], filled: float = 1.0) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _frames(data: Path, dest: Path) -> None:
+def _frames(data: Path, dest: Path, most: int = 0) -> None:
     """400 pictures whose hands and faces were outlined by eye, in two arrays for each part of a random split."""
     rows = [row for row in read_outlines("train") if row.sure and row.face]
-    rows = [rows[k] for k in sorted(np.random.default_rng(0).permutation(len(rows))[:FRAMES].tolist())]
+    rows = [rows[k] for k in sorted(np.random.default_rng(0).permutation(len(rows))[: most or FRAMES].tolist())]
     _write_arrays(data, rows, at_random(len(rows), (HELD_OUT, 0.0)), dest)
 
 
-def _other_people(data: Path, dest: Path) -> None:
+def _other_people(data: Path, dest: Path, most: int = 0) -> None:
     """Return the outlined pictures of people who are in none of the 400."""
-    rows = read_outlines("val")
+    rows = read_outlines("val")[: most or None]
     _write_arrays(data, rows, np.full(len(rows), "test"), dest)
 
 
@@ -273,15 +282,15 @@ def _write_arrays(data: Path, rows: Sequence[Outlined], parts: Parts, dest: Path
             csv.writer(table).writerows([("file", "group"), *groups])
 
 
-def _generated(data: Path, dest: Path) -> None:
+def _generated(data: Path, dest: Path, most: int = 0) -> None:
     """Return the published generated pictures, 435 and 18, as they are."""
     dest.symlink_to((data / "holding" / "generated").resolve(), target_is_directory=True)
 
 
-def _held_by_others(data: Path, dest: Path) -> None:
+def _held_by_others(data: Path, dest: Path, most: int = 0) -> None:
     """Crops of hands from photographs, those that the data folder holds out."""
     home = data / "holding" / "crops2"
-    rows = [row for row in read_rows(home / "labels.csv") if row["split"] == "val"]
+    rows = spread([row for row in read_rows(home / "labels.csv") if row["split"] == "val"], most)
     with new_folder(dest) as folder:
         for row in rows:
             place = folder / "test" / HELD[row["label"]] / Path(row["file"]).name
@@ -289,7 +298,7 @@ def _held_by_others(data: Path, dest: Path) -> None:
             shutil.copyfile(home / "images" / row["file"], place)
 
 
-SETS: dict[str, Callable[[Path, Path], None]] = {
+SETS: dict[str, Callable[..., None]] = {
     "digits-random.npz": _digits,
     "digits-blocks.npz": _digits,
     "digits-others.npz": _other_digits,
@@ -305,7 +314,7 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
     "hands": write_hands,
     "numbers": write_numbers,
 }
-"""What writes each set of the data folder.
+"""What writes each set: of the data folder, to a place, with at most so many pictures where a number is given.
 
 "random" is the published split, "blocks" the honest one, "others" are strangers.
 """

@@ -106,7 +106,7 @@ def _share_done(out: Path, run: Run) -> float:
 def side_by_side(args: argparse.Namespace) -> None:
     """Start a process for each lane, wait for all, write the table. Ctrl-C and a termination end them all."""
     for name in SETS:
-        set_at(name, args.data, args.out / "sets")  # before the lanes, two of which need the same one
+        set_at(name, args.data, args.out / "sets", args.dry_run)  # before the lanes, two of which need the same one
     asked = [sys.executable, "-m", "recipes.published.run", "--data", str(args.data), "--out", str(args.out)]
     asked += ["--device", args.device, "--threads", str(args.threads or 2), "--hours", str(args.hours)]
     asked += [word for name in args.system for word in ("--system", name)]
@@ -228,7 +228,7 @@ def arguments_of(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="what makes samples: by itself the loader, and on a GPU the device")  # fmt: skip
     parser.add_argument("--lane", default="", choices=("", *LANES), help="only what runs in one process on a GPU")
     parser.add_argument("--pretrained", default="", help="vgg: weights of its encoder: imagenet, none or a file")
-    once = "seconds for each, once the sets are made: few pictures, small, three epochs"
+    once = "seconds for each: few pictures, small, three epochs"
     parser.add_argument("--dry-run", action="store_true", help=once)
     return parser.parse_args(arguments)
 

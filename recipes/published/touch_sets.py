@@ -33,14 +33,14 @@ SIDE, QUALITY = 416, 75
 """The longest side of the pictures, and their quality as JPEG: the set is carried to another machine."""
 
 
-def write_facetouch(data: Path, dest: Path) -> None:
+def write_facetouch(data: Path, dest: Path, most: int = 0) -> None:
     """Write 1,000 pictures with one box around each touched face, all touches among them."""
-    write_chosen(touch_boxes(data, "facetouch"), ONE, dest)
+    write_chosen(touch_boxes(data, "facetouch"), most or ONE, dest, most or OTHERS)
 
 
-def write_three(data: Path, dest: Path) -> None:
+def write_three(data: Path, dest: Path, most: int = 0) -> None:
     """Write 1,796 pictures with boxes of the touched part: forehead, cheek or chin."""
-    write_chosen(touch_boxes(data, "three"), THREE, dest)
+    write_chosen(touch_boxes(data, "three"), most or THREE, dest, most or OTHERS)
 
 
 def write_augmented(home: Path, dest: Path) -> None:
@@ -48,10 +48,10 @@ def write_augmented(home: Path, dest: Path) -> None:
     augment_set(open_set(home / "three", "detect"), dest, Order(times=TIMES), workers=os.cpu_count() or 1)
 
 
-def chosen(found: LabelledSet, number: int) -> list[Labelled]:
+def chosen(found: LabelledSet, number: int, others: int = OTHERS) -> list[Labelled]:
     """Return so many pictures to learn from, those with boxes first, the others drawn; and some of other people."""
     train, val = found.split("train").pictures, found.split("val").pictures
-    return [*_drawn(train, number), *_drawn(val, OTHERS)]
+    return [*_drawn(train, number), *_drawn(val, others)]
 
 
 def _drawn(pictures: Sequence[Labelled], number: int) -> list[Labelled]:
@@ -60,10 +60,10 @@ def _drawn(pictures: Sequence[Labelled], number: int) -> list[Labelled]:
     return sorted(drawn[:number], key=lambda one: one.name)
 
 
-def write_chosen(found: LabelledSet, number: int, dest: Path) -> None:
+def write_chosen(found: LabelledSet, number: int, dest: Path, others: int = OTHERS) -> None:
     """Write so many pictures of a set, made smaller, in the layout of YOLO."""
     with new_folder(dest.with_name(f"{dest.name}.drawn")) as folder:
-        small = [_shrunk(picture, folder) for picture in chosen(found, number)]
+        small = [_shrunk(picture, folder) for picture in chosen(found, number, others)]
         write_yolo(found.having(small), dest)
     _remove(dest.with_name(f"{dest.name}.drawn"))
 

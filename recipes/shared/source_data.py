@@ -221,14 +221,22 @@ class Pooled:
     """Whether it is among the last people of its source."""
 
 
-def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: None) -> list[Pooled]:
+def read_pool(
+    data: Path, cache: Path, on_picture: Callable[[], None] = lambda: None, each: int = 0
+) -> list[Pooled]:
     """Return the photographs of `gestures/photos` whose hand can be told from its ground, at most 160 pixels a side.
 
     Args:
         cache: An .npz file that keeps them, for cutting out takes some minutes.
+        on_picture: Is called for each photograph that is cut out.
+        each: At most so many of each source and sign; 0: all.
     """
     if not cache.is_file():
-        _write(list(_cut(read_rows(data / "gestures" / "photos" / "labels.csv"), data, on_picture)), cache)
+        rows, taken = [], Counter[tuple[str, str]]()
+        for row in read_rows(data / "gestures" / "photos" / "labels.csv"):
+            taken[row["source"], row["label"]] += 1
+            rows += [row] if not each or taken[row["source"], row["label"]] <= each else []
+        _write(list(_cut(rows, data, on_picture)), cache)
     with np.load(cache, allow_pickle=False) as pack:
         arrays = {name: pack[name] for name in pack.files}
     found = []
