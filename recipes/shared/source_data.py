@@ -221,9 +221,7 @@ class Pooled:
     """Whether it is among the last people of its source."""
 
 
-def read_pool(
-    data: Path, cache: Path, on_picture: Callable[[], None] = lambda: None, each: int = 0
-) -> list[Pooled]:
+def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: None, each: int = 0) -> list[Pooled]:
     """Return the photographs of `gestures/photos` whose hand can be told from its ground, at most 160 pixels a side.
 
     Args:

@@ -1,6 +1,7 @@
 """The prepared job as a whole: every system is in it, in the best order, in lanes, and packed for another machine."""
 
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from handlens.train.config import Settings
 from handlens.train.defaults import defaults_of
-from recipes.published import measure, pack, run, systems, try_resume
+from recipes.published import hand_sets, measure, pack, published_sets, run, systems, try_resume
 
 ALL = {"digits6", "gestures20", "snet", "vgg", "unet", "deeplabv3plus", "combined", "yolov3", "yolov5m", *systems.FACES}
 
@@ -107,3 +108,27 @@ def test_a_table_holds_all_runs_that_were_measured(tmp_path: Path) -> None:
     assert (
         tmp_path / "table.csv"
     ).read_text() == "run,finished,measured on,name,value\nunet,True,held out,IoU hand,0.5\n"
+
+
+def test_the_module_of_trials_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(Path(run.__file__).with_name("dry_run.py")), run_name="__main__")
+    line = next(line.split() for line in capsys.readouterr().out.splitlines() if "published.run " in line)
+    words = [{"SYSTEM": "snet"}.get(word, word) for word in line[3:]]
+    assert line[:3] == ["python", "-m", "recipes.published.run"]
+    assert run.arguments_of(words).dry_run
+
+
+def test_sets_of_a_trial_are_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def made(data: Path, place: Path, most: int = 0) -> None:
+        asked.append(most)
+        place.mkdir()
+
+    monkeypatch.setattr(published_sets, "SETS", {"frames": made, "three": made})
+    for small, home in ((True, "trial"), (False, "run")):
+        published_sets.set_at("frames", tmp_path, tmp_path / home, small)
+    assert published_sets.set_at(published_sets.AUGMENTED, tmp_path, tmp_path / "trial", True).name == "three"
+    assert asked == [published_sets.FEW, 0, published_sets.FEW]
+    assert not any(len(hand_sets.spread([{}] * 95, most)) > 1.5 * most for most in (5, 10, 40))
+    assert len(hand_sets.spread([{}] * 95, 0)) == 95

@@ -84,6 +84,9 @@ def test_hands_for_the_combined_model_keep_people_apart(tmp_path: Path, monkeypa
     assert mask is not None
     assert np.unique(mask()).tolist() == [0, 1]
 
+    hand_sets.write_hands(data, tmp_path / "few", 3)
+    assert len(open_set(tmp_path / "few", "segment")) == 6
+
     hand_sets.write_numbers(data, tmp_path / "numbers")
     shown = open_set(tmp_path / "numbers", "classify")
     assert shown.names == hand_sets.NUMBERS
