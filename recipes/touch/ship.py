@@ -51,7 +51,8 @@ DATA = (
     "(public repositories)",
     "segmentation: hands on white ground, hgr1, portraits of SFA, LFW, FASSEG, Face Synthetics",
     "gestures: Massey hands on black, sign language digits (hands cut out)",
-    "composites of these; body: EfficientNet-Lite0 trained on ImageNet (Apache-2.0)",
+    "composites of these; rendered people and hands of this project; body: EfficientNet-Lite0 trained on ImageNet "
+    "(Apache-2.0)",
 )
 LICENCE = "Apache-2.0 (weights); the training pictures keep their owners' rights and are not included"
 LOSS = 0.005
@@ -208,7 +209,7 @@ def main() -> None:
     parser.add_argument("--floats", action="store_true", help="compute in float, and store kernels in 8 bits")
     parser.add_argument("--method", default="minmax", help="minmax, entropy or percentile")
     parser.add_argument("--mix", type=float, nargs="+", help="share of each of the weights, else equal")
-    parser.add_argument("--version", default="0.5.1")
+    parser.add_argument("--version", default="0.6")
     parser.add_argument("--ship", type=Path, help="folder of the package's models, to copy the file to")
     args = parser.parse_args()
     torch.set_num_threads(1)
