@@ -114,7 +114,7 @@ def test_people_who_measure_or_were_outlined_are_not_marked(tmp_path: Path) -> N
     for pack in ("touch", "touch4"):
         (tmp_path / pack / "images").mkdir(parents=True)
         rows = ["file,person,label,hand_boxes,source,split"]
-        for name in ("taken", "outlined", "measured"):
+        for name in ("ann", "outlined", "measured"):
             rows.append(f"{name}.jpg,{name},touch,[],web,train")
             cv2.imwrite(str(tmp_path / pack / "images" / f"{name}.jpg"), np.full((60, 80, 3), 120, np.uint8))
         rows.append("strange.jpg,strange,touch,[],web,val")
