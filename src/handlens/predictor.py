@@ -151,15 +151,15 @@ class Predictor:
                 raise InputError(f"the model '{self.card.name}' has no hand detector beside it; ask with --crop whole.")
             self.parts["detector"] = self._opened(name)
         is_shipped = name == self.parts["detector"].card.name == DETECTOR
-        at_faces = None
+        at_faces, hands_only = None, not self._answering.looks_at_faces
         if self._answering.looks_at_faces:
             at_faces = self.runner
         elif is_shipped:
             at_faces = self._helping(CONTACT)
         if self.card.options.get("closeup"):  # it knows by itself what a hand close up looks like
-            return Finder(self.parts["detector"], at_faces, partial(self._confirm, None), self._look)
+            return Finder(self.parts["detector"], at_faces, partial(self._confirm, None), self._look, hands_only)
         confirm = partial(self._confirm, SIGNS) if is_shipped else None
-        return Finder(self.parts["detector"], at_faces, confirm, self._look)
+        return Finder(self.parts["detector"], at_faces, confirm, self._look, hands_only)
 
     def _confirm(self, helper: str | None, frame: Frame, boxes: Floats) -> tuple[Floats, float] | None:
         return hands.closeup(frame, self.runner if helper is None else self._helping(helper), boxes)

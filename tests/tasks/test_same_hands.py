@@ -1,5 +1,7 @@
 """The models of touch, signs and holding find the same hands in the same frame."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from contact_fakes import contact
@@ -62,6 +64,28 @@ def test_a_hand_close_up_is_confirmed_by_the_same_model(light: tuple[int, int, i
 def test_models_of_ones_own_need_no_shipped_model() -> None:
     model = Predictor(judge("hold", parts={"detector": "mine"}), {"detector": finder(FACE)}, helper=lambda name: 1 / 0)
     assert model.predict(canvas()).value == ()
+
+
+@pytest.mark.parametrize(("hand", "looks"), [((), [1, 1]), (("hand", 0.9, 0, 30, 60, 80), [1])])
+def test_a_face_in_doubt_is_looked_at_again_for_a_hand_that_only_the_contact_model_sees(hand, looks) -> None:
+    rows = [FACE, hand] if hand else [FACE]
+    found = {}
+    for name, model in (("touch", None), ("hold", judge("hold", parts={"detector": "facehand"}))):
+        asked: list[int] = []
+        known = contact([0.8])
+        card = dataclasses.replace(known.card, options={"second_look": 1.6})
+
+        def says(batch: np.ndarray, known: FakeRunner = known, asked: list[int] = asked) -> dict[str, np.ndarray]:
+            asked.append(len(batch))
+            return known.run(batch)
+
+        at_faces = FakeRunner(card, says)
+        helpers = {"touch": at_faces, "signs": judge(options={"closeup": 1.0})}
+        predictor = Predictor(model or at_faces, {"detector": shipped(*rows)}, helper=helpers.__getitem__)
+        found[name] = hands_of(predictor.predict(canvas((0, 0, 50, 100))).value)
+        assert asked == ([1, 1] if name == "touch" else looks)
+    assert found["touch"] == found["hold"]
+    assert len(found["hold"]) == 1
 
 
 @pytest.mark.slow

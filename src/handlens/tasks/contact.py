@@ -5,7 +5,7 @@ It must not know files, drawing or how networks run.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ CROP_SCALE = 2.0  # of the longer side of the face box
 
 
 def composed(
-    frame: Frame, contact: Runner, found: Detections, min_score: float | None = None
+    frame: Frame, contact: Runner, found: Detections, min_score: float | None = None, hands_only: bool = False
 ) -> tuple[Detections, Detections | None]:
     """Return what a contact model says of each face of a frame.
 
@@ -37,6 +37,8 @@ def composed(
             "crop_scale" (2.0), "second_look" (0), "unsure_from" and "unsure_to" (none).
         min_score: Leaves boxes out of the answer, or adds regions of faces below the card's threshold; probabilities
             stay the same. With a min_score the second value is the answer at the card's thresholds, else it is None.
+        hands_only: Only the hands of the answer are asked for, so a face in doubt is looked at once more only where the
+            first look shows a hand that the detector missed. What is said of the other faces is what that look says.
     """
     names = contact.card.names
     rows = Growing(names, found, doubt_of(contact.card))
@@ -47,8 +49,14 @@ def composed(
     if len(faces):
         squares = square(found.xyxy[faces], contact.card.options.get("crop_scale", CROP_SCALE))
         crops = [crop_box(frame.image, box, contact.card.size) for box in squares]
-        answer = looked_at(contact, [crop for crop, _ in crops])
-        views = Contact().decode(answer, contact.card, [way for _, way in crops])
+        ways = [way for _, way in crops]
+
+        def at_stake(answer: Mapping[str, Floats], doubt: Ints) -> Ints:
+            views = Contact().decode(answer, contact.card, ways)
+            return np.array([k for k in doubt if shows_new_hand(rows, views[k], int(faces[k]), contact.card)], np.int64)
+
+        answer = looked_at(contact, [crop for crop, _ in crops], at_stake if hands_only else None)
+        views = Contact().decode(answer, contact.card, ways)
         for face, view in zip(faces, views, strict=True):
             doubt = math.log(max(1e-6, float(found.score[face])))  # a doubtful face is doubtful evidence
             probability = contact.card.calibrated(view.touch_logit + doubt)
@@ -69,15 +77,22 @@ def composed(
     return every.select(every.score >= min_score), own
 
 
-def looked_at(contact: Runner, crops: Sequence[Image]) -> dict[str, Floats]:
+def looked_at(
+    contact: Runner, crops: Sequence[Image], chosen: Callable[[Mapping[str, Floats], Ints], Ints] | None = None
+) -> dict[str, Floats]:
     """Return the model's arrays for n crops.
 
     Faces whose touch logit lies within the card's option "second_look" of 0 are looked at in a mirror as well, and the
     mean of both looks counts: worth .004 of ROC AUC, and it costs nothing where the answer is clear.
+
+    Args:
+        chosen: Takes the arrays of the first look and the rows of the faces in doubt; returns those to look at again.
     """
     batch = to_tensor(crops, contact.card)
     answer = {name: np.array(values) for name, values in contact.run(batch).items()}
     doubt = np.flatnonzero(np.abs(answer["touch_logit"][:, 0]) < contact.card.options.get("second_look", 0.0))
+    if chosen is not None and len(doubt):
+        doubt = chosen(answer, doubt)
     if len(doubt):
         mirrored = contact.run(np.ascontiguousarray(batch[doubt][..., ::-1]))
         for name, values in mirrored.items():
@@ -111,15 +126,20 @@ class Growing:
 
     def add_hand(self, box: Floats, score: float) -> int:
         """Return the row of the hand in this box: a new one, or the one that the box is of as well, now surer."""
+        row = self.same_hand(box)
+        if row < 0:
+            return self.add(box, score, "hand")
+        self.scores[row] = max(self.scores[row], min(1.0, score))
+        return row
+
+    def same_hand(self, box: Floats) -> int:
+        """Return the row of the hand that this box of a hand is of as well, or -1."""
         rows = np.array([i for i, label in enumerate(self.labels) if label == "hand"], np.int64)
-        if len(rows):
-            boxes = np.stack([self.boxes[i] for i in rows])
-            shared = intersection(box[None], boxes)[0] / np.maximum(1e-9, np.minimum(area(box[None]), area(boxes)))
-            if shared.max() > ONE_HAND:
-                row = int(rows[np.argmax(shared)])
-                self.scores[row] = max(self.scores[row], min(1.0, score))
-                return row
-        return self.add(box, score, "hand")
+        if not len(rows):
+            return -1
+        boxes = np.stack([self.boxes[i] for i in rows])
+        shared = intersection(box[None], boxes)[0] / np.maximum(1e-9, np.minimum(area(box[None]), area(boxes)))
+        return int(rows[np.argmax(shared)]) if shared.max() > ONE_HAND else -1
 
     def hand_at(self, box: Floats) -> int:
         """Return the row of the hand that holds most of the box, or -1."""
@@ -168,27 +188,45 @@ def add_regions(rows: Growing, view: FaceView, face: int, touch: float, card: Mo
 
     The likeliest has the face's touch probability as its score, the others that times their own.
     """
-    names = region_names(card)
-    best = int(np.argmax(view.scores))
-    covered = cv2.dilate((view.hand > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    parts = view.regions.argmax(axis=0)
-    for region in np.argsort(-view.scores, kind="stable"):
-        name = names[region]
-        if region != best and view.scores[region] < card.threshold(name, 0.5):
-            continue
-        box = view.box((parts == region + 1) & covered)
-        if box is None:
-            box = view.box(parts == region + 1)
-        if box is None:
-            box = rows.boxes[face]
+    names, likeliest = region_names(card), int(np.argmax(view.scores))
+    for region, box, part in _touched(view, rows.boxes[face], card):
         hand = rows.hand_at(box)
         if hand < 0:
-            seen = _nearest_part(view.hand > 0.5, (parts == region + 1))
+            seen = _nearest_part(view.hand > 0.5, part)
             hand_box = view.box(seen)
             if hand_box is not None:
                 hand = rows.add_hand(hand_box, float(view.hand[seen].mean()))
-        score = touch * float(view.scores[region]) if region != best else touch
-        rows.add(box, score, name, face, hand, view.side(int(region)))
+        score = touch * float(view.scores[region]) if region != likeliest else touch
+        rows.add(box, score, names[region], face, hand, view.side(region))
+
+
+def shows_new_hand(rows: Growing, view: FaceView, face: int, card: ModelCard) -> bool:
+    """Return whether `add_regions` would add a hand to these rows, if the face were touched."""
+    for _, box, part in _touched(view, rows.boxes[face], card):
+        if rows.hand_at(box) < 0:
+            hand_box = view.box(_nearest_part(view.hand > 0.5, part))
+            if hand_box is not None and rows.same_hand(hand_box) < 0:
+                return True
+    return False
+
+
+def _touched(view: FaceView, face: Floats, card: ModelCard) -> Iterator[tuple[int, Floats, npt.NDArray[np.bool_]]]:
+    """Yield number, box and mask of the regions that a touch of this face is at, the likeliest first.
+
+    Args:
+        face: (4,) the box of a region that the maps do not show.
+    """
+    names, likeliest = region_names(card), int(np.argmax(view.scores))
+    covered = cv2.dilate((view.hand > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    parts = view.regions.argmax(axis=0)
+    for region in np.argsort(-view.scores, kind="stable"):
+        if region != likeliest and view.scores[region] < card.threshold(names[region], 0.5):
+            continue
+        part = parts == region + 1
+        box = view.box(part & covered)
+        if box is None:
+            box = view.box(part)
+        yield int(region), face if box is None else box, part
 
 
 def _nearest_part(hand: npt.NDArray[np.bool_], region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -39,12 +39,15 @@ class Finder:
         contact: Looks at each face; None where there is no such model.
         confirm: Confirms a hand close up, see `Confirm`; None: such hands are not looked for.
         look: Asks the detector.
+        hands_only: Only hands are asked for, not what they touch: a face in doubt is looked at once more only where a
+            hand is at stake.
     """
 
     detector: Runner
     contact: Runner | None = None
     confirm: Confirm | None = None
     look: Look = looked_at
+    hands_only: bool = False
 
     def find(self, frame: Frame, min_score: float | None = None) -> Seen:
         """Return what is seen in a picture. min_score: as in `contact.composed`."""
@@ -79,10 +82,10 @@ class Finder:
         rows = np.flatnonzero(faint.of("face") & (faint.score >= least))
         if len(rows) and not found.of("face").any():
             every = joined(found, faint.select(rows[:1]))
-            shown, own = contact.composed(frame, model, every, min_score)
+            shown, own = contact.composed(frame, model, every, min_score, self.hands_only)
             if shown.best_touch >= model.card.threshold("touch", 0.5):
                 return shown, own
-        return contact.composed(frame, model, found, min_score)
+        return contact.composed(frame, model, found, min_score, self.hands_only)
 
 
 def _sure(faint: Detections, outputs: dict[str, Floats], card: ModelCard, geometry: Geometry) -> Detections:
