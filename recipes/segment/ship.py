@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=0.75, help="parts that are less sure are left out")
     parser.add_argument("--floating", type=int, default=3, help="first convolutions that stay in float")
     parser.add_argument("--float", action="store_true", help="store kernels in 8 bits but compute in floats")
-    parser.add_argument("--version", default="0.3")
+    parser.add_argument("--version", default="0.4")
     parser.add_argument("--source", action="append", default=[], help="what it learned from, for the card")
     parser.add_argument("--out", type=Path, required=True, help="folder for all forms")
     parser.add_argument("--ship", type=Path, help=f"folder of the package's models, such as {SHIPPED.name}/")
