@@ -208,6 +208,21 @@ def test_resume_after_a_complete_run_says_so_and_looks_again_only_when_a_source_
     assert Path("k.jsonl").stat().st_mtime_ns > before
 
 
+def test_resume_takes_nothing_for_complete_that_was_not_looked_at(at, capsys):
+    frames = ["-m", "light.onnx", "--json", "k.jsonl"]
+    assert run(["predict", "a.mp4", *frames]) == 0
+    assert run(["predict", "a.mp4", "b.mp4", *frames, "--resume"]) == 0
+    assert "nothing is left" not in capsys.readouterr().err
+    assert {json.loads(line)["source"] for line in Path("k.jsonl").read_text().splitlines()} == {"a.mp4", "b.mp4"}
+    drawn = ["predict", "a.mp4", "-m", "light.onnx", "--out", "seen", "--resume"]
+    Path("seen").mkdir()
+    assert run(drawn) == 0
+    assert "nothing is left" not in capsys.readouterr().err
+    assert Path("seen/a.mp4").is_file()
+    assert run(drawn) == 0
+    assert "nothing is left to do: 'seen' is complete" in capsys.readouterr().err
+
+
 def test_what_ctrl_c_cut_off_within_the_first_source_is_not_taken_for_complete(at, monkeypatch, capsys):
     asked = ["predict", "a.mp4", "-m", "light.onnx", "--events", "k.csv"]
     again = stop_at(monkeypatch, "a.mp4", 5, KeyboardInterrupt())

@@ -127,6 +127,12 @@ def test_names_that_lack_a_class_in_use_are_refused(two, tmp_path, capsys):
     assert not (tmp_path / "all").exists()
 
 
+def test_an_empty_name_is_refused(two, tmp_path, capsys):
+    assert build(*two, "--dest", tmp_path / "all", "--names", "cheek,,chin") == 2
+    assert "name 2 of 'cheek,,chin' is empty: give every class a name" in capsys.readouterr().err
+    assert not (tmp_path / "all").exists()
+
+
 def test_names_may_lack_a_class_nobody_uses(tmp_path):
     root = yolo_set(tmp_path / "one", ["chin"], range(8))
     (root / "classes.txt").write_text("chin\nunused\n")

@@ -34,6 +34,15 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, kind: type[AtomicFile] | typ
         kind(tmp_path / "note" / "sub" / "x.txt")
 
 
+@pytest.mark.parametrize("kind", [AtomicFile, LineFile])
+def test_a_folder_name_that_is_too_long_leaves_no_folder(
+    tmp_path: Path, kind: type[AtomicFile] | type[LineFile]
+) -> None:
+    with pytest.raises(OutputError, match="was not written"):
+        kind(tmp_path / "new" / ("x" * 300) / "x.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_predict_and_models_make_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     import numpy as np

@@ -86,7 +86,7 @@ def _list() -> None:
     print("networks that can be trained:")
     for network in map(catalog.find, catalog.names()):
         size = f"{network.parameters:>11,} parameters, {_classes(network.classes):<12}"
-        print(f"  {network.name:<13}{size}  {network.task}: {network.family}")
+        print(f"  {network.name:<15}{size}  {network.task}: {network.family}")
 
 
 def _classes(number: int | None) -> str:

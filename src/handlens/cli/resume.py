@@ -19,6 +19,7 @@ from handlens.cli.errors import complain
 from handlens.errors import HandlensError, InputError, OutputError
 from handlens.io.atomic import is_being_written, output_error, part_of
 from handlens.io.sinks.base import Sink
+from handlens.io.sinks.paths import OutputPaths
 from handlens.summary import Summary, clock
 
 _NOT_SETTINGS = frozenset(
@@ -115,7 +116,7 @@ class RunRecord:
         return [source["given"] for step in self._done for source in step["sources"]]
 
     def complete(self, sources: Sequence[str]) -> str:
-        """Return that nothing is left to do where a finished run wrote all outputs after the sources, or ""."""
+        """Return that nothing is left to do where a finished run looked at these sources and nothing changed, or ""."""
         outputs = [Path(path) for path in self._heading["outputs"].values()]
         begun = self.path is not None and self.path.exists()
         if not self._resume or begun or not all(path.exists() for path in outputs):
@@ -123,13 +124,28 @@ class RunRecord:
         if any(part_of(path).exists() for path in outputs) or not all(os.path.exists(source) for source in sources):
             return ""
         newest = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in map(os.stat, sources))
-        if newest > min(path.stat().st_mtime_ns for path in outputs):
+        if newest > min(path.stat().st_mtime_ns for path in outputs) or not self._all_seen(sources):
             return ""
         names = ", ".join(f"'{path}'" for path in self._given)
         return (
             f"nothing is left to do: {names} {'is' if len(outputs) == 1 else 'are'} complete, and newer than"
             f" {_count(len(sources))}. To look again, leave out --resume."
         )
+
+    def _all_seen(self, sources: Sequence[str]) -> bool:
+        """Whether the lines of frames, and the folder of drawn copies, tell that each source was looked at.
+
+        Other outputs cannot tell: a source without an event leaves no row.
+        """
+        frames, folder = (self._heading["outputs"].get(flag) for flag in ("json", "out"))
+        if frames is None and folder is None:
+            return False
+        if frames is not None and not set(sources) <= _sources_in(Path(frames)):
+            return False
+        if folder is None:
+            return True
+        paths = OutputPaths(folder, sources)
+        return all(paths.drawing(source).is_file() for source in sources)
 
     def left(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the jobs without the sources that are done.
@@ -241,6 +257,23 @@ def _record_path(outputs: Mapping[str, str]) -> Path | None:
         if flag in outputs:
             return Path(f"{outputs[flag]}.resume")
     return Path(outputs["out"]) / "handlens.resume" if "out" in outputs else None
+
+
+def _sources_in(path: Path) -> set[str]:
+    """Return the sources in a file of JSON lines, one for each frame, with those of a source behind one another."""
+    found: set[str] = set()
+    known = "\n"
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            if line.startswith(known):
+                continue
+            try:
+                source = json.loads(line)["source"]
+            except (ValueError, TypeError, KeyError):
+                continue
+            found.add(source)
+            known = f'{{"source": {json.dumps(source)},'
+    return found
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

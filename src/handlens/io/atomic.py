@@ -57,7 +57,7 @@ class _Draft(KeptWhenWhole):
         Raises:
             OutputError: no permission, or the disk is full.
         """
-        self._made = [folder for folder in self.path.parents if not folder.exists()]
+        self._made = [folder for folder in self.path.parents if not os.path.exists(folder)]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return cast(BinaryIO, self._written.open(mode))
@@ -67,8 +67,8 @@ class _Draft(KeptWhenWhole):
 
     def _remove_folders(self) -> None:
         """Remove the folders that were made for it, where nothing else lies in them."""
-        with contextlib.suppress(OSError):
-            for folder in self._made:
+        for folder in self._made:
+            with contextlib.suppress(OSError):
                 folder.rmdir()
 
     def keep(self) -> None:

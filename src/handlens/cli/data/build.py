@@ -36,9 +36,11 @@ def build(
     labels is taken once.
     """
     from handlens.data.build import merge_sets
+    from handlens.data.formats.text_files import split_names
 
+    labels = split_names(names or "")
     place = options.check_dest(dest, dirs, zip)
     reading = options.Reading()
     sets = [options.grouped(reading.open(path, kind), group, group_by) for path in dirs]
-    found = merge_sets(sets, [name.strip() for name in names.split(",") if name.strip()] if names else ())
+    found = merge_sets(sets, labels)
     return options.split_and_write(found, place, shares, near, seed, reading, zip)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,17 @@ def read_labels(names: str) -> tuple[str, ...]:
     Raises:
         InputError: a name is empty, or there twice.
     """
+    return read_names(Path(names)) if names.strip() and os.path.isfile(names) else split_names(names)
+
+
+def split_names(names: str) -> tuple[str, ...]:
+    """Return label names from a text with commas between them.
+
+    Raises:
+        InputError: a name is empty, or there twice.
+    """
     if not names.strip():
         return ()
-    if Path(names).is_file():
-        return read_names(Path(names))
     labels = tuple(name.strip() for name in names.split(","))
     if "" in labels:
         kept = ",".join(filter(None, labels)) or "cheek,chin"
