@@ -38,7 +38,7 @@ def numbers(value, place=""):
         yield place, value
 
 
-@pytest.mark.parametrize("model", ["touch", "hands"])
+@pytest.mark.parametrize("model", ["touch", "hands", "segment", "signs"])
 def test_a_processor_without_vnni_gives_the_same_answer(model, tmp_path):
     if shutil.which(EMULATED[0]) is None:
         pytest.skip("no qemu-x86_64 here (Debian, Ubuntu: apt install qemu-user)")
@@ -48,6 +48,6 @@ def test_a_processor_without_vnni_gives_the_same_answer(model, tmp_path):
     cv2.imwrite(str(picture), frame)
     here, there = answer(picture, model), answer(picture, model, *EMULATED)
     assert here.keys() == there.keys()
-    assert len(here) > 5
+    assert here
     for place, number in here.items():
         assert there[place] == pytest.approx(number, rel=0.01, abs=0.01), place

@@ -238,11 +238,11 @@ def read_pool(data: Path, cache: Path, on_picture: Callable[[], None] = lambda: 
     with np.load(cache, allow_pickle=False) as pack:
         arrays = {name: pack[name] for name in pack.files}
     found = []
-    for row in range(len(arrays["sign"])):
-        height, width = arrays["size"][row]
-        rgba = arrays["rgba"][row, :height, :width]
-        sign, source, group = (str(arrays[name][row]) for name in ("sign", "source", "group"))
-        found.append(Pooled(rgba[..., :3], rgba[..., 3], sign, source, group, bool(arrays["late"][row])))
+    for place in range(len(arrays["sign"])):
+        height, width = arrays["size"][place]
+        rgba = arrays["rgba"][place, :height, :width]
+        sign, source, group = (str(arrays[name][place]) for name in ("sign", "source", "group"))
+        found.append(Pooled(rgba[..., :3], rgba[..., 3], sign, source, group, bool(arrays["late"][place])))
     return found
 
 

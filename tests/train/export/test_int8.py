@@ -131,3 +131,19 @@ def test_no_shipped_graph_holds_constants_that_nobody_reads(path: Path) -> None:
     graph = onnx.load(path).graph
     read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     assert {tensor.name for tensor in graph.initializer} <= read
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.onnx")), ids=lambda path: path.stem)
+def test_no_shipped_graph_overflows_without_vnni(path: Path) -> None:
+    graph = onnx.load(path).graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    for conv in [node for node in graph.node if node.op_type == "Conv"]:
+        seen, kernel = (makers.get(name) for name in conv.input[:2])
+        if not (seen and kernel and seen.op_type == kernel.op_type == "DequantizeLinear"):
+            continue  # it computes in float
+        weights = onnx.numpy_helper.to_array(constants[kernel.input[0]]).astype(int)
+        rows = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
+        pairs = rows[:, : rows.shape[1] // 2 * 2].reshape(len(weights), -1, 2)
+        same = pairs.prod(-1) > 0
+        assert weights.shape[1] == 1 or 255 * np.abs(pairs.sum(-1) * same).max() < 2**15, conv.name
