@@ -30,7 +30,10 @@ HERE = Path(__file__).parent
 RESULTS, TEXT = HERE / "results", HERE / "five-systems.template"
 PAGE = HERE.parents[1] / "docs/five-systems.md"
 IMAGES = PAGE.parent / "images"
-CURVES = {"digits6": "digits6-random", "gestures20": "gestures20-random", "gestures20-blocks": "gestures20-blocks"}
+CURVES = {
+    "digits6": "digits6-random", "gestures20": "gestures20-random", "gestures20-blocks": "gestures20-blocks",
+    "mobileface": "mobileface",
+}  # fmt: skip
 """Picture of the page, docs/images/NAME-curves.png -> the run whose curves it shows."""
 HOW = ("value", "interval", "wilson")
 """Last words in a place: how much is told of a number."""
