@@ -4,8 +4,8 @@
 
 Prints for each file of weights, for the mean of all of their weights and for the mean of all of their answers, with and
 without a look at the mirror image: how well `hold` is told on the left-out sources and on val, and how far off the
-landmarks are on hands of left-out people over left-out faces. `--sharper` multiplies the landmarks' maps; what is best
-is chosen on composites of the people that the net learned from, the left-out ones only measure.
+landmarks are on hands of left-out people, laid on left-out faces and in photographs. `--sharper` multiplies the
+landmarks' maps; what is best is chosen on composites of the people that the net learned from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from handlens.train.nets.handnet import HandNet, grid_of
 from recipes.hand.cache import Shown
 from recipes.hand.masks import interval
 from recipes.hand.samples import Look
-from recipes.hand.train import Tables, balanced, composites, errors_of_palm, hold_rows, inputs, plain_crop
+from recipes.hand.train import Tables, balanced, composites, errors_of_palm, hold_rows, inputs, plain_crop, plain_photo
 from recipes.signs.build_colour_set import NAMES
 from recipes.touch.train import auc
 
@@ -118,6 +118,13 @@ def drawn_smaller(looks: Sequence[Look]) -> list[NDArray[np.uint8]]:
     ]
 
 
+def photographs(tables: Tables, count: int) -> list[Look]:
+    """Return looks at left-out people's hands as they were photographed; the sources come as they are."""
+    rows = [row for row in tables.photos if row.split != "train"]
+    views = [plain_photo(rows[int(k)], DRAWN) for k in np.random.default_rng(3).permutation(len(rows))[:count]]
+    return [{"image": image, "points": points, "known": np.ones(len(points), np.float32)} for image, points in views]
+
+
 def errors(said: NDArray[Any], looks: Sequence[Look]) -> Floats:
     """Return (n,): the mean error of each hand's landmarks in the picture, of its palm."""
     known = np.stack([look["known"] for look in looks]) > 0
@@ -158,6 +165,7 @@ def main() -> None:
         "learned people": [composer.look(rng, DRAWN, at_face=1.0, plain=True) for _ in range(COUNT)],
         "left-out people": composites(tables, COUNT, DRAWN),
     }
+    looks["photographs"] = photographs(tables, COUNT)
     crops = {part: [plain_crop(row, SIZE) for row in rows] for part, rows in parts.items()}
     pictures = {part: drawn_smaller(some) for part, some in looks.items()}
     del tables, composer
