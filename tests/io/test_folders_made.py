@@ -6,7 +6,7 @@ import pytest
 
 from handlens.cli import run
 from handlens.errors import OutputError
-from handlens.io.atomic import AtomicFile, LineFile
+from handlens.io.atomic import AtomicFile, LineFile, output_error
 
 
 @pytest.mark.parametrize("kind", [AtomicFile, LineFile])
@@ -41,6 +41,14 @@ def test_a_folder_name_that_is_too_long_leaves_no_folder(
     with pytest.raises(OutputError, match="was not written"):
         kind(tmp_path / "new" / ("x" * 300) / "x.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "note"
+    place.write_text("mine")
+    with pytest.raises(FileExistsError) as caught:
+        place.mkdir()
+    assert str(output_error(caught.value, place)) == f"'{place}' is a file: give a folder."
 
 
 def test_predict_and_models_make_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

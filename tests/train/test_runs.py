@@ -128,6 +128,10 @@ WRONG = [
     (["train", "touch", "--data", "SET", "--devices", "9"], "this machine has 4 CPU cores; give --devices 4 or fewer"),
     (["train", "touch", "--data", "SET", "--nodes", "2"], "set MASTER_ADDR, MASTER_PORT and NODE_RANK"),
     (["export", "none", "--out", "a.onnx"], "there is no checkpoint"),
+    (
+        ["export", "touch", "--int8", "--out", "a.onnx"],
+        "'touch' is a shipped model, an .onnx file already: add --static",
+    ),
     (["export", "none", "--out", "a.txt"], "--out must end in .onnx"),
 ]
 

@@ -69,6 +69,8 @@ def export(
     if static and (source.suffix.lower() == ".onnx" or (run.lower() in shipped() and not source.exists())):
         _fix_sides(run, Path(out), {"--int8": int8, "--net": net, "--names": names, "--head": head, "--size": size})
         return
+    if run.lower() in shipped() and not source.exists():
+        raise InputError(f"'{run}' is a shipped model, an .onnx file already: add --static to give it fixed sides.")
     if source.suffix.lower() == ".onnx":
         _add_card(source, Path(out), names, head, size, {"--int8": int8, "--static": static, "--net": net})
         return

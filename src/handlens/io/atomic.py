@@ -265,6 +265,8 @@ def output_error(error: OSError, path: Path) -> OutputError:
     """Return the sentence for an error of the disk."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(f"'{path}' was not written: the disk is full. Free some space or choose another place.")
+    if error.errno == errno.EEXIST and path.is_file():
+        return OutputError(f"'{path}' is a file: give a folder.")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         file = next((place for place in path.parents if place.exists() and not place.is_dir()), None)
         if file is not None:

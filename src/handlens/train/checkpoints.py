@@ -29,6 +29,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"there is no checkpoint '{path}'.") from error
     except Exception as error:  # torch raises almost anything on a damaged file
         raise InputError(
-            f"'{path}' is damaged or no checkpoint of handlens: remove it, give another --out, or --fresh."
+            f"'{path}' is damaged or no checkpoint of handlens: give another one, or train anew (--fresh)."
         ) from error
     return dict(found)

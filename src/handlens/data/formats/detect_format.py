@@ -111,7 +111,7 @@ def open_set(
         reported = " and ".join(dict.fromkeys(form.name for form in fitting))
         raise InputError(
             f"'{path}' is {reported}, which is to {fitting[0].kind}; this needs a set to {' or '.join(kinds)}:"
-            f" {'; '.join(form.name for form in FORMATS if form.kind in kinds)}."
+            f" {'; '.join(dict.fromkeys(form.name for form in FORMATS if form.kind in kinds))}."
         )
     if root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
         raise InputError(f"'{path}' is packed: unpack it and give the folder.")
