@@ -42,6 +42,7 @@ def test_the_demo_is_tried_without_a_word_more_and_keeps_nothing_unless_that_is_
     assert not config_dir().exists()
     assert run(["calibrate", "demo", "--out", str(tmp_path / "mine.json")]) == 0
     assert json.loads((tmp_path / "mine.json").read_text())["frames"]["front"] >= 30
+    assert f"'handlens calibrate --remove --out {tmp_path / 'mine.json'}' takes it away" in capsys.readouterr().err
 
 
 def test_remove_says_what_it_did(capsys):

@@ -1,5 +1,6 @@
 """The verb `calibrate`: a minute before the camera, or a video, and touches are told better for one person."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,7 +82,8 @@ def calibrate(
         complain(f"{told} of a person who is drawn, so nothing was kept: --out FILE keeps it, 0 is your camera.")
         return 0
     place = calibration.save(made, path)
-    complain(f"{told}: '{place}'. --remove takes it away.")
+    where = f" --out {quote(str(path))}" if path is not None else ""
+    complain(f"{told}: '{place}'. 'handlens calibrate --remove{where}' takes it away.")
     return 0
 
 

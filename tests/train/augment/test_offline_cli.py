@@ -28,7 +28,7 @@ def test_it_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         run(["data", "augment", str(given), "--dest", str(tmp_path / "large"), "--times", "3", "--quality", "60"]) == 0
     )
     said = capsys.readouterr()
-    assert said.out.splitlines()[:2] == ["train: 2 pictures -> 6", "val: 1 pictures -> 1"]
+    assert said.out.splitlines()[:2] == ["train: 2 pictures -> 6", "val: 1 picture -> 1"]
     assert "look at" in said.out
     assert said.err == ""
     assert (tmp_path / "large" / "augment.jpg").exists()

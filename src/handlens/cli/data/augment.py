@@ -48,6 +48,7 @@ def augment(
         bar.begin("augmenting", len(found.split("train")))
         augmented = augment_set(found, place, order, workers, bar.count, lambda error: reading.skip(str(error)))
     for split in augmented.splits:
-        print(f"{split}: {len(found.split(split))} pictures -> {len(augmented.split(split))}")
+        before = len(found.split(split))
+        print(f"{split}: {before} picture{'' if before == 1 else 's'} -> {len(augmented.split(split))}")
     print(f"in '{dest}'; look at {place / SHEET}")
     return reading.conclude()
