@@ -116,8 +116,8 @@ def main() -> None:
                 if isinstance(layer, nn.Linear):
                     layer.reset_parameters()
         weight = torch.from_numpy(np.tile(weights_by(rows, sources), args.looks)).float()
-        head = trained(head, x, y, weight, 0)
-        after = {part: said_by(head, z) for part, z in given.items()}
+        learned = trained(head, x, y, weight, 0)
+        after = {part: said_by(learned, z) for part, z in given.items()}
         name = f"{'anew' if anew else 'on'}, by {'source' if sources else 'label'}"
         hold_lines(name, after, parts)
         hold_lines(name + ", mean", {part: before[part] + after[part] for part in parts}, parts)
