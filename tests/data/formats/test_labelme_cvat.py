@@ -156,7 +156,8 @@ def test_of_a_rotated_cvat_box_the_upright_box_around_its_corners_counts(tmp_pat
     found = open_set(tmp_path, on_problem=problems.append)
     assert next(iter(found)).boxes[0].tolist() == pytest.approx(box, abs=0.01)
     assert f"is rotated by {float(degrees):g} degrees: the upright box around it is taken" in problems[0].text
-    assert run(["data", "build", str(tmp_path), "--dest", str(tmp_path.with_name(f"built-{degrees}"))]) == 0
+    dest = tmp_path.with_name(f"converted-{degrees}")
+    assert run(["data", "convert", str(tmp_path), "--to", "yolo", "--dest", str(dest)]) == 0
 
 
 def test_label_studios_predictions_count_until_somebody_annotates(tmp_path: Path) -> None:
