@@ -341,7 +341,7 @@ class _Pen:
         full = round(self.width * float(np.clip(value, 0, 1)))
         thick = max(2, round(self.pad * 0.8))
         cv2.rectangle(self.image, (0, self.height - thick), (max(0, full - 1), self.height), colour, -1)
-        for label in (f"{text}  {more}" if more else text, text):
+        for label in (f"{text}: {more}" if more else text, text):
             (wide, high), _ = cv2.getTextSize(label, FONT, 1.2 * self.text, 1)
             scale = 1.2 * self.text * min(1.0, (self.width - 2 * self.pad) / max(1, wide))
             if scale >= LEAST:

@@ -307,6 +307,15 @@ def test_what_is_wrong_is_one_sentence(tmp_path, capsys, spoil, more, said) -> N
     assert not list(tmp_path.glob("run/*.onnx"))
 
 
+def test_one_class_is_refused_before_anything_is_promised(tmp_path, capsys) -> None:
+    data = signs(tmp_path / "set")
+    _one_class(data)
+    assert run(["train", "gesture", "--data", str(data), "--out", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr()
+    assert "only the class 'upright'" in told.err
+    assert "enough for a small head" not in told.out + told.err
+
+
 def test_only_gestures_are_learned_so(tmp_path, capsys) -> None:
     assert run(["train", "hold", "--data", str(signs(tmp_path / "set")), "--few"]) == 2
     assert "--few learns gestures, not 'hold'" in capsys.readouterr().err

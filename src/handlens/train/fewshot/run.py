@@ -111,6 +111,7 @@ def few_settings(
     tally = np.bincount([int(picture.labels[0]) for picture in found], minlength=len(found.names))
     if found.splits or tally.min() > SMALLEST or len(found) > ALL:
         return None
+    _check_classes(found)
     say(
         f"{len(found)} pictures, {tally.min()} in the smallest class: too few for a network, enough for a small head on"
         " what a shipped model sees; --no-few trains a network all the same"
