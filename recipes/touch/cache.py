@@ -53,6 +53,8 @@ HALF_LEFT_OUT = ("muxspace__facial_expressions/images",)
 """Of these, every second person calibrates and the others train: tight grey portraits that no other source has."""
 MADE_SIZE, MADE_SPAN = 176, 2.4
 """Side of a composite in pixels, and in face boxes: 20 % more than the net sees, for shifts and turns."""
+RENDERED = "rendered"
+"""Label and source of the rows of `recipes.touch.rendered`, on which teachers are not heard."""
 PART = 1000
 """Composites in one file: the training may begin before all are made."""
 FIST_REACH = 2.35

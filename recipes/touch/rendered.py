@@ -34,10 +34,8 @@ from recipes.shared.composite import FIST_GOALS, GOALS, Scene, add_hand
 from recipes.shared.cutouts import Cutout, read_cutouts, rendered_cutouts
 from recipes.shared.face_regions import BOTTOM, EARS, NOSE_TIP, OVAL, TOP
 from recipes.shared.own_pickle import read_own, write_own
-from recipes.touch.cache import CONTACTS, MADE_SIZE, MADE_SPAN, Composer, Row, made_row, write_table
+from recipes.touch.cache import CONTACTS, MADE_SIZE, MADE_SPAN, RENDERED, Composer, Row, made_row, write_table
 
-LABEL = "rendered"
-"""Of rows on which teachers are not heard."""
 SEED = 7713
 PART = 240
 """Pictures in one file: the training may begin before all are made."""
@@ -97,7 +95,7 @@ def own_hands(rng: Generator, stage: Stage, kind: str, person: str) -> Sample | 
 
 def rendered_row(stage: Stage, plan: Plan, regions: NDArray[np.uint8], mask: NDArray[np.uint8], person: str) -> Row:
     """Return what the renderer knows of a picture: which skin lies within 2 mm of a hand."""
-    row = Row(0, LABEL, "train", LABEL, person, plan.kind, 1.0, False)
+    row = Row(0, RENDERED, "train", RENDERED, person, plan.kind, 1.0, False)
     row.object = (0.0, 0.0, 0.5)
     covered = float((mask[regions > 0] > 0).mean()) if (regions > 0).any() else 0.0
     row.over = (float(plan.touch or covered > 0.04), 1.0 if plan.touch or not 0.005 < covered < 0.04 else 0.0)
@@ -173,7 +171,7 @@ def real_hands(rng: Generator, stage: Stage, composer: Composer, person: str) ->
 def composed(scene: Scene, person: str, how: str) -> Sample:
     """Return the sample of a composite."""
     row = made_row(scene, 0)
-    row.label, row.source, row.person, row.picture = LABEL, LABEL, person, how
+    row.label, row.source, row.person, row.picture = RENDERED, RENDERED, person, how
     row.touch, row.over, row.object = (row.touch[0], 1.0), (row.over[0], 1.0), (0.0, 0.0, 0.0)
     hand = (np.clip(scene.hand, 0, 1) * 255).astype(np.uint8)
     return Sample(np.clip(scene.image, 0, 255).astype(np.uint8), maps_of(scene.parts, hand), row)

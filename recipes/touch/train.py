@@ -33,11 +33,8 @@ from handlens.train.nets.lite import FoldedBlock
 from handlens.types import IGNORE
 from recipes.shared import stored_run
 from recipes.shared.source_data import CROP_SIZE, CROP_SPAN
-from recipes.touch.cache import MADE_SIZE, MADE_SPAN
+from recipes.touch.cache import MADE_SIZE, MADE_SPAN, RENDERED
 from recipes.touch.teachers import Teachers, fill, taught
-
-RENDERED = "rendered"
-"""Label of the rows that recipes.touch.rendered makes."""
 
 MEAN, STD = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 """Of the card."""

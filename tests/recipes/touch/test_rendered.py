@@ -10,7 +10,7 @@ import pytest
 from handlens.tasks.touch import REGIONS
 from recipes.shared.cutouts import render_one
 from recipes.touch.cache import MADE_SIZE, MADE_SPAN, Composer
-from recipes.touch.rendered import LABEL, close_stage, contacts_of, own_hands, real_hands, write_part
+from recipes.touch.rendered import RENDERED, close_stage, contacts_of, own_hands, real_hands, write_part
 from recipes.touch.train import Store, batch_of, composites, sample
 from tests.made_faces import face
 
@@ -65,7 +65,7 @@ def test_a_rendered_face_takes_the_hands_of_real_people() -> None:
     rng = np.random.default_rng(6)
     hand = next(one for one in (render_one(np.random.default_rng(n)) for n in range(9)) if one is not None)
     made = [real_hands(rng, close_stage(rng), Composer([face("touch")], [hand], 0), "p") for _ in range(3)]
-    assert all(one.row.label == LABEL for one in made)
+    assert all(one.row.label == RENDERED for one in made)
     assert any((one.planes[..., 1] > 127).any() for one in made)
 
 
