@@ -1,6 +1,6 @@
 """What `hands`, `hold` and `signs` save by looking again only at faces where a hand is at stake, and what they lose.
 
-    python -m benchmarks.second_looks DATA [--most 400] [--together 1 2]
+    python benchmarks/second_looks.py DATA [--most 400] [--together 1 2]
 
 DATA holds the labelled sets `touch` and `touch4`; pictures of val are asked about, each alone, or beside the next one
 in a picture of 640 x 480. Both ways are asked in turns in one process; times are of the processor, on one thread. Hands
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from calibration import rows_of
+from model_speed import WARM_UP, two_people
 
-from benchmarks.calibration import rows_of
-from benchmarks.model_speed import WARM_UP, two_people
 from handlens.boxes import iou
 from handlens.predictor import CONTACT, Predictor
 from handlens.runner import OnnxRunner, Outputs, Runner

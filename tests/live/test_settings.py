@@ -140,7 +140,7 @@ def test_threads_that_change_different_names_lose_nothing(file):
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="was not written"):
+    with pytest.raises(OutputError, match="is a file: give a folder"):
         SettingsFile(tmp_path / "file" / "settings.toml").change(gap=1)
 
 

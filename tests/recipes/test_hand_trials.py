@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks.second_looks import beside, missing
+from second_looks import beside, missing
+
 from recipes.hand.cache import Shown
 from recipes.hand.grip import trained, weights_by
 from recipes.hand.trials import best_cut, mean_of, of_groups

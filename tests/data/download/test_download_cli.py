@@ -145,7 +145,7 @@ def test_a_folder_that_is_a_file_is_a_sentence(
 ) -> None:
     (tmp_path / "set").write_text("x")
     assert run([*VERB, "--dest", str(tmp_path / "set")]) == 2
-    assert "was not written" in capsys.readouterr().err
+    assert "is a file: give a folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -126,5 +126,5 @@ def test_a_measurement_is_written_whole(tmp_path):
     assert {"report.txt", "report.json", "labels-confusion.png", "wrongest.jpg"} <= {file.name for file in files}
     assert (tmp_path / "deep" / "out" / "report.txt").read_text().startswith(f"fake on {tmp_path} (val)")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="not written"):
+    with pytest.raises(OutputError, match="is a file: give a folder"):
         write_measurement(measured, predictor, found, tmp_path / "file")
