@@ -32,7 +32,7 @@ PAGE = HERE.parents[1] / "docs/five-systems.md"
 IMAGES = PAGE.parent / "images"
 CURVES = {
     "digits6": "digits6-random", "gestures20": "gestures20-random", "gestures20-blocks": "gestures20-blocks",
-    "mobileface": "mobileface",
+    "mobileface": "mobileface", "unet": "unet",
 }  # fmt: skip
 """Picture of the page, docs/images/NAME-curves.png -> the run whose curves it shows."""
 HOW = ("value", "interval", "wilson")
