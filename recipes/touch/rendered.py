@@ -99,13 +99,12 @@ def rendered_row(stage: Stage, plan: Plan, regions: NDArray[np.uint8], mask: NDA
     row.object = (0.0, 0.0, 0.5)
     covered = float((mask[regions > 0] > 0).mean()) if (regions > 0).any() else 0.0
     row.over = (float(plan.touch or covered > 0.04), 1.0 if plan.touch or not 0.005 < covered < 0.04 else 0.0)
+    skin = stage.skin
     if not plan.touch:
-        skin = stage.skin
         gap = min((distance(hand.points, skin) for hand in plan.hands), default=np.inf)
         row.touch = (0.0, 0.5 if gap < DOUBT else 1.0)
         return row
     row.touch = (1.0, 1.0)
-    skin = stage.skin
     met = np.unique(np.concatenate([touched_rows(hand.points, skin) for hand in plan.hands]))
     touched = {*plan.regions, *regions_met(skin, met)}
     across = (skin.points[met] - PIVOT - stage.lean) @ stage.head[:, 0]

@@ -66,10 +66,11 @@ def export(
     if ending == ".weights" and (int8 or static):
         raise InputError(f"{'--int8' if int8 else '--static'} is for .onnx files, not for Darknet's .weights.")
     source = Path(run)
-    if static and (source.suffix.lower() == ".onnx" or (run.lower() in shipped() and not source.exists())):
+    ships = run.lower() in shipped() and not source.exists()
+    if static and (ships or source.suffix.lower() == ".onnx"):
         _fix_sides(run, Path(out), {"--int8": int8, "--net": net, "--names": names, "--head": head, "--size": size})
         return
-    if run.lower() in shipped() and not source.exists():
+    if ships:
         raise InputError(f"'{run}' is a shipped model, an .onnx file already: add --static to give it fixed sides.")
     if source.suffix.lower() == ".onnx":
         _add_card(source, Path(out), names, head, size, {"--int8": int8, "--static": static, "--net": net})
